@@ -1,0 +1,36 @@
+"""Checks the pack's inner order (import-linter) and the types of core (mypy strict), whatever this folder is called.
+
+Both tools want an importable package with a proper name, and a clone's folder may have any: so they get a temporary
+folder `headcount` that holds links to the pack's parts.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = ("__init__.py", "nodes", "bridge", "core")
+
+
+def main() -> int:
+    """Run both tools on the links. Returns 0 when both are content."""
+    with tempfile.TemporaryDirectory() as temporary:
+        package = Path(temporary) / "headcount"
+        package.mkdir()
+        for part in PARTS:
+            (package / part).symlink_to(ROOT / part)
+        tools = Path(sys.executable).parent
+        settings, cache = ROOT / "pyproject.toml", ROOT / ".mypy_cache"
+        imports = [tools / "lint-imports", "--config", settings, "--no-cache"]
+        types = [tools / "mypy", "--config-file", settings, "--cache-dir", cache, "--package", "headcount.core"]
+        environment = {**os.environ, "PYTHONPATH": temporary}
+        codes = [subprocess.run(command, cwd=temporary, env=environment).returncode for command in (imports, types)]
+    return max(codes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

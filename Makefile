@@ -1,0 +1,30 @@
+# `make setup` prepares .venv and .comfyui once; every other target calls it first.
+PYTHON ?= python3
+RUN := .venv/bin/python
+
+.PHONY: setup demo serve test lint bench
+
+setup:
+	@$(PYTHON) demo/setup_environment.py
+
+demo: setup
+	$(RUN) -m demo.run
+
+serve: setup
+	$(RUN) -m demo.serve $(ARGS)
+
+test: setup
+	$(RUN) -m pytest $(ARGS)
+
+lint: setup
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) .ci/check_package.py
+
+# `make bench` lists the benchmarks, `make bench NAME=isac_cost ARGS=...` runs one.
+bench: setup
+ifdef NAME
+	$(RUN) -m benchmarks.$(NAME) $(ARGS)
+else
+	@for file in benchmarks/[a-z]*.py; do echo "make bench NAME=$$(basename $$file .py)"; done
+endif

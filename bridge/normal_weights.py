@@ -1,0 +1,42 @@
+"""Lets autograd run through a model that ComfyUI loaded under inference mode, without copying a weight.
+
+ComfyUI runs nodes in `torch.inference_mode()`, so the weights it loads are inference tensors, and autograd refuses to
+save those for backward. A normal tensor laid over the same storage is accepted; see pytorch's notes on inference mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+_PLAIN = (Tensor, nn.Parameter)  # quantised weights are subclasses with rules of their own: they are left alone
+
+
+def normal_view(tensor: Tensor) -> Tensor:
+    """A normal tensor on the storage of an inference tensor; call it outside of inference mode."""
+    empty = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+    return empty.set_(tensor.untyped_storage(), tensor.storage_offset(), tensor.size(), tensor.stride())
+
+
+@contextmanager
+def normal_weights(model: nn.Module) -> Iterator[None]:
+    """Within the block, gradients can flow through `model` to its input; afterwards it holds its own weights again."""
+    swapped = []
+    for module in model.modules():
+        for tensors in (module._parameters, module._buffers):
+            for name, value in tensors.items():
+                if type(value) in _PLAIN and value.is_inference():
+                    swapped.append((tensors, name, value))
+    try:
+        with torch.inference_mode(False):
+            for tensors, name, value in swapped:
+                view = normal_view(value)
+                is_parameter = isinstance(value, nn.Parameter)
+                tensors[name] = nn.Parameter(view, requires_grad=False) if is_parameter else view
+        yield
+    finally:
+        for tensors, name, value in swapped:
+            tensors[name] = value

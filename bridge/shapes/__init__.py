@@ -1,0 +1,1 @@
+"""The Shapes demo model, built from ComfyUI's own classes."""

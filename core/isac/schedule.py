@@ -1,0 +1,26 @@
+"""How much the instance and the class loss weigh at each sampling step (ISAC, Table 2 row E)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of the two losses, each 0 to 1."""
+
+    instance: float
+    semantic: float
+
+
+def instance_to_class(step: int, steps: int) -> LossWeights:
+    """Instances first, classes later: t / T and 1 - t / T with t counted down, as in Algorithm 1.
+
+    The paper's appendix writes it the other way round because it counts t upwards there.
+
+    Args:
+        step: 0 for the first sampling step.
+        steps: T, at least 1.
+    """
+    remaining = 1 - step / steps
+    return LossWeights(remaining, 1 - remaining)

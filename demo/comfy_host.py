@@ -1,0 +1,80 @@
+"""Puts a real ComfyUI and this pack on the import path, for training, tests and benchmarks outside a ComfyUI server."""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACK = "headcount"
+
+
+def comfyui_folder() -> Path:
+    """Folder of the ComfyUI to use: COMFYUI_PATH, or the copy that `make setup` unpacked.
+
+    Raises:
+        FileNotFoundError: there is no ComfyUI in that folder.
+    """
+    folder = Path(os.environ.get("COMFYUI_PATH") or ROOT / ".comfyui").resolve()
+    if not (folder / "comfy" / "sd.py").is_file():
+        raise FileNotFoundError(f"no ComfyUI in {folder}: run `make setup`, or set COMFYUI_PATH to your ComfyUI folder")
+    return folder
+
+
+def stand_in_for_broken_wheels() -> None:
+    """Make `import torchvision` and `import torchaudio` work beside a CPU build of torch.
+
+    Their wheels load CUDA libraries. ComfyUI imports both at start, but the pack's models call neither.
+    """
+    import torch
+
+    try:
+        import torchvision  # noqa: F401
+    except (ImportError, RuntimeError, OSError):
+        for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        library = torch.library.Library("torchvision", "DEF")
+        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _KEPT.append(library)
+    try:
+        import torchaudio  # noqa: F401
+    except (ImportError, RuntimeError, OSError):
+        for name in [name for name in sys.modules if name.split(".")[0] == "torchaudio"]:
+            del sys.modules[name]
+        for name in ("torchaudio", "torchaudio.functional", "torchaudio.transforms"):
+            module = types.ModuleType(name)
+            module.__spec__ = ModuleSpec(name, None)
+            module.__path__ = []
+            sys.modules[name] = module
+
+
+_KEPT: list[object] = []  # a torch.library.Library undefines its operators when it is collected
+
+
+def import_comfyui(*arguments: str) -> None:
+    """Make `import comfy` and `import headcount` work in this process, with the ComfyUI command line `arguments`."""
+    stand_in_for_broken_wheels()
+    folder = str(comfyui_folder())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    real, sys.argv = sys.argv, ["comfyui", *(arguments or ("--cpu",))]
+    try:
+        import comfy.options
+
+        comfy.options.enable_args_parsing()
+        import comfy.cli_args  # parses sys.argv, once
+    finally:
+        sys.argv = real
+    register_pack()
+
+
+def register_pack() -> None:
+    """Make this folder importable as the package `headcount`, whatever the folder is called."""
+    if PACK not in sys.modules:
+        package = types.ModuleType(PACK)
+        package.__path__ = [str(ROOT)]
+        sys.modules[PACK] = package

@@ -1,0 +1,225 @@
+"""Trains the Shapes diffusion model and its text encoder: `python -m demo.train_shapes --out FOLDER --steps 6000`.
+
+Needs FOLDER/autoencoder.pt from `python -m demo.train_autoencoder`. Goes on from FOLDER/training.pt where there is one.
+Objective: rectified flow (Liu et al. 2022; logit-normal times as in Esser et al. 2024, section 3.1), prompts dropped for
+classifier-free guidance. Every random choice hangs on --seed and the step number, so a resumed run draws what one
+uninterrupted run would have drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .comfy_host import import_comfyui
+from .scenes import Scene, random_scene
+
+import_comfyui("--cpu")
+import comfy.ops  # noqa: E402
+from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel  # noqa: E402
+from headcount.bridge.shapes.autoencoder import ShapesAutoencoder, to_pixels  # noqa: E402
+from headcount.bridge.shapes.model import UNET_CONFIG  # noqa: E402
+from headcount.bridge.shapes.text_encoder import (  # noqa: E402
+    CLIP_CONFIG,
+    VOCABULARY_SIZE,
+    ShapesTextTransformer,
+    ShapesTokenizer,
+)
+from safetensors.torch import save_file  # noqa: E402
+
+END_TOKEN = CLIP_CONFIG["eos_token_id"]
+PROMPT_DROPOUT = 0.1
+PEAK_RATE = 1e-3
+EMA_DECAY = 0.9985
+STEPS_BETWEEN_SAVES = 250
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Training scenes, encoded once.
+
+    Attributes:
+        latents: (S, 8, 16, 16) normalised, fp16.
+        tokens: (S, 32) CLIP ids.
+        empty: (32,) CLIP ids of the empty prompt.
+        statistics: `latent.mean`, `latent.std` (8,) and `latent.rgb_factors` (9, 3).
+    """
+
+    latents: Tensor
+    tokens: Tensor
+    empty: Tensor
+    statistics: dict[str, Tensor]
+
+
+def tokenise(prompts: list[str]) -> Tensor:
+    """(S, 32) CLIP token ids; a prompt that needs a second chunk loses its end."""
+    tokenizer = ShapesTokenizer()
+    chunks = [tokenizer.tokenize_with_weights(prompt)["l"][0] for prompt in prompts]
+    return torch.tensor([[token for token, _ in chunk] for chunk in chunks])
+
+
+def _statistics(latents: Tensor, pictures: Tensor) -> dict[str, Tensor]:
+    mean, std = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
+    scaled = ((latents - mean.view(1, -1, 1, 1)) / std.view(1, -1, 1, 1)).movedim(1, -1).flatten(0, 2)
+    with_constant = torch.cat([scaled, torch.ones(len(scaled), 1)], dim=1)
+    factors = torch.linalg.lstsq(with_constant, pictures.movedim(1, -1).flatten(0, 2)).solution
+    return {"latent.mean": mean, "latent.std": std, "latent.rgb_factors": factors}
+
+
+@torch.no_grad()
+def build_bank(autoencoder: ShapesAutoencoder, size: int, seed: int) -> Bank:
+    """Draw and encode `size` scenes."""
+    rng = random.Random(seed)
+    prompts, latents, small = [], [], []
+    for start in range(0, size, 64):
+        scenes: list[Scene] = [random_scene(rng) for _ in range(min(64, size - start))]
+        pixels = to_pixels(torch.from_numpy(np.stack([scene.picture for scene in scenes])))
+        with torch.autocast("cpu", torch.bfloat16):
+            latents.append(autoencoder.encode(pixels).float())
+        if start < 2000:
+            small.append(nn.functional.avg_pool2d(pixels, 8))
+        prompts += [scene.prompt for scene in scenes]
+    raw, pictures = torch.cat(latents), torch.cat(small)
+    statistics = _statistics(raw[: len(pictures)], pictures)
+    mean, std = (statistics[key].view(1, -1, 1, 1) for key in ("latent.mean", "latent.std"))
+    return Bank(((raw - mean) / std).half(), tokenise(prompts), tokenise([""])[0], statistics)
+
+
+def start_weights(module: nn.Module) -> None:
+    """Fresh weights: ComfyUI's layers come without any."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear | nn.Conv2d):
+            nn.init.kaiming_uniform_(part.weight, a=math.sqrt(5))
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+        elif isinstance(part, nn.GroupNorm | nn.LayerNorm):
+            nn.init.ones_(part.weight)
+            nn.init.zeros_(part.bias)
+        elif isinstance(part, nn.Embedding):
+            nn.init.normal_(part.weight, std=0.3 if part.num_embeddings == VOCABULARY_SIZE else 0.05)
+
+
+class Trainee(nn.Module):
+    """U-Net and text encoder, as ComfyUI runs them, but with gradients."""
+
+    def __init__(self, known_ids: Tensor) -> None:
+        super().__init__()
+        layers = comfy.ops.disable_weight_init
+        self.diffusion_model = UNetModel(**UNET_CONFIG, dtype=torch.float32, device="cpu", operations=layers)
+        self.text = ShapesTextTransformer(dict(CLIP_CONFIG), torch.float32, "cpu", layers)
+        for layer in self.text.text_model.encoder.layers:
+            layer.forward = _out_of_place(layer)  # ComfyUI adds in place, which autograd cannot undo
+        start_weights(self)
+        nn.init.zeros_(self.diffusion_model.out[2].weight)
+        self.text.text_model.embeddings.token_embedding.ids[: len(known_ids)] = known_ids
+
+    def forward(self, x: Tensor, sigma: Tensor, tokens: Tensor) -> Tensor:
+        """Predicted velocity, noise minus latent: (B, 8, 16, 16)."""
+        context = self.text.text_model(tokens, dtype=torch.float32)[0]
+        ended = (tokens == END_TOKEN).cumsum(1)
+        first_end_or_before = (ended == 0) | ((ended == 1) & (tokens == END_TOKEN))
+        return self.diffusion_model(x, sigma * 1000, context=context * first_end_or_before.unsqueeze(-1))
+
+
+def _out_of_place(layer: nn.Module):  # noqa: ANN202
+    def forward(x: Tensor, mask: Tensor | None = None, optimized_attention=None) -> Tensor:  # noqa: ANN001
+        x = x + layer.self_attn(layer.layer_norm1(x), mask, optimized_attention)
+        return x + layer.mlp(layer.layer_norm2(x))
+
+    return forward
+
+
+def learning_rate(step: int, steps: int) -> float:
+    """Warm-up over 200 steps, then a cosine down to 2 %."""
+    return PEAK_RATE * min(1.0, (step + 1) / 200) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1, step / steps))))
+
+
+def training_loss(model: nn.Module, bank: Bank, generator: torch.Generator, batch: int) -> Tensor:
+    """Mean squared error of the predicted velocity on one random batch."""
+    chosen = torch.randint(len(bank.latents), (batch,), generator=generator)
+    clean, tokens = bank.latents[chosen].float(), bank.tokens[chosen]
+    dropped = torch.rand(batch, 1, generator=generator) < PROMPT_DROPOUT
+    tokens = torch.where(dropped, bank.empty, tokens)
+    noise = torch.randn(clean.shape, generator=generator)
+    sigma = torch.sigmoid(torch.randn(batch, generator=generator) + 0.4)
+    level = sigma.view(-1, 1, 1, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        velocity = model((1 - level) * clean + level * noise, sigma, tokens)
+    return (velocity.float() - (noise - clean)).square().mean()
+
+
+def export(model: Trainee, ema: list[Tensor], autoencoder: ShapesAutoencoder, bank: Bank, path: Path) -> None:
+    """Write the averaged weights as the fp16 safetensors file that Load Shapes Demo Model reads."""
+    state = dict(model.state_dict())
+    state.update({name: value for (name, _), value in zip(model.named_parameters(), ema, strict=True)})
+    out = {}
+    for name, value in state.items():
+        out[name.replace("text.", "text_encoder.clip_l.transformer.", 1) if name.startswith("text.") else name] = value
+    out["text_encoder.clip_l.logit_scale"] = torch.tensor(4.6055)
+    out.update({f"first_stage_model.{name}": value for name, value in autoencoder.state_dict().items()})
+    out = {name: (v.half() if v.is_floating_point() else v).contiguous() for name, v in out.items()}
+    save_file({**out, **{k: v.float().contiguous() for k, v in bank.statistics.items()}}, path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--scenes", type=int, default=30000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--compile", action="store_true", help="torch.compile: faster, needs a C++ compiler on a CPU")
+    arguments = parser.parse_args()
+    torch.manual_seed(arguments.seed)
+    autoencoder = ShapesAutoencoder().eval()
+    autoencoder.load_state_dict(torch.load(arguments.out / "autoencoder.pt", weights_only=True))
+    bank = build_bank(autoencoder, arguments.scenes, arguments.seed)
+    known = torch.unique(bank.tokens)
+    if len(known) >= VOCABULARY_SIZE:
+        raise ValueError(f"the prompts use {len(known)} tokens; the embedding table holds {VOCABULARY_SIZE - 1}")
+    model = Trainee(known)
+    parameters = list(model.parameters())
+    ema = [value.detach().clone() for value in parameters]
+    optimiser = torch.optim.AdamW(parameters, lr=PEAK_RATE, betas=(0.9, 0.95), weight_decay=1e-3)
+    saved, first = arguments.out / "training.pt", 0
+    if saved.exists():
+        state = torch.load(saved, weights_only=True)
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        ema, first = state["ema"], state["step"]
+    run = torch.compile(model) if arguments.compile else model
+    start, average = time.monotonic(), math.nan
+    for step in range(first, arguments.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(step, arguments.steps)
+        generator = torch.Generator().manual_seed(arguments.seed * 1_000_003 + step)
+        loss = training_loss(run, bank, generator, arguments.batch)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        with torch.no_grad():
+            torch._foreach_lerp_(ema, [v.detach() for v in parameters], 1 - min(EMA_DECAY, (step + 1) / (step + 10)))
+        average = loss.item() if math.isnan(average) else 0.98 * average + 0.02 * loss.item()
+        done = step + 1
+        if done % 50 == 0:
+            line = f"step {done} loss {average:.4f} minutes {(time.monotonic() - start) / 60:.1f}"
+            with open(arguments.out / "diffusion.log", "a") as log:
+                log.write(line + "\n")
+            print(line, flush=True)
+        if done % STEPS_BETWEEN_SAVES == 0 or done == arguments.steps:
+            export(model, ema, autoencoder, bank, arguments.out / "shapes.safetensors")
+            state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "ema": ema, "step": done}
+            torch.save(state, saved)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Makes the real ComfyUI and the pack importable before any test module is, and starts the real server for those that ask."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+# At the end: ComfyUI's folder goes first, since its nodes.py and this pack's nodes/ share a name.
+sys.path.append(str(ROOT))
+
+from demo.comfy_host import import_comfyui  # noqa: E402
+
+# An empty models folder: what a test sees does not depend on what lies in somebody's ComfyUI.
+BASE = Path(tempfile.mkdtemp(prefix="headcount-tests-"))
+import_comfyui("--cpu", "--base-directory", str(BASE))
+
+from demo.server import ComfyServer  # noqa: E402
+
+
+def pytest_unconfigure() -> None:
+    """Remove ComfyUI's folder when the last test is done."""
+    shutil.rmtree(BASE, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[ComfyServer]:
+    """The real ComfyUI server with the pack loaded, started once for all tests."""
+    with ComfyServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def object_info(server: ComfyServer) -> dict[str, dict[str, Any]]:
+    """Every node the server has: id -> schema."""
+    return server.object_info()
+
+
+@pytest.fixture
+def workflow(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The parsed workflow file that a test names by indirect parametrization."""
+    return json.loads(request.param.read_text())

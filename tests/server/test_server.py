@@ -1,0 +1,66 @@
+"""The pack inside a real ComfyUI server: it loads, it lists its nodes, its example workflows run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from demo.server import ComfyServer, PromptError, workflow_to_prompt
+from headcount.nodes import NODES
+
+pytestmark = pytest.mark.server
+
+WORKFLOWS = sorted((Path(__file__).resolve().parent.parent.parent / "workflows").glob("*.json"))
+
+
+def test_pack_loads(server: ComfyServer) -> None:
+    pack = [line for line in server.log().splitlines() if "custom_nodes/headcount" in line]
+    assert [line for line in pack if re.search(r"\d seconds: ", line)], server.log()
+    assert [line for line in pack if "FAILED" in line or "Error" in line] == []
+
+
+def test_builtin_nodes_load(server: ComfyServer) -> None:
+    """ComfyUI itself is complete here, so a test that fails is not about a missing wheel."""
+    assert re.findall("IMPORT FAILED: .*", server.log()) == []
+
+
+def test_every_node_is_listed(object_info: dict[str, Any]) -> None:
+    assert [name for node in NODES if (name := node.GET_SCHEMA().node_id) not in object_info] == []
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem, indirect=True)
+def test_workflow_runs(workflow: dict[str, Any], server: ComfyServer, object_info: dict[str, Any]) -> None:
+    prompt = workflow_to_prompt(workflow, object_info)
+    outputs = server.run(prompt)
+    silent = [node for node, placed in prompt.items() if object_info[placed["class_type"]]["output_node"]]
+    assert [node for node in silent if node not in outputs] == [], "these output nodes showed nothing"
+    for shown in outputs.values():
+        for reference in shown.get("images", []):
+            assert server.image(reference)
+
+
+def _replace(pattern: str, **more: Any) -> dict[str, Any]:
+    inputs = {"string": "cat", "regex_pattern": pattern, "replace": "dog", **more}
+    return {"7": {"class_type": "RegexReplace", "inputs": inputs}, "9": _preview("7")}
+
+
+def _preview(origin: str) -> dict[str, Any]:
+    return {"class_type": "PreviewAny", "inputs": {"source": [origin, 0]}}
+
+
+def test_outputs_come_back(server: ComfyServer) -> None:
+    assert server.run(_replace("cat"))["9"]["text"] == ["dog"]
+
+
+def test_a_failing_node_is_named(server: ComfyServer) -> None:
+    with pytest.raises(PromptError, match="unterminated") as caught:
+        server.run(_replace("("))
+    assert (caught.value.node_id, caught.value.node_type) == ("7", "RegexReplace")
+
+
+def test_a_refused_prompt_names_the_input(server: ComfyServer) -> None:
+    with pytest.raises(PromptError, match="count") as caught:
+        server.run(_replace("cat", count=-1))
+    assert (caught.value.node_id, caught.value.exception_type) == ("7", "validation")

@@ -1,0 +1,116 @@
+"""What the Registry's scan, other packs and other machines would trip over, looked for in the files themselves."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pathspec
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parent.parent
+TEXT = {".py", ".js", ".md", ".json", ".toml", ".txt", ".yaml", ".yml", ".ini", ".sh", ""}
+
+# The Registry flags these at any severity (specs: 2026 scan), wherever they stand in a published file.
+FORBIDDEN = {
+    "eval or exec": r"(?<![\w.])(?:eval|exec)\s*\(",
+    "other programs": r"\bsubprocess\b|\bos\.(?:system|popen|exec\w*|spawn\w*)\b|\bpip\s+install\b",
+    "network": r"(?m)^\s*(?:import|from)\s+(?:requests|urllib|http|httpx|aiohttp|socket)\b",
+    "environment": r"\bos\.(?:environ|getenv|putenv)\b",
+    "imports by name": r"\bimport_module\b|__import__",
+    "database, encoding, crypto": r"\bsqlite|\bbase64\b|\bcrypto|\batob\b|\bbtoa\b|\bnew Function\b",
+    "unsafe loading": r"\bpickle\b|\btorch\.load\(",
+    "a fixed device": r"\.cuda\(|\btorch\.cuda\.|[\"']cuda(?::\d)?[\"']",
+}
+# Assembled, so that this file does not match itself.
+MACHINE_PATHS = re.compile("|".join(["/wo" + "rk/", r"/ho" + r"me/\w", "/ro" + "ot/", r"/Us" + r"ers/\w", r"C:\\+Us" + "ers"]))
+
+
+def _project_files() -> list[Path]:
+    """Tracked files and new ones that git does not ignore."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listing = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if listing.returncode:
+        pytest.skip("not a git checkout")
+    return [path for line in sorted(set(listing.stdout.splitlines())) if (path := ROOT / line).is_file()]
+
+
+def _published_files() -> list[Path]:
+    """What a publish would upload: project files less .comfyignore."""
+    ignored = pathspec.GitIgnoreSpec.from_lines((ROOT / ".comfyignore").read_text().splitlines())
+    return [path for path in _project_files() if not ignored.match_file(path.relative_to(ROOT).as_posix())]
+
+
+def _pack_modules() -> list[Path]:
+    return [path for path in _published_files() if path.suffix == ".py"]
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_what_is_published() -> None:
+    """The rules below look at the right files: the code is among them, tests and tools are not."""
+    folders = {_name(path).split("/")[0] for path in _published_files()}
+    assert {"__init__.py", "core", "bridge", "nodes", "pyproject.toml", "requirements.txt"} <= folders
+    assert not folders & {"tests", "benchmarks", ".ci", "Makefile"}
+
+
+@pytest.mark.parametrize("rule", FORBIDDEN)
+def test_no_forbidden_words(rule: str) -> None:
+    pattern = re.compile(FORBIDDEN[rule])
+    code = [path for path in _published_files() if path.suffix in {".py", ".js"}]
+    assert {_name(path): found for path in code if (found := pattern.findall(path.read_text()))} == {}
+
+
+def test_no_minified_scripts() -> None:
+    scripts = [path for path in _published_files() if path.suffix == ".js"]
+    assert [_name(path) for path in scripts if any(len(line) > 200 for line in path.read_text().splitlines())] == []
+
+
+def test_no_print() -> None:
+    calls = {_name(path): _calls_of_print(path) for path in _pack_modules()}
+    assert {name: lines for name, lines in calls.items() if lines} == {}
+
+
+def _calls_of_print(path: Path) -> list[int]:
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    return [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
+
+
+def test_own_modules_are_imported_relatively() -> None:
+    """ComfyUI loads the pack under its folder's path; `import nodes` would be ComfyUI's own."""
+    own = {"core", "bridge", "nodes", "demo", "headcount", "tests", "benchmarks"}
+    found = {_name(path): sorted(own & _absolute_imports(path)) for path in _pack_modules()}
+    assert {name: modules for name, modules in found.items() if modules} == {}
+
+
+def _absolute_imports(path: Path) -> set[str]:
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            modules.add(node.module.split(".")[0])
+    return modules
+
+
+def test_both_dependency_lists_are_the_same() -> None:
+    """Installers read requirements.txt, the Registry reads pyproject.toml."""
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert (ROOT / "requirements.txt").read_text().split() == listed
+    assert [line for line in listed if not re.fullmatch(r"[\w-]+>=[\d.]+", line)] == [], "lower bounds only"
+
+
+def test_no_path_of_a_developers_machine() -> None:
+    texts = [path for path in _project_files() if path.suffix in TEXT and path.stat().st_size < 5_000_000]
+    found = {_name(path): MACHINE_PATHS.findall(path.read_text(errors="replace")) for path in texts}
+    assert {name: paths for name, paths in found.items() if paths} == {}
