@@ -26,5 +26,5 @@ bench: setup
 ifdef NAME
 	$(RUN) -m benchmarks.$(NAME) $(ARGS)
 else
-	@for file in benchmarks/[a-z]*.py; do echo "make bench NAME=$$(basename $$file .py)"; done
+	@$(foreach file,$(wildcard benchmarks/[a-z]*.py),echo "make bench NAME=$(basename $(notdir $(file)))";)
 endif

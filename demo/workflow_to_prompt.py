@@ -56,7 +56,7 @@ def workflow_to_prompt(workflow: dict[str, Any], object_info: ObjectInfo) -> Pro
             raise WorkflowError(f"node {node['id']}: ComfyUI has no {node['type']!r}")
         schema = object_info[node["type"]]
         inputs = {**_widget_values(node, schema), **graph.inputs(node)}
-        title = node.get("title") or schema["display_name"]
+        title = node.get("title") or schema["display_name"] or node["type"]
         prompt[str(node["id"])] = {"class_type": node["type"], "inputs": inputs, "_meta": {"title": title}}
     return prompt
 

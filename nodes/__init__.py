@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
-NODES: list[type[io.ComfyNode]] = []
+from .attention_map_recorder import AttentionMapRecorder
+from .attention_map_viewer import AttentionMapViewer
+from .count_prompt import CountPrompt
+from .instance_masks import InstanceMasks
+from .isac_attention_control import IsacAttentionControl
+from .load_shapes_demo_model import LoadShapesDemoModel
+
+NODES: list[type[io.ComfyNode]] = [
+    CountPrompt,
+    IsacAttentionControl,
+    AttentionMapRecorder,
+    AttentionMapViewer,
+    InstanceMasks,
+    LoadShapesDemoModel,
+]
 
 
 class HeadcountExtension(ComfyExtension):

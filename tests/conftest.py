@@ -1,8 +1,9 @@
-"""Makes the real ComfyUI and the pack importable before any test module is, and starts the real server for those that ask."""
+"""Makes the real ComfyUI and the pack importable before any test module is; starts the real server for those that ask."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -32,8 +33,12 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[ComfyServer]:
-    """The real ComfyUI server with the pack loaded, started once for all tests."""
-    with ComfyServer() as running:
+    """The real ComfyUI server with the pack loaded, started once for all tests.
+
+    HEADCOUNT_FRONTEND names the folder of another web page than ComfyUI's own, to test the pack in it.
+    """
+    page = os.environ.get("HEADCOUNT_FRONTEND")
+    with ComfyServer(*(["--front-end-root", page] if page else [])) as running:
         yield running
 
 

@@ -5,16 +5,11 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pathspec
 import pytest
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+import tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = {".py", ".js", ".md", ".json", ".toml", ".txt", ".yaml", ".yml", ".ini", ".sh", ""}
@@ -31,7 +26,9 @@ FORBIDDEN = {
     "a fixed device": r"\.cuda\(|\btorch\.cuda\.|[\"']cuda(?::\d)?[\"']",
 }
 # Assembled, so that this file does not match itself.
-MACHINE_PATHS = re.compile("|".join(["/wo" + "rk/", r"/ho" + r"me/\w", "/ro" + "ot/", r"/Us" + r"ers/\w", r"C:\\+Us" + "ers"]))
+MACHINE_PATHS = re.compile(
+    "|".join(["/wo" + "rk/", r"/ho" + r"me/\w", "/ro" + "ot/", r"/Us" + r"ers/\w", r"C:\\+Us" + "ers"])
+)
 
 
 def _project_files() -> list[Path]:
@@ -108,6 +105,27 @@ def test_both_dependency_lists_are_the_same() -> None:
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     assert (ROOT / "requirements.txt").read_text().split() == listed
     assert [line for line in listed if not re.fullmatch(r"[\w-]+>=[\d.]+", line)] == [], "lower bounds only"
+
+
+def test_every_skip_is_listed() -> None:
+    """tests/QUARANTINE.md names the reason of every skip."""
+    listed = (ROOT / "tests" / "QUARANTINE.md").read_text()
+    tests = [path for path in _project_files() if _name(path).startswith("tests/") and path.suffix == ".py"]
+    found = {_name(path): [reason for reason in _skip_reasons(path) if reason not in listed] for path in tests}
+    assert {name: reasons for name, reasons in found.items() if reasons} == {}
+
+
+def _skip_reasons(path: Path) -> list[str]:
+    """The texts given to pytest.skip, skipif, xfail and importorskip; "no reason" where there is none."""
+    reasons = []
+    for call in ast.walk(ast.parse(path.read_text())):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+            reason = next((word.value for word in call.keywords if word.arg == "reason"), None)
+            if call.func.attr == "skip" and call.args:
+                reason = call.args[0]
+            if call.func.attr in {"skip", "skipif", "xfail", "importorskip"}:
+                reasons.append(str(reason.value) if isinstance(reason, ast.Constant) else "no reason")
+    return reasons
 
 
 def test_no_path_of_a_developers_machine() -> None:

@@ -72,9 +72,7 @@ def aggregate(calls: list[AttentionCall], grid: Grid | None = None) -> Attention
         CountError: no self-attention or no cross-attention was recorded.
     """
     target = grid or largest_grid(calls)
-    return AttentionMaps(
-        _mean_over_layers(calls, "self", target), _mean_over_layers(calls, "cross", target), target
-    )
+    return AttentionMaps(_mean_over_layers(calls, "self", target), _mean_over_layers(calls, "cross", target), target)
 
 
 def min_max(maps: Tensor) -> Tensor:
@@ -86,3 +84,16 @@ def min_max(maps: Tensor) -> Tensor:
 def normalised(maps: AttentionMaps) -> AttentionMaps:
     """Both maps scaled to 0..1 over each picture (ISAC, eq. 14)."""
     return AttentionMaps(min_max(maps.self_attention), min_max(maps.cross_attention), maps.grid)
+
+
+def fold_repeats(cross: Tensor, length: int) -> Tensor:
+    """Add up what a context that was repeated end to end received: (B, P, r * length) to (B, P, length).
+
+    ComfyUI repeats the shorter of two contexts that share a batch; copies of a token share its attention.
+
+    Raises:
+        CountError: the context is not a whole number of repeats.
+    """
+    if cross.shape[-1] % length:
+        raise CountError(f"the model reads {cross.shape[-1]} text tokens, the prompt has {length}")
+    return cross.unflatten(-1, (-1, length)).sum(-2)

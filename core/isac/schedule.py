@@ -13,7 +13,7 @@ class LossWeights:
     semantic: float
 
 
-def instance_to_class(step: int, steps: int) -> LossWeights:
+def instance_to_class(step: int, steps: int, noise_left: float = 1.0) -> LossWeights:
     """Instances first, classes later: t / T and 1 - t / T with t counted down, as in Algorithm 1.
 
     The paper's appendix writes it the other way round because it counts t upwards there.
@@ -21,6 +21,8 @@ def instance_to_class(step: int, steps: int) -> LossWeights:
     Args:
         step: 0 for the first sampling step.
         steps: T, at least 1.
+        noise_left: share of the model's timesteps at which sampling starts, 1 for a whole run. A run that starts later,
+            such as image to image, starts as far down the schedule.
     """
-    remaining = 1 - step / steps
+    remaining = noise_left * (1 - step / steps)
     return LossWeights(remaining, 1 - remaining)

@@ -7,27 +7,27 @@ DEFINITE = frozenset("the this that these those".split())
 POSSESSIVES = frozenset("my your his her its our their whose".split())
 QUANTIFIERS = frozenset(
     "no some any every each all both several many few most multiple various numerous countless enough more other another "
-    "either neither such what which much little-by-little zero plenty".split()
+    "either neither such what which much zero plenty".split()
 )
 CONJUNCTIONS = frozenset("and or plus & nor".split())
 SUBORDINATORS = frozenset(
-    "while as when where whereas before after because until since though although if so that which who whom but then "
-    "once whenever wherever".split()
+    "while as when where whereas before after because until since though although if so that which who whom but then once "
+    "whenever wherever".split()
 )
 # A thing named after one of these is a place or a tool, not one more thing to count: "on a table", "through a forest".
 PLACE_PREPOSITIONS = frozenset(
-    "in on at over through across into onto from to of by under beneath below above near along around inside outside "
-    "within against toward towards past amid amidst among amongst between during upon off out up down about atop via "
-    "throughout underneath aboard like without per beyond for using round opposite".split()
+    "in on at over through across into onto from to of by under beneath below above near along around inside outside within "
+    "against toward towards past amid amidst among amongst between during upon off out up down about atop via throughout "
+    "underneath aboard like without per beyond for using".split()
 )
 # A thing named after one of these stands in the picture on its own: "behind a house", "next to a dog".
-PEER_PREPOSITIONS = frozenset("with behind beside besides alongside including and-a".split())
+PEER_PREPOSITIONS = frozenset("with behind beside besides alongside including".split())
 PEER_PHRASES = (("next", "to"), ("in", "front", "of"), ("along", "with"), ("together", "with"), ("as", "well", "as"))
 PREPOSITIONS = PLACE_PREPOSITIONS | PEER_PREPOSITIONS
 
 PRONOUNS = frozenset(
-    "i you he she it we they me him us them himself herself itself themselves someone somebody everyone one-another "
-    "something nothing everything there here who whom mine hers theirs".split()
+    "i you he she it we they me him us them himself herself itself themselves someone somebody everyone something nothing "
+    "everything there here who whom mine hers theirs".split()
 )
 AUXILIARIES = frozenset(
     "is are was were be been being am has have had do does did will would can could should may might must shall isn't "
@@ -36,10 +36,9 @@ AUXILIARIES = frozenset(
 ADVERBS = frozenset(
     "very quite too also just only still together apart away back forward forwards backward ahead aside overhead nearby "
     "upside side-by-side barefoot downhill uphill downstream upstream upwards downwards outdoors indoors downstairs "
-    "upstairs high low fast hard slowly quickly never always often almost nearly about exactly approximately roughly "
-    "again once twice today tonight alone asleep awake adrift afloat ablaze aglow alive abreast aloft ashore astride "
-    "everywhere somewhere below alike else instead rather more most less least really so not mid-air midair "
-    "mid-flight".split()
+    "upstairs high low fast hard slowly quickly never always often almost nearly about exactly approximately roughly again "
+    "once twice today tonight alone asleep awake adrift afloat ablaze aglow alive abreast aloft ashore astride everywhere "
+    "somewhere below alike else instead rather more most less least really so not mid-air midair mid-flight".split()
 )
 
 # "a photo of three cats": the picture itself is not one of the things in it.
@@ -53,27 +52,39 @@ FRAMES = frozenset(
 COLLECTIVES = frozenset(
     "group groups set sets row rows line lines pile stack stacks bunch collection cluster crowd flock herd pack swarm "
     "school team band gang fleet family pod pride litter heap array series lot lots number handful circle ring couple "
-    "assortment variety mix sea bouquet pattern queue string total range colony brood gaggle squad crew host mass few "
-    "kind type sort middle center centre top side edge end back front part rest amount plenty view shade depths lots "
-    "maximum minimum pair-wise formation arrangement".split()
+    "assortment variety mix sea pattern queue string total range colony brood gaggle squad crew host mass few kind type "
+    "sort middle center centre top side edge end back front part rest amount plenty view shade depths maximum minimum "
+    "formation arrangement".split()
 )
 # Never things to count, whatever stands before them.
 NOT_THINGS = frozenset(
     "distance lot bit few while way time times day days night nights morning evening afternoon week weeks month months year "
     "years hour hours minute minutes second seconds moment century centuries decade decades season style background "
     "foreground backdrop setting landscape sky sunset sunrise dawn dusk front side sides direction directions row rows "
-    "column columns line-up layer layers angle angles degree degrees percent size sizes color colors colour colours "
-    "shade shades tone tones half halves third thirds quarter quarters place point points manner fashion "
-    "resolution quality detail effect mood atmosphere light lighting weather climate rest variety lens aperture "
-    "inch inches foot meter meters metre metres mile miles kilometer kilometers kilometre cm mm km kg lb lbs pound "
-    "pounds ton tons gram grams liter liters litre litres gallon gallons dollar dollars euro euros cent cents yard yards "
-    "px pixel pixels dpi fps k d mph kmh oclock o'clock pm am ad bc iso stop stops step-by-step dimension dimensions "
-    "acre acres age ages aged old story-high stories-high x".split()
+    "column columns layer layers angle angles degree degrees percent size sizes color colors colour colours shade shades "
+    "tone tones half halves third thirds quarter quarters place point points manner fashion resolution quality detail "
+    "effect mood atmosphere light lighting weather climate rest variety lens aperture inch inches foot meter meters metre "
+    "metres mile miles kilometer kilometers kilometre cm mm km kg lb lbs pound pounds ton tons gram grams liter liters "
+    "litre litres gallon gallons dollar dollars euro euros cent cents yard yards px pixel pixels dpi fps k d mph kmh oclock "
+    "o'clock pm am ad bc iso stop stops dimension dimensions acre acres age ages aged old x".split()
+)
+# "behind a house" adds a house to count, "beside a stream" only says where.
+SCENERY = frozenset(
+    "stream river lake ocean sea pond road street path trail highway forest jungle wood woods mountain mountains hill cliff "
+    "wall beach shore coast coastline riverbank bank field meadow valley canyon desert city town village skyline horizon "
+    "garden park waterfall harbor harbour canal creek pool wave waves swamp marsh sidewalk curtain crowd audience window "
+    "sun moon".split()
+)
+# "a kitchen with two cats" is where the cats are.
+ROOMS = frozenset(
+    "room bedroom bathroom kitchen hall hallway corridor studio office classroom library restaurant cafe bar shop store "
+    "market farm yard backyard courtyard square plaza park station airport stadium theater theatre scene interior world "
+    "place space land area".split()
 )
 # Belong to a thing that is counted already: "with three heads", "on two legs".
 PARTS = frozenset(
-    "leg legs arm arms hand hands head heads eye eyes ear ears wing wings tail tails horn horns finger fingers toe toes "
-    "paw paws hoof hooves knee knees shoulder shoulders tooth teeth fang fangs tentacle tentacles antler antlers petal "
-    "petals wheel wheels door doors spoke spokes floor floors story stories storey storeys sail sails mast masts "
-    "string strings pocket pockets button buttons handle handles stripe stripes spike spikes claw claws".split()
+    "leg legs arm arms hand hands head heads eye eyes ear ears wing wings tail tails horn horns finger fingers toe toes paw "
+    "paws hoof hooves knee knees shoulder shoulders tooth teeth fang fangs tentacle tentacles antler antlers petal petals "
+    "wheel wheels door doors spoke spokes floor floors story stories storey storeys sail sails mast masts string strings "
+    "pocket pockets button buttons handle handles stripe stripes spike spikes claw claws".split()
 )

@@ -28,16 +28,16 @@ _IRREGULAR = {
 }  # fmt: skip
 SAME_IN_BOTH = frozenset(
     "sheep deer fish aircraft spacecraft hovercraft watercraft moose bison salmon trout squid shrimp swine elk offspring "
-    "jellyfish goldfish starfish swordfish catfish cod tuna carp quail bass species series police cattle "
-    "reindeer koi yak-hair samurai ninja crossroads headquarters spacewomen geisha ronin sumo folk livestock poultry "
-    "clownfish angelfish crayfish shellfish pufferfish dragonfish bonsai".split()
+    "jellyfish goldfish starfish swordfish catfish cod tuna carp quail bass species series police cattle reindeer koi "
+    "samurai ninja crossroads headquarters spacewomen geisha ronin sumo folk livestock poultry clownfish angelfish crayfish "
+    "shellfish pufferfish dragonfish bonsai".split()
 )
 SAME_AS_PLURAL = SAME_IN_BOTH - {"livestock", "poultry", "bonsai", "sumo", "ninja", "samurai", "bass"}
 _SINGULAR_IN_S = frozenset(
-    "bus gas lens canvas atlas christmas news mathematics physics texas paris series species mercedes iris bias "
-    "sports goods pegasus las los arts kansas dallas oasis basis chaos cosmos athletics gymnastics economics politics "
-    "robotics is was has this always perhaps yes its his hers theirs ours yours whereas besides towards upwards "
-    "downwards backwards forwards overseas indoors outdoors upstairs downstairs sometimes afterwards across as us".split()
+    "bus gas lens canvas atlas christmas news mathematics physics texas paris series species mercedes iris bias sports "
+    "goods pegasus las los arts kansas dallas oasis basis chaos cosmos athletics gymnastics economics politics robotics is "
+    "was has this always perhaps yes its his hers theirs ours yours whereas besides towards upwards downwards backwards "
+    "forwards overseas indoors outdoors upstairs downstairs sometimes afterwards across as us".split()
 )
 _PLURAL_MAN = ("men", "women")
 
@@ -47,7 +47,12 @@ def is_plural(word: str) -> bool:
     last = word.rsplit("-", 1)[-1]
     if last in _IRREGULAR or last in SAME_AS_PLURAL or last.endswith(_PLURAL_MAN):
         return True
-    return len(last) > 2 and last.endswith("s") and not last.endswith(("ss", "us", "is", "'s")) and last not in _SINGULAR_IN_S
+    return (
+        len(last) > 2
+        and last.endswith("s")
+        and not last.endswith(("ss", "us", "is", "'s"))
+        and last not in _SINGULAR_IN_S
+    )
 
 
 def singular(word: str) -> str:
@@ -58,7 +63,16 @@ def singular(word: str) -> str:
             return f"{head}{mark}{singular(last)}"
     if word in _IRREGULAR:
         return _IRREGULAR[word]
-    if word.endswith("men") and word not in {"omen", "specimen", "stamen", "abdomen", "semen", "acumen", "women", "men"}:
+    if word.endswith("men") and word not in {
+        "omen",
+        "specimen",
+        "stamen",
+        "abdomen",
+        "semen",
+        "acumen",
+        "women",
+        "men",
+    }:
         return word[:-3] + "man"
     if not is_plural(word) or word in SAME_IN_BOTH:
         return word

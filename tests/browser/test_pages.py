@@ -1,4 +1,4 @@
-"""ComfyUI's page in a real browser: every example workflow opens there, and queues what workflow_to_prompt makes of it."""
+"""ComfyUI's page in a real browser: example workflows open there and queue what workflow_to_prompt makes of them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from demo.server import ComfyServer, workflow_to_prompt
 from playwright.sync_api import ConsoleMessage, Page, sync_playwright
+
+from demo.server import ComfyServer, workflow_to_prompt
 
 pytestmark = pytest.mark.browser
 
@@ -21,14 +22,14 @@ EVERY_KIND_OF_NODE = ROOT / "tests" / "golden" / "workflow.json"
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 TIMEOUT_MS = 60_000
-SETTINGS = {"Comfy.TutorialCompleted": True}  # a first visit opens the template browser over the graph
+SETTINGS = {"Comfy.TutorialCompleted": True}
 
 Reports = list[str]
 
 
 @pytest.fixture(scope="module")
 def page(server: ComfyServer) -> Iterator[Page]:
-    """ComfyUI's page, ready for use; `page.reports` is not kept here, see `reports`."""
+    """ComfyUI's page, ready for use, without the template browser of a first visit."""
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine")
     user = server.base / "user" / "default"
@@ -79,7 +80,7 @@ def test_workflow_opens(path: Path, page: Page, reports: Reports, object_info: d
     _open(page, workflow)
     PICTURES.mkdir(exist_ok=True)
     page.screenshot(path=PICTURES / f"{path.stem}.png")
-    assert page.locator(".comfy-missing-nodes").count() == 0
+    assert page.get_by_role("dialog").count() == 0
     assert _types_the_page_misses(page) == []
     assert reports == []
     queued = page.evaluate("async () => (await window.app.graphToPrompt()).output")
@@ -95,11 +96,11 @@ def _bare(prompt: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_missing_node_is_noticed(page: Page) -> None:
-    """The two checks above do fail for a node that ComfyUI does not have."""
+    """The check above does fail for a node that ComfyUI does not have."""
     node = {"id": 1, "type": "HeadcountNoSuchNode", "pos": [0, 0], "size": [200, 100], "flags": {}, "mode": 0}
     workflow = {"nodes": [node], "links": [], "groups": [], "version": 0.4, "last_node_id": 1, "last_link_id": 0}
     _open(page, workflow)
-    page.locator(".comfy-missing-nodes").wait_for()
+    page.get_by_text("HeadcountNoSuchNode").first.wait_for()  # a dialog in older pages, a message in newer ones
     assert _types_the_page_misses(page) == ["HeadcountNoSuchNode"]
     page.keyboard.press("Escape")
-    page.locator(".comfy-missing-nodes").wait_for(state="detached")
+    page.get_by_role("dialog").wait_for(state="detached")

@@ -33,7 +33,8 @@ def test_help_page(node: Any) -> None:
 def test_is_in_an_example_workflow(node: Any) -> None:
     files = sorted((ROOT / "workflows").glob("*.json"))
     used = {placed["type"] for file in files for placed in json.loads(file.read_text())["nodes"]}
-    assert node.GET_SCHEMA().node_id in used
+    name = node.GET_SCHEMA().node_id
+    assert name in used, f"no file in workflows/ has {name}"
 
 
 def test_every_workflow_has_a_picture() -> None:

@@ -1,6 +1,6 @@
 """Old workflows must keep opening: every node's schema is recorded in tests/golden/schema.json.
 
-A saved workflow stores widget values by position and links by output number, so inputs and outputs may only be appended.
+A saved workflow stores widget values by position and links by output number: inputs and outputs are only appended.
 After a wanted change: HEADCOUNT_UPDATE_SCHEMA=1 make test ARGS=tests/nodes/test_schema.py, and a line in CHANGELOG.md.
 Where the rule is broken the file is not rewritten; a release that has to break it deletes the node's entry by hand.
 """

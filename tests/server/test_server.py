@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from demo.server import ComfyServer, PromptError, workflow_to_prompt
 from headcount.nodes import NODES
+
+from demo.server import ComfyServer, PromptError, workflow_to_prompt
 
 pytestmark = pytest.mark.server
 
@@ -19,6 +20,12 @@ def test_pack_loads(server: ComfyServer) -> None:
     pack = [line for line in server.log().splitlines() if "custom_nodes/headcount" in line]
     assert [line for line in pack if re.search(r"\d seconds: ", line)], server.log()
     assert [line for line in pack if "FAILED" in line or "Error" in line] == []
+
+
+def test_import_is_quick(server: ComfyServer) -> None:
+    """EXPECTATIONS: half a second at most, so that the pack does not slow down anybody's start."""
+    seconds = re.search(r"([\d.]+) seconds: .*custom_nodes/headcount", server.log())
+    assert seconds and float(seconds[1]) <= 0.5
 
 
 def test_builtin_nodes_load(server: ComfyServer) -> None:
@@ -34,8 +41,8 @@ def test_every_node_is_listed(object_info: dict[str, Any]) -> None:
 def test_workflow_runs(workflow: dict[str, Any], server: ComfyServer, object_info: dict[str, Any]) -> None:
     prompt = workflow_to_prompt(workflow, object_info)
     outputs = server.run(prompt)
-    silent = [node for node, placed in prompt.items() if object_info[placed["class_type"]]["output_node"]]
-    assert [node for node in silent if node not in outputs] == [], "these output nodes showed nothing"
+    ends = [node for node, placed in prompt.items() if object_info[placed["class_type"]]["output_node"]]
+    assert [node for node in ends if node not in outputs] == [], "these output nodes showed nothing"
     for shown in outputs.values():
         for reference in shown.get("images", []):
             assert server.image(reference)

@@ -1,0 +1,68 @@
+"""The gradient of an attention objective with respect to the latent, through ComfyUI's own model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import comfy.samplers
+import torch
+from comfy.ldm.modules.attention import attention_pytorch
+from torch import Tensor
+
+from ..core.attention.aggregate import AttentionMaps, aggregate
+from ..core.isac.objective import StepLosses
+from .capture import Capture
+from .normal_weights import normal_weights
+from .recorded_call import recording_options
+
+Objective = Callable[[AttentionMaps], StepLosses]
+
+
+@dataclass(frozen=True)
+class AttentionGradient:
+    """What one gradient pass gives: the gradient (as `x`), and the maps and losses at `x`, without graph."""
+
+    gradient: Tensor
+    maps: AttentionMaps
+    losses: StepLosses
+
+
+def _differentiable_attention(_: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
+    """PyTorch's attention, whatever the user runs: flash and sage kernels have no backward."""
+    return attention_pytorch(*args, **kwargs)
+
+
+def attention_gradient(
+    inner_model: Any,
+    conditioning: Mapping[str, Any],
+    x: Tensor,
+    sigma: Tensor,
+    model_options: dict[str, Any],
+    objective: Objective,
+) -> AttentionGradient | None:
+    """Differentiate `objective` of the attention that the model pays at `x` under one conditioning.
+
+    The model runs once more, through ComfyUI's `calc_cond_batch`, so areas, ControlNets, hooks and LoRA schedules act
+    as they do in the sampler's own call. Neither the model nor `x` is changed.
+
+    Args:
+        x: (B, C, h, w) the sampler's state.
+        sigma: (B,) noise level.
+
+    Returns:
+        None when the conditioning is not active at this noise level.
+    """
+    capture = Capture((x.shape[-2], x.shape[-1]))
+    options = recording_options(model_options, capture, _differentiable_attention, keep_previous=False)
+    with torch.inference_mode(False), torch.enable_grad(), normal_weights(inner_model.diffusion_model):
+        latent = x.clone().requires_grad_()
+        comfy.samplers.calc_cond_batch(inner_model, [[conditioning]], latent, sigma.clone(), options)
+        if not capture.calls:
+            return None
+        maps = aggregate(capture.calls)
+        losses = objective(maps)
+        (gradient,) = torch.autograd.grad(losses.total.sum(), latent)
+    detached = AttentionMaps(maps.self_attention.detach(), maps.cross_attention.detach(), maps.grid)
+    return AttentionGradient(gradient, detached, losses)

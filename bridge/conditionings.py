@@ -1,0 +1,55 @@
+"""Reads out of ComfyUI's conditionings what Count Prompt has put into them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..core.errors import CountError
+from ..core.isac.objective import Target
+from ..core.prompts.context import context_positions
+from ..core.prompts.counts import CONDITIONING_KEY, Counts
+
+
+@dataclass(frozen=True)
+class CountedConditioning:
+    """A positive conditioning of a run that says what it counts.
+
+    Attributes:
+        conditioning: ComfyUI's processed conditioning.
+        counts: what its prompt asks for.
+        target: the same as token positions in the model's context.
+    """
+
+    conditioning: Mapping[str, Any]
+    counts: Counts
+    target: Target
+
+
+def counted_conditionings(
+    positive: list[dict[str, Any]], node: str, connected: Counts | None = None
+) -> list[CountedConditioning]:
+    """The positive conditionings that count something.
+
+    Args:
+        connected: the node's own COUNTS input, used where a conditioning does not carry counts: some nodes make new
+            conditionings and drop what they do not know.
+
+    Raises:
+        CountError: nothing says where the words are, or a conditioning is laid out in another way than its prompt.
+    """
+    carried = [(conditioning, conditioning.get(CONDITIONING_KEY, connected)) for conditioning in positive]
+    known = [(conditioning, counts) for conditioning, counts in carried if isinstance(counts, Counts)]
+    if not known:
+        raise CountError(
+            f"{node} does not know where the words of the positive prompt are. Encode it with Count Prompt and connect "
+            f"that node's CONDITIONING to the sampler's positive input, or its COUNTS to {node}"
+        )
+    return [_counted(conditioning, counts) for conditioning, counts in known if counts.objects]
+
+
+def _counted(conditioning: dict[str, Any], counts: Counts) -> CountedConditioning:
+    positions = context_positions(counts, conditioning["cross_attn"].shape[1])
+    target = Target(tuple(tokens.noun for tokens in positions), tuple(item.count for item in counts.objects))
+    return CountedConditioning(conditioning, counts, target)

@@ -1,0 +1,67 @@
+"""Masks and boxes of the instances that a recorded run shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..core.attention.instances import Box, bounding_box, noun_instances, split_into
+from ..core.attention.records import RunRecord
+from ..core.attention.word_heat import noun_heat_over_time
+from ..core.drawing.overlay import resize_maps
+from ..core.errors import CountError
+from .maps import MapsHandle
+from .viewer import PIXELS_PER_CELL
+
+
+@dataclass(frozen=True)
+class FoundInstances:
+    """Instances of one picture.
+
+    Attributes:
+        masks: (N, H, W) of 0 and 1; a single empty one when nothing is found.
+        boxes: one per instance, in pixels.
+        text: one line per instance.
+    """
+
+    masks: Tensor
+    boxes: tuple[Box, ...]
+    text: str
+
+
+def find_instances(handle: MapsHandle, samples: Tensor, item: int, as_asked: bool, threshold: float) -> FoundInstances:
+    """Separate the counted things of one picture.
+
+    The maps of the second half of the sampling are used: those of the noisy half are of things to come.
+
+    Raises:
+        CountError: nothing was recorded, or the run made fewer pictures.
+    """
+    record, _ = handle.record_for(samples)
+    batch = len(record.cross_attention)
+    if item >= batch:
+        raise CountError(f"batch_index is {item}, but the run made {batch} pictures; the last one is {batch - 1}")
+    size = (record.samples.shape[-2] * PIXELS_PER_CELL, record.samples.shape[-1] * PIXELS_PER_CELL)
+    masks, boxes, lines = [], [], []
+    for noun, small in _by_noun(record, item, as_asked, threshold):
+        for mask in (resize_maps(small, size) > 0.5).float():
+            box = bounding_box(mask > 0)
+            if box is not None:
+                masks.append(mask)
+                boxes.append(box)
+                lines.append(f"{noun}: {box.width} x {box.height} at {box.x}, {box.y}")
+    if not masks:
+        return FoundInstances(torch.zeros(1, *size), (), f"none of {', '.join(record.nouns)}")
+    return FoundInstances(torch.stack(masks), tuple(boxes), "\n".join(lines))
+
+
+def _by_noun(record: RunRecord, item: int, as_asked: bool, threshold: float) -> list[tuple[str, Tensor]]:
+    over_time = noun_heat_over_time(record)[:, item]
+    heat = over_time[len(over_time) // 2 :].mean(0)
+    found = []
+    for noun, own, count in zip(record.nouns, heat, record.counts, strict=True):
+        masks = split_into(own, threshold, count) if as_asked else noun_instances(own, threshold)
+        found.append((noun, masks))
+    return found

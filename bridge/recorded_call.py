@@ -1,0 +1,44 @@
+"""Model options under which one model call is recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import comfy.model_patcher
+from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
+
+from .capture import SLOT, Capture, Override
+
+_KEY = "headcount"
+
+
+def recording_options(
+    model_options: dict[str, Any], capture: Capture, attention: Override, keep_previous: bool
+) -> dict[str, Any]:
+    """A copy of `model_options` under which the model's attention calls land in `capture`.
+
+    The override goes in when the model is called, behind all other nodes' wrappers: one that assigns the slot without
+    looking cannot push this one out.
+
+    Args:
+        attention: what computes the attention, see `Capture.override`.
+        keep_previous: run an override that another node has put there; else `attention` takes its place.
+    """
+    options = comfy.model_patcher.create_model_options_clone(model_options)
+
+    def with_capture(  # noqa: ANN202 - ComfyUI's signature
+        executor,
+        x,
+        t,
+        c_concat=None,
+        c_crossattn=None,
+        control=None,
+        transformer_options=None,
+        **kwargs,  # noqa: ANN001
+    ):
+        own = dict(transformer_options or {})
+        own[SLOT] = capture.override(attention, own.get(SLOT) if keep_previous else None)
+        return executor(x, t, c_concat, c_crossattn, control, own, **kwargs)
+
+    add_wrapper_with_key(WrappersMP.APPLY_MODEL, _KEY, with_capture, options, is_model_options=True)
+    return options

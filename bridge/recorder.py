@@ -1,0 +1,85 @@
+"""Attention Map Recorder: keeps what the sampler's own model calls attend to, and changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from comfy.patcher_extension import WrappersMP
+from torch import Tensor
+
+from ..core.attention.aggregate import aggregate, fold_repeats
+from ..core.attention.records import MOST_SELF_PIXELS, RunRecorder
+from ..core.prompts.counts import Counts
+from .capture import Capture, own_function
+from .conditionings import CountedConditioning, counted_conditionings
+from .maps import MapsHandle
+from .recorded_call import recording_options
+from .steered_sampler import run_sampler, sampler_function
+
+NODE = "Attention Map Recorder"
+_KEY = "headcount_recorder"
+
+
+def new_recorder(counted: list[CountedConditioning]) -> RunRecorder | None:
+    """A recorder for the first counted conditioning, or None when nothing is counted."""
+    if not counted:
+        return None
+    counts, target = counted[0].counts, counted[0].target
+    return RunRecorder(tuple(item.noun for item in counts.objects), target.tokens, target.counts, ())
+
+
+def with_recorder(model: Any, counts: Counts | None = None) -> tuple[Any, MapsHandle]:
+    """A clone of `model` whose runs are recorded, and the handle that each run fills. The pictures stay the same."""
+    handle = MapsHandle()
+    patched = model.clone()
+
+    def sample(executor, guider, sigmas, extra_args, callback, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
+        sampler_function(executor.class_obj, NODE)
+        run = _RecordedRun(guider, counts)
+        samples = run_sampler(executor, guider, sigmas, extra_args, callback, *rest, at_state=run.at_state)
+        run.finish(samples, handle)
+        return samples
+
+    patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, _KEY, sample)
+    return patched, handle
+
+
+class _RecordedRun:
+    """State of one recorded run; dropped with it."""
+
+    def __init__(self, guider: Any, counts: Counts | None) -> None:
+        self._inner = guider.inner_model
+        self._counted = counted_conditionings(guider.conds.get("positive", []), NODE, counts)
+        self._recorder = new_recorder(self._counted)
+        self._open: tuple[Capture, int, float] | None = None
+
+    def at_state(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]:
+        self._close()
+        if self._recorder is None:
+            return model_options
+        uuid = self._counted[0].conditioning.get("uuid")
+        capture = Capture((x.shape[-2], x.shape[-1]), uuid=uuid, most_self_pixels=MOST_SELF_PIXELS)
+        self._open = (capture, step, float(sigma[0]))
+        return recording_options(model_options, capture, own_function, keep_previous=True)
+
+    def _close(self) -> None:
+        """Take in the call that was opened at the last state."""
+        if self._open is None or self._recorder is None:
+            return
+        capture, step, sigma = self._open
+        self._open = None
+        if capture.calls:
+            maps = aggregate(capture.calls)
+            length = self._counted[0].conditioning["cross_attn"].shape[1]
+            cross = fold_repeats(maps.cross_attention, length)
+            self._recorder.add(step, sigma, replace(maps, cross_attention=cross))
+
+    def finish(self, samples: Tensor, handle: MapsHandle) -> None:
+        """Hand the record of the run over."""
+        self._close()
+        if self._recorder is not None:
+            record = self._recorder.finish(self._inner.process_latent_out(samples.to(torch.float32)))
+            if record is not None:
+                handle.add(record)

@@ -1,0 +1,105 @@
+"""Turns recorded maps into the pictures of Attention Map Viewer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from einops import rearrange, repeat
+from torch import Tensor
+
+from ..core.attention.instances import self_attention_regions
+from ..core.attention.records import RunRecord
+from ..core.attention.word_heat import Scale, find_words, noun_heat_over_time, scaled, word_heat
+from ..core.drawing.overlay import heat_overlay, plain_picture, region_overlay, resize_maps
+from ..core.errors import CountError
+from .maps import MapsHandle
+
+PIXELS_PER_CELL = 8
+_STEPS_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class ViewSettings:
+    """What the viewer shows; see the node for the meaning of each."""
+
+    show: Literal["words", "regions", "steps"] = "words"
+    words: str = ""
+    opacity: float = 0.7
+    scale: Scale = "per word"
+
+
+@dataclass(frozen=True)
+class View:
+    """Pictures (V, H, W, 3), masks (V, H, W) and a line of text for each of the V views."""
+
+    pictures: Tensor
+    masks: Tensor
+    text: str
+
+
+def pictures_for(record: RunRecord, image: Tensor | None) -> Tensor:
+    """(B, H, W, 3) pictures to draw on: the given ones, or grey ones of a fitting size.
+
+    Raises:
+        CountError: there are not as many pictures as the run made.
+    """
+    batch = len(record.cross_attention)
+    if image is None:
+        height, width = record.samples.shape[-2:]
+        return plain_picture(batch, (height * PIXELS_PER_CELL, width * PIXELS_PER_CELL))
+    if len(image) != batch:
+        raise CountError(
+            f"{len(image)} pictures were given, but the run made {batch}. Connect the picture decoded from the same LATENT"
+        )
+    return image[..., :3].float().cpu()
+
+
+def view_maps(handle: MapsHandle, samples: Tensor, image: Tensor | None, settings: ViewSettings) -> View:
+    """Draw what a run recorded.
+
+    Raises:
+        CountError: nothing was recorded, a word is not in the prompt, or the pictures do not fit the run.
+    """
+    record, belongs = handle.record_for(samples)
+    pictures = pictures_for(record, image)
+    draw = {"words": _words, "regions": _regions, "steps": _steps}[settings.show]
+    view = draw(record, pictures, settings)
+    if belongs:
+        return view
+    note = "These maps are of the newest recorded run; none was recorded for this LATENT."
+    return View(view.pictures, view.masks, f"{note}\n{view.text}")
+
+
+def _overlays(pictures: Tensor, heat: Tensor, names: list[str], settings: ViewSettings) -> View:
+    """One overlay per picture and map: heat (B, k, h, w) with k names."""
+    masks = resize_maps(scaled(heat, settings.scale), (pictures.shape[1], pictures.shape[2]))
+    flat = rearrange(masks, "b k h w -> (b k) h w")
+    base = repeat(pictures, "b h w c -> (b k) h w c", k=len(names))
+    lines = [f"picture {item + 1}: {name}" for item in range(len(pictures)) for name in names]
+    return View(heat_overlay(base, flat, settings.opacity), flat, "\n".join(lines))
+
+
+def _words(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> View:
+    words = find_words(record, settings.words)
+    return _overlays(pictures, word_heat(record, words), [word for word, _ in words], settings)
+
+
+def _steps(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> View:
+    heat = noun_heat_over_time(record)
+    shown = sorted({round(i) for i in torch.linspace(0, len(heat) - 1, min(_STEPS_SHOWN, len(heat))).tolist()})
+    names = [f"{noun}, step {record.steps[step].step + 1}" for step in shown for noun in record.nouns]
+    return _overlays(pictures, rearrange(heat[shown], "s b k h w -> b (s k) h w"), names, settings)
+
+
+def _regions(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> View:
+    size = (pictures.shape[1], pictures.shape[2])
+    overlays, masks, lines = [], [], []
+    for item, picture in enumerate(pictures):
+        regions = self_attention_regions(record.maps(), item, record.noun_tokens, sum(record.counts))
+        large = (resize_maps(regions, size) > 0.5).float()
+        overlays.append(region_overlay(picture, large, settings.opacity))
+        masks.append(large.amax(0) if len(large) else torch.zeros(size))
+        lines.append(f"picture {item + 1}: {len(regions)} regions of {', '.join(record.nouns)}")
+    return View(torch.stack(overlays), torch.stack(masks), "\n".join(lines))

@@ -1,0 +1,109 @@
+"""Instances out of attention maps: which pixels belong together, and to which noun."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from torch import Tensor
+from torch.nn.functional import max_pool2d
+
+from .aggregate import AttentionMaps
+from .clusters import kmeans
+from .foreground import cluster_pixels, foreground, noun_columns, pixel_coordinates
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in pixels: left and top edge, width and height."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+def self_attention_regions(maps: AttentionMaps, item: int, tokens: tuple[tuple[int, ...], ...], regions: int) -> Tensor:
+    """What the model's self-attention holds together, among the pixels that look at the counted nouns.
+
+    Args:
+        maps: maps of a batch.
+        item: which picture.
+        tokens: per noun, its token positions.
+        regions: how many regions to tell apart, at least 1.
+
+    Returns:
+        (regions, h, w) masks of 0 and 1 that do not overlap; empty clusters are all 0.
+    """
+    attention = maps.self_attention[item]
+    spread = attention @ noun_columns(maps.cross_attention[item], tokens)
+    pixels = foreground(spread, regions)
+    clusters = cluster_pixels(attention[pixels][:, pixels], pixels, maps.grid, regions)
+    masks = torch.zeros(regions, attention.shape[0], dtype=torch.float32)
+    masks[:, pixels.cpu()] = clusters.T.float().cpu()
+    return rearrange(masks, "n (h w) -> n h w", h=maps.grid[0])
+
+
+def noun_instances(heat: Tensor, threshold: float, least_distance: int = 1) -> Tensor:
+    """Separate the things that one noun's map shows: every peak is one, and owns the pixels that are nearest to it.
+
+    Args:
+        heat: (h, w) attention to the noun.
+        threshold: a pixel belongs to a thing when it is at least this share of the way from the map's median to its
+            most; 0 to 1.
+        least_distance: two peaks are further apart than this many pixels in x or in y.
+
+    Returns:
+        (N, h, w) masks of 0 and 1 that do not overlap, strongest peak first; N is 0 for a flat map.
+    """
+    floor = heat.median()
+    height = (heat - floor) / (heat.amax() - floor).clamp_min(1e-8)
+    window = 2 * least_distance + 1
+    highest = max_pool2d(height[None, None], window, stride=1, padding=least_distance)[0, 0]
+    above = height >= threshold
+    peaks = ((height == highest) & above).nonzero()
+    if heat.amax() <= floor or len(peaks) == 0:
+        return heat.new_zeros((0, *heat.shape))
+    peaks = peaks[height[peaks[:, 0], peaks[:, 1]].argsort(descending=True)]
+    return _nearest(above, peaks)
+
+
+def split_into(heat: Tensor, threshold: float, instances: int) -> Tensor:
+    """Separate a noun's map into a given number of things by K-means on the places of its pixels.
+
+    Args:
+        heat: (h, w) attention to the noun.
+        threshold: as in `noun_instances`; it is lowered where it leaves fewer pixels than instances.
+        instances: N, at least 1.
+
+    Returns:
+        (N, h, w) masks of 0 and 1 that do not overlap.
+    """
+    flat = heat.flatten()
+    floor = flat.median()
+    above = flat >= floor + threshold * (flat.amax() - floor)
+    if int(above.sum()) < instances:
+        above = torch.zeros_like(above).index_fill(0, flat.topk(min(instances, len(flat))).indices, True)
+    pixels = above.nonzero().squeeze(1)
+    clusters = kmeans(pixel_coordinates((heat.shape[0], heat.shape[1]), heat)[pixels], instances)
+    masks = heat.new_zeros((instances, heat.numel()))
+    masks[:, pixels] = clusters.T
+    return masks.reshape(instances, *heat.shape)
+
+
+def _nearest(above: Tensor, peaks: Tensor) -> Tensor:
+    rows = torch.arange(above.shape[0], device=above.device).view(1, -1, 1)
+    columns = torch.arange(above.shape[1], device=above.device).view(1, 1, -1)
+    distance = (rows - peaks[:, 0].view(-1, 1, 1)).square() + (columns - peaks[:, 1].view(-1, 1, 1)).square()
+    owner = distance.argmin(0)
+    return torch.stack([(owner == index) & above for index in range(len(peaks))]).float()
+
+
+def bounding_box(mask: Tensor) -> Box | None:
+    """The smallest box around a (H, W) mask of 0 and 1, or None when it is empty."""
+    rows, columns = mask.any(1).nonzero().flatten(), mask.any(0).nonzero().flatten()
+    if len(rows) == 0:
+        return None
+    left, top = int(columns[0]), int(rows[0])
+    return Box(left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1)

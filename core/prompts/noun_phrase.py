@@ -1,0 +1,174 @@
+"""Finds where the noun phrase behind a number or an article ends, and which of its words name the thing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .adjectives import COMPOUNDS
+from .grammar_words import ARTICLES, AUXILIARIES, DEFINITE, POSSESSIVES, PRONOUNS
+from .numbers import is_number
+from .plurals import is_plural, singular
+from .verbs import GERUND_COMPOUNDS, NOUNS_IN_ING
+from .word_kinds import (
+    can_be_noun,
+    is_adjective,
+    is_adverb,
+    is_base_verb,
+    is_boundary,
+    is_finite_verb,
+    is_past_participle,
+    is_present_participle,
+)
+from .words import Word
+
+
+@dataclass(frozen=True)
+class NounPhrase:
+    """A noun with the adjectives before it; `noun` is empty in "two red" of "two red and three blue balls".
+
+    Attributes:
+        attributes: adjectives in order.
+        noun: words of the noun, in order.
+        after: index of the first word behind the phrase.
+    """
+
+    attributes: tuple[Word, ...]
+    noun: tuple[Word, ...]
+    after: int
+
+
+def read_noun_phrase(words: Sequence[Word], start: int, plural: bool, coordinated: bool = False) -> NounPhrase:
+    """The noun phrase that begins at `words[start]`, behind its number or article.
+
+    Args:
+        words: words of a prompt.
+        start: index of the first word behind the number or article.
+        plural: whether the number asks for a plural noun, which then ends the phrase.
+        coordinated: whether the phrase is the later part of a list, where a bare verb may follow ("one X and one Y walk").
+    """
+    index = start + 1 if _text(words, start) in {"more", "other", "additional"} else start
+    kept: list[Word] = []
+    nouns = 0
+    while (index := _skip_joined_adjectives(words, index, kept, nouns)) < len(words):
+        text = words[index].text
+        if (is_boundary(text) and not _is_a_can(words, index)) or (
+            nouns and _is_verb_here(words, index, plural, coordinated)
+        ):
+            break
+        if kept and not nouns and can_be_noun(kept[-1].text) and _is_closing_verb(words, index):
+            break
+        if text.endswith("'s"):
+            kept, nouns, index = [], 0, index + 1
+            continue
+        adjective = is_adjective(text) and not _in_compound(words, index)
+        if not (is_adverb(text) and not adjective) and not text[0].isdigit():
+            kept.append(words[index])
+            nouns += not adjective
+        index += 1
+        if plural and not adjective and is_plural(text) and not _goes_on(words, index):
+            break
+    return _split(kept, index)
+
+
+def _split(kept: list[Word], after: int) -> NounPhrase:
+    """Attributes and noun of the words of a phrase: the noun is the last run of words that are not adjectives."""
+    begin = len(kept)
+    while begin > 0 and not is_adjective(kept[begin - 1].text):
+        begin -= 1
+    if begin == len(kept) and kept and can_be_noun(kept[-1].text):
+        begin -= 1
+    for size in (4, 3, 2):
+        if len(kept) >= size and singular(" ".join(word.text for word in kept[-size:])) in COMPOUNDS:
+            begin = min(begin, len(kept) - size)
+    if begin == len(kept) - 1 and begin and _names_a_kind(kept[begin - 1].text, kept[begin].text):
+        begin -= 1
+    return NounPhrase(tuple(kept[:begin]), tuple(kept[begin:]), after)
+
+
+def _skip_joined_adjectives(words: Sequence[Word], index: int, kept: list[Word], nouns: int) -> int:
+    """Step over the joint in "black and white", "large, fluffy" when only adjectives were read so far."""
+    joint = _text(words, index)
+    if nouns or not kept or joint not in {",", "and", "or", "&", "but"}:
+        return index
+    following = index + 2 if joint == "," and _text(words, index + 1) == "and" else index + 1
+    text = _text(words, following)
+    if not text or not is_adjective(text) or (joint == "," and is_present_participle(text)):
+        return index
+    return following if _noun_follows(words, following) else index
+
+
+def _noun_follows(words: Sequence[Word], index: int) -> bool:
+    """Whether a word that can be a noun comes before the next boundary."""
+    while index < len(words) and not is_boundary(words[index].text):
+        if not is_adjective(words[index].text) or can_be_noun(words[index].text):
+            return True
+        index += 1
+    return (
+        index < len(words) and words[index].text in {"and", ","} and index > 0 and is_adjective(words[index - 1].text)
+    )
+
+
+def _is_verb_here(words: Sequence[Word], index: int, plural: bool, coordinated: bool) -> bool:
+    """Whether the word at `index` is what the noun before it does, or an adverb of that."""
+    text, following = words[index].text, _text(words, index + 1)
+    ends = not following or is_boundary(following) or is_adverb(following)
+    if _in_compound(words, index):
+        return False
+    if text in NOUNS_IN_ING:
+        return following in ARTICLES | DEFINITE | POSSESSIVES | PRONOUNS or (bool(following) and is_number(following))
+    if is_present_participle(text) or is_past_participle(text):
+        if plural:
+            return not _plural_ahead(words, index + 1)
+        return is_present_participle(text) or ends or is_finite_verb(text) or is_present_participle(following)
+    if is_adverb(text) and not (is_adjective(text) and not ends):
+        return True
+    if is_adjective(text):
+        return ends
+    if not plural and is_finite_verb(text):
+        return True
+    return coordinated and is_base_verb(text) and ends and following not in AUXILIARIES
+
+
+def _is_closing_verb(words: Sequence[Word], index: int) -> bool:
+    """Whether a participle with no noun behind it is at `index`: "a rose blooming in", but not "a rose painted vase"."""
+    text, following = words[index].text, _text(words, index + 1)
+    participle = is_present_participle(text) or is_past_participle(text)
+    return participle and (not following or is_boundary(following) or is_adverb(following))
+
+
+def _is_a_can(words: Sequence[Word], index: int) -> bool:
+    """Whether "can" is the thing ("a watering can in"), not the verb ("a dog can fly")."""
+    following = _text(words, index + 1)
+    return words[index].text == "can" and not (
+        is_base_verb(following) or following in AUXILIARIES or is_adverb(following)
+    )
+
+
+def _goes_on(words: Sequence[Word], index: int) -> bool:
+    """Whether a plural noun is only the first part of a compound: "two sports cars", "two fish tanks"."""
+    text = _text(words, index)
+    return bool(text) and not is_boundary(text) and is_plural(text) and not is_adverb(text)
+
+
+def _plural_ahead(words: Sequence[Word], index: int) -> bool:
+    """Whether one of the next two words of the phrase is a plural noun."""
+    for word in words[index : index + 2]:
+        if is_boundary(word.text):
+            return False
+        if is_plural(word.text):
+            return True
+    return False
+
+
+def _in_compound(words: Sequence[Word], index: int) -> bool:
+    return _names_a_kind(_text(words, index), _text(words, index + 1))
+
+
+def _names_a_kind(gerund: str, noun: str) -> bool:
+    """Whether two words are a compound like "swimming pool"."""
+    return bool(noun) and singular(noun) in GERUND_COMPOUNDS.get(gerund, "").split()
+
+
+def _text(words: Sequence[Word], index: int) -> str:
+    return words[index].text if 0 <= index < len(words) else ""

@@ -1,0 +1,120 @@
+"""Numbers in English prose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from .words import Word
+
+_SMALL = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+).split()
+_UNITS = {word: value for value, word in enumerate(_SMALL)}
+_TENS = {
+    word: 10 * value
+    for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
+} | {"fourty": 40}
+_SCALES = {"hundred": 100, "thousand": 1000}
+_DOZENS = {"dozen": 12, "score": 20}
+_SETS = {
+    "pair": 2, "pairs": 2, "couple": 2, "couples": 2, "duo": 2, "brace": 2, "trio": 3, "trios": 3, "threesome": 3,
+    "quartet": 4, "quartets": 4, "foursome": 4, "quintet": 5, "sextet": 6, "septet": 7, "octet": 8,
+}  # fmt: skip
+_DIGITS = re.compile(r"\d+|\d{1,3}(?:,\d{3})+")
+_TIMES = re.compile(r"(\d+)x")
+NUMBER_WORDS = frozenset(_UNITS) | frozenset(_TENS) | frozenset(_SCALES) | {"dozen"}
+# One thing in two halves: "a pair of scissors" is one thing.
+_TWO_PART_THINGS = frozenset(
+    "scissors glasses sunglasses eyeglasses goggles binoculars pants trousers jeans shorts tights leggings tweezers pliers "
+    "headphones pajamas pyjamas tongs shears spectacles".split()
+)
+YEARS = range(1500, 2100)
+
+
+def is_number(word: str) -> bool:
+    """Whether a lower-case word is a number on its own: "three", "twenty-five", "12"."""
+    return bool(_DIGITS.fullmatch(word)) or all(part in NUMBER_WORDS for part in word.split("-"))
+
+
+def read_number(words: Sequence[Word], start: int) -> tuple[int, int] | None:
+    """The number that begins at `words[start]`, with dozens and sets such as "a pair of" and "two dozen".
+
+    Args:
+        words: words of a prompt.
+        start: index of the number's first word; an "a" is part of it in "a dozen", not in "a cat".
+
+    Returns:
+        (value, index after the number), or None where no number begins.
+    """
+    article = _text(words, start) in {"a", "an"}
+    index = start + 1 if article else start
+    if _text(words, index) in {"half", "half-dozen"}:
+        return _read_half_dozen(words, index)
+    scale = _text(words, index) in _SCALES
+    value, after = (None, index) if article and not scale else _read_plain(words, index)
+    if _text(words, after) in _DOZENS and (_text(words, after) == "dozen" or value is not None):
+        value, after = (1 if value is None else value) * _DOZENS[_text(words, after)], after + 1
+        after += _text(words, after) == "of" and _text(words, after + 1) not in {"the", "them", "these"}
+    return _read_set(words, value, after, start) or (None if value is None else (value, after))
+
+
+def _read_set(words: Sequence[Word], value: int | None, index: int, start: int) -> tuple[int, int] | None:
+    """A set and its "of" ("pair of", "two pairs of"), after the number before it."""
+    while index - start < 3 and _text(words, index) in {"small", "lovely", "young", "happy", "matching", "large"}:
+        index += 1
+    size = _SETS.get(_text(words, index))
+    if size is None or _text(words, index + 1) != "of" or _text(words, index + 2) in {"the", "them", "these"}:
+        return None
+    if _text(words, index) in {"pair", "pairs"}:
+        size = 1 if any(word.text in _TWO_PART_THINGS for word in words[index + 2 : index + 5]) else size
+    return size * (1 if value is None else value), index + 2
+
+
+def _read_half_dozen(words: Sequence[Word], index: int) -> tuple[int, int] | None:
+    after = index + 1
+    if _text(words, index) == "half":
+        after += _text(words, after) == "a"
+        if _text(words, after) != "dozen":
+            return None
+        after += 1
+    return 6, after + (_text(words, after) == "of")
+
+
+def _read_plain(words: Sequence[Word], index: int) -> tuple[int | None, int]:
+    """Digits or number words from `index`: (value or None, index after them)."""
+    text = _text(words, index)
+    if times := _TIMES.fullmatch(text):
+        return int(times.group(1)), index + 1
+    if _DIGITS.fullmatch(text):
+        return int(text.replace(",", "")), index + 1
+    total, current, first = 0, 0, index
+    while parts := _number_parts(words, index, first):
+        for part in parts:
+            if part in _SCALES:
+                current = max(current, 1) * _SCALES[part]
+                total, current = (total + current, 0) if part == "thousand" else (total, current)
+            else:
+                current += _UNITS.get(part, 0) + _TENS.get(part, 0)
+        index += 1 if _text(words, index) != "and" else 2
+    return (total + current, index) if index > first else (None, index)
+
+
+def _number_parts(words: Sequence[Word], index: int, first: int) -> list[str]:
+    """Number words at `index` that go on with the number begun at `first`; empty where it ends."""
+    text, before = _text(words, index), _text(words, index - 1) if index > first else ""
+    if text == "and" and before in _SCALES:
+        text = _text(words, index + 1)
+        return text.split("-") if all(part in _UNITS or part in _TENS for part in text.split("-")) else []
+    parts = text.split("-")
+    if not all(part in _UNITS or part in _TENS or part in _SCALES for part in parts):
+        return []
+    if index == first:
+        return parts
+    continues = parts[0] in _SCALES or before in _SCALES or (before in _TENS and _UNITS.get(parts[0], 10) < 10)
+    return parts if continues else []
+
+
+def _text(words: Sequence[Word], index: int) -> str:
+    return words[index].text if 0 <= index < len(words) else ""

@@ -1,0 +1,139 @@
+"""The objects line ("2 cats, 1 dog"), which overrules what was read out of the prompt."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+
+from ..errors import CountError
+from .counts import CountedObject
+from .noun_phrase import read_noun_phrase
+from .numbers import read_number
+from .objects import FoundObject, Occurrence, attribute_spans, find_noun, find_objects
+from .plurals import same_noun, singular
+from .word_kinds import is_adjective, is_adverb, is_boundary
+from .words import Word, split_words
+
+_SEPARATOR = re.compile(r"[,;\n]")
+_HOW = "write a count and a noun for each object, such as '2 cats, 1 dog'"
+
+
+def parse_objects_line(line: str) -> tuple[CountedObject, ...]:
+    """Objects of a line such as "2 cats, 1 dog"; commas, semicolons, line breaks and "and" separate them.
+
+    Returns:
+        objects in order of the line; empty for an empty line.
+
+    Raises:
+        CountError: an item has no count, no noun or a count below 1, or names an object twice.
+    """
+    items: list[CountedObject] = []
+    for part in _SEPARATOR.split(line):
+        for piece in _split_at_and(part):
+            item = _read_item(piece)
+            if any(same_noun(item.noun, other.noun) and item.attributes == other.attributes for other in items):
+                raise CountError(f"objects: '{item.noun}' stands there twice; give one count for it")
+            items.append(item)
+    return tuple(items)
+
+
+def find_objects_of_line(text: str, line: str) -> tuple[FoundObject, ...]:
+    """Objects of the line with their places in the prompt `text`; what the text itself counts when the line is empty.
+
+    An object without adjectives in the line takes those that stand before its noun in the prompt.
+
+    Raises:
+        CountError: the line is malformed, or names something that the prompt does not have.
+    """
+    wanted = parse_objects_line(line)
+    if not wanted:
+        return find_objects(text)
+    words, found = split_words(text), find_objects(text)
+    return tuple(_locate(item, wanted, words, text, found) for item in wanted)
+
+
+def nouns_of(text: str) -> list[str]:
+    """Words of the prompt that can name an object: the counted ones first, then the others, each once."""
+    nouns = [found.item.noun for found in find_objects(text)]
+    for word in split_words(text):
+        kind = is_boundary(word.text) or is_adverb(word.text) or is_adjective(word.text) or len(word.text) < 2
+        if not kind and not word.text[0].isdigit() and not any(word.text in noun.split() for noun in nouns):
+            nouns.append(word.text)
+    return list({singular(noun): noun for noun in reversed(nouns)}.values())[::-1]
+
+
+def missing_noun(noun: str, has: Sequence[str], where: str) -> CountError:
+    """The error for a noun that is not in the prompt: says which words are, and the nearest one."""
+    if not has:
+        return CountError(f"'{noun}' is not in {where}, which names no objects; add it to the prompt")
+    singulars = {singular(other): other for other in has}
+    close = difflib.get_close_matches(singular(noun), singulars, n=1)
+    hint = f". Did you mean '{singulars[close[0]]}'?" if close else ""
+    return CountError(f"'{noun}' is not in {where}; {where} has: {', '.join(has[:12])}{hint}")
+
+
+def _split_at_and(part: str) -> list[str]:
+    """Pieces between "and", where a count follows it: not in "1 black and white cat"."""
+    words, pieces, begin = split_words(part), [], 0
+    for index, word in enumerate(words[:-1]):
+        following = words[index + 1].text
+        if word.text in {"and", "&", "+"} and (following in {"a", "an"} or read_number(words, index + 1)):
+            pieces.append(part[begin : word.start])
+            begin = word.end
+    return [piece.strip() for piece in [*pieces, part[begin:]] if piece.strip()]
+
+
+def _read_item(piece: str) -> CountedObject:
+    words = split_words(piece)
+    number = read_number(words, 0)
+    if number is None and words[0].text in {"a", "an", "single", "lone"}:
+        number = (1, 1)
+    broken = re.match(r"-\s*\d|\d+[.,/:]\d", piece)
+    if number is None and not broken:
+        raise CountError(f"objects: '{piece}' has no count; {_HOW}")
+    count, after = number or (0, 1)
+    if count < 1:
+        raise CountError(f"objects: the count in '{piece}' must be a whole number of at least 1; {_HOW}")
+    phrase = read_noun_phrase(words, after, count > 1)
+    named = [word for word in words[after:] if not word.is_punctuation]
+    noun = phrase.noun or tuple(named[-1:])
+    if not noun or len(named) > len(phrase.attributes) + len(noun) + 2:
+        raise CountError(f"objects: '{piece}' names no object; {_HOW}")
+    attributes = tuple(word.text for word in phrase.attributes if word not in noun)
+    return CountedObject(" ".join(word.text for word in noun), count, attributes)
+
+
+def _locate(
+    item: CountedObject, wanted: Sequence[CountedObject], words: Sequence[Word], text: str, found: Sequence[FoundObject]
+) -> FoundObject:
+    places = find_noun(words, item.noun.split())
+    if not places:
+        raise missing_noun(item.noun, nouns_of(text), "the prompt")
+    rivals = [other for other in wanted if other is not item and same_noun(other.noun, item.noun)]
+    fitting = [place for place in places if _fits(place, item.attributes)]
+    if rivals and not item.attributes:
+        fitting = [place for place in places if not any(_fits(place, other.attributes) for other in rivals)]
+    if not fitting:
+        adjectives = ", ".join(f"'{name}'" for name in item.attributes) or "its own word"
+        raise CountError(
+            f"objects: {adjectives} does not stand before '{item.noun}' in the prompt; write it there, or leave it out"
+        )
+    attributes = item.attributes or (() if rivals else _attributes_in(found, item.noun))
+    first = fitting[0]
+    known = [next((w for place in fitting for w in place.before if w.text == name), None) for name in attributes]
+    described = [word for word in known if word is not None]
+    noun = " ".join(word.text for word in words[first.first : first.last + 1])
+    spans = tuple((words[place.first].start, words[place.last].end) for place in fitting)
+    kept = CountedObject(noun, item.count, tuple(word.text for word in described))
+    return FoundObject(kept, spans, attribute_spans(fitting, described))
+
+
+def _fits(place: Occurrence, attributes: Sequence[str]) -> bool:
+    return {word.text for word in place.before} >= set(attributes)
+
+
+def _attributes_in(found: Sequence[FoundObject], noun: str) -> tuple[str, ...]:
+    """Adjectives of the only object of the prompt with this noun; none where several have it."""
+    same = [other.item for other in found if same_noun(other.item.noun, noun)]
+    return same[0].attributes if len(same) == 1 else ()

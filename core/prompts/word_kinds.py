@@ -1,0 +1,123 @@
+"""Guesses a word's kind from closed lists and endings."""
+
+from __future__ import annotations
+
+from .adjectives import ADJECTIVES, ALSO_NOUNS, NOT_ADJECTIVES
+from .grammar_words import (
+    ADVERBS,
+    ARTICLES,
+    AUXILIARIES,
+    CONJUNCTIONS,
+    DEFINITE,
+    POSSESSIVES,
+    PREPOSITIONS,
+    PRONOUNS,
+    QUANTIFIERS,
+    SUBORDINATORS,
+)
+from .numbers import NUMBER_WORDS, is_number
+from .plurals import is_plural
+from .verbs import BASE_VERBS, IRREGULAR_PAST, NOUNS_IN_ING, NOUNS_IN_S
+
+_ADJECTIVE_ENDINGS = (
+    "ous",
+    "ful",
+    "less",
+    "ish",
+    "ic",
+    "ive",
+    "able",
+    "ible",
+    "esque",
+    "like",
+    "sized",
+    "shaped",
+    "free",
+)
+_LY_NOT_ADVERBS = frozenset(
+    "butterfly dragonfly firefly family lily jelly bully belly fly ally trolley friendly lovely lonely elderly curly silly "
+    "woolly hilly chilly deadly early daily jolly ugly holy lively bubbly assembly reply anomaly monopoly dolly holly filly "
+    "pretty cuddly wobbly prickly wrinkly sparkly ghostly costly orderly heavenly housefly mayfly gully tally rally smelly "
+    "burly motherly saintly scholarly wiggly squiggly drizzly grizzly bristly gnarly barfly ply underbelly".split()
+)
+_BOUNDARIES = (
+    ARTICLES
+    | DEFINITE
+    | POSSESSIVES
+    | QUANTIFIERS
+    | CONJUNCTIONS
+    | SUBORDINATORS
+    | PREPOSITIONS
+    | PRONOUNS
+    | AUXILIARIES
+)
+
+
+def is_boundary(word: str) -> bool:
+    """Whether a noun phrase that has begun must end before this word: punctuation, preposition, article, "is", ..."""
+    return not word[0].isalnum() or word in _BOUNDARIES or is_number(word)
+
+
+def is_adverb(word: str) -> bool:
+    """Whether the word can only describe a verb or an adjective ("slowly", "very", "together")."""
+    return word in ADVERBS or (word.endswith("ly") and len(word) > 4 and word not in _LY_NOT_ADVERBS)
+
+
+def is_present_participle(word: str) -> bool:
+    """Whether the word is a verb form in -ing ("running"), not a noun ("painting", "king")."""
+    last = word.rsplit("-", 1)[-1]
+    return len(last) > 4 and last.endswith("ing") and last not in NOUNS_IN_ING
+
+
+def is_past_participle(word: str) -> bool:
+    """Whether the word is a verb form in -ed or a common irregular one ("dressed", "sat")."""
+    last = word.rsplit("-", 1)[-1]
+    return last in IRREGULAR_PAST or (len(last) > 4 and last.endswith("ed") and last not in NOT_ADJECTIVES)
+
+
+def is_base_verb(word: str) -> bool:
+    """Whether the word is a common verb's base form ("walk")."""
+    return word in BASE_VERBS
+
+
+def is_finite_verb(word: str) -> bool:
+    """Whether a word after a singular noun is its verb: "breaches", "sits", "stood"."""
+    return (is_plural(word) and word not in NOUNS_IN_S) or word in IRREGULAR_PAST
+
+
+def is_adjective(word: str) -> bool:
+    """Whether a word before a noun describes it instead of being part of its name."""
+    if word in ADJECTIVES:
+        return True
+    if "-" in word:
+        return _is_hyphenated_adjective(word.split("-"))
+    if word in NOT_ADJECTIVES or is_plural(word):
+        return False
+    return (
+        is_present_participle(word) or is_past_participle(word) or (len(word) > 4 and word.endswith(_ADJECTIVE_ENDINGS))
+    )
+
+
+def can_be_noun(word: str) -> bool:
+    """Whether the last word of a phrase may be its noun; an adjective may only where it also names a thing ("orange")."""
+    return word not in ADJECTIVES or word in ALSO_NOUNS
+
+
+def _is_hyphenated_adjective(parts: list[str]) -> bool:
+    """ "black-and-white", "long-haired", "two-story", "high-tech", but not "steel-beams", "crew-member"."""
+    numeral = parts[0] in NUMBER_WORDS or parts[0].isdigit()
+    particle = parts[0] in {
+        "well",
+        "high",
+        "low",
+        "full",
+        "half",
+        "multi",
+        "semi",
+        "ultra",
+        "non",
+        "mid",
+        "open",
+        "wide",
+    }
+    return numeral or particle or "and" in parts or is_adjective(parts[-1]) or parts[-1] in {"style", "tone", "color"}

@@ -1,0 +1,14 @@
+"""Types of the pack's own sockets; workflow files store their names, so these never change."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+CountsType = io.Custom("HEADCOUNT_COUNTS")
+"""`core.prompts.Counts`: counted objects and their token positions."""
+
+MapsType = io.Custom("HEADCOUNT_MAPS")
+"""The handle that a sampling run fills with attention maps."""
+
+BoxesType = io.Custom("BOUNDING_BOXES")
+"""ComfyUI's own list of boxes, each with x, y, width and height in pixels; 0.3.75 does not name the type yet."""

@@ -1,0 +1,46 @@
+"""Node: Attention Map Recorder."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..bridge.recorder import with_recorder
+from ._schema import Schema
+from ._types import CountsType, MapsType
+
+
+class AttentionMapRecorder(io.ComfyNode):
+    """Records where words and pixels look, and changes nothing."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return Schema(
+            node_id="HeadcountAttentionMapRecorder",
+            display_name="Attention Map Recorder",
+            category="Headcount",
+            description=(
+                "Records, while the picture forms, where in it each word of the prompt is looked at from, and which "
+                "pixels belong together. The picture stays exactly the same. Put it between the model and the sampler, "
+                "and connect MAPS to Attention Map Viewer or Instance Masks."
+            ),
+            search_aliases=["attention", "heatmap", "daam", "cross attention", "headcount"],
+            inputs=[
+                io.Model.Input("model", tooltip="The model to watch."),
+                CountsType.Input(
+                    "counts",
+                    optional=True,
+                    tooltip="COUNTS from Count Prompt. Needed only when another node sits between Count Prompt's "
+                    "CONDITIONING and the sampler and drops the counts; otherwise they are read from there.",
+                ),
+            ],
+            outputs=[
+                io.Model.Output(display_name="MODEL", tooltip="The same model, watched; for any sampler."),
+                MapsType.Output(
+                    display_name="MAPS", tooltip="What the model looked at, for the viewer and Instance Masks."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, model, counts=None) -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
+        return io.NodeOutput(*with_recorder(model, counts))

@@ -1,0 +1,67 @@
+"""Node: Instance Masks."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io, ui
+
+from ..bridge.instances import find_instances
+from ._schema import Schema
+from ._types import BoxesType, MapsType
+
+
+class InstanceMasks(io.ComfyNode):
+    """One mask and one box per instance, from recorded attention."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return Schema(
+            node_id="HeadcountInstanceMasks",
+            display_name="Instance Masks",
+            category="Headcount",
+            description=(
+                "Separates the counted things of one picture by the model's own attention: a mask and a box for each, "
+                "for inpainting, regional prompts and detailers. The masks are as coarse as the model's attention."
+            ),
+            search_aliases=["segment", "instances", "boxes", "detailer", "count", "headcount"],
+            inputs=[
+                MapsType.Input("maps", tooltip="MAPS from ISAC Attention Control or Attention Map Recorder."),
+                io.Latent.Input(
+                    "samples",
+                    tooltip="The sampler's LATENT. It says which run to read, and makes this node wait for it.",
+                ),
+                io.Combo.Input(
+                    "instances",
+                    options=["found", "asked"],
+                    default="found",
+                    tooltip="found: as many as the maps show. asked: as many as the prompt asks for.",
+                ),
+                io.Int.Input(
+                    "batch_index", default=0, min=0, max=4095, tooltip="Which picture of the batch; the first one is 0."
+                ),
+                io.Float.Input(
+                    "threshold",
+                    default=0.5,
+                    min=0.05,
+                    max=0.95,
+                    step=0.05,
+                    tooltip="How far above its surroundings a thing must stand out; higher gives smaller masks and fewer things.",
+                ),
+            ],
+            outputs=[
+                io.Mask.Output(
+                    display_name="MASK",
+                    tooltip="One mask per instance, in the picture's size; a single empty one when nothing is found.",
+                ),
+                io.Int.Output(display_name="INT", tooltip="How many instances there are."),
+                BoxesType.Output(
+                    display_name="BOUNDING_BOXES", tooltip="One box per instance: x, y, width, height in pixels."
+                ),
+                io.String.Output(display_name="STRING", tooltip="One line per instance: its noun and its box."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, maps, samples, instances, batch_index, threshold) -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
+        found = find_instances(maps, samples["samples"], batch_index, instances == "asked", threshold)
+        boxes = [{"x": box.x, "y": box.y, "width": box.width, "height": box.height} for box in found.boxes]
+        return io.NodeOutput(found.masks, len(boxes), boxes, found.text, ui=ui.PreviewMask(found.masks, cls=cls))

@@ -1,0 +1,104 @@
+"""Node: ISAC Attention Control."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..bridge.isac import IsacSettings, with_isac
+from ..bridge.recorder import with_recorder
+from ._schema import Schema, advanced
+from ._types import CountsType, MapsType
+
+
+class IsacAttentionControl(io.ComfyNode):
+    """Steers the latent at every step so that the asked number of instances forms."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        default = IsacSettings()
+        return Schema(
+            node_id="HeadcountIsacAttentionControl",
+            display_name="ISAC Attention Control",
+            category="Headcount",
+            description=(
+                "Steers the picture while it forms, from the model's own attention, so that the asked number of things "
+                "appears and different things do not mix. Put it between the model and the sampler, and encode the "
+                "prompt with Count Prompt. Works with Stable Diffusion 1.5, 2.1, SDXL and the Shapes demo model; costs "
+                "about as much again as plain sampling."
+            ),
+            search_aliases=["count", "number of objects", "instances", "attend and excite", "isac", "headcount"],
+            inputs=[
+                io.Model.Input(
+                    "model", tooltip="The model to steer. LoRAs and other patches may come before or after."
+                ),
+                CountsType.Input(
+                    "counts",
+                    optional=True,
+                    tooltip="COUNTS from Count Prompt. Needed only when another node sits between Count Prompt's "
+                    "CONDITIONING and the sampler and drops the counts; otherwise they are read from there.",
+                ),
+                io.Float.Input(
+                    "strength",
+                    default=1.0,
+                    min=0.0,
+                    max=4.0,
+                    step=0.05,
+                    tooltip="Multiplies the step size. 0 gives exactly the picture that the model gives without this node.",
+                ),
+                io.Float.Input(
+                    "start_percent",
+                    default=default.start_percent,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="Steer from this part of the sampling on. 0 is the first step.",
+                ),
+                io.Float.Input(
+                    "end_percent",
+                    default=default.end_percent,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="Stop steering at this part of the sampling; later steps cost nothing extra. 1 is the last step.",
+                ),
+                advanced(
+                    io.Combo.Input,
+                    "step_mode",
+                    options=["relative", "paper"],
+                    default=default.step_mode,
+                    tooltip="relative: each step moves the latent by a fixed share of its length, on every model alike. "
+                    "paper: the step is the gradient times eta, as the ISAC paper has it.",
+                ),
+                advanced(
+                    io.Float.Input,
+                    "step_size",
+                    default=default.step_size,
+                    min=0.0,
+                    max=10.0,
+                    step=0.0001,
+                    round=False,
+                    tooltip="relative: share of the latent's length, about 0.005 to 0.02. paper: eta, 0.01 in the paper.",
+                ),
+            ],
+            outputs=[
+                io.Model.Output(display_name="MODEL", tooltip="The steered model, for any sampler."),
+                MapsType.Output(
+                    display_name="MAPS", tooltip="What the model looked at, for the viewer and Instance Masks."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model,
+        strength,
+        start_percent,
+        end_percent,
+        step_mode,
+        step_size,
+        counts=None,  # noqa: ANN001 - ComfyUI's
+    ) -> io.NodeOutput:
+        settings = IsacSettings(step_mode, step_size * strength, start_percent, end_percent)
+        patched = with_recorder(model, counts) if settings.does_nothing else with_isac(model, settings, counts)
+        return io.NodeOutput(*patched)

@@ -1,0 +1,319 @@
+"""Nouns and attributes among the tokens of ComfyUI's own tokenizers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import comfy.sd1_clip
+import comfy.sdxl_clip
+import comfy.text_encoders.aura_t5
+import comfy.text_encoders.flux
+import comfy.text_encoders.hidream
+import comfy.text_encoders.hunyuan_image
+import comfy.text_encoders.hunyuan_video
+import comfy.text_encoders.hydit
+import comfy.text_encoders.lumina2
+import comfy.text_encoders.omnigen2
+import comfy.text_encoders.qwen_image
+import comfy.text_encoders.sd2_clip
+import comfy.text_encoders.sd3_clip
+import comfy.text_encoders.wan
+import comfy.text_encoders.z_image
+import pytest
+import sentencepiece
+import torch
+from headcount.bridge.token_positions import count_prompt, locate_objects, prompt_without_weights
+from headcount.core.errors import CountError
+from headcount.core.prompts import Counts, ObjectTokens, context_positions, find_objects
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+from transformers import PreTrainedTokenizerFast
+
+te = comfy.text_encoders
+SHIPPED: dict[str, Callable[..., Any]] = {
+    "sd15": comfy.sd1_clip.SD1Tokenizer,
+    "sd21": te.sd2_clip.SD2Tokenizer,
+    "sdxl": comfy.sdxl_clip.SDXLTokenizer,
+    "sd3": te.sd3_clip.SD3Tokenizer,
+    "flux": te.flux.FluxTokenizer,
+    "hidream": te.hidream.HiDreamTokenizer,
+    "aura": te.aura_t5.AuraT5Tokenizer,
+    "qwen_image": te.qwen_image.QwenImageTokenizer,
+    "hunyuan_image": te.hunyuan_image.HunyuanImageTokenizer,
+    "hunyuan_video": te.hunyuan_video.HunyuanVideoTokenizer,
+    "z_image": te.z_image.ZImageTokenizer,
+    "omnigen2": te.omnigen2.Omnigen2Tokenizer,
+}
+FROM_CHECKPOINT = ("wan", "lumina2", "hunyuan_dit")
+SENTENCES = [
+    "two red cats and three teddy bears on a table",
+    "A photo of a hot air balloon, four striped Balloons!",
+    "one robot and two café owners describe the image",
+    "five knights in the rain; the knights ride",
+]
+
+
+class Clip:
+    """The two parts of a CLIP that are asked for."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+
+    def tokenize(self, text: str) -> Any:
+        return self.tokenizer.tokenize_with_weights(text)
+
+
+@pytest.fixture(scope="session")
+def pieces_model(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A small sentencepiece model, as UMT5 and Gemma checkpoints carry one."""
+    prefix = tmp_path_factory.mktemp("pieces") / "small"
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(SENTENCES * 20),
+        model_prefix=str(prefix),
+        vocab_size=360,
+        byte_fallback=True,
+        hard_vocab_limit=False,
+        character_coverage=1.0,
+        pad_id=0,
+        eos_id=1,
+        bos_id=2,
+        unk_id=3,
+        minloglevel=2,
+    )
+    return prefix.with_suffix(".model").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def clips(pieces_model: bytes) -> dict[str, Clip]:
+    with pytest.MonkeyPatch.context() as patch:
+        # transformers 5 reads Llama 3's tokenizer.json with the class of Llama 2, which drops the spaces between words.
+        patch.setattr(te.hunyuan_video, "LlamaTokenizerFast", PreTrainedTokenizerFast)
+        built = {name: Clip(tokenizer()) for name, tokenizer in SHIPPED.items()}
+    model = torch.tensor(list(pieces_model), dtype=torch.uint8)
+    built["wan"] = Clip(te.wan.WanT5Tokenizer(tokenizer_data={"spiece_model": model}))
+    built["lumina2"] = Clip(te.lumina2.LuminaTokenizer(tokenizer_data={"spiece_model": model}))
+    built["hunyuan_dit"] = Clip(te.hydit.HyditTokenizer(tokenizer_data={"mt5xl.spiece_model": model}))
+    return built
+
+
+def encoder_of(clip: Clip, key: str) -> Any:
+    return getattr(clip.tokenizer, f"clip_{key}", None) or getattr(clip.tokenizer, key)
+
+
+def spell(clip: Clip, tokens: Any, key: str, positions: tuple[int, ...]) -> str:
+    """What the tokens at some positions say by the tokenizer's own decoder, without spaces."""
+    encoder = encoder_of(clip, key)
+    flat = [entry[0] for chunk in tokens[key] for entry in chunk]
+    decode = getattr(encoder.tokenizer, "decode", None) or encoder.tokenizer.tokenizer.decode
+    return "".join(decode([flat[position] for position in positions]).lower().split())
+
+
+def nouns(counts: Counts, key: str) -> list[tuple[int, ...]]:
+    return [item.noun for item in counts.tokens[key]]
+
+
+# prompt -> positions of (noun, attributes), read off the token lists by hand
+CLIP_TABLE: list[tuple[str, list[ObjectTokens]]] = [
+    ("two red cats and a dog", [ObjectTokens((3,), ((2,),)), ObjectTokens((6,))]),
+    ("(two:1.3) ((red) (cats:0.8)), a DOG.", [ObjectTokens((3,), ((2,),)), ObjectTokens((6,))]),
+    ("three hot air balloons", [ObjectTokens((2, 3, 4))]),
+    (r"two cats \(happy\), one dog", [ObjectTokens((2,)), ObjectTokens((7,))]),
+    ("a cat BREAK two dogs, the cat", [ObjectTokens((2, 8)), ObjectTokens((5,))]),
+    ("two crêpes", [ObjectTokens((2, 3, 4))]),
+]
+T5_TABLE: list[tuple[str, list[ObjectTokens]]] = [
+    ("two red cats and a dog", [ObjectTokens((2,), ((1,),)), ObjectTokens((6,))]),
+    ("three hot air balloons", [ObjectTokens((1, 2, 3, 4))]),
+    ("two teddy-bears", [ObjectTokens((2, 3, 4, 5, 6, 7, 8))]),
+    ("two (cats:1.2)", [ObjectTokens((1,))]),
+    ("one 猫 and two dogs", [ObjectTokens((2,)), ObjectTokens((5,))]),
+]
+QWEN_START = 34  # tokens of the Qwen-Image template before the prompt
+QWEN_TABLE: list[tuple[str, list[ObjectTokens]]] = [
+    ("two red cats and a dog", [ObjectTokens((2,), ((1,),)), ObjectTokens((5,))]),
+    ("a shape, two objects", [ObjectTokens((1,)), ObjectTokens((4,))]),
+    ("two (cats:1.2)", [ObjectTokens((2,))]),
+]
+
+
+@pytest.mark.parametrize(("prompt", "expected"), CLIP_TABLE)
+@pytest.mark.parametrize(("family", "key"), [("sd15", "l"), ("sd21", "h"), ("sdxl", "l"), ("sdxl", "g"), ("flux", "l")])
+def test_clip_table(clips: dict[str, Clip], family: str, key: str, prompt: str, expected: list[ObjectTokens]) -> None:
+    _, counts = count_prompt(clips[family], prompt)
+    assert list(counts.tokens[key]) == expected
+    assert counts.lengths[key] == 77
+
+
+@pytest.mark.parametrize(("prompt", "expected"), T5_TABLE)
+@pytest.mark.parametrize(("family", "length"), [("sd3", 77), ("flux", 256), ("hidream", 128)])
+def test_t5_table(clips: dict[str, Clip], family: str, length: int, prompt: str, expected: list[ObjectTokens]) -> None:
+    clip = clips[family]
+    text = prompt_without_weights(prompt)
+    tokens = {"t5xxl": clip.tokenize(prompt)["t5xxl"]}
+    counts = locate_objects(tokens, clip.tokenizer, text, find_objects(text))
+    assert list(counts.tokens["t5xxl"]) == expected
+    assert counts.lengths == {"t5xxl": length}
+
+
+@pytest.mark.parametrize(("prompt", "expected"), QWEN_TABLE)
+def test_qwen_table(clips: dict[str, Clip], prompt: str, expected: list[ObjectTokens]) -> None:
+    _, counts = count_prompt(clips["qwen_image"], prompt)
+    shifted = [
+        ObjectTokens(
+            tuple(QWEN_START + place for place in item.noun),
+            tuple(tuple(QWEN_START + place for place in places) for places in item.attributes),
+        )
+        for item in expected
+    ]
+    assert list(counts.tokens["qwen25_7b"]) == shifted
+
+
+LLAMA_START = 95  # tokens of the HunyuanVideo template before the prompt, which names objects and colors itself
+
+
+def test_llama_points_behind_its_template(clips: dict[str, Clip]) -> None:
+    tokens, counts = count_prompt(clips["hunyuan_video"], "two objects and a color chart")
+    assert nouns(counts, "llama") == [(LLAMA_START + 1,), (LLAMA_START + 4, LLAMA_START + 5)]
+    assert nouns(counts, "l") == [(2,), (5, 6)]
+    assert counts.lengths == {"l": 77, "llama": len(tokens["llama"][0])}
+
+
+def test_tokens_that_span_two_words_count_for_both() -> None:
+    """What transformers 5 makes of Llama's tokens: still the noun's own, never the template's."""
+    clip = Clip(te.hunyuan_video.HunyuanVideoTokenizer())
+    tokens, counts = count_prompt(clip, "one object and a hot air balloon")
+    first, second = (spell(clip, tokens, "llama", item.noun) for item in counts.tokens["llama"])
+    assert "object" in first
+    assert "hotairballoon" in second
+    assert len(second) <= len("andahotairballoon")
+
+
+@pytest.mark.parametrize("family", [*SHIPPED, *FROM_CHECKPOINT])
+@pytest.mark.parametrize("prompt", SENTENCES)
+def test_every_tokenizer_spells_the_nouns(clips: dict[str, Clip], family: str, prompt: str) -> None:
+    clip = clips[family]
+    tokens, counts = count_prompt(clip, prompt)
+    assert set(counts.tokens) == set(counts.lengths) == set(tokens)
+    for key, items in counts.tokens.items():
+        assert counts.lengths[key] == sum(len(chunk) for chunk in tokens[key])
+        for item, found in zip(counts.objects, items, strict=True):
+            times = len(next(spans for spans in find_objects(prompt) if spans.item == item).nouns)
+            expected = "".join(item.noun.split()) * times
+            assert spell(clip, tokens, key, found.noun) in {expected, expected.replace("é", "e")}
+            for name, places in zip(item.attributes, found.attributes, strict=True):
+                assert name in spell(clip, tokens, key, places)
+
+
+def test_several_chunks_count_on(clips: dict[str, Clip]) -> None:
+    prompt = "two cats, " + "very good light, " * 30 + "three dogs"
+    tokens, counts = count_prompt(clips["sdxl"], prompt)
+    assert len(tokens["l"]) == 2
+    assert counts.lengths == {"l": 154, "g": 154}
+    (cats,), (dogs,) = nouns(counts, "l")
+    assert cats == 2
+    assert dogs > 77
+    assert tokens["l"][1][dogs - 77][0] == clips["sdxl"].tokenizer.clip_l.tokenizer("dogs")["input_ids"][1]
+    assert context_positions(counts, 154) == counts.tokens["l"] == counts.tokens["g"]
+
+
+def test_embeddings_take_positions_and_have_no_words(tmp_path: Path) -> None:
+    save_file({"clip_l": torch.zeros(3, 768), "clip_g": torch.zeros(3, 1280)}, tmp_path / "two_cats.safetensors")
+    save_file({"emb_params": torch.zeros(2, 768)}, tmp_path / "style.safetensors")
+    clip = Clip(comfy.sd1_clip.SD1Tokenizer(embedding_directory=str(tmp_path)))
+    tokens, counts = count_prompt(clip, "embedding:style two dogs, embedding:two_cats a bird")
+    assert isinstance(tokens["l"][0][1][0], torch.Tensor)
+    assert [item.noun for item in counts.objects] == ["dogs", "bird"]
+    assert nouns(counts, "l") == [(4,), (10,)]
+    plain = count_prompt(Clip(comfy.sd1_clip.SD1Tokenizer()), "embedding:nothing two dogs")[1]
+    assert [item.noun for item in plain.objects] == ["dogs"]
+
+
+def test_embedding_that_only_one_encoder_knows_is_refused_for_unets(tmp_path: Path) -> None:
+    save_file({"clip_g": torch.zeros(4, 1280), "clip_l": torch.zeros(1, 768)}, tmp_path / "odd.safetensors")
+    clip = Clip(comfy.sdxl_clip.SDXLTokenizer(embedding_directory=str(tmp_path)))
+    _, counts = count_prompt(clip, "a photo, embedding:odd two dogs")
+    with pytest.raises(CountError, match="have 'dogs' at"):
+        context_positions(counts, 77)
+
+
+def test_noun_that_an_encoder_cut_off_is_named(clips: dict[str, Clip]) -> None:
+    """HiDream keeps only the first 128 tokens of T5."""
+    prompt = "two cats, " + "wonderful marvellous lighting, " * 30 + "three dogs"
+    with pytest.raises(CountError, match=r"^'dogs' is not among the tokens of text encoder 't5xxl'; it has: cats"):
+        count_prompt(clips["hidream"], prompt)
+
+
+def test_left_padding_moves_the_positions() -> None:
+    class LeftPadded(comfy.sd1_clip.SDTokenizer):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(pad_left=True, min_length=40, pad_to_max_length=False, **options)
+
+    _, counts = count_prompt(Clip(comfy.sd1_clip.SD1Tokenizer(tokenizer=LeftPadded)), "two cats")
+    assert counts.lengths == {"l": 40}
+    assert nouns(counts, "l") == [(38,)]
+
+
+def test_objects_line_locates_words_without_a_number(clips: dict[str, Clip]) -> None:
+    _, counts = count_prompt(clips["sd15"], "cats near a dog", "3 cats")
+    assert counts.total == 3
+    assert nouns(counts, "l") == [(1,)]
+
+
+def test_nothing_counted(clips: dict[str, Clip]) -> None:
+    _, counts = count_prompt(clips["flux"], "")
+    assert counts == Counts("", (), {"l": (), "t5xxl": ()}, {"l": 77, "t5xxl": 256})
+
+
+def test_lettering_encoder_is_left_out(clips: dict[str, Clip]) -> None:
+    """HunyuanImage's ByT5 reads quoted lettering only."""
+    tokens, counts = count_prompt(clips["hunyuan_image"], 'two signs that say "cats"')
+    assert set(tokens) == {"qwen25_7b", "byt5"}
+    assert set(counts.tokens) == {"qwen25_7b"}
+
+
+def test_unknown_tokenizer_is_named() -> None:
+    tokenizer = SimpleNamespace(tokenize_with_weights=lambda text: {"odd": [[(1, 1.0)]]})
+    with pytest.raises(CountError, match="text encoder 'odd' of SimpleNamespace is not supported"):
+        count_prompt(Clip(tokenizer), "two cats")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("(two:1.3) ((red) cats)", "two red cats"), (r"cats \(old\)", "cats (old)"), ("(a (b:1.2)", "a (b"), ("", "")],
+)
+def test_weight_syntax(text: str, expected: str) -> None:
+    assert prompt_without_weights(text) == expected
+
+
+_NOUNS = st.sampled_from(["cats", "teddy bears", "hot air balloons", "Zebras", "crêpes", "x-rays", "knights"])
+_ITEMS = st.lists(
+    st.tuples(
+        st.sampled_from(["two", "3", "(four:1.4)", "twenty-five"]),
+        st.sampled_from(["", "red ", "(striped:1.2) ", "shiny "]),
+        _NOUNS,
+        st.sampled_from(["{}", "({}:0.7)", "(({}))"]),
+        st.sampled_from([", ", " and ", " \\(photo\\), ", ",\n", " BREAK "]),
+    ),
+    min_size=1,
+    max_size=5,
+    unique_by=lambda item: item[2],
+)
+
+
+@given(_ITEMS, st.sampled_from(["sdxl", "sd3", "aura", "qwen_image", "omnigen2", "wan", "lumina2"]), st.integers(0, 25))
+@settings(max_examples=60, deadline=None)
+def test_pieces_spell_the_noun(clips: dict[str, Clip], items: Any, family: str, padding: int) -> None:
+    text = "".join(f"{count} {adjective}{form.format(noun)}{joint}" for count, adjective, noun, form, joint in items)
+    text = "soft light, " * padding + text
+    tokens, counts = count_prompt(clips[family], text)
+    assert [item.noun for item in counts.objects] == [noun.lower() for _, _, noun, _, _ in items]
+    for key, found in counts.tokens.items():
+        for item, places in zip(counts.objects, found, strict=True):
+            assert spell(clips[family], tokens, key, places.noun) == "".join(item.noun.split())
+            assert [spell(clips[family], tokens, key, at).strip("():") for at in places.attributes] == list(
+                item.attributes
+            )

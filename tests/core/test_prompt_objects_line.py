@@ -1,0 +1,85 @@
+"""The objects line overrules the prompt, and says what is wrong with it."""
+
+from __future__ import annotations
+
+import pytest
+from headcount.core.errors import CountError
+from headcount.core.prompts import (
+    CountedObject,
+    describe_objects,
+    find_objects,
+    find_objects_of_line,
+    parse_objects_line,
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("2 cats, 1 dog", "2 cats, 1 dog"),
+        ("three red cats; a dog\n\n4 teddy bears,", "3 red cats, 1 dog, 4 teddy bears"),
+        ("2 Cats and 1 black and white dog", "2 cats, 1 black white dog"),
+        ("1 red cat, 1 blue cat", "1 red cat, 1 blue cat"),
+        ("a dozen eggs", "12 eggs"),
+        ("2x cats", "2 cats"),
+        ("2 red", "2 red"),
+        ("", "nothing is counted"),
+        (" ,; \n", "nothing is counted"),
+    ],
+)
+def test_lines(line: str, expected: str) -> None:
+    assert describe_objects(parse_objects_line(line)) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("cats", "'cats' has no count; write a count and a noun for each object, such as '2 cats, 1 dog'"),
+        ("0 cats", "the count in '0 cats' must be a whole number of at least 1"),
+        ("-1 cats", "the count in '-1 cats' must be a whole number of at least 1"),
+        ("2.5 cats", "the count in '2.5 cats' must be a whole number of at least 1"),
+        ("1 dog, 2", "'2' names no object"),
+        ("2 cats, 3 cat", "'cat' stands there twice; give one count for it"),
+    ],
+)
+def test_malformed_lines(line: str, message: str) -> None:
+    with pytest.raises(CountError) as raised:
+        parse_objects_line(line)
+    assert message in str(raised.value)
+
+
+def test_missing_noun_lists_what_is_there() -> None:
+    with pytest.raises(CountError, match=r"^'cats' is not in the prompt; the prompt has: bird, dog$"):
+        find_objects_of_line("a bird and a dog", "2 cats")
+    with pytest.raises(CountError, match=r"Did you mean 'elephants'\?"):
+        find_objects_of_line("three elephants at a river", "3 elefants")
+    with pytest.raises(CountError, match="names no objects"):
+        find_objects_of_line("", "2 cats")
+
+
+def test_line_overrules_counts_and_finds_words_without_a_number() -> None:
+    found = find_objects_of_line("Cats and a dog in front of trees", "5 cat, 2 trees")
+    assert [item.item for item in found] == [CountedObject("cats", 5), CountedObject("trees", 2)]
+    assert found[0].nouns == ((0, 4),)
+
+
+def test_empty_line_counts_the_prompt() -> None:
+    assert find_objects_of_line("two cats", " ") == find_objects("two cats")
+
+
+def test_adjectives_come_from_the_prompt_or_tell_objects_apart() -> None:
+    prompt = "a red cat beside a blue cat, one striped ball"
+    (ball,) = find_objects_of_line(prompt, "3 balls")
+    assert ball.item == CountedObject("ball", 3, ("striped",))
+    blue, red = find_objects_of_line(prompt, "2 blue cats, 1 red cat")
+    assert [prompt[slice(*span)] for span in (*blue.nouns, *red.nouns)] == ["cat", "cat"]
+    assert blue.nouns[0][0] > red.nouns[0][0]
+    assert prompt[slice(*blue.attributes[0][0])] == "blue"
+    (both,) = find_objects_of_line(prompt, "2 cats")
+    assert len(both.nouns) == 2
+    assert both.item.attributes == ()
+
+
+def test_adjective_that_the_prompt_lacks() -> None:
+    with pytest.raises(CountError, match="'red' does not stand before 'dog' in the prompt"):
+        find_objects_of_line("red cats and a dog", "1 red dog")

@@ -1,0 +1,98 @@
+"""Count Prompt with a real, small CLIP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import comfy.sd
+import comfy.supported_models_base
+import pytest
+import torch
+from headcount.bridge.shapes.text_encoder import MAX_LENGTH, ShapesTextEncoder, ShapesTokenizer
+from headcount.core.errors import CountError
+from headcount.core.prompts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens
+from headcount.nodes._schema import Schema, advanced
+from headcount.nodes._types import CountsType, MapsType
+from headcount.nodes.count_prompt import CountPrompt
+
+import nodes as comfy_nodes
+
+PROMPT = "a photo of three (red:1.3) circles and two stars"
+
+
+@pytest.fixture(scope="module")
+def clip() -> comfy.sd.CLIP:
+    target = comfy.supported_models_base.ClipTarget(ShapesTokenizer, ShapesTextEncoder)
+    made = comfy.sd.CLIP(target, model_options={"dtype": torch.float32})
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in made.cond_stage_model.parameters():
+            weight.copy_(0.1 * torch.randn(weight.shape, generator=generator))
+    return made
+
+
+def run(clip: Any, text: str, objects: str = "") -> tuple[list[Any], Counts, str]:
+    return CountPrompt.execute(clip, text, objects).args
+
+
+def test_counts_and_summary(clip: comfy.sd.CLIP) -> None:
+    conditioning, counts, summary = run(clip, PROMPT)
+    assert summary == "3 red circles, 2 stars"
+    assert counts.prompt == "a photo of three red circles and two stars"
+    assert counts.objects == (CountedObject("circles", 3, ("red",)), CountedObject("stars", 2))
+    assert counts.tokens == {"l": (ObjectTokens((6,), ((5,),)), ObjectTokens((9,)))}
+    assert counts.lengths == {"l": MAX_LENGTH}
+    assert counts.lengths["l"] == conditioning[0][0].shape[1]
+
+
+@pytest.mark.parametrize("text", [PROMPT, "", "two stars, " * 20])
+def test_same_conditioning_as_clip_text_encode(clip: comfy.sd.CLIP, text: str) -> None:
+    ((ours, options),) = run(clip, text)[0]
+    (((theirs, their_options),),) = comfy_nodes.CLIPTextEncode().encode(clip, text)
+    assert torch.equal(ours, theirs)
+    assert set(options) == set(their_options) | {CONDITIONING_KEY}
+
+
+def test_conditioning_carries_the_counts(clip: comfy.sd.CLIP) -> None:
+    conditioning, counts, _ = run(clip, PROMPT)
+    assert [options[CONDITIONING_KEY] for _, options in conditioning] == [counts]
+
+
+def test_objects_line(clip: comfy.sd.CLIP) -> None:
+    assert run(clip, PROMPT, "1 star")[2] == "1 stars"
+    with pytest.raises(CountError, match=r"^'cats' is not in the prompt; the prompt has: circles, stars, photo$"):
+        run(clip, PROMPT, "2 cats")
+
+
+def test_nothing_counted(clip: comfy.sd.CLIP) -> None:
+    _, counts, summary = run(clip, "")
+    assert counts.objects == ()
+    assert summary == "nothing is counted"
+
+
+def test_no_clip() -> None:
+    with pytest.raises(CountError, match=r"clip is missing: .* load one with Load CLIP"):
+        run(None, "two cats")
+
+
+def test_schema() -> None:
+    info = CountPrompt.GET_NODE_INFO_V1()
+    assert info["name"] == "HeadcountCountPrompt"
+    assert info["category"] == "Headcount"
+    assert info["input_order"] == {"required": ["clip", "text"], "optional": ["objects"]}
+    assert info["output"] == ["CONDITIONING", "HEADCOUNT_COUNTS", "STRING"]
+    text = info["input"]["required"]["text"][1]
+    assert text["multiline"] and text["dynamicPrompts"]
+
+
+def test_own_socket_types() -> None:
+    assert (CountsType.io_type, MapsType.io_type) == ("HEADCOUNT_COUNTS", "HEADCOUNT_MAPS")
+
+
+def test_schema_helper_serves_an_older_comfyui() -> None:
+    from comfy_api.latest import io
+
+    schema = Schema(node_id="Test", inputs=[], field_of_the_future=1)
+    assert schema.node_id == "Test"
+    assert not hasattr(schema, "field_of_the_future")
+    assert advanced(io.Float.Input, "x", default=0.5).default == 0.5
