@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import comfy.samplers
@@ -12,12 +12,13 @@ from comfy.ldm.modules.attention import attention_pytorch
 from torch import Tensor
 
 from ..core.attention.aggregate import AttentionMaps, aggregate
+from ..core.attention.calls import AttentionCall
 from ..core.isac.objective import StepLosses
 from .capture import Capture
 from .normal_weights import normal_weights
 from .recorded_call import recording_options
 
-Objective = Callable[[AttentionMaps], StepLosses]
+Objective = Callable[[list[AttentionCall]], StepLosses]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ def attention_gradient(
     sigma: Tensor,
     model_options: dict[str, Any],
     objective: Objective,
+    most_self_pixels: int | None = None,
 ) -> AttentionGradient | None:
     """Differentiate `objective` of the attention that the model pays at `x` under one conditioning.
 
@@ -50,19 +52,32 @@ def attention_gradient(
     Args:
         x: (B, C, h, w) the sampler's state.
         sigma: (B,) noise level.
+        objective: from the recorded calls to losses.
+        most_self_pixels: leave finer self-attention out, where the objective does not need it; see `Capture`.
 
     Returns:
         None when the conditioning is not active at this noise level.
     """
-    capture = Capture((x.shape[-2], x.shape[-1]))
+    capture = Capture((x.shape[-2], x.shape[-1]), most_self_pixels=most_self_pixels)
     options = recording_options(model_options, capture, _differentiable_attention, keep_previous=False)
     with torch.inference_mode(False), torch.enable_grad(), normal_weights(inner_model.diffusion_model):
         latent = x.clone().requires_grad_()
         comfy.samplers.calc_cond_batch(inner_model, [[conditioning]], latent, sigma.clone(), options)
         if not capture.calls:
             return None
-        maps = aggregate(capture.calls)
-        losses = objective(maps)
-        (gradient,) = torch.autograd.grad(losses.total.sum(), latent)
-    detached = AttentionMaps(maps.self_attention.detach(), maps.cross_attention.detach(), maps.grid)
-    return AttentionGradient(gradient, detached, losses)
+        losses = objective(capture.calls)
+        gradient = _gradient(losses.total, latent)
+        with torch.no_grad():
+            maps = aggregate(capture.calls)
+    numbers = replace(
+        losses,
+        instance=losses.instance.detach(),
+        semantic=losses.semantic.detach(),
+        total=losses.total.detach(),
+    )
+    return AttentionGradient(gradient, maps, numbers)
+
+
+def _gradient(total: Tensor, latent: Tensor) -> Tensor:
+    """Zero where nothing can overlap, such as a single instance: the losses are constants then."""
+    return torch.autograd.grad(total.sum(), latent)[0] if total.requires_grad else torch.zeros_like(latent)

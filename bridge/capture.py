@@ -33,7 +33,8 @@ class Capture:
         latent: (height, width) of the latent, to read grids from token counts where the model does not say them.
         uuid: id of the conditioning; ComfyUI runs several in one batch, and only the chunk of this one is kept.
             None keeps the whole batch.
-        most_self_pixels: self-attention among more pixels than this is left out; None keeps all.
+        most_self_pixels: self-attention among more pixels than this is left out, unless the model has no coarser one;
+            None keeps all.
         calls: recorded calls, in the order in which the model makes them.
     """
 
@@ -62,16 +63,16 @@ class Capture:
 
     def _record(self, q: Tensor, k: Tensor, heads: int, kwargs: Mapping[str, Any]) -> None:
         options = kwargs.get("transformer_options") or {}
-        # Which of the two attentions of a transformer block this is shows in their order: a context may happen to have
-        # as many tokens as the image.
         name = layer_name(options)
-        kind: Kind = "cross" if self._last == (name, "self") else "self"
-        self._last = (name, kind)
         has_heads = bool(kwargs.get("skip_reshape", False))
         queries, keys = _as_heads(q, heads, has_heads), _as_heads(k, heads, has_heads)
+        # A context may happen to have as many tokens as the image: then the order of a block's two attentions tells
+        # which one this is. The order alone would not do, since another node may have replaced the first one.
+        is_cross = queries.shape[2] != keys.shape[2] or self._last == (name, "self")
+        kind: Kind = "cross" if is_cross else "self"
+        self._last = (name, kind)
         grid = self._grid(queries.shape[2], options)
-        too_fine = kind == "self" and self.most_self_pixels is not None and queries.shape[2] > self.most_self_pixels
-        if grid is None or too_fine:
+        if grid is None:
             return
         if self.uuid is not None:
             chunks = list(options.get("uuids", ()))
@@ -79,7 +80,17 @@ class Capture:
                 return
             mine = chunks.index(self.uuid)
             queries, keys = queries.chunk(len(chunks))[mine], keys.chunk(len(chunks))[mine]
-        self.calls.append(AttentionCall(name, kind, grid, queries, keys))
+        self._keep(AttentionCall(name, kind, grid, queries, keys))
+
+    def _keep(self, call: AttentionCall) -> None:
+        if call.kind == "self" and self.most_self_pixels is not None:
+            pixels = call.queries.shape[2]
+            coarsest = min((other.queries.shape[2] for other in self.calls if other.kind == "self"), default=pixels)
+            if pixels > max(coarsest, self.most_self_pixels):
+                return
+            most = max(pixels, self.most_self_pixels)
+            self.calls = [other for other in self.calls if other.kind == "cross" or other.queries.shape[2] <= most]
+        self.calls.append(call)
 
     def _grid(self, tokens: int, options: Mapping[str, Any]) -> Grid | None:
         shape = options.get("activations_shape")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import comfy.model_management
 import comfy.model_sampling
@@ -11,8 +11,11 @@ import torch
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ..core.attention.records import RunRecorder
-from ..core.isac.objective import paper_losses
+from ..core.attention.aggregate import aggregate
+from ..core.attention.calls import AttentionCall
+from ..core.attention.records import MOST_SELF_PIXELS, RunRecorder
+from ..core.isac.anchored import SPACING, anchored_losses
+from ..core.isac.objective import StepLosses, paper_losses
 from ..core.isac.schedule import instance_to_class
 from ..core.isac.step import StepMode, latent_step
 from ..core.prompts.counts import Counts
@@ -26,20 +29,27 @@ NODE = "ISAC Attention Control"
 _KEY = "headcount_isac"
 
 
+ObjectiveName = Literal["anchored", "paper"]
+
+
 @dataclass(frozen=True)
 class IsacSettings:
     """Settings of ISAC Attention Control; the defaults are those that do best on the Shapes model.
 
     Attributes:
+        objective: "anchored", see `core.isac.anchored`, or "paper", see `core.isac.objective`.
         step_mode: how `step_size` is meant, see `latent_step`.
         step_size: eta for "paper" (0.01 there), a share of the latent's length for "relative".
         start_percent, end_percent: the part of the sampling that is steered, 0 to 1.
+        spacing: "anchored" only: least distance between two instances, as a share of the picture's shorter side.
     """
 
+    objective: ObjectiveName = "anchored"
     step_mode: StepMode = "relative"
-    step_size: float = 0.01
+    step_size: float = 0.06
     start_percent: float = 0.0
-    end_percent: float = 1.0
+    end_percent: float = 0.8
+    spacing: float = SPACING
 
     @property
     def does_nothing(self) -> bool:
@@ -101,14 +111,15 @@ class _IsacRun:
         step: int,
         record: bool,
     ) -> Tensor | None:
-        weights = instance_to_class(step, self._steps, self._noise_left)
+        needs_self = self._settings.objective == "paper"
         found = attention_gradient(
             self._inner,
             counted.conditioning,
             x,
             sigma,
             model_options,
-            lambda maps: paper_losses(maps, counted.target, weights),
+            lambda calls: self._losses(calls, counted, step),
+            most_self_pixels=None if needs_self else MOST_SELF_PIXELS,
         )
         if found is None:
             return None
@@ -117,7 +128,16 @@ class _IsacRun:
             self._recorder.add(step, float(sigma[0]), found.maps, losses.instance, losses.semantic)
         level = float(sigma[0])
         variance = 1.0 if self._is_flow else 1 + level**2
-        return latent_step(found.gradient, x, self._settings.step_mode, self._settings.step_size, variance)
+        settings = self._settings
+        return latent_step(
+            found.gradient, x, settings.step_mode, settings.step_size, variance, urgency=found.losses.total
+        )
+
+    def _losses(self, calls: list[AttentionCall], counted: CountedConditioning, step: int) -> StepLosses:
+        if self._settings.objective == "anchored":
+            return anchored_losses(calls, counted.target, self._settings.spacing)
+        weights = instance_to_class(step, self._steps, self._noise_left)
+        return paper_losses(aggregate(calls), counted.target, weights)
 
     def finish(self, samples: Tensor, handle: MapsHandle) -> None:
         """Hand the record of the run over."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -81,6 +82,7 @@ def run_sampler(
     def before_call(x: Tensor, sigma: Tensor, model_options: dict[str, Any]) -> dict[str, Any]:
         return at_state(x, sigma, model_options, gate.step) if gate.is_state(x) else model_options
 
+    @wraps(original)  # a second node of this kind in the same run knows the sampler by its name
     def steered(model: Any, *args: Any, **kwargs: Any) -> Tensor:
         return original(_ModelProxy(model, before_call), *args, **kwargs)
 

@@ -77,7 +77,27 @@ class IsacAttentionControl(io.ComfyNode):
                     max=10.0,
                     step=0.0001,
                     round=False,
-                    tooltip="relative: share of the latent's length, about 0.005 to 0.02. paper: eta, 0.01 in the paper.",
+                    tooltip="relative: the longest step, as a share of the latent's length, about 0.02 to 0.1. "
+                    "paper: eta, 0.01 in the paper.",
+                ),
+                advanced(
+                    io.Combo.Input,
+                    "objective",
+                    options=["anchored", "paper"],
+                    default=default.objective,
+                    tooltip="anchored: every asked thing gets a place, is drawn there, and nothing beside it. "
+                    "paper: the ISAC paper's losses, the overlap of instances and of classes.",
+                ),
+                advanced(
+                    io.Float.Input,
+                    "spacing",
+                    default=default.spacing,
+                    min=0.02,
+                    max=0.9,
+                    step=0.0001,
+                    round=False,
+                    tooltip="anchored only: the least distance between the middles of two things, as a share of the "
+                    "picture's shorter side. Raise it when things are large and one is taken for two.",
                 ),
             ],
             outputs=[

@@ -44,8 +44,14 @@ def largest_grid(calls: Iterable[AttentionCall]) -> Grid:
     return max(grids, key=lambda grid: grid[0] * grid[1])
 
 
-def _mean_over_layers(calls: list[AttentionCall], kind: Kind, target: Grid) -> Tensor:
-    """Mean over heads and layers, weighted by heads; summed per grid first, since resizing is linear and costs."""
+def mean_over_layers(calls: list[AttentionCall], kind: Kind, target: Grid) -> Tensor:
+    """Mean attention of one kind over heads and layers, resized to `target` (ISAC, eq. 3 and 4): (B, P, K).
+
+    Maps are summed per grid before they are resized: resizing is linear, and costs.
+
+    Raises:
+        CountError: no call of this kind was recorded.
+    """
     sums: dict[Grid, Tensor] = {}
     heads = 0
     for call in calls:
@@ -72,7 +78,7 @@ def aggregate(calls: list[AttentionCall], grid: Grid | None = None) -> Attention
         CountError: no self-attention or no cross-attention was recorded.
     """
     target = grid or largest_grid(calls)
-    return AttentionMaps(_mean_over_layers(calls, "self", target), _mean_over_layers(calls, "cross", target), target)
+    return AttentionMaps(mean_over_layers(calls, "self", target), mean_over_layers(calls, "cross", target), target)
 
 
 def min_max(maps: Tensor) -> Tensor:

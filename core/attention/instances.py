@@ -62,11 +62,26 @@ def noun_instances(heat: Tensor, threshold: float, least_distance: int = 1) -> T
     window = 2 * least_distance + 1
     highest = max_pool2d(height[None, None], window, stride=1, padding=least_distance)[0, 0]
     above = height >= threshold
-    peaks = ((height == highest) & above).nonzero()
+    peaks = _one_per_plateau(((height == highest) & above).nonzero(), least_distance)
     if heat.amax() <= floor or len(peaks) == 0:
         return heat.new_zeros((0, *heat.shape))
     peaks = peaks[height[peaks[:, 0], peaks[:, 1]].argsort(descending=True)]
     return _nearest(above, peaks)
+
+
+def _one_per_plateau(peaks: Tensor, least_distance: int) -> Tensor:
+    """Peaks that lie next to each other are equally high, and one thing: (n, 2) rows and columns to as many or fewer."""
+    plateaus: list[list[list[int]]] = []
+    for row, column in peaks.tolist():
+        joined, apart = [[row, column]], []
+        for plateau in plateaus:
+            near = any(max(abs(row - y), abs(column - x)) <= least_distance for y, x in plateau)
+            if near:
+                joined = plateau + joined
+            else:
+                apart.append(plateau)
+        plateaus = [*apart, joined]
+    return peaks.new_tensor([plateau[len(plateau) // 2] for plateau in plateaus]).reshape(-1, 2)
 
 
 def split_into(heat: Tensor, threshold: float, instances: int) -> Tensor:

@@ -12,7 +12,9 @@ from ..errors import CountError
 StepMode = Literal["relative", "paper"]
 
 
-def latent_step(gradient: Tensor, x: Tensor, mode: StepMode, size: float, variance: float) -> Tensor:
+def latent_step(
+    gradient: Tensor, x: Tensor, mode: StepMode, size: float, variance: float, urgency: Tensor | None = None
+) -> Tensor:
     """The change of the latent, against the gradient.
 
     Args:
@@ -23,6 +25,8 @@ def latent_step(gradient: Tensor, x: Tensor, mode: StepMode, size: float, varian
         size: eta of the paper, or the share of the latent's length; >= 0.
         variance: of `x` against a latent of unit variance: 1 + sigma^2 where noise is added to the picture (eps and v
             models), 1 for flow models. Only "paper" needs it.
+        urgency: (B,) share of a "relative" step to take, 0 to 1: a layout that is nearly right needs a nudge only, but
+            a gradient's length does not say so. None takes whole steps.
 
     Returns:
         (B, ...) to be added to `x`. All zeros for pictures whose gradient is zero or not finite.
@@ -38,6 +42,7 @@ def latent_step(gradient: Tensor, x: Tensor, mode: StepMode, size: float, varian
     if mode == "paper":
         factor = torch.full_like(length, size * variance)
     else:
-        factor = size * x.flatten(1).float().norm(dim=1) / torch.where(usable, length, 1.0)
+        whole = size * x.flatten(1).float().norm(dim=1) / torch.where(usable, length, 1.0)
+        factor = whole if urgency is None else whole * urgency.clamp(0, 1)
     factor = torch.where(usable, factor, 0.0).view(-1, *[1] * (gradient.ndim - 1))
     return -factor * torch.nan_to_num(gradient.float(), nan=0.0, posinf=0.0, neginf=0.0)

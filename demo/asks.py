@@ -1,0 +1,24 @@
+"""The prompts of the demo: one kind of shape, then two, then three; some with a colour. Chosen before any was tried."""
+
+from __future__ import annotations
+
+from .report import Ask
+from .scenes import Kind
+
+ASKS = (
+    Ask("three red circles and two blue stars", (Kind("circle", 3, "red"), Kind("star", 2, "blue"))),
+    Ask("a photo of two hearts", (Kind("heart", 2),)),
+    Ask("three moons", (Kind("moon", 3),)),
+    Ask("a picture of four stars", (Kind("star", 4),)),
+    Ask("five green triangles", (Kind("triangle", 5, "green"),)),
+    Ask("a drawing of six squares", (Kind("square", 6),)),
+    Ask("two rings and three crosses", (Kind("ring", 2), Kind("cross", 3))),
+    Ask("four yellow stars and a black heart", (Kind("star", 4, "yellow"), Kind("heart", 1, "black"))),
+    Ask("an image of 3 squares and 3 circles", (Kind("square", 3), Kind("circle", 3))),
+    Ask("a circle, two triangles and three hearts", (Kind("circle", 1), Kind("triangle", 2), Kind("heart", 3))),
+    Ask(
+        "two purple moons, two rings and two red crosses",
+        (Kind("moon", 2, "purple"), Kind("ring", 2), Kind("cross", 2, "red")),
+    ),
+    Ask("there are three stars, a square and two blue circles", (Kind("star", 3), Kind("square", 1), Kind("circle", 2, "blue"))),
+)

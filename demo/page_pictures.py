@@ -1,0 +1,74 @@
+"""Photographs ComfyUI's page with an example workflow in it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+from .comfy_host import ROOT
+from .server import ComfyServer
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False, "Comfy.Graph.CanvasInfo": False}
+TIMEOUT_MS = 120_000
+SIZE = {"width": 1800, "height": 1000}
+# Page-relative file -> titles of the nodes shown; none for the whole graph.
+VIEWS = {
+    "HeadcountIsacAttentionControl/graph.jpg": (),
+    "HeadcountCountPrompt/node.jpg": ("Count Prompt", "What is counted"),
+}
+READY = "window.app?.graph && window.app.extensionManager && !document.querySelector('#splash')"
+IDLE = "async () => { const q = await (await fetch('/queue')).json(); return !q.queue_running.length && !q.queue_pending.length }"
+# Shows the given box of the graph, 20 pixels from the corner, and returns the scale.
+FIT = """([x, y, width, height, canvas_width, canvas_height]) => {
+  const view = app.canvas.ds, scale = Math.min((canvas_width - 40) / width, (canvas_height - 40) / height, 1.5)
+  view.scale = scale
+  view.offset = [20 / scale - x, 20 / scale - y]
+  app.canvas.draw(true, true)
+  return scale
+}"""
+BOXES = """titles => (titles.length ? app.graph.nodes.filter(node => titles.includes(node.title))
+  .map(node => [node.pos[0], node.pos[1] - 30, node.size[0], node.size[1] + 30])
+  : app.graph.groups.map(group => [group.pos[0], group.pos[1], group.size[0], group.size[1]]))"""
+# What lies over the graph is hidden; text boxes, which the page draws as elements, stay.
+ONLY_THE_GRAPH = "body * { visibility: hidden } #graph-canvas, .dom-widget, .dom-widget * { visibility: visible !important }"
+
+
+def photograph_page(server: ComfyServer, chromium: str) -> Iterator[tuple[Image.Image, str]]:
+    """Open and run shapes_isac in a real browser. Yields pictures, each with its place under web/docs."""
+    user = server.base / "user" / "default"
+    user.mkdir(parents=True, exist_ok=True)
+    (user / "comfy.settings.json").write_text(json.dumps(SETTINGS))
+    workflow = json.loads((ROOT / "workflows" / "shapes_isac.json").read_text())
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS, timeout=TIMEOUT_MS)
+        page = browser.new_page(viewport=SIZE)
+        page.set_default_timeout(TIMEOUT_MS)
+        page.goto(server.address)
+        page.wait_for_function(READY)
+        page.evaluate("workflow => app.loadGraphData(workflow)", workflow)
+        page.evaluate("() => app.queuePrompt(0)")
+        page.wait_for_timeout(500)
+        page.wait_for_function(IDLE)
+        page.wait_for_timeout(2000)  # the page fetches the pictures
+        page.add_style_tag(content=ONLY_THE_GRAPH)
+        for path, titles in VIEWS.items():
+            yield _view(page, titles), path
+        browser.close()
+
+
+def _view(page: Page, titles: tuple[str, ...]) -> Image.Image:
+    boxes = page.evaluate(BOXES, list(titles))
+    left, top = min(box[0] for box in boxes), min(box[1] for box in boxes)
+    width = max(box[0] + box[2] for box in boxes) - left
+    height = max(box[1] + box[3] for box in boxes) - top
+    canvas = page.evaluate("() => { const b = app.canvas.canvas.getBoundingClientRect(); return [b.x, b.y, b.width, b.height] }")
+    scale = page.evaluate(FIT, [left, top, width, height, canvas[2], canvas[3]])
+    page.wait_for_timeout(1000)
+    shot = Image.open(io.BytesIO(page.screenshot()))
+    x, y = round(canvas[0]), round(canvas[1])
+    return shot.crop((x, y, x + round(width * scale) + 40, y + round(height * scale) + 40))

@@ -1,0 +1,195 @@
+"""Writes a workflow file as the page's File > Save makes it, from a list of placed nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from .workflow_to_prompt import SEED_NAMES, WIDGET_TYPES, ObjectInfo
+
+NOTE = "MarkdownNote"
+MULTILINE_HEIGHT, PICTURE_HEIGHT, TEXT_HEIGHT = 80, 250, 90
+SLOT_HEIGHT, WIDGET_HEIGHT, TITLE_HEIGHT = 20, 24, 30
+BETWEEN_COLUMNS, BETWEEN_NODES, AROUND_GROUP, GROUP_TITLE = 60, 24, 20, 34
+PICTURE_NODES = frozenset({"PreviewImage", "SaveImage", "HeadcountAttentionMapViewer", "HeadcountInstanceMasks"})
+
+
+@dataclass(frozen=True)
+class Placed:
+    """One node of a workflow.
+
+    Attributes:
+        key: name by which other nodes refer to it.
+        type: its id in ComfyUI.
+        links: input name -> (key, output name) of where it comes from.
+        widgets: widget name -> value; the others get the node's defaults.
+        title: what stands above it; empty for the node's own name.
+        extra_height: pixels below the widgets, for what the node shows.
+    """
+
+    key: str
+    type: str
+    links: dict[str, tuple[str, str]] = field(default_factory=dict)
+    widgets: dict[str, Any] = field(default_factory=dict)
+    title: str = ""
+    extra_height: int = 0
+
+
+@dataclass(frozen=True)
+class Group:
+    """A named box: columns of nodes from left to right, each a width in pixels and its nodes from top to bottom."""
+
+    title: str
+    colour: str
+    origin: tuple[int, int]
+    columns: tuple[tuple[int, tuple[Placed, ...]], ...]
+
+
+def workflow_file(groups: tuple[Group, ...], schemas: ObjectInfo) -> dict[str, Any]:
+    """The content of a workflow file, format 0.4.
+
+    Args:
+        groups: where every node stands.
+        schemas: every node's schema, from ComfyClient.object_info().
+    """
+    boxes, places = _lay_out(groups, schemas)
+    nodes = [node for group in groups for _, column in group.columns for node in column]
+    ids = {node.key: number for number, node in enumerate(nodes, start=1)}
+    links = _links(nodes, ids, schemas)
+    order = {key: place for place, key in enumerate(_run_order(nodes))}
+    saved = [_saved_node(node, ids[node.key], order[node.key], places[node.key], links, schemas) for node in nodes]
+    return {
+        "last_node_id": len(nodes),
+        "last_link_id": len(links),
+        "nodes": saved,
+        "links": links,
+        "groups": boxes,
+        "config": {},
+        "extra": {"ds": {"scale": 0.7, "offset": [60, 90]}},
+        "version": 0.4,
+    }
+
+
+def _run_order(nodes: list[Placed]) -> Iterator[str]:
+    """Keys so that each node comes after those it takes from."""
+    waiting, done = list(nodes), set()
+    while waiting:
+        node = next(node for node in waiting if {key for key, _ in node.links.values()} <= done)
+        waiting.remove(node)
+        done.add(node.key)
+        yield node.key
+
+
+def _lay_out(groups: tuple[Group, ...], schemas: ObjectInfo) -> tuple[list[dict[str, Any]], dict[str, list[int]]]:
+    """Boxes of the groups, and key -> [x, y, width, height] of every node."""
+    boxes, places = [], {}
+    for number, group in enumerate(groups, start=1):
+        x, bottom = group.origin[0] + AROUND_GROUP, 0
+        for width, column in group.columns:
+            y = group.origin[1] + GROUP_TITLE + TITLE_HEIGHT
+            for node in column:
+                height = _height(node, schemas)
+                places[node.key] = [x, y, width, height]
+                bottom = max(bottom, y + height)
+                y += height + TITLE_HEIGHT + BETWEEN_NODES
+            x += width + BETWEEN_COLUMNS
+        width = x - BETWEEN_COLUMNS + AROUND_GROUP - group.origin[0]
+        bounding = [*group.origin, width, bottom + AROUND_GROUP - group.origin[1]]
+        boxes.append(
+            {"id": number, "title": group.title, "bounding": bounding, "color": group.colour, "font_size": 24, "flags": {}}
+        )
+    return boxes, places
+
+
+def _height(node: Placed, schemas: ObjectInfo) -> int:
+    """What LiteGraph needs: a line per slot, a line per widget, and room for pictures and long texts."""
+    if node.type == NOTE:
+        return node.extra_height
+    schema = schemas[node.type]
+    slots = max(len(_sockets(schema)), len(schema["output"]))
+    widgets = len(_default_widgets(schema))
+    texts = sum(bool(options.get("multiline")) for _, _, options in _widgets(schema))
+    height = SLOT_HEIGHT * slots + 6 + (WIDGET_HEIGHT * widgets + 8 if widgets else 0) + texts * MULTILINE_HEIGHT
+    height += PICTURE_HEIGHT if node.type in PICTURE_NODES else 0
+    height += TEXT_HEIGHT if node.type == "PreviewAny" else 0
+    return height + node.extra_height
+
+
+def _inputs(schema: dict[str, Any]) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    for group in ("required", "optional"):
+        for name in schema["input_order"].get(group, []):
+            kind, *rest = schema["input"][group][name]
+            yield name, kind, (rest[0] if rest else {})
+
+
+def _is_widget(kind: Any) -> bool:
+    return isinstance(kind, list) or kind in WIDGET_TYPES
+
+
+def _sockets(schema: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [entry for entry in _inputs(schema) if not _is_widget(entry[1])]
+
+
+def _widgets(schema: dict[str, Any]) -> list[tuple[str, Any, dict[str, Any]]]:
+    return [entry for entry in _inputs(schema) if _is_widget(entry[1])]
+
+
+def _default_widgets(schema: dict[str, Any]) -> list[Any]:
+    """Values of all widgets at their defaults, in the order of the file."""
+    return list(_widget_values(schema, {}))
+
+
+def _widget_values(schema: dict[str, Any], given: dict[str, Any]) -> Iterator[Any]:
+    for name, kind, options in _widgets(schema):
+        first = (kind if isinstance(kind, list) else options.get("options", [""]))[0]
+        yield given.get(name, options.get("default", first))
+        if name in SEED_NAMES:
+            yield "fixed"
+
+
+def _links(nodes: list[Placed], ids: dict[str, int], schemas: ObjectInfo) -> list[list[Any]]:
+    """[id, from node, output, to node, input, type] of every link."""
+    by_key = {node.key: node for node in nodes}
+    found: list[list[Any]] = []
+    for node in nodes:
+        names = [name for name, _, _ in _sockets(schemas[node.type])] if node.links else []
+        for name, (origin, output) in node.links.items():
+            schema = schemas[by_key[origin].type]
+            slot = schema["output_name"].index(output)
+            kind = schema["output"][slot]
+            found.append([len(found) + 1, ids[origin], slot, ids[node.key], names.index(name), kind])
+    return found
+
+
+def _saved_node(
+    node: Placed, number: int, order: int, place: list[int], links: list[list[Any]], schemas: ObjectInfo
+) -> dict[str, Any]:
+    x, y, width, height = place
+    saved = {"id": number, "type": node.type, "pos": [x, y], "size": [width, height], "flags": {}, "order": order, "mode": 0}
+    if node.title:
+        saved["title"] = node.title
+    if node.type == NOTE:
+        saved |= {"inputs": [], "outputs": [], "properties": {}, "widgets_values": [node.widgets["text"]]}
+        return saved | {"color": "#432", "bgcolor": "#653"}
+    schema = schemas[node.type]
+    into = {link[4]: link[0] for link in links if link[3] == number}
+    out_of = [[link[0] for link in links if link[1:3] == [number, slot]] for slot in range(len(schema["output"]))]
+    inputs = [
+        {"name": name, "type": kind, "link": into.get(slot)} | ({"shape": 7} if name in _optional(schema) else {})
+        for slot, (name, kind, _) in enumerate(_sockets(schema))
+    ]
+    for name, kind, _ in _widgets(schema):
+        kind = "COMBO" if isinstance(kind, list) else kind
+        inputs.append({"name": name, "type": kind, "widget": {"name": name}, "link": None})
+    outputs = [
+        {"name": name, "type": kind, "links": found or None}
+        for name, kind, found in zip(schema["output_name"], schema["output"], out_of, strict=True)
+    ]
+    properties = {"Node name for S&R": node.type}
+    values = list(_widget_values(schema, node.widgets))
+    return saved | {"inputs": inputs, "outputs": outputs, "properties": properties, "widgets_values": values}
+
+
+def _optional(schema: dict[str, Any]) -> list[str]:
+    return schema["input_order"].get("optional", [])

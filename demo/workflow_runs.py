@@ -1,0 +1,111 @@
+"""Runs the example workflows with other prompts and hands back their pictures."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import re
+from functools import cache
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from .comfy_client import ComfyClient, Prompt
+from .comfy_host import ROOT
+from .workflow_to_prompt import workflow_to_prompt
+
+Pictures = list[np.ndarray]
+_OUTPUTS_OF_ISAC = ("PreviewImage", "SaveImage")
+
+
+@cache
+def _prompt(client: ComfyClient, name: str) -> Prompt:
+    workflow = json.loads((ROOT / "workflows" / f"{name}.json").read_text())
+    return workflow_to_prompt(workflow, client.object_info())
+
+
+def _with(prompt: Prompt, settings: dict[str, dict[str, Any]]) -> Prompt:
+    """A copy in which all nodes of a class have other widget values."""
+    changed = copy.deepcopy(prompt)
+    for node in changed.values():
+        node["inputs"] |= settings.get(node["class_type"], {})
+    return changed
+
+
+def _upstream(prompt: Prompt, node: str) -> set[str]:
+    """Ids of all nodes that a node depends on, and its own."""
+    found, waiting = set(), [node]
+    while waiting:
+        here = waiting.pop()
+        if here not in found:
+            found.add(here)
+            waiting += [value[0] for value in prompt[here]["inputs"].values() if isinstance(value, list)]
+    return found
+
+
+def _pictures(client: ComfyClient, shown: dict[str, Any]) -> Pictures:
+    files = (client.image(reference) for reference in shown["images"])
+    return [np.asarray(Image.open(io.BytesIO(data)).convert("RGB")) for data in files]
+
+
+def run_with_and_without(client: ComfyClient, text: str, pictures: int, seed: int) -> tuple[Pictures, Pictures]:
+    """Run workflows/shapes_isac.json for a prompt. Returns the pictures without ISAC and those with it."""
+    settings = {
+        "HeadcountCountPrompt": {"text": text},
+        "EmptyLatentImage": {"batch_size": pictures},
+        "KSampler": {"seed": seed},
+    }
+    whole = _with(_prompt(client, "shapes_isac"), settings)
+    ends = {node: _upstream(whole, node) for node, placed in whole.items() if placed["class_type"] in _OUTPUTS_OF_ISAC}
+    decoded = {node for node in ends if whole[whole[node]["inputs"]["images"][0]]["class_type"] == "VAEDecode"}
+    needed = set().union(*(ends[node] for node in decoded))
+    outputs = client.run({node: placed for node, placed in whole.items() if node in needed})
+    classes = {node: {whole[other]["class_type"] for other in ends[node]} for node in decoded}
+    (steered,) = (node for node in decoded if "HeadcountIsacAttentionControl" in classes[node])
+    (without,) = decoded - {steered}
+    return _pictures(client, outputs[without]), _pictures(client, outputs[steered])
+
+
+def run_attention(client: ComfyClient, seed: int) -> list[list[tuple[str, np.ndarray]]]:
+    """Run workflows/shapes_attention.json. Returns lines of captioned pictures: overview, then one per noun over the steps."""
+    prompt = _with(_prompt(client, "shapes_attention"), {"KSampler": {"seed": seed}})
+    outputs = client.run(prompt)
+    views: dict[str, list[tuple[str, np.ndarray]]] = {}
+    for node, placed in prompt.items():
+        if placed["class_type"] == "HeadcountAttentionMapViewer":
+            captions = _listed(prompt, outputs, node)
+            views[placed["inputs"]["show"]] = list(zip(captions, _pictures(client, outputs[node]), strict=True))
+    (picture,) = (
+        _pictures(client, outputs[node])[0]
+        for node, placed in prompt.items()
+        if placed["class_type"] == "PreviewImage" and prompt[placed["inputs"]["images"][0]]["class_type"] == "VAEDecode"
+    )
+    (masks,) = (node for node, placed in prompt.items() if placed["class_type"] == "HeadcountInstanceMasks")
+    nouns = [caption for caption, _ in views["words"]]
+    overview = [
+        ("picture", picture),
+        *((f"words: {noun}", overlay) for noun, overlay in views["words"]),
+        ("regions", views["regions"][0][1]),
+        ("instance masks", _all_masks(_pictures(client, outputs[masks]))),
+    ]
+    steps = [[view for view in views["steps"] if view[0].startswith(noun + ",")] for noun in nouns]
+    return [overview, *steps]
+
+
+def _listed(prompt: Prompt, outputs: dict[str, Any], viewer: str) -> list[str]:
+    """What the viewer says that its pictures show, from the text node behind it."""
+    (text,) = (
+        outputs[node]["text"][0]
+        for node, placed in prompt.items()
+        if placed["class_type"] == "PreviewAny" and placed["inputs"]["source"][0] == viewer
+    )
+    return [re.sub(r"^picture \d+: ", "", line) for line in text.splitlines()]
+
+
+def _all_masks(masks: Pictures) -> np.ndarray:
+    """Masks of one picture laid over each other, each in a grey of its own."""
+    greys = np.linspace(255, 110, len(masks))
+    layers = [(mask > 127) * grey for mask, grey in zip(masks, greys, strict=True)]
+    return np.max(layers, axis=0).astype(np.uint8)

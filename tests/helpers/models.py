@@ -1,0 +1,207 @@
+"""Real small models on a CPU, loaded as ComfyUI loads them, and runs of ComfyUI's own samplers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import comfy.model_base
+import comfy.model_patcher
+import comfy.sample
+import comfy.samplers
+import comfy.supported_models
+import numpy as np
+import torch
+from comfy_extras.nodes_custom_sampler import BasicScheduler, CFGGuider, KSamplerSelect, SamplerCustomAdvanced
+from headcount.bridge.shapes.files import load_shapes_model
+from headcount.bridge.shapes.model import ShapesModel
+from headcount.bridge.token_positions import encode_count_prompt
+from headcount.core.prompts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens
+from torch import Tensor
+
+Conditioning = list[list[Any]]
+CPU = torch.device("cpu")
+PROMPT = "a photo of three red circles and two stars"
+TINY_TOKENS, TINY_WIDTH = 7, 24
+TINY_UNET: dict[str, Any] = {
+    "image_size": 16,
+    "in_channels": 4,
+    "out_channels": 4,
+    "model_channels": 32,
+    "num_res_blocks": 1,
+    "channel_mult": [1, 2],
+    "transformer_depth": [1, 1],
+    "transformer_depth_middle": 1,
+    "transformer_depth_output": [1, 1, 1, 1],
+    "num_head_channels": 16,
+    "use_spatial_transformer": True,
+    "context_dim": TINY_WIDTH,
+    "use_linear_in_transformer": False,
+    "adm_in_channels": None,
+    "num_classes": None,
+    "legacy": False,
+    "dtype": torch.float32,
+}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A model and the two conditionings of a run."""
+
+    model: comfy.model_patcher.ModelPatcher
+    positive: Conditioning
+    negative: Conditioning
+    channels: int
+
+    @property
+    def counts(self) -> Counts:
+        """What the positive prompt counts."""
+        return self.positive[0][1][CONDITIONING_KEY]
+
+
+@cache
+def shapes() -> ShapesModel:
+    """The model that ships with the pack, loaded in inference mode as ComfyUI's executor does; shared by all tests."""
+    with torch.inference_mode():
+        return load_shapes_model()
+
+
+@cache
+def shapes_setup(prompt: str = PROMPT) -> Setup:
+    """The Shapes model with a prompt of Count Prompt and an empty negative one."""
+    loaded = shapes()
+    with torch.inference_mode():
+        positive, _ = encode_count_prompt(loaded.clip, prompt)
+        negative = loaded.clip.encode_from_tokens_scheduled(loaded.clip.tokenize(""))
+    return Setup(loaded.model, positive, negative, 8)
+
+
+def tiny_counts(count: int = 2) -> Counts:
+    """Two nouns at tokens 2 and 5 of 7: as many of the first as asked, one of the second."""
+    objects = (CountedObject("cats", count), CountedObject("dogs", 1))
+    return Counts("cats and a dog", objects, {"l": (ObjectTokens((2,)), ObjectTokens((5,)))}, {"l": TINY_TOKENS})
+
+
+def tiny_setup(flow: bool = False, inference: bool = True, counts: Counts | None = None) -> Setup:
+    """A small Stable Diffusion 1.5 with random weights, the same in every call; eps or flow prediction."""
+    config = comfy.supported_models.SD15(dict(TINY_UNET))
+    config.unet_config = dict(TINY_UNET)
+    config.manual_cast_dtype = None
+    if flow:
+        config.sampling_settings = {"shift": 3.0}
+    kind = comfy.model_base.ModelType.FLOW if flow else comfy.model_base.ModelType.EPS
+    generator = torch.Generator().manual_seed(1)
+    with torch.inference_mode(inference):
+        base = comfy.model_base.BaseModel(config, model_type=kind, device=CPU)
+        base.diffusion_model.load_state_dict(_random_weights(base.diffusion_model))
+        for weight in base.diffusion_model.parameters():
+            weight.requires_grad_(False)
+        patcher = comfy.model_patcher.ModelPatcher(base.eval(), CPU, CPU)
+        texts = torch.randn(2, 1, TINY_TOKENS, TINY_WIDTH, generator=generator)
+        positive = [[texts[0], {CONDITIONING_KEY: counts or tiny_counts()}]]
+        return Setup(patcher, positive, [[texts[1], {}]], 4)
+
+
+def _random_weights(module: torch.nn.Module) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    weights = {}
+    for name, value in module.state_dict().items():
+        if value.ndim > 1:
+            weights[name] = torch.randn(value.shape, generator=generator) / value[0].numel() ** 0.5
+        else:
+            weights[name] = torch.full(value.shape, 1.0 if name.endswith("weight") else 0.0)
+    return weights
+
+
+@dataclass(frozen=True)
+class Run:
+    """How to sample."""
+
+    sampler: str = "euler"
+    steps: int = 3
+    cfg: float = 3.0
+    seed: int = 3
+    batch: int = 1
+    size: tuple[int, int] = (16, 16)
+    denoise: float = 1.0
+    scheduler: str = "normal"
+    latent: Tensor | None = field(default=None, compare=False)
+    noise_mask: Tensor | None = field(default=None, compare=False)
+
+
+def start(setup: Setup, run: Run) -> tuple[Tensor, Tensor]:
+    """Latent and noise of a run."""
+    latent = torch.zeros(run.batch, setup.channels, *run.size) if run.latent is None else run.latent
+    return latent, comfy.sample.prepare_noise(latent, run.seed)
+
+
+def sample(
+    model: comfy.model_patcher.ModelPatcher,
+    setup: Setup,
+    run: Run = Run(),
+    *,
+    inference: bool = True,
+    callback: Callable[..., None] | None = None,
+    positive: Conditioning | None = None,
+    negative: Conditioning | None = None,
+) -> Tensor:
+    """What KSampler does."""
+    with torch.inference_mode(inference):
+        latent, noise = start(setup, run)
+        return comfy.sample.sample(
+            model,
+            noise,
+            run.steps,
+            run.cfg,
+            run.sampler,
+            run.scheduler,
+            positive or setup.positive,
+            negative or setup.negative,
+            latent,
+            denoise=run.denoise,
+            noise_mask=run.noise_mask,
+            disable_pbar=True,
+            seed=run.seed,
+            callback=callback,
+        )
+
+
+class FixedNoise:
+    """A NOISE object, as RandomNoise gives."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def generate_noise(self, latent: dict[str, Tensor]) -> Tensor:
+        return comfy.sample.prepare_noise(latent["samples"], self.seed)
+
+
+def sample_advanced(model: comfy.model_patcher.ModelPatcher, setup: Setup, run: Run = Run()) -> Tensor:
+    """What the graph of SamplerCustomAdvanced does."""
+    with torch.inference_mode():
+        (guider,) = CFGGuider.execute(model, setup.positive, setup.negative, run.cfg).args
+        (sampler,) = KSamplerSelect.execute(run.sampler).args
+        (sigmas,) = BasicScheduler.execute(model, run.scheduler, run.steps, run.denoise).args
+        latent = {"samples": start(setup, run)[0]}
+        before = sampler.sampler_function
+        out = SamplerCustomAdvanced.execute(FixedNoise(run.seed), guider, sampler, sigmas, latent).args[0]
+        assert sampler.sampler_function is before, "the SAMPLER object is cached: it must come back as it was"
+        return out["samples"]
+
+
+def weights_of(model: comfy.model_patcher.ModelPatcher) -> dict[str, tuple[int, int]]:
+    """Every parameter and buffer of a model: its name to the identity of the tensor and of what it holds."""
+    tensors = [*model.model.named_parameters(), *model.model.named_buffers()]
+    return {name: (id(value), value._version if not value.is_inference() else 0) for name, value in tensors}
+
+
+def random_state_after(action: Callable[[], object]) -> tuple[Any, ...]:
+    """State of the global random number generators after `action`, from a fixed start. ComfyUI itself seeds them."""
+    torch.manual_seed(99)
+    np.random.seed(99)
+    random.seed(99)
+    action()
+    return torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate()
