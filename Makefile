@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python
 
-.PHONY: setup demo serve test lint bench
+.PHONY: setup demo serve pictures test lint bench
 
 setup:
 	@$(PYTHON) demo/setup_environment.py
@@ -12,6 +12,11 @@ demo: setup
 
 serve: setup
 	$(RUN) -m demo.serve $(ARGS)
+
+# The example workflows with the nodes' present defaults, and every picture of README, help pages and workflows.
+pictures: setup
+	$(RUN) -m demo.write_workflows
+	$(RUN) -m demo.make_pictures
 
 test: setup
 	$(RUN) -m pytest $(ARGS)

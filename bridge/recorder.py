@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..core.attention.aggregate import aggregate, fold_repeats
 from ..core.attention.records import MOST_SELF_PIXELS, RunRecorder
+from ..core.prompts.context import context_words
 from ..core.prompts.counts import Counts
 from .capture import Capture, own_function
 from .conditionings import CountedConditioning, counted_conditionings
@@ -27,7 +28,9 @@ def new_recorder(counted: list[CountedConditioning]) -> RunRecorder | None:
     if not counted:
         return None
     counts, target = counted[0].counts, counted[0].target
-    return RunRecorder(tuple(item.noun for item in counts.objects), target.tokens, target.counts, ())
+    nouns = tuple(item.noun for item in counts.objects)
+    words = tuple((word.word, word.positions) for word in context_words(counts))
+    return RunRecorder(nouns, target.tokens, target.counts, words)
 
 
 def with_recorder(model: Any, counts: Counts | None = None) -> tuple[Any, MapsHandle]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 _CALLS_BEFORE_STATE = {
     "sample_heun": 1,
-    "sample_heunpp2": 2,
+    "sample_heunpp2": 2,  # 1 before its very last step, which is therefore passed over
     "sample_dpm_2": 1,
     "sample_dpm_2_ancestral": 1,
     "sample_dpmpp_2s_ancestral": 1,

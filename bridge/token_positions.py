@@ -7,13 +7,21 @@ positions are those of the tokens that its characters came from.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from comfy.sd1_clip import escape_important, token_weights, unescape_important
 
 from ..core.errors import CountError
-from ..core.prompts import CONDITIONING_KEY, Counts, FoundObject, ObjectTokens, find_objects_of_line
+from ..core.prompts import (
+    CONDITIONING_KEY,
+    Counts,
+    FoundObject,
+    ObjectTokens,
+    WordTokens,
+    find_objects_of_line,
+)
 from ..core.prompts.words import Span
 from .token_alignment import Alignment, align
 from .token_characters import TokenCharacter, characters_of, sequence_length
@@ -22,6 +30,7 @@ Tokens = Mapping[str, Sequence[Sequence[tuple[Any, ...]]]]
 
 # These read song lyrics and quoted lettering, not the prompt's objects.
 _OTHER_TEXT = frozenset({"lyrics", "byt5"})
+_WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _PROBES = ("7", "zebra")  # two prompts with no common beginning or end, to see what a tokenizer puts around a prompt
 
 
@@ -80,6 +89,7 @@ def locate_objects(tokens: Tokens, tokenizer: Any, prompt: str, found: Sequence[
         CountError: a noun is not among an encoder's tokens, for example because it was cut off there.
     """
     positions: dict[str, tuple[ObjectTokens, ...]] = {}
+    words: dict[str, tuple[WordTokens, ...]] = {}
     lengths: dict[str, int] = {}
     for key in tokens:
         if key in _OTHER_TEXT:
@@ -88,9 +98,10 @@ def locate_objects(tokens: Tokens, tokenizer: Any, prompt: str, found: Sequence[
         if found:
             alignment = align(prompt, _prompt_characters(tokens, tokenizer, key))
             positions[key] = tuple(_object_tokens(item, alignment, key, found, prompt) for item in found)
+            words[key] = _word_tokens(prompt, alignment)
         else:
             positions[key] = ()
-    return Counts(prompt, tuple(item.item for item in found), positions, lengths)
+    return Counts(prompt, tuple(item.item for item in found), positions, lengths, words)
 
 
 def _prompt_characters(tokens: Tokens, tokenizer: Any, key: str) -> list[TokenCharacter]:
@@ -128,6 +139,15 @@ def _object_tokens(
             raise _lost(name, key, [prompt[slice(*span)] for span in item.nouns])
         attributes.append(places)
     return ObjectTokens(noun, tuple(attributes))
+
+
+def _word_tokens(prompt: str, alignment: Alignment) -> tuple[WordTokens, ...]:
+    """Every word of the prompt, once; words that the encoder lost are left out."""
+    spans: dict[str, list[Span]] = {}
+    for match in _WORD.finditer(prompt):
+        spans.setdefault(match.group().lower(), []).append(match.span())
+    located = ((prompt[slice(*places[0])], _positions(places, alignment)) for places in spans.values())
+    return tuple(WordTokens(word, positions) for word, positions in located if positions)
 
 
 def _positions(spans: Sequence[Span], alignment: Alignment) -> tuple[int, ...]:

@@ -20,5 +20,8 @@ ASKS = (
         "two purple moons, two rings and two red crosses",
         (Kind("moon", 2, "purple"), Kind("ring", 2), Kind("cross", 2, "red")),
     ),
-    Ask("there are three stars, a square and two blue circles", (Kind("star", 3), Kind("square", 1), Kind("circle", 2, "blue"))),
+    Ask(
+        "there are three stars, a square and two blue circles",
+        (Kind("star", 3), Kind("square", 1), Kind("circle", 2, "blue")),
+    ),
 )

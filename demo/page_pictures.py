@@ -16,16 +16,19 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-backg
 SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False, "Comfy.Graph.CanvasInfo": False}
 TIMEOUT_MS = 120_000
 SIZE = {"width": 1800, "height": 1000}
-# Page-relative file -> titles of the nodes shown; none for the whole graph.
+# File under web/docs -> titles of the nodes shown; none for the whole graph.
 VIEWS = {
     "HeadcountIsacAttentionControl/graph.jpg": (),
     "HeadcountCountPrompt/node.jpg": ("Count Prompt", "What is counted"),
 }
 READY = "window.app?.graph && window.app.extensionManager && !document.querySelector('#splash')"
-IDLE = "async () => { const q = await (await fetch('/queue')).json(); return !q.queue_running.length && !q.queue_pending.length }"
+IDLE = """async () => {
+  const queue = await (await fetch('/queue')).json()
+  return queue.queue_running.length + queue.queue_pending.length === 0
+}"""
 # Shows the given box of the graph, 20 pixels from the corner, and returns the scale.
 FIT = """([x, y, width, height, canvas_width, canvas_height]) => {
-  const view = app.canvas.ds, scale = Math.min((canvas_width - 40) / width, (canvas_height - 40) / height, 1.5)
+  const view = app.canvas.ds, scale = Math.min((canvas_width - 40) / width, (canvas_height - 40) / height, 1)
   view.scale = scale
   view.offset = [20 / scale - x, 20 / scale - y]
   app.canvas.draw(true, true)
@@ -35,7 +38,9 @@ BOXES = """titles => (titles.length ? app.graph.nodes.filter(node => titles.incl
   .map(node => [node.pos[0], node.pos[1] - 30, node.size[0], node.size[1] + 30])
   : app.graph.groups.map(group => [group.pos[0], group.pos[1], group.size[0], group.size[1]]))"""
 # What lies over the graph is hidden; text boxes, which the page draws as elements, stay.
-ONLY_THE_GRAPH = "body * { visibility: hidden } #graph-canvas, .dom-widget, .dom-widget * { visibility: visible !important }"
+ONLY_THE_GRAPH = (
+    "body * { visibility: hidden } #graph-canvas, .dom-widget, .dom-widget * { visibility: visible !important }"
+)
 
 
 def photograph_page(server: ComfyServer, chromium: str) -> Iterator[tuple[Image.Image, str]]:
@@ -52,8 +57,9 @@ def photograph_page(server: ComfyServer, chromium: str) -> Iterator[tuple[Image.
         page.wait_for_function(READY)
         page.evaluate("workflow => app.loadGraphData(workflow)", workflow)
         page.evaluate("() => app.queuePrompt(0)")
-        page.wait_for_timeout(500)
-        page.wait_for_function(IDLE)
+        page.wait_for_timeout(1000)
+        while not page.evaluate(IDLE):
+            page.wait_for_timeout(500)
         page.wait_for_timeout(2000)  # the page fetches the pictures
         page.add_style_tag(content=ONLY_THE_GRAPH)
         for path, titles in VIEWS.items():
@@ -66,7 +72,9 @@ def _view(page: Page, titles: tuple[str, ...]) -> Image.Image:
     left, top = min(box[0] for box in boxes), min(box[1] for box in boxes)
     width = max(box[0] + box[2] for box in boxes) - left
     height = max(box[1] + box[3] for box in boxes) - top
-    canvas = page.evaluate("() => { const b = app.canvas.canvas.getBoundingClientRect(); return [b.x, b.y, b.width, b.height] }")
+    canvas = page.evaluate(
+        "() => { const b = app.canvas.canvas.getBoundingClientRect(); return [b.x, b.y, b.width, b.height] }"
+    )
     scale = page.evaluate(FIT, [left, top, width, height, canvas[2], canvas[3]])
     page.wait_for_timeout(1000)
     shot = Image.open(io.BytesIO(page.screenshot()))

@@ -61,7 +61,7 @@ def main() -> int:
             except (PromptError, TimeoutError):
                 print(server.log()[-4000:], file=sys.stderr)
                 raise
-    except (PromptError, RuntimeError, TimeoutError) as error:
+    except (FileNotFoundError, RuntimeError, TimeoutError) as error:  # PromptError is a RuntimeError
         print(f"the demo failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

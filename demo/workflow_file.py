@@ -97,7 +97,14 @@ def _lay_out(groups: tuple[Group, ...], schemas: ObjectInfo) -> tuple[list[dict[
         width = x - BETWEEN_COLUMNS + AROUND_GROUP - group.origin[0]
         bounding = [*group.origin, width, bottom + AROUND_GROUP - group.origin[1]]
         boxes.append(
-            {"id": number, "title": group.title, "bounding": bounding, "color": group.colour, "font_size": 24, "flags": {}}
+            {
+                "id": number,
+                "title": group.title,
+                "bounding": bounding,
+                "color": group.colour,
+                "font_size": 24,
+                "flags": {},
+            }
         )
     return boxes, places
 
@@ -166,7 +173,15 @@ def _saved_node(
     node: Placed, number: int, order: int, place: list[int], links: list[list[Any]], schemas: ObjectInfo
 ) -> dict[str, Any]:
     x, y, width, height = place
-    saved = {"id": number, "type": node.type, "pos": [x, y], "size": [width, height], "flags": {}, "order": order, "mode": 0}
+    saved = {
+        "id": number,
+        "type": node.type,
+        "pos": [x, y],
+        "size": [width, height],
+        "flags": {},
+        "order": order,
+        "mode": 0,
+    }
     if node.title:
         saved["title"] = node.title
     if node.type == NOTE:

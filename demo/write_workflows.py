@@ -114,7 +114,11 @@ def shapes_isac() -> tuple[Group, ...]:
         ),
         Group(
             *("With ISAC", GREEN, (920, 500)),
-            ((300, (isac,)), (290, (_sampler("isac_sampler", "isac"), _decode("isac_decode", "isac_sampler"))), (380, (saved,))),
+            (
+                (300, (isac,)),
+                (290, (_sampler("isac_sampler", "isac"), _decode("isac_decode", "isac_sampler"))),
+                (380, (saved,)),
+            ),
         ),
         Group(
             *("What the model looked at", PURPLE, (2090, 0)),

@@ -110,15 +110,8 @@ class IsacAttentionControl(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls,
-        model,
-        strength,
-        start_percent,
-        end_percent,
-        step_mode,
-        step_size,
-        counts=None,  # noqa: ANN001 - ComfyUI's
+        cls, model, strength, start_percent, end_percent, step_mode, step_size, objective, spacing, counts=None
     ) -> io.NodeOutput:
-        settings = IsacSettings(step_mode, step_size * strength, start_percent, end_percent)
+        settings = IsacSettings(objective, step_mode, step_size * strength, start_percent, end_percent, spacing)
         patched = with_recorder(model, counts) if settings.does_nothing else with_isac(model, settings, counts)
         return io.NodeOutput(*patched)

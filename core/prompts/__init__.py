@@ -1,7 +1,7 @@
 """Reads counted objects out of prompts."""
 
 from .context import context_positions
-from .counts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens
+from .counts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens, WordTokens
 from .describe import describe_objects
 from .objects import FoundObject, find_objects, parse_prompt
 from .objects_line import find_objects_of_line, parse_objects_line
@@ -12,6 +12,7 @@ __all__ = [
     "Counts",
     "FoundObject",
     "ObjectTokens",
+    "WordTokens",
     "context_positions",
     "describe_objects",
     "find_objects",

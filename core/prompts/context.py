@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import CountError
-from .counts import Counts, ObjectTokens
+from .counts import Counts, ObjectTokens, WordTokens
 
 SHARED_ENCODERS = frozenset({"l", "g"})  # SDXL puts both encoders' features side by side, token by token
 
@@ -40,6 +40,11 @@ def context_positions(counts: Counts, context_length: int) -> tuple[ObjectTokens
             "connect the conditioning of the same Count Prompt node to the sampler"
         )
     return tuple(_repeated(item, length, context_length // length) for item in counts.tokens[keys[0]])
+
+
+def context_words(counts: Counts) -> tuple[WordTokens, ...]:
+    """Every word of the prompt with its positions along the token axis of the context, in prompt order."""
+    return counts.words[min(counts.words)] if counts.words else ()
 
 
 def _check_agreement(counts: Counts, first: str, second: str) -> None:

@@ -37,6 +37,19 @@ class ObjectTokens:
 
 
 @dataclass(frozen=True)
+class WordTokens:
+    """Token positions of one word of the prompt in one text encoder's sequence, counted as in `ObjectTokens`.
+
+    Attributes:
+        word: as it stands in the prompt where it occurs first.
+        positions: positions of every piece of every occurrence.
+    """
+
+    word: str
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Counts:
     """Counted objects of one prompt. Travels as COUNTS, and inside the conditioning under `CONDITIONING_KEY`.
 
@@ -45,12 +58,14 @@ class Counts:
         objects: counted objects in prompt order.
         tokens: per text encoder key of ComfyUI ("l", "g", "t5xxl", ...), the positions of each object, in object order.
         lengths: per text encoder key, the length of its token sequence.
+        words: per text encoder key, every word of the prompt that is among its tokens, in prompt order.
     """
 
     prompt: str
     objects: tuple[CountedObject, ...]
     tokens: Mapping[str, tuple[ObjectTokens, ...]] = field(default_factory=dict)
     lengths: Mapping[str, int] = field(default_factory=dict)
+    words: Mapping[str, tuple[WordTokens, ...]] = field(default_factory=dict)
 
     @property
     def total(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import comfy.sample
@@ -20,6 +21,8 @@ from ..helpers.models import Run, Setup, sample, sample_advanced, shapes_setup, 
 
 SAMPLERS = ("euler", "euler_ancestral", "dpmpp_2m", "dpmpp_sde", "heun", "ddim", "lcm")
 SMALL = Run(size=(8, 8))
+# The paper's losses are never zero, so that every step of a model with random weights is steered.
+EVERY_STEP = IsacSettings("paper", "relative", 0.02, end_percent=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +30,7 @@ def tiny() -> Setup:
     return tiny_setup()
 
 
-def steered(setup: Setup, run: Run = SMALL, settings: IsacSettings = IsacSettings(), **options: Any) -> torch.Tensor:
+def steered(setup: Setup, run: Run = SMALL, settings: IsacSettings = EVERY_STEP, **options: Any) -> torch.Tensor:
     """Samples of a steered run; checks on the way that each step was steered and that it made a difference."""
     model, maps = with_isac(setup.model, settings)
     samples = sample(model, setup, run, **options)
@@ -46,7 +49,7 @@ def test_ksampler(sampler: str, tiny: Setup) -> None:
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_custom_sampler(sampler: str, tiny: Setup) -> None:
     run = Run(sampler, size=(8, 8))
-    model, maps = with_isac(tiny.model, IsacSettings())
+    model, maps = with_isac(tiny.model, EVERY_STEP)
     samples = sample_advanced(model, tiny, run)
     assert torch.isfinite(samples).all()
     record, belongs = maps.record_for(samples)
@@ -56,7 +59,13 @@ def test_custom_sampler(sampler: str, tiny: Setup) -> None:
 
 @pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m_sde", "heun"])
 def test_shapes_model(sampler: str) -> None:
-    steered(shapes_setup(), Run(sampler, steps=2))
+    steered(shapes_setup(), Run(sampler, steps=2), IsacSettings(end_percent=1.0))
+
+
+@pytest.mark.parametrize("objective", ["anchored", "paper"])
+@pytest.mark.parametrize("mode", ["relative", "paper"])
+def test_every_objective_and_step_mode(objective: Any, mode: Any) -> None:
+    steered(shapes_setup(), Run(steps=2), IsacSettings(objective, mode, end_percent=1.0))
 
 
 @pytest.mark.parametrize("size", [(12, 8), (9, 7), (17, 13)])
@@ -73,7 +82,7 @@ def test_a_batch_is_steered_picture_by_picture(tiny: Setup) -> None:
     together = steered(tiny, Run(size=(8, 8), batch=3))
     assert len({tuple(picture.flatten().tolist()) for picture in together}) == 3
     noise = comfy.sample.prepare_noise(torch.zeros(3, 4, 8, 8), SMALL.seed)
-    model, _ = with_isac(tiny.model, IsacSettings())
+    model, _ = with_isac(tiny.model, EVERY_STEP)
     with torch.inference_mode():
         for item in range(3):
             alone = comfy.sample.sample(
@@ -134,7 +143,7 @@ def test_image_to_image_starts_further_down_the_schedule(tiny: Setup, monkeypatc
 
 @pytest.mark.parametrize(("start", "end", "expected"), [(0.0, 0.5, {0, 1}), (0.5, 1.0, {2, 3}), (0.0, 1.0, {0, 1, 2, 3})])
 def test_start_and_end_percent(start: float, end: float, expected: set[int], tiny: Setup) -> None:
-    settings = IsacSettings(start_percent=start, end_percent=end)
+    settings = replace(EVERY_STEP, start_percent=start, end_percent=end)
     model, maps = with_isac(tiny.model, settings)
     run = Run(steps=4, size=(8, 8), scheduler="simple")
     samples = sample(model, tiny, run)
@@ -145,7 +154,7 @@ def test_start_and_end_percent(start: float, end: float, expected: set[int], tin
 def test_one_thing_is_nothing_to_separate() -> None:
     one = Counts("cat", (CountedObject("cat", 1),), {"l": (ObjectTokens((2,)),)}, {"l": 7})
     setup = tiny_setup(counts=one)
-    model, maps = with_isac(setup.model, IsacSettings())
+    model, maps = with_isac(setup.model, EVERY_STEP)
     samples = sample(model, setup, SMALL)
     assert torch.equal(samples, sample(setup.model, setup, SMALL))
     assert len(maps.record_for(samples)[0].steps) == SMALL.steps
@@ -177,12 +186,12 @@ def test_a_conditioning_for_a_part_of_the_sampling(tiny: Setup) -> None:
     """Where the counted one is not active, nothing is steered and nothing breaks."""
     early = [[text, {**options, "start_percent": 0.0, "end_percent": 0.4}] for text, options in tiny.positive]
     late = [[tiny.negative[0][0], {"start_percent": 0.4, "end_percent": 1.0}]]
-    model, maps = with_isac(tiny.model, IsacSettings())
+    model, maps = with_isac(tiny.model, EVERY_STEP)
     samples = sample(model, tiny, Run(steps=4, size=(8, 8)), positive=early + late)
     assert 1 <= len(maps.record_for(samples)[0].steps) < 4
 
 
-@pytest.mark.parametrize("patch", [with_recorder, lambda model, counts=None: with_isac(model, IsacSettings(), counts)])
+@pytest.mark.parametrize("patch", [with_recorder, lambda model, counts=None: with_isac(model, EVERY_STEP, counts)])
 def test_no_counts_anywhere(patch, tiny: Setup) -> None:
     bare = [[text, {}] for text, _ in tiny.positive]
     model, maps = patch(tiny.model)
@@ -196,7 +205,7 @@ def test_no_counts_anywhere(patch, tiny: Setup) -> None:
 def test_nouns_outside_of_the_context(tiny: Setup) -> None:
     far = Counts("cats", (CountedObject("cats", 2),), {"l": (ObjectTokens((70,)),)}, {"l": 77})
     positive = [[text, {CONDITIONING_KEY: far}] for text, _ in tiny.positive]
-    model, _ = with_isac(tiny.model, IsacSettings())
+    model, _ = with_isac(tiny.model, EVERY_STEP)
     with pytest.raises(CountError, match=r"reads 7 text tokens, but the prompt of Count Prompt has 77"):
         sample(model, tiny, SMALL, positive=positive)
 
@@ -216,19 +225,19 @@ def lora(model: Any) -> Any:
 def test_lora_before_or_after() -> None:
     setup = tiny_setup()
     plain = sample(setup.model, setup, SMALL)
-    before = sample(with_isac(lora(setup.model), IsacSettings())[0], setup, SMALL)
-    after = sample(lora(with_isac(setup.model, IsacSettings())[0]), setup, SMALL)
+    before = sample(with_isac(lora(setup.model), EVERY_STEP)[0], setup, SMALL)
+    after = sample(lora(with_isac(setup.model, EVERY_STEP)[0]), setup, SMALL)
     assert torch.equal(before, after)
     assert not torch.equal(before, sample(lora(setup.model), setup, SMALL))
-    assert not torch.equal(before, sample(with_isac(setup.model, IsacSettings())[0], setup, SMALL))
+    assert not torch.equal(before, sample(with_isac(setup.model, EVERY_STEP)[0], setup, SMALL))
     assert torch.equal(sample(setup.model, setup, SMALL), plain), "the weights come back"
 
 
 def test_recorder_and_isac_in_one_chain(tiny: Setup) -> None:
     expected = steered(tiny)
     for build in (
-        lambda: with_recorder(with_isac(tiny.model, IsacSettings())[0]),
-        lambda: (with_isac(with_recorder(tiny.model)[0], IsacSettings())),
+        lambda: with_recorder(with_isac(tiny.model, EVERY_STEP)[0]),
+        lambda: (with_isac(with_recorder(tiny.model)[0], EVERY_STEP)),
     ):
         model, maps = build()
         samples = sample(model, tiny, SMALL)
@@ -261,7 +270,7 @@ def test_another_nodes_attention_stays_in_use(place: str, tiny: Setup) -> None:
     samples = sample(model, tiny, SMALL)
     assert torch.equal(samples, alone) and len(used) == often > 0
     assert len(maps.record_for(samples)[0].steps) == SMALL.steps
-    steered_model, _ = with_isac(with_other(tiny.model), IsacSettings())
+    steered_model, _ = with_isac(with_other(tiny.model), EVERY_STEP)
     assert torch.isfinite(sample(steered_model, tiny, SMALL)).all()
 
 
@@ -273,23 +282,23 @@ def test_wrappers_of_other_nodes_keep_running(tiny: Setup) -> None:
         return executor(*args, **kwargs)
 
     for first in (True, False):
-        model = tiny.model.clone() if first else with_isac(tiny.model, IsacSettings())[0]
+        model = tiny.model.clone() if first else with_isac(tiny.model, EVERY_STEP)[0]
         model.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, "other", other)
-        model = with_isac(model, IsacSettings())[0] if first else model
+        model = with_isac(model, EVERY_STEP)[0] if first else model
         assert torch.equal(sample(model, tiny, SMALL), steered(tiny))
     assert len(seen) == 2
 
 
 def test_sampling_ends_early_without_steps(tiny: Setup) -> None:
     """KSampler Advanced with start after end, or denoise 0, gives no sigmas."""
-    model, _ = with_isac(tiny.model, IsacSettings())
+    model, _ = with_isac(tiny.model, EVERY_STEP)
     latent = torch.randn(1, 4, 8, 8)
     assert torch.equal(sample(model, tiny, Run(latent=latent, denoise=0.0)), latent)
 
 
 def test_all_samplers_of_comfyui_run_or_are_refused(tiny: Setup) -> None:
     """No sampler ends in an accident."""
-    model, _ = with_isac(tiny.model, IsacSettings())
+    model, _ = with_isac(tiny.model, EVERY_STEP)
     for name in comfy.samplers.SAMPLER_NAMES:
         try:
             samples = sample(model, tiny, Run(name, steps=2, size=(4, 4)))

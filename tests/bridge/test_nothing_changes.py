@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import comfy.model_management
 import comfy.samplers
 import pytest
@@ -15,7 +17,8 @@ from headcount.nodes.isac_attention_control import IsacAttentionControl
 from ..helpers.models import Run, Setup, random_state_after, sample, shapes_setup, tiny_setup, weights_of
 
 SETUPS = {"shapes": shapes_setup, "eps": tiny_setup}
-STRENGTH_1 = {"strength": 1.0, "start_percent": 0.0, "end_percent": 1.0, "step_mode": "relative", "step_size": 0.01}
+STEERED = IsacSettings("paper", "relative", 0.02, end_percent=1.0)  # every step, on a model with random weights too
+STRENGTH_1 = {**asdict(STEERED), "strength": 1.0}
 
 
 @pytest.fixture(params=sorted(SETUPS), scope="module")
@@ -57,7 +60,7 @@ def test_recorder_changes_nothing(sampler: str) -> None:
     assert sigmas == sorted(sigmas, reverse=True)
 
 
-@pytest.mark.parametrize("patch", [with_recorder, lambda model: with_isac(model, IsacSettings())])
+@pytest.mark.parametrize("patch", [with_recorder, lambda model: with_isac(model, STEERED)])
 def test_empty_counts_change_nothing(setup: Setup, plain: torch.Tensor, patch) -> None:
     nothing = Counts("", (), setup.counts.tokens, setup.counts.lengths)
     positive = [[text, {**options, CONDITIONING_KEY: nothing}] for text, options in setup.positive]
@@ -70,7 +73,7 @@ def test_empty_counts_change_nothing(setup: Setup, plain: torch.Tensor, patch) -
 
 def test_the_unpatched_model_stays_as_it_is(setup: Setup, plain: torch.Tensor) -> None:
     options, weights = repr(setup.model.model_options), weights_of(setup.model)
-    model, _ = with_isac(setup.model, IsacSettings())
+    model, _ = with_isac(setup.model, STEERED)
     assert not torch.equal(sample(model, setup), plain)
     assert repr(setup.model.model_options) == options
     assert weights_of(setup.model) == weights
@@ -79,15 +82,15 @@ def test_the_unpatched_model_stays_as_it_is(setup: Setup, plain: torch.Tensor) -
 
 
 def test_the_same_seed_gives_the_same_picture(setup: Setup) -> None:
-    model, _ = with_isac(setup.model, IsacSettings())
+    model, _ = with_isac(setup.model, STEERED)
     first = sample(model, setup)
     torch.manual_seed(12345)
     assert torch.equal(sample(model, setup), first)
-    again, _ = with_isac(setup.model, IsacSettings())
+    again, _ = with_isac(setup.model, STEERED)
     assert torch.equal(sample(again, setup), first)
 
 
-@pytest.mark.parametrize("patch", [with_recorder, lambda model: with_isac(model, IsacSettings())])
+@pytest.mark.parametrize("patch", [with_recorder, lambda model: with_isac(model, STEERED)])
 def test_no_global_random_numbers(setup: Setup, patch) -> None:
     model, _ = patch(setup.model)
     without = random_state_after(lambda: sample(setup.model, setup))
@@ -108,7 +111,7 @@ def cancel_in_callback(step: int, *_: object) -> None:
         comfy.model_management.interrupt_current_processing()
 
 
-@pytest.mark.parametrize("patch", [with_recorder, lambda model: with_isac(model, IsacSettings())])
+@pytest.mark.parametrize("patch", [with_recorder, lambda model: with_isac(model, STEERED)])
 @pytest.mark.parametrize(
     ("callback", "error"),
     [
@@ -135,7 +138,7 @@ def test_nothing_stays_after_an_error_inside_the_model(plain_tiny: tuple[Setup, 
     """Raised in the gradient's own forward pass, while the weights are swapped."""
     setup, plain = plain_tiny
     weights = weights_of(setup.model)
-    model, _ = with_isac(setup.model, IsacSettings())
+    model, _ = with_isac(setup.model, STEERED)
     middle = setup.model.model.diffusion_model.middle_block[0]
     seen = []
 
@@ -164,7 +167,7 @@ def plain_tiny() -> tuple[Setup, torch.Tensor]:
 def test_cancel_acts_within_a_step() -> None:
     """The flag that is set during one step stops the run before the model is asked again."""
     setup = tiny_setup()
-    model, _ = with_isac(setup.model, IsacSettings())
+    model, _ = with_isac(setup.model, STEERED)
     calls = []
 
     def callback(step: int, *_: object) -> None:
@@ -183,7 +186,7 @@ def test_sampler_objects_come_back_as_they_were() -> None:
     before = sampler.sampler_function
     sigmas = comfy.samplers.calculate_sigmas(setup.model.get_model_object("model_sampling"), "normal", 2)
     for callback in (None, error_in_callback):
-        model, _ = with_isac(setup.model, IsacSettings())
+        model, _ = with_isac(setup.model, STEERED)
         with torch.inference_mode():
             latent = torch.zeros(1, 4, 8, 8)
             arguments = (setup.positive, setup.negative, 3.0, torch.device("cpu"), sampler, sigmas, model.model_options)
@@ -200,7 +203,7 @@ def test_callbacks_and_previews_stay() -> None:
     """One callback a step, with the step's own values, as without the node."""
     setup = shapes_setup()
     seen: dict[str, list[tuple[int, int]]] = {"plain": [], "steered": []}
-    for name, model in (("plain", setup.model), ("steered", with_isac(setup.model, IsacSettings())[0])):
+    for name, model in (("plain", setup.model), ("steered", with_isac(setup.model, STEERED)[0])):
 
         def callback(step, denoised, x, total, log=seen[name]) -> None:  # noqa: ANN001
             assert denoised.shape == x.shape == (1, 8, 16, 16)

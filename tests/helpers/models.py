@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -103,6 +104,16 @@ def tiny_setup(flow: bool = False, inference: bool = True, counts: Counts | None
         texts = torch.randn(2, 1, TINY_TOKENS, TINY_WIDTH, generator=generator)
         positive = [[texts[0], {CONDITIONING_KEY: counts or tiny_counts()}]]
         return Setup(patcher, positive, [[texts[1], {}]], 4)
+
+
+@cache
+def shared_tiny(flow: bool = False) -> Setup:
+    """`tiny_setup` made once, for tests that only sample."""
+    return tiny_setup(flow)
+
+
+for _made_once in (shapes, shapes_setup, shared_tiny):
+    atexit.register(_made_once.cache_clear)  # ComfyUI's patchers cannot be taken down once its modules are gone
 
 
 def _random_weights(module: torch.nn.Module) -> dict[str, Tensor]:

@@ -1,0 +1,205 @@
+"""Which attention calls are recorded, and of which conditioning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import comfy.samplers
+import pytest
+import torch
+from headcount.bridge.capture import Capture, layer_name, own_function
+from headcount.bridge.recorded_call import recording_options
+from headcount.bridge.recorder import with_recorder
+from headcount.core.attention.aggregate import aggregate
+
+from ..helpers.models import Run, Setup, sample, shapes_setup, tiny_setup
+
+
+def processed(setup: Setup, x: torch.Tensor) -> tuple[dict[str, Any], dict[str, Any]]:
+    conds = {side: comfy.sampler_helpers.convert_cond(getattr(setup, side)) for side in ("positive", "negative")}
+    found = comfy.samplers.process_conds(setup.model.model, x, conds, torch.device("cpu"), torch.zeros_like(x))
+    return found["positive"][0], found["negative"][0]
+
+
+def record(setup: Setup, conds: list[list[dict[str, Any]]], x: torch.Tensor, **options: Any) -> Capture:
+    setup.model.model.current_patcher = setup.model
+    capture = Capture((x.shape[-2], x.shape[-1]), **options)
+    run = recording_options(setup.model.model_options, capture, own_function, keep_previous=True)
+    with torch.inference_mode():
+        comfy.samplers.calc_cond_batch(setup.model.model, conds, x, torch.full((len(x),), 0.8), run)
+    return capture
+
+
+def noise(setup: Setup, batch: int = 1, size: tuple[int, int] = (8, 8)) -> torch.Tensor:
+    return torch.randn(batch, setup.channels, *size, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("setup", [tiny_setup, shapes_setup])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_the_chunk_of_one_conditioning(setup, batch: int) -> None:
+    """Cond and uncond share a batch; what is kept of it is what a call with the one conditioning alone gives."""
+    made = setup()
+    x = noise(made, batch)
+    for index, (positive, negative) in enumerate([processed(made, x)] * 2):
+        mine = (positive, negative)[index]
+        together = record(made, [[positive], [negative]], x, uuid=mine["uuid"])
+        alone = record(made, [[mine]], x)
+        assert len(together.calls) == len(alone.calls) > 0
+        for one, other in zip(together.calls, alone.calls, strict=True):
+            assert (one.layer, one.kind, one.grid) == (other.layer, other.kind, other.grid)
+            torch.testing.assert_close(one.queries, other.queries, rtol=1e-3, atol=1e-4)
+            torch.testing.assert_close(one.keys, other.keys, rtol=1e-3, atol=1e-4)
+        one, other = aggregate(together.calls), aggregate(alone.calls)
+        torch.testing.assert_close(one.cross_attention, other.cross_attention, rtol=1e-3, atol=1e-5)
+
+
+def test_separate_calls_give_the_same_maps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With little memory ComfyUI asks about cond and uncond one after the other."""
+    setup = tiny_setup()
+    found = []
+    for need in (0, 1 << 60):
+        monkeypatch.setattr(setup.model.model, "memory_required", lambda *_, need=need, **__: need)
+        model, maps = with_recorder(setup.model)
+        found.append(maps.record_for(sample(model, setup, Run(size=(8, 8))))[0])
+    torch.testing.assert_close(found[0].cross_attention, found[1].cross_attention, rtol=1e-2, atol=1e-3)
+    torch.testing.assert_close(found[0].self_attention, found[1].self_attention, rtol=1e-2, atol=1e-3)
+
+
+def test_names_kinds_and_grids_of_a_unet() -> None:
+    setup = shapes_setup()
+    x = noise(setup, size=(17, 13))
+    calls = record(setup, [[processed(setup, x)[0]]], x).calls
+    names = [call.layer for call in calls]
+    assert names[::2] == names[1::2] and len(set(names)) == len(names) // 2
+    assert [call.kind for call in calls] == ["self", "cross"] * (len(calls) // 2)
+    assert {call.grid for call in calls} == {(17, 13), (9, 7)}
+    assert any(name.startswith("middle.") for name in names)
+    for call in calls:
+        pixels = call.grid[0] * call.grid[1]
+        assert call.queries.shape[2] == pixels
+        assert call.keys.shape[2] == (pixels if call.kind == "self" else 32)
+
+
+def test_recorded_probabilities_are_those_of_the_model() -> None:
+    """Queries and keys of a recorded call, put through plain attention, give what the model's own function gave."""
+    setup = tiny_setup()
+    x = noise(setup)
+    capture = Capture((8, 8))
+    outputs: list[torch.Tensor] = []
+    values: list[torch.Tensor] = []
+
+    def keep(function, q, k, v, heads, **kwargs) -> torch.Tensor:  # noqa: ANN001
+        values.append(v.unflatten(-1, (heads, -1)).transpose(1, 2))
+        outputs.append(function(q, k, v, heads, **kwargs))
+        return outputs[-1]
+
+    options = recording_options(setup.model.model_options, capture, keep, keep_previous=False)
+    setup.model.model.current_patcher = setup.model
+    with torch.inference_mode():
+        conds = [[processed(setup, x)[0]]]
+        comfy.samplers.calc_cond_batch(setup.model.model, conds, x, torch.full((1,), 0.8), options)
+    for call, value, output in zip(capture.calls, values, outputs, strict=True):
+        scores = call.queries @ call.keys.transpose(-1, -2) / call.queries.shape[-1] ** 0.5
+        expected = (scores.softmax(-1) @ value).transpose(1, 2).flatten(2)
+        torch.testing.assert_close(output, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_the_given_options_stay_as_they_are() -> None:
+    setup = tiny_setup()
+    before = repr(setup.model.model_options)
+    recording_options(setup.model.model_options, Capture((8, 8)), own_function, keep_previous=True)
+    assert repr(setup.model.model_options) == before
+
+
+def feed(capture: Capture, block: int, pixels: int, text: int | None, **options: Any) -> None:
+    """One attention call as a U-Net's block makes it; `text` None is self-attention."""
+    q, k = torch.zeros(1, pixels, 4), torch.zeros(1, pixels if text is None else text, 4)
+    place = {"block": ("input", block), "block_index": 0, **options}
+    capture.override(own_function)(lambda q, k, v, heads, **_: q, q, k, k, 2, transformer_options=place)
+
+
+def test_a_context_as_long_as_the_image() -> None:
+    capture = Capture((4, 4))
+    for block in (1, 2):
+        feed(capture, block, 16, None)
+        feed(capture, block, 16, 16)
+    assert [call.kind for call in capture.calls] == ["self", "cross"] * 2
+
+
+def test_a_block_whose_self_attention_another_node_replaced() -> None:
+    capture = Capture((4, 4))
+    feed(capture, 1, 16, 7)
+    feed(capture, 2, 16, None)
+    feed(capture, 2, 16, 7)
+    assert [call.kind for call in capture.calls] == ["cross", "self", "cross"]
+
+
+def test_calls_that_are_no_grid_of_the_latent_are_left_out() -> None:
+    capture = Capture((4, 4))
+    feed(capture, 1, 13, None)
+    assert capture.calls == []
+    feed(capture, 1, 15, None, activations_shape=[1, 4, 5, 3])
+    assert [call.grid for call in capture.calls] == [(5, 3)], "the model's word counts for more"
+
+
+def test_another_conditionings_call_is_left_out() -> None:
+    capture = Capture((4, 4), uuid="mine")
+    feed(capture, 1, 16, None, uuids=["theirs"])
+    assert capture.calls == []
+    feed(capture, 2, 16, None, uuids=["mine"])
+    assert len(capture.calls) == 1
+
+
+@pytest.mark.parametrize("order", [(64, 16, 4, 16, 64), (64, 16, 64), (4, 64, 16)])
+def test_fine_self_attention_is_left_out(order: tuple[int, ...]) -> None:
+    capture = Capture((8, 8), most_self_pixels=16)
+    for block, pixels in enumerate(order):
+        feed(capture, block, pixels, None)
+        feed(capture, block, pixels, 7)
+    sizes = [call.queries.shape[2] for call in capture.calls if call.kind == "self"]
+    assert sizes == [pixels for pixels in order if pixels <= 16]
+    assert len([call for call in capture.calls if call.kind == "cross"]) == len(order)
+
+
+@pytest.mark.parametrize("order", [(64, 16, 64), (16, 64), (64, 64)])
+def test_the_coarsest_is_kept_where_all_are_too_fine(order: tuple[int, ...]) -> None:
+    """Otherwise pictures beyond a size could not be recorded at all."""
+    capture = Capture((8, 8), most_self_pixels=5)
+    for block, pixels in enumerate(order):
+        feed(capture, block, pixels, None)
+        feed(capture, block, pixels, 7)
+    sizes = [call.queries.shape[2] for call in capture.calls if call.kind == "self"]
+    assert sizes == [pixels for pixels in order if pixels == min(order)]
+
+
+def test_tokens_that_come_with_heads() -> None:
+    capture = Capture((2, 2))
+    heads = torch.randn(1, 3, 4, 5)
+    capture.override(own_function)(lambda q, *_, **__: q, heads, heads, heads, 3, skip_reshape=True)
+    assert capture.calls[0].queries is heads
+
+
+def test_layer_name_without_a_block() -> None:
+    assert layer_name({}) == "model.0.0"
+    assert layer_name({"block": ("output", 3), "block_index": 1}) == "output.3.1"
+
+
+def test_a_picture_too_large_for_fine_self_attention_is_recorded() -> None:
+    setup = tiny_setup()
+    model, maps = with_recorder(setup.model)
+    run = Run(steps=1, size=(72, 68))
+    samples = sample(model, setup, run)
+    record_of_run, _ = maps.record_for(samples)
+    assert record_of_run.grid == (72, 68) and record_of_run.self_attention.shape[1] <= 1024
+
+
+def test_a_context_that_comfyui_repeats_is_folded_back() -> None:
+    """A negative prompt three times as long shares the batch: the prompt's context is repeated to fit."""
+    setup = tiny_setup()
+    long = [[torch.randn(1, 21, 24, generator=torch.Generator().manual_seed(2)), {}]]
+    model, maps = with_recorder(setup.model)
+    run = Run(size=(8, 8), cfg=2.0)
+    found = maps.record_for(sample(model, setup, run, negative=long))[0]
+    assert found.cross_attention.shape[-1] == 7
+    sums = found.cross_attention.float().sum(-1)
+    torch.testing.assert_close(sums, torch.ones_like(sums), rtol=1e-2, atol=1e-2)

@@ -1,0 +1,219 @@
+"""MAPS after a run: the right record, its pictures, its instances."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+
+import pytest
+import torch
+from headcount.bridge.instances import find_instances
+from headcount.bridge.maps import MapsHandle
+from headcount.bridge.recorder import with_recorder
+from headcount.bridge.viewer import PIXELS_PER_CELL, ViewSettings, view_maps
+from headcount.core.attention.aggregate import AttentionMaps
+from headcount.core.attention.records import RunRecord, RunRecorder
+from headcount.core.errors import CountError
+
+from ..helpers.maps import blob_heat
+from ..helpers.models import Run, sample, shapes_setup
+
+GRID = (16, 12)
+CIRCLES, STARS = [(3, 3), (3, 8), (12, 3)], [(12, 9)]
+WORDS = (("red", (1,)), ("circles", (2,)), ("stars", (4,)))
+
+
+def drawn_record(samples: torch.Tensor, circles=CIRCLES, stars=STARS, steps: int = 4) -> RunRecord:
+    """A run whose maps show blobs at known places; the first half of its steps shows nothing."""
+    recorder = RunRecorder(("circles", "stars"), ((2,), (4,)), (3, 1), WORDS)
+    pixels = GRID[0] * GRID[1]
+    own = torch.eye(pixels).expand(len(samples), -1, -1)
+    for step in range(steps):
+        cross = torch.zeros(len(samples), pixels, 6)
+        cross[..., 0] = 0.1
+        if step >= steps // 2:
+            cross[..., 2] = 0.3 * blob_heat(GRID, circles).flatten()
+            cross[..., 4] = 0.2 * blob_heat(GRID, stars).flatten()
+        recorder.add(step, 1.0, AttentionMaps(own, cross, GRID))
+    return recorder.finish(samples)
+
+
+def latent(seed: int, batch: int = 1) -> torch.Tensor:
+    return torch.randn(batch, 4, *GRID, generator=torch.Generator().manual_seed(seed))
+
+
+def filled(samples: torch.Tensor, **options) -> MapsHandle:
+    handle = MapsHandle()
+    handle.add(drawn_record(samples, **options))
+    return handle
+
+
+class TestRecords:
+    def test_the_record_of_a_latent(self) -> None:
+        handle = MapsHandle()
+        records = [drawn_record(latent(seed)) for seed in range(4)]
+        for record in records:
+            handle.add(record)
+        for seed, record in enumerate(records):
+            for dtype in (torch.float32, torch.float16, torch.bfloat16):
+                assert handle.record_for(latent(seed).to(dtype)) == (record, True)
+
+    def test_the_newest_for_any_other(self) -> None:
+        handle = filled(latent(0))
+        newest = drawn_record(latent(1))
+        handle.add(newest)
+        for other in (latent(9), latent(1) * 1.2, torch.randn(1, 4, 8, 8), latent(1, batch=2)):
+            found, belongs = handle.record_for(other)
+            assert found is newest and not belongs
+
+    def test_only_the_newest_few_are_kept(self) -> None:
+        handle = MapsHandle()
+        for seed in range(9):
+            handle.add(drawn_record(latent(seed), steps=1))
+        assert not handle.record_for(latent(0))[1]
+        assert handle.record_for(latent(8))[1]
+
+    def test_empty(self) -> None:
+        with pytest.raises(CountError, match=r"no attention was recorded\. Connect the MODEL output .* then queue again"):
+            MapsHandle().record_for(latent(0))
+
+    def test_many_threads(self) -> None:
+        handle, record = MapsHandle(), drawn_record(latent(0), steps=1)
+        handle.add(record)
+        threads = [threading.Thread(target=lambda: [handle.add(record) for _ in range(50)]) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for _ in range(50):
+            assert handle.record_for(latent(0))[1]
+        for thread in threads:
+            thread.join()
+
+    def test_two_runs_of_one_model(self) -> None:
+        setup = shapes_setup()
+        model, maps = with_recorder(setup.model)
+        runs = [sample(model, setup, Run(steps=1, seed=seed)) for seed in (1, 2)]
+        records = [maps.record_for(samples)[0] for samples in runs]
+        assert records[0] is not records[1]
+        assert maps.record_for(runs[0])[1] and maps.record_for(runs[1])[1]
+
+
+class TestViews:
+    @pytest.mark.parametrize(
+        ("words", "names"),
+        [
+            ("", ["circles", "stars"]),
+            ("all", ["red", "circles", "stars"]),
+            ("stars", ["stars"]),
+            ("Red, stars", ["red", "stars"]),
+        ],
+    )
+    def test_words(self, words: str, names: list[str]) -> None:
+        samples = latent(0, batch=2)
+        view = view_maps(filled(samples), samples, None, ViewSettings("words", words))
+        size = (GRID[0] * PIXELS_PER_CELL, GRID[1] * PIXELS_PER_CELL)
+        assert view.pictures.shape == (2 * len(names), *size, 3) and view.masks.shape == (2 * len(names), *size)
+        assert view.text.splitlines() == [f"picture {item}: {name}" for item in (1, 2) for name in names]
+        assert view.pictures.min() >= 0 and view.pictures.max() <= 1
+        assert view.masks.min() >= 0 and view.masks.max() <= 1
+
+    def test_the_map_lies_where_the_word_is(self) -> None:
+        samples = latent(0)
+        view = view_maps(filled(samples), samples, None, ViewSettings("words", "stars"))
+        place = divmod(int(view.masks[0].argmax()), GRID[1] * PIXELS_PER_CELL)
+        assert abs(place[0] / PIXELS_PER_CELL - STARS[0][0] - 0.5) < 1
+        assert abs(place[1] / PIXELS_PER_CELL - STARS[0][1] - 0.5) < 1
+
+    def test_unknown_word(self) -> None:
+        with pytest.raises(CountError, match=r"^'cats' is not in the prompt; the prompt has: red, circles, stars$"):
+            view_maps(filled(latent(0)), latent(0), None, ViewSettings("words", "cats"))
+
+    def test_regions(self) -> None:
+        samples = latent(0, batch=2)
+        view = view_maps(filled(samples), samples, None, ViewSettings("regions"))
+        assert len(view.pictures) == len(view.masks) == 2
+        assert view.text.splitlines() == [f"picture {item}: 4 regions of circles, stars" for item in (1, 2)]
+        assert view.masks.max() == 1
+
+    @pytest.mark.parametrize(("steps", "shown"), [(1, 1), (4, 4), (20, 8)])
+    def test_steps(self, steps: int, shown: int) -> None:
+        samples = latent(0)
+        view = view_maps(filled(samples, steps=steps), samples, None, ViewSettings("steps"))
+        assert len(view.pictures) == 2 * shown
+        lines = view.text.splitlines()
+        assert lines[0] == "picture 1: circles, step 1" and lines[-1] == f"picture 1: stars, step {steps}"
+
+    def test_opacity_0_is_the_picture(self) -> None:
+        samples, image = latent(0), torch.rand(1, 40, 30, 3)
+        for show in ("words", "regions", "steps"):
+            view = view_maps(filled(samples), samples, image, ViewSettings(show, opacity=0.0))
+            assert all(torch.equal(picture, image[0]) for picture in view.pictures)
+
+    def test_a_picture_with_transparency(self) -> None:
+        view = view_maps(filled(latent(0)), latent(0), torch.rand(1, 40, 30, 4), ViewSettings())
+        assert view.pictures.shape == (2, 40, 30, 3)
+
+    @pytest.mark.parametrize("many", [1, 3])
+    def test_wrong_number_of_pictures(self, many: int) -> None:
+        samples = latent(0, batch=2)
+        with pytest.raises(CountError, match=f"{many} pictures were given, but the run made 2. Connect the picture decoded"):
+            view_maps(filled(samples), samples, torch.rand(many, 8, 8, 3), ViewSettings())
+
+    def test_another_latent_is_said(self) -> None:
+        view = view_maps(filled(latent(0)), latent(5), None, ViewSettings())
+        assert view.text.splitlines()[0] == (
+            "These maps are of the newest recorded run; none was recorded for this LATENT."
+        )
+
+    def test_of_a_real_run(self) -> None:
+        setup = shapes_setup()
+        model, maps = with_recorder(setup.model)
+        samples = sample(model, setup, Run(steps=2, batch=2, size=(16, 12)))
+        image = torch.rand(2, 128, 96, 3)
+        for show in ("words", "regions", "steps"):
+            view = view_maps(maps, samples, image, ViewSettings(show))
+            assert view.pictures.shape[1:] == (128, 96, 3) and torch.isfinite(view.pictures).all()
+
+
+class TestInstances:
+    def test_found(self) -> None:
+        found = find_instances(filled(latent(0)), latent(0), 0, False, 0.5)
+        assert found.masks.shape == (4, 128, 96) and set(found.masks.unique().tolist()) == {0.0, 1.0}
+        assert [line.split(":")[0] for line in found.text.splitlines()] == ["circles"] * 3 + ["stars"]
+        places = {(box.y + box.height / 2, box.x + box.width / 2) for box in found.boxes}
+        for y, x in CIRCLES + STARS:
+            assert any(abs(a / 8 - y - 0.5) < 1 and abs(b / 8 - x - 0.5) < 1 for a, b in places)
+        for mask, box in zip(found.masks, found.boxes, strict=True):
+            outside = mask.clone()
+            outside[box.y : box.y + box.height, box.x : box.x + box.width] = 0
+            assert not outside.any()
+
+    def test_asked(self) -> None:
+        found = find_instances(filled(latent(0), circles=CIRCLES[:2]), latent(0), 0, True, 0.5)
+        assert [line.split(":")[0] for line in found.text.splitlines()] == ["circles"] * 3 + ["stars"]
+
+    @pytest.mark.parametrize("item", [2, 99])
+    def test_no_such_picture(self, item: int) -> None:
+        samples = latent(0, batch=2)
+        with pytest.raises(CountError, match=f"batch_index is {item}, but the run made 2 pictures; the last one is 1"):
+            find_instances(filled(samples), samples, item, False, 0.5)
+
+    def test_every_picture_of_a_batch(self) -> None:
+        samples = latent(0, batch=2)
+        assert all(len(find_instances(filled(samples), samples, item, False, 0.5).boxes) == 4 for item in (0, 1))
+
+    def test_nothing_found(self) -> None:
+        found = find_instances(filled(latent(0), circles=[], stars=[]), latent(0), 0, False, 0.5)
+        assert found.masks.shape == (1, 128, 96) and not found.masks.any()
+        assert found.boxes == () and found.text == "none of circles, stars"
+
+    def test_one_noun_found(self) -> None:
+        found = find_instances(filled(latent(0), circles=[]), latent(0), 0, False, 0.5)
+        assert [line.split(":")[0] for line in found.text.splitlines()] == ["stars"]
+
+
+def test_the_empty_record_of_old_words() -> None:
+    """Runs recorded without words still show their nouns."""
+    samples = latent(0)
+    handle = MapsHandle()
+    handle.add(dataclasses.replace(drawn_record(samples), words=()))
+    assert len(view_maps(handle, samples, None, ViewSettings("words", "all")).pictures) == 2

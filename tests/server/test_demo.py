@@ -1,0 +1,153 @@
+"""`make demo`: the example workflows, the runs, the counts and what is written."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from headcount.core.prompts import parse_prompt
+from headcount.core.prompts.plurals import same_noun
+from PIL import Image
+
+from demo import run
+from demo.asks import ASKS
+from demo.contact_sheet import contact_sheet
+from demo.report import Ask, count_picture, make_row, table
+from demo.scenes import MAX_COUNT, Kind, random_scene
+from demo.server import ComfyServer, PromptError
+from demo.workflow_runs import run_attention, run_with_and_without
+from demo.write_workflows import WORKFLOWS, build_workflow
+
+pytestmark = pytest.mark.server
+
+FOLDER = run.ROOT / "workflows"
+TITLE = 30
+every_workflow = pytest.mark.parametrize(
+    "workflow", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem, indirect=True
+)
+
+
+def _box(node: dict[str, Any]) -> tuple[float, float, float, float]:
+    """Left, top with the title, right, bottom."""
+    (x, y), (width, height) = node["pos"], node["size"]
+    return x, y - TITLE, x + width, y + height
+
+
+@every_workflow
+def test_no_two_nodes_overlap(workflow: dict[str, Any]) -> None:
+    for one, other in itertools.combinations(workflow["nodes"], 2):
+        a, b = _box(one), _box(other)
+        apart = a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+        assert apart, (one["type"], other["type"])
+
+
+@every_workflow
+def test_every_node_is_in_a_group(workflow: dict[str, Any]) -> None:
+    groups = [group["bounding"] for group in workflow["groups"]]
+    for node in workflow["nodes"]:
+        left, top, right, bottom = _box(node)
+        inside = [x <= left and y <= top and right <= x + w and bottom <= y + h for x, y, w, h in groups]
+        assert sum(inside) == 1, node["type"]
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_the_files_are_what_the_nodes_are_now(name: str, object_info: dict[str, Any]) -> None:
+    """After a node got a new input or another default: `make pictures`."""
+    assert json.loads((FOLDER / f"{name}.json").read_text()) == build_workflow(name, object_info)
+
+
+@pytest.mark.parametrize("ask", ASKS, ids=lambda ask: ask.prompt)
+def test_a_prompt_asks_for_what_is_counted(ask: Ask) -> None:
+    read = parse_prompt(ask.prompt)
+    assert [item.count for item in read] == [kind.count for kind in ask.kinds]
+    assert all(same_noun(item.noun, kind.noun) for item, kind in zip(read, ask.kinds, strict=True))
+    assert all(kind.colour is None or kind.colour in ask.prompt for kind in ask.kinds)
+    assert sum(kind.count for kind in ask.kinds) <= MAX_COUNT
+
+
+TWO_KINDS = Ask("three red circles and a star", (Kind("circle", 3, "red"), Kind("star", 1)))
+
+
+@pytest.mark.parametrize(
+    ("drawn", "text", "is_right"),
+    [
+        ((Kind("circle", 3, "red"), Kind("star", 1)), "3+1", True),
+        ((Kind("circle", 2, "red"), Kind("star", 1)), "2+1", False),
+        ((Kind("circle", 3, "blue"), Kind("star", 1)), "0+1(3)", False),
+        ((Kind("circle", 3, "red"), Kind("star", 1), Kind("moon", 1)), "3+1(1)", False),
+    ],
+)
+def test_counts_of_drawn_scenes(drawn: tuple[Kind, ...], text: str, is_right: bool) -> None:
+    count = count_picture(TWO_KINDS, random_scene(random.Random(3), drawn).picture)
+    assert (str(count), count.is_right) == (text, is_right)
+
+
+def test_table_and_sheet() -> None:
+    right = random_scene(random.Random(3), TWO_KINDS.kinds).picture
+    wrong = random_scene(random.Random(3), (Kind("circle", 4, "red"),)).picture
+    row = make_row(TWO_KINDS, [wrong, wrong], [right, wrong])
+    lines = list(table([row]))
+    assert lines[1].split("  ")[0] == TWO_KINDS.prompt
+    assert lines[1].endswith("1 of 2")
+    assert "everything right: 0 of 2 pictures without ISAC, 1 of 2 with ISAC" in lines
+    assert "right number of shapes: 2 of 2 pictures without ISAC, 2 of 2 with ISAC" in lines
+    green = (np.asarray(contact_sheet([row])) == (28, 140, 60)).all(-1)
+    assert green.any() and green[:, : green.shape[1] // 2].sum() == 0, "only a picture on the right is right"
+
+
+def test_the_same_noise_with_and_without(server: ComfyServer) -> None:
+    without, steered = run_with_and_without(server, "three red circles", 2, 5)
+    again, _ = run_with_and_without(server, "three red circles", 2, 5)
+    assert [picture.shape for picture in (*without, *steered)] == [(128, 128, 3)] * 4
+    assert all(np.array_equal(a, b) for a, b in zip(without, again, strict=True))
+    assert not np.array_equal(without, steered)
+
+
+def test_attention_views(server: ComfyServer) -> None:
+    overview, *steps = run_attention(server, 1)
+    captions = [caption for caption, _ in overview]
+    assert captions == ["picture", "words: circles", "words: stars", "regions", "instance masks"]
+    assert [line[0][0] for line in steps] == ["circles, step 1", "stars, step 1"]
+    assert all(picture.shape[:2] == (128, 128) for line in (overview, *steps) for _, picture in line)
+
+
+def test_demo_writes_its_files(server: ComfyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "ASKS", ASKS[:2])
+    run.demo(server, 1, 1, tmp_path)
+    report = (tmp_path / "report.txt").read_text()
+    assert all(ask.prompt in report for ask in ASKS[:2])
+    assert all(Image.open(tmp_path / name).width > 256 for name in ("contact_sheet.png", "attention.png"))
+
+
+def test_without_comfyui_it_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COMFYUI_PATH", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["run", "--out", str(tmp_path / "out")])
+    assert run.main() == 1
+    assert "make setup" in capsys.readouterr().err
+
+
+def test_a_failing_node_ends_the_demo_and_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    servers = []
+
+    class Kept(ComfyServer):
+        def start(self) -> None:
+            servers.append(self)  # no process: what is tested is the demo's own end
+
+    def fail(*_: Any) -> None:
+        raise PromptError("7", "KSampler", "ValueError", "no such thing")
+
+    monkeypatch.setattr(run, "ComfyServer", Kept)
+    monkeypatch.setattr(run, "demo", fail)
+    monkeypatch.setattr("sys.argv", ["run", "--out", str(tmp_path / "out")])
+    assert run.main() == 1
+    assert "node 7 (KSampler): ValueError: no such thing" in capsys.readouterr().err
+    assert not servers[0].base.exists(), "the server's temporary folder is gone"
