@@ -23,13 +23,14 @@ from demo.comfy_host import import_comfyui
 
 import_comfyui("--cpu")
 import comfy.sample  # noqa: E402
-from demo.counter import count_shapes  # noqa: E402
-from demo.scenes import Kind, write_prompt  # noqa: E402
-from demo.shapes import NOUNS  # noqa: E402
 from headcount.bridge.isac import IsacSettings, with_isac  # noqa: E402
 from headcount.bridge.recorder import with_recorder  # noqa: E402
 from headcount.bridge.shapes.files import WEIGHTS, load_shapes_model  # noqa: E402
 from headcount.bridge.token_positions import encode_count_prompt  # noqa: E402
+
+from demo.counter import count_shapes  # noqa: E402
+from demo.scenes import Kind, write_prompt  # noqa: E402
+from demo.shapes import NOUNS  # noqa: E402
 
 STEPS, CFG, SAMPLER, SCHEDULER = 20, 3.0, "euler", "simple"
 VARIANTS = {

@@ -181,6 +181,7 @@ def count_shapes(picture: NDArray[np.uint8]) -> dict[str, int]:
 
 
 def main() -> None:
+    """Run from the command line."""
     parser = argparse.ArgumentParser(description="Error rate of the exact counter on drawn scenes.")
     parser.add_argument("--scenes", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=12345)

@@ -47,6 +47,7 @@ def reconstruction_loss(model: ShapesAutoencoder, pixels: Tensor, generator: tor
 
 
 def main() -> None:
+    """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=12)
     parser.add_argument("--batch", type=int, default=16)

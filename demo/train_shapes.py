@@ -170,6 +170,7 @@ def export(model: Trainee, ema: list[Tensor], autoencoder: ShapesAutoencoder, ba
 
 
 def main() -> None:
+    """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=6000)

@@ -44,7 +44,7 @@ class InstanceMasks(io.ComfyNode):
                     min=0.05,
                     max=0.95,
                     step=0.05,
-                    tooltip="How far above its surroundings a thing must stand out; higher gives smaller masks and fewer things.",
+                    tooltip="How far a thing must stand out from its surroundings; higher gives smaller masks, fewer things.",
                 ),
             ],
             outputs=[

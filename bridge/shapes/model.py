@@ -146,6 +146,8 @@ def build_shapes_model(state: dict[str, Tensor]) -> ShapesModel:
     clip = comfy.sd.CLIP(target, model_options={"dtype": torch.float32})
     _load(clip.cond_stage_model, _part(state, "text"))
 
-    autoencoder = ShapesAutoencoder()
+    with torch.device("meta"):  # no start weights: they would take numbers from the global generator
+        autoencoder = ShapesAutoencoder()
+    autoencoder.to_empty(device="cpu")
     _load(autoencoder, _part(state, "pictures"))
     return ShapesModel(_patcher(diffusion, device, offload), clip, ShapesVAE(autoencoder))

@@ -102,4 +102,5 @@ def fold_repeats(cross: Tensor, length: int) -> Tensor:
     """
     if cross.shape[-1] % length:
         raise CountError(f"the model reads {cross.shape[-1]} text tokens, the prompt has {length}")
-    return cross.unflatten(-1, (-1, length)).sum(-2)
+    folded: Tensor = cross.unflatten(-1, (-1, length)).sum(-2)
+    return folded

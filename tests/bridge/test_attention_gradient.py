@@ -183,5 +183,3 @@ def test_normal_and_quantised_weights_are_left_alone() -> None:
     kept = {**model._parameters, **model._buffers}
     with normal_weights(model):
         assert all(value is kept[name] for name, value in {**model._parameters, **model._buffers}.items())
-
-

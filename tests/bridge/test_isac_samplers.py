@@ -141,7 +141,9 @@ def test_image_to_image_starts_further_down_the_schedule(tiny: Setup, monkeypatc
     assert shares[-1] == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize(("start", "end", "expected"), [(0.0, 0.5, {0, 1}), (0.5, 1.0, {2, 3}), (0.0, 1.0, {0, 1, 2, 3})])
+@pytest.mark.parametrize(
+    ("start", "end", "expected"), [(0.0, 0.5, {0, 1}), (0.5, 1.0, {2, 3}), (0.0, 1.0, {0, 1, 2, 3})]
+)
 def test_start_and_end_percent(start: float, end: float, expected: set[int], tiny: Setup) -> None:
     settings = replace(EVERY_STEP, start_percent=start, end_percent=end)
     model, maps = with_isac(tiny.model, settings)
@@ -194,7 +196,7 @@ def test_a_conditioning_for_a_part_of_the_sampling(tiny: Setup) -> None:
 @pytest.mark.parametrize("patch", [with_recorder, lambda model, counts=None: with_isac(model, EVERY_STEP, counts)])
 def test_no_counts_anywhere(patch, tiny: Setup) -> None:
     bare = [[text, {}] for text, _ in tiny.positive]
-    model, maps = patch(tiny.model)
+    model, _ = patch(tiny.model)
     with pytest.raises(CountError, match=r"does not know where the words .* Encode it with Count Prompt and connect"):
         sample(model, tiny, SMALL, positive=bare)
     connected, _ = patch(tiny.model, tiny_counts())
@@ -237,7 +239,7 @@ def test_recorder_and_isac_in_one_chain(tiny: Setup) -> None:
     expected = steered(tiny)
     for build in (
         lambda: with_recorder(with_isac(tiny.model, EVERY_STEP)[0]),
-        lambda: (with_isac(with_recorder(tiny.model)[0], EVERY_STEP)),
+        lambda: with_isac(with_recorder(tiny.model)[0], EVERY_STEP),
     ):
         model, maps = build()
         samples = sample(model, tiny, SMALL)

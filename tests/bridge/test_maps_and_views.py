@@ -74,7 +74,9 @@ class TestRecords:
         assert handle.record_for(latent(8))[1]
 
     def test_empty(self) -> None:
-        with pytest.raises(CountError, match=r"no attention was recorded\. Connect the MODEL output .* then queue again"):
+        with pytest.raises(
+            CountError, match=r"no attention was recorded\. Connect the MODEL output .* then queue again"
+        ):
             MapsHandle().record_for(latent(0))
 
     def test_many_threads(self) -> None:
@@ -155,7 +157,9 @@ class TestViews:
     @pytest.mark.parametrize("many", [1, 3])
     def test_wrong_number_of_pictures(self, many: int) -> None:
         samples = latent(0, batch=2)
-        with pytest.raises(CountError, match=f"{many} pictures were given, but the run made 2. Connect the picture decoded"):
+        with pytest.raises(
+            CountError, match=f"{many} pictures were given, but the run made 2. Connect the picture decoded"
+        ):
             view_maps(filled(samples), samples, torch.rand(many, 8, 8, 3), ViewSettings())
 
     def test_another_latent_is_said(self) -> None:

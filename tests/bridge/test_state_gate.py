@@ -46,7 +46,9 @@ PARTLY = ("lms", "ipndm", "deis")
 REFUSED = ("uni_pc", "uni_pc_bh2", "dpm_fast", "dpm_adaptive")
 
 
-def run(sampler: str, flow: bool, at: int | None, first: int = 0, state: float = 0.0, steer: int = 1) -> tuple[float, int]:
+def run(
+    sampler: str, flow: bool, at: int | None, first: int = 0, state: float = 0.0, steer: int = 1
+) -> tuple[float, int]:
     """Mean of the last state, and how often the gate opened; `at` is the step at which the state is shifted."""
     setup = shared_tiny(flow)
     model = setup.model.clone()
@@ -166,13 +168,17 @@ def test_refused_before_the_first_step(sampler: str, patch) -> None:
     asked = []
     model, _ = patch(setup.model)
     model.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, "test", lambda executor, x, *rest: asked.append(1))
-    with pytest.raises(CountError, match=r"cannot steer this sampler .* because it .*Choose another one, such as euler"):
+    with pytest.raises(
+        CountError, match=r"cannot steer this sampler .* because it .*Choose another one, such as euler"
+    ):
         sample(model, setup, Run(sampler, size=(8, 8)))
     assert asked == []
 
 
 def test_samplers_of_another_kind_are_refused() -> None:
-    with pytest.raises(CountError, match="ISAC Attention Control works with ComfyUI's own samplers; Sampler is of another"):
+    with pytest.raises(
+        CountError, match="ISAC Attention Control works with ComfyUI's own samplers; Sampler is of another"
+    ):
         sampler_function(comfy.samplers.Sampler(), "ISAC Attention Control")
 
 

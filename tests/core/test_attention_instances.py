@@ -99,7 +99,7 @@ def test_regions_are_what_looks_at_itself() -> None:
     for group in groups:
         own[0, [[p] for p in group], group] = 0.25
     cross = torch.zeros(1, 64, 3)
-    cross[0, sum(groups, []), 1] = 1.0
+    cross[0, [*groups[0], *groups[1]], 1] = 1.0
     regions = self_attention_regions(AttentionMaps(own, cross, (8, 8)), 0, ((1,),), 2)
     assert regions.shape == (2, 8, 8) and separate(regions)
     found = sorted(region.flatten().nonzero().flatten().tolist() for region in regions)
@@ -114,9 +114,7 @@ def test_regions_of_any_maps(seed: int, regions: int, item: int) -> None:
     assert masks.shape == (regions, 4, 5) and masks.dtype == torch.float32 and separate(masks)
 
 
-@given(
-    top=st.integers(0, 5), left=st.integers(0, 6), height=st.integers(1, 4), width=st.integers(1, 4)
-)
+@given(top=st.integers(0, 5), left=st.integers(0, 6), height=st.integers(1, 4), width=st.integers(1, 4))
 def test_bounding_box(top: int, left: int, height: int, width: int) -> None:
     mask = torch.zeros(10, 11)
     mask[top : top + height, left : left + width] = 1

@@ -46,15 +46,13 @@ def test_word_heat_adds_up_a_words_tokens(record: RunRecord) -> None:
     cross = record.cross_attention.float().view(2, 4, 6, 7)
     torch.testing.assert_close(heat[:, 0], cross[..., 2] + cross[..., 3])
     torch.testing.assert_close(heat[:, 1], cross[..., 1])
-    assert 0 <= heat.min() and heat.max() <= 1
+    assert heat.min() >= 0 and heat.max() <= 1
 
 
 def test_heat_over_time(record: RunRecord) -> None:
     heat = noun_heat_over_time(record)
     assert heat.shape == (3, 2, 2, 4, 6)
-    torch.testing.assert_close(
-        heat.mean(0), word_heat(record, find_words(record, "")).to(heat), atol=2e-3, rtol=1e-2
-    )
+    torch.testing.assert_close(heat.mean(0), word_heat(record, find_words(record, "")).to(heat), atol=2e-3, rtol=1e-2)
 
 
 def test_scales() -> None:

@@ -69,7 +69,7 @@ def test_heat_overlay_stays_a_picture(opacity: float) -> None:
     picture, heat = torch.rand(2, 5, 6, 3), torch.rand(2, 5, 6)
     before = picture.clone()
     found = heat_overlay(picture, heat, opacity)
-    assert found.shape == picture.shape and 0 <= found.min() and found.max() <= 1
+    assert found.shape == picture.shape and found.min() >= 0 and found.max() <= 1
     assert torch.equal(picture, before)
 
 
@@ -95,7 +95,7 @@ def test_region_overlay() -> None:
     assert torch.equal(changed, masks.amax(0) > 0)
     inside, line = (found[3, 3] - picture[3, 3]).abs().max(), (found[1, 1] - distinct_colours(2)[0]).abs().max()
     assert inside > 0 and line < 0.25, "the line around it is nearly its pure colour"
-    assert 0 <= found.min() and found.max() <= 1
+    assert found.min() >= 0 and found.max() <= 1
 
 
 def test_region_overlay_at_opacity_0_or_without_regions() -> None:

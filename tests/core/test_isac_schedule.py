@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from headcount.core.isac.schedule import instance_to_class
 from hypothesis import given
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 def test_instances_first_classes_later(steps: int, noise_left: float) -> None:
     weights = [instance_to_class(step, steps, noise_left) for step in range(steps)]
     assert weights[0].instance == noise_left
-    for before, after in zip(weights, weights[1:], strict=False):
+    for before, after in pairwise(weights):
         assert after.instance <= before.instance and after.semantic >= before.semantic
     for weight in weights:
         assert 0 <= weight.instance <= 1 and 0 <= weight.semantic <= 1

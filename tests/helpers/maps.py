@@ -15,9 +15,7 @@ def random_call(kind: Kind, grid: Grid, seed: int, batch: int = 2, heads: int = 
     return AttentionCall(f"layer.{seed}", kind, grid, queries, keys)
 
 
-def random_maps(
-    grid: Grid, text: int, seed: int, batch: int = 1, dtype: torch.dtype = torch.float64
-) -> AttentionMaps:
+def random_maps(grid: Grid, text: int, seed: int, batch: int = 1, dtype: torch.dtype = torch.float64) -> AttentionMaps:
     """Maps whose rows sum to 1, as a model call without resizing gives them."""
     generator = torch.Generator().manual_seed(seed)
     pixels = grid[0] * grid[1]

@@ -1,0 +1,186 @@
+"""The attention nodes on a real model: what they give, and what they say to wrong inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from headcount.bridge.isac import IsacSettings
+from headcount.bridge.maps import MapsHandle
+from headcount.core.errors import CountError
+from headcount.nodes.attention_map_recorder import AttentionMapRecorder
+from headcount.nodes.attention_map_viewer import AttentionMapViewer
+from headcount.nodes.instance_masks import InstanceMasks
+from headcount.nodes.isac_attention_control import IsacAttentionControl
+from headcount.nodes.load_shapes_demo_model import LoadShapesDemoModel
+
+import nodes as comfy_nodes
+
+from ..helpers.models import Run, Setup, sample, shapes_setup
+
+RUN = Run(steps=2, batch=2)
+VIEWER = {"show": "words", "words": "", "opacity": 0.7, "scale": "per word"}
+MASKS = {"instances": "found", "batch_index": 0, "threshold": 0.5}
+
+
+def defaults(node: Any) -> dict[str, Any]:
+    """Every widget of a node at its default, as a new node in the graph has it."""
+    info = node.GET_NODE_INFO_V1()["input"]["required"]
+    return {name: entry[1]["default"] for name, entry in info.items() if len(entry) > 1 and "default" in entry[1]}
+
+
+@pytest.fixture(scope="module")
+def setup() -> Setup:
+    return shapes_setup()
+
+
+@pytest.fixture(scope="module")
+def recorded(setup: Setup) -> tuple[MapsHandle, dict[str, torch.Tensor]]:
+    model, maps = AttentionMapRecorder.execute(setup.model).args
+    return maps, {"samples": sample(model, setup, RUN)}
+
+
+def test_isac_at_its_defaults(setup: Setup) -> None:
+    widgets = defaults(IsacAttentionControl)
+    model, maps = IsacAttentionControl.execute(setup.model, **widgets).args
+    samples = sample(model, setup, RUN)
+    assert not torch.equal(samples, sample(setup.model, setup, RUN))
+    record, belongs = maps.record_for(samples)
+    assert belongs and record.nouns == ("circles", "stars") and record.counts == (3, 2)
+    assert record.steps[0].instance_loss is not None
+
+
+def test_isacs_widgets_are_its_settings() -> None:
+    widgets, settings = defaults(IsacAttentionControl), IsacSettings()
+    assert widgets.pop("strength") == 1.0
+    assert widgets == {name: getattr(settings, name) for name in widgets}
+
+
+def test_strength_multiplies_the_step(setup: Setup) -> None:
+    widgets = defaults(IsacAttentionControl)
+    plain = sample(setup.model, setup, RUN)
+    moved = []
+    for strength, size in ((0.5, 0.02), (1.0, 0.02), (2.0, 0.01)):
+        changed = {**widgets, "strength": strength, "step_size": size}
+        model, _ = IsacAttentionControl.execute(setup.model, **changed).args
+        moved.append(sample(model, setup, RUN))
+    assert torch.equal(moved[1], moved[2])
+    assert (moved[0] - plain).norm() < (moved[1] - plain).norm()
+
+
+@pytest.mark.parametrize("node", [IsacAttentionControl, AttentionMapRecorder])
+def test_a_prompt_of_another_node(node: Any, setup: Setup) -> None:
+    (bare,) = comfy_nodes.CLIPTextEncode().encode(LoadShapesDemoModel.execute().args[1], "three circles")
+    model, _ = node.execute(setup.model, **defaults(node)).args
+    with pytest.raises(CountError) as error:
+        sample(model, setup, RUN, positive=bare)
+    text = str(error.value)
+    assert text.startswith(node.GET_NODE_INFO_V1()["display_name"])
+    assert "Encode it with Count Prompt and connect that node's CONDITIONING" in text
+
+
+@pytest.mark.parametrize("node", [IsacAttentionControl, AttentionMapRecorder])
+def test_the_counts_socket(node: Any, setup: Setup) -> None:
+    bare = [[text, {}] for text, _ in setup.positive]
+    widgets = defaults(node)
+    model, maps = node.execute(setup.model, **widgets, counts=setup.counts).args
+    samples = sample(model, setup, RUN, positive=bare)
+    carried, _ = node.execute(setup.model, **widgets).args
+    assert torch.equal(samples, sample(carried, setup, RUN))
+    assert maps.record_for(samples)[0].counts == (3, 2)
+
+
+def test_unknown_step_mode(setup: Setup) -> None:
+    """Only a hand-written API workflow can ask for it; ComfyUI refuses it before, and so do we."""
+    widgets = {**defaults(IsacAttentionControl), "step_mode": "absolute"}
+    model, _ = IsacAttentionControl.execute(setup.model, **widgets).args
+    with pytest.raises(CountError, match="step mode is 'absolute'; it can be 'relative' or 'paper'"):
+        sample(model, setup, RUN)
+
+
+def test_refused_sampler(setup: Setup) -> None:
+    model, _ = IsacAttentionControl.execute(setup.model, **defaults(IsacAttentionControl)).args
+    with pytest.raises(CountError, match=r"^ISAC Attention Control cannot steer this sampler .* such as euler"):
+        sample(model, setup, Run("uni_pc", steps=2))
+
+
+def view(
+    recorded: tuple[MapsHandle, dict[str, torch.Tensor]], image: torch.Tensor | None = None, **widgets: Any
+) -> Any:
+    maps, latent = recorded
+    return AttentionMapViewer.execute(maps, latent, **{**VIEWER, **widgets}, image=image)
+
+
+@pytest.mark.parametrize("show", ["words", "regions", "steps"])
+def test_viewer(show: str, recorded) -> None:
+    out = view(recorded, show=show)
+    pictures, masks, text = out.args
+    assert pictures.ndim == 4 and pictures.shape[-1] == 3 and pictures.dtype == torch.float32
+    assert masks.shape == pictures.shape[:3]
+    assert len(text.splitlines()) == len(pictures)
+    assert len(out.ui.as_dict()["images"]) == len(pictures)
+
+
+def test_viewer_on_the_decoded_picture(recorded) -> None:
+    vae = LoadShapesDemoModel.execute().args[2]
+    with torch.inference_mode():
+        image = vae.decode(recorded[1]["samples"])
+        assert torch.equal(view(recorded, image, opacity=0.0, words="stars").args[0], image)
+        assert not torch.equal(view(recorded, image, words="stars").args[0], image)
+
+
+@pytest.mark.parametrize("node", [AttentionMapViewer, InstanceMasks])
+def test_an_empty_handle(node: Any, recorded) -> None:
+    widgets = VIEWER if node is AttentionMapViewer else MASKS
+    with pytest.raises(CountError, match=r"no attention was recorded\. Connect the MODEL output"):
+        node.execute(MapsHandle(), recorded[1], **widgets)
+
+
+def test_viewer_with_an_unknown_word(recorded) -> None:
+    with pytest.raises(CountError, match=r"^'dragons' is not in the prompt; the prompt has: .*circles"):
+        view(recorded, words="circles, dragons")
+
+
+def test_viewer_with_too_few_pictures(recorded) -> None:
+    with pytest.raises(CountError, match=r"1 pictures were given, but the run made 2\. Connect the picture decoded"):
+        view(recorded, torch.rand(1, 128, 128, 3))
+
+
+@pytest.mark.parametrize("instances", ["found", "asked"])
+def test_instance_masks(instances: str, recorded) -> None:
+    maps, latent = recorded
+    masks, count, boxes, text = InstanceMasks.execute(maps, latent, **{**MASKS, "instances": instances}).args
+    assert masks.shape[1:] == (128, 128) and masks.dtype == torch.float32
+    assert count == len(boxes) == len(text.splitlines()) and count in (len(masks), 0)
+    for box in boxes:
+        assert set(box) == {"x", "y", "width", "height"} and all(isinstance(value, int) for value in box.values())
+        assert 0 <= box["x"] <= 128 - box["width"] and 0 <= box["y"] <= 128 - box["height"]
+    if instances == "asked":
+        assert count <= 5
+
+
+def test_instance_masks_of_no_such_picture(recorded) -> None:
+    maps, latent = recorded
+    with pytest.raises(CountError, match="batch_index is 7, but the run made 2 pictures; the last one is 1"):
+        InstanceMasks.execute(maps, latent, **{**MASKS, "batch_index": 7})
+
+
+def test_recorder_changes_nothing(setup: Setup, recorded) -> None:
+    assert torch.equal(recorded[1]["samples"], sample(setup.model, setup, RUN))
+
+
+def test_load_shapes_demo_model() -> None:
+    model, clip, vae = LoadShapesDemoModel.execute().args
+    kinds = [type(part).__mro__ for part in (model, clip, vae)]
+    names = [{base.__name__ for base in bases} for bases in kinds]
+    assert "ModelPatcher" in names[0] and "CLIP" in names[1] and "VAE" in names[2]
+    assert vae.decode(torch.zeros(1, 8, 4, 4)).shape == (1, 32, 32, 3)
+
+
+def test_load_shapes_demo_model_without_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    import headcount.bridge.shapes.files as files
+
+    monkeypatch.setattr(files.load_shapes_model, "__defaults__", (tmp_path / "shapes.safetensors",))
+    with pytest.raises(CountError, match="Install the pack again"):
+        LoadShapesDemoModel.execute()
