@@ -129,9 +129,9 @@ class _IsacRun:
         level = float(sigma[0])
         variance = 1.0 if self._is_flow else 1 + level**2
         settings = self._settings
-        return latent_step(
-            found.gradient, x, settings.step_mode, settings.step_size, variance, urgency=found.losses.total
-        )
+        # Only the anchored losses say how far from right a layout is: they count in units of the instances' own strength.
+        urgency = found.losses.total if settings.objective == "anchored" else None
+        return latent_step(found.gradient, x, settings.step_mode, settings.step_size, variance, urgency)
 
     def _losses(self, calls: list[AttentionCall], counted: CountedConditioning, step: int) -> StepLosses:
         if self._settings.objective == "anchored":

@@ -44,7 +44,7 @@ def demo(server: ComfyServer, pictures: int, seed: int, out: Path) -> None:
 def main() -> int:
     """Start the server, run the demo, end the server. Returns 0, or 1 when the server or a node failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=int, default=4, help="pictures per prompt, 1 to 8")
+    parser.add_argument("--pictures", type=int, default=3, help="pictures per prompt, 1 to 8")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=OUT, help="folder to write to")
     settings = parser.parse_args()

@@ -111,6 +111,15 @@ def test_the_given_options_stay_as_they_are() -> None:
     assert repr(setup.model.model_options) == before
 
 
+def test_the_models_own_options_stay_as_they_are() -> None:
+    """Other nodes' wrappers hand the same dict on: the slot is filled in a copy."""
+    options = recording_options({}, Capture((8, 8)), own_function, keep_previous=True)
+    (wrapper,) = options["transformer_options"]["wrappers"]["apply_model"]["headcount"]
+    given: dict[str, Any] = {"block": ("input", 1)}
+    seen = wrapper(lambda *args, **_: args[5], 0, 0, transformer_options=given)
+    assert set(seen) == {"block", "optimized_attention_override"} and set(given) == {"block"}
+
+
 def feed(capture: Capture, block: int, pixels: int, text: int | None, **options: Any) -> None:
     """One attention call as a U-Net's block makes it; `text` None is self-attention."""
     q, k = torch.zeros(1, pixels, 4), torch.zeros(1, pixels if text is None else text, 4)

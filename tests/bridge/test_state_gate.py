@@ -90,7 +90,7 @@ def run(
 @pytest.mark.parametrize("flow", [False, True], ids=["eps", "flow"])
 @pytest.mark.parametrize("sampler", EXACT)
 def test_a_shift_lands_on_the_state(sampler: str, flow: bool) -> None:
-    for at in (2, 3):
+    for at in (1, 3):  # the table knows the first one, what was learnt the second
         shifted, opened = run(sampler, flow, at)
         moved = shifted - run(sampler, flow, None)[0]
         expected = run(sampler, flow, None, at, SHIFT)[0] - run(sampler, flow, None, at)[0]

@@ -40,7 +40,8 @@ def test_pictures_without_a_usable_gradient_stay(mode, bad) -> None:
     gradient, x = pair(0)
     good = latent_step(gradient, x, mode, 0.1, 2.0)
     spoiled = gradient.clone()
-    spoiled[1] = 0.0
+    if bad == 0:
+        spoiled[1] = 0.0
     spoiled[1, 0, 0, 0] = bad
     change = latent_step(spoiled, x, mode, 0.1, 2.0)
     assert torch.equal(change[1], torch.zeros(SHAPE[1:]))
@@ -65,6 +66,17 @@ def test_half_precision_does_not_overflow() -> None:
 def test_video_latents() -> None:
     gradient, x = torch.randn(2, 4, 3, 2, 2), torch.randn(2, 4, 3, 2, 2)
     assert latent_step(gradient, x, "relative", 0.1, 1.0).shape == x.shape
+
+
+def test_urgency_shortens_relative_steps_only() -> None:
+    gradient, x = pair(2)
+    urgency = torch.tensor([0.0, 0.25, 7.0])
+    whole = latent_step(gradient, x, "relative", 0.1, 1.0)
+    found = latent_step(gradient, x, "relative", 0.1, 1.0, urgency)
+    torch.testing.assert_close(found, whole * torch.tensor([0.0, 0.25, 1.0]).view(3, 1, 1, 1))
+    assert torch.equal(
+        latent_step(gradient, x, "paper", 0.1, 2.0, urgency), latent_step(gradient, x, "paper", 0.1, 2.0)
+    )
 
 
 def test_unknown_mode() -> None:

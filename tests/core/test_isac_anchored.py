@@ -1,0 +1,155 @@
+"""Headcount's own objective: places for the asked instances, and what its losses ask for there."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+
+import pytest
+import torch
+from headcount.core.attention.calls import AttentionCall
+from headcount.core.errors import CountError
+from headcount.core.isac.anchored import anchored_losses, semantic_calls
+from headcount.core.isac.anchors import cell_distances, pick_anchors, smoothed
+from headcount.core.isac.objective import Target
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ..helpers.maps import blob_heat, random_call
+
+GRID = (16, 16)
+CIRCLES, STARS = [(3, 3), (3, 11), (11, 3)], [(11, 11)]
+TARGET = Target(((1,), (3,)), (3, 1))
+
+
+def call_that_shows(circles: list[tuple[int, int]], stars: list[tuple[int, int]]) -> AttentionCall:
+    """A cross-attention call whose tokens 1 and 3 are looked at from blobs at the given places."""
+    scores = torch.zeros(1, 256, 6)
+    scores[..., 0] = 3.0
+    scores[..., 1] = 5 * blob_heat(GRID, circles).flatten()
+    scores[..., 3] = 5 * blob_heat(GRID, stars).flatten()
+    keys = torch.eye(6).view(1, 1, 6, 6)
+    return AttentionCall("output.3.0", "cross", GRID, (scores * 6**0.5).unsqueeze(1), keys)
+
+
+def losses(circles, stars, target: Target = TARGET):
+    return anchored_losses([call_that_shows(circles, stars)], target)
+
+
+def test_the_right_layout_is_left_alone() -> None:
+    found = losses(CIRCLES, STARS)
+    assert found.instance.tolist() == found.semantic.tolist() == found.total.tolist() == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("circles", "stars"),
+    [
+        (CIRCLES[:2], STARS),
+        ([*CIRCLES, (8, 8)], STARS),
+        (CIRCLES, []),
+        (CIRCLES, [*STARS, (7, 7)]),
+    ],
+    ids=["one missing", "one too many", "a kind missing", "one too many of the other"],
+)
+def test_a_wrong_number_costs(circles, stars) -> None:
+    assert float(losses(circles, stars).instance) > 0.1
+
+
+def test_a_place_that_two_kinds_share_costs() -> None:
+    """The fourth place shows both nouns."""
+    shared = losses(CIRCLES, [CIRCLES[0]])
+    assert float(shared.total) > float(losses(CIRCLES, STARS).total)
+
+
+def test_presence_pulls_at_the_missing_thing() -> None:
+    """A weak third circle: following the gradient makes the noun's attention there stronger."""
+    call = call_that_shows(CIRCLES, STARS)
+    heat = blob_heat(GRID, CIRCLES[:2]) + 0.4 * blob_heat(GRID, CIRCLES[2:])
+    queries = call.queries.clone()
+    queries[0, 0, :, 1] = 5 * 6**0.5 * heat.flatten()
+    queries.requires_grad_()
+    total = anchored_losses([AttentionCall("a", "cross", GRID, queries, call.keys)], TARGET).total.sum()
+    assert total > 0
+    (gradient,) = torch.autograd.grad(total, queries)
+    weak = CIRCLES[2][0] * 16 + CIRCLES[2][1]
+    assert gradient[0, 0, weak, 1] < 0, "a step against the gradient raises the noun there"
+
+
+def test_gradient_is_the_finite_difference() -> None:
+    call = call_that_shows(CIRCLES[:2], STARS)
+    generator = torch.Generator().manual_seed(0)
+    queries = (call.queries + 0.3 * torch.randn(call.queries.shape, generator=generator)).requires_grad_()
+
+    def total(values: torch.Tensor) -> torch.Tensor:
+        return anchored_losses([AttentionCall("a", "cross", GRID, values, call.keys)], TARGET).total.sum()
+
+    (gradient,) = torch.autograd.grad(total(queries), queries)
+    direction = gradient / gradient.norm()
+    width = 2e-2
+    ends = [float(total(queries.detach() + sign * width * direction)) for sign in (1, -1)]
+    # Places and the unit of strength are held constant, so that the slope is right in sign and size, not exact.
+    assert (ends[0] - ends[1]) / (2 * width) == pytest.approx(float(gradient.norm()), rel=0.3)
+
+
+def test_pictures_of_a_batch_do_not_mix() -> None:
+    calls = [random_call("cross", GRID, seed, batch=3, heads=2) for seed in (1, 2)]
+    together = anchored_losses(calls, TARGET).total
+    for item in range(3):
+        alone = [AttentionCall(c.layer, c.kind, c.grid, c.queries[[item]], c.keys[[item]]) for c in calls]
+        torch.testing.assert_close(anchored_losses(alone, TARGET).total, together[[item]])
+
+
+@pytest.mark.parametrize(
+    ("grids", "used"),
+    [
+        ([(64, 64), (32, 32), (16, 16), (8, 8)], (16, 16)),
+        ([(16, 16), (8, 8)], (16, 16)),
+        ([(32, 32), (64, 64)], (32, 32)),
+        ([(4, 4)], (4, 4)),
+    ],
+)
+def test_the_layers_nearest_to_16_by_16(grids, used) -> None:
+    calls = [random_call(kind, grid, 1, batch=1, heads=1) for grid in grids[:1] for kind in ("self",)]
+    calls += [random_call("cross", grid, 1, batch=1, heads=1) for grid in grids]
+    found = semantic_calls(calls)
+    assert [call.grid for call in found] == [used] and found[0].kind == "cross"
+
+
+def test_no_cross_attention() -> None:
+    with pytest.raises(CountError, match="made no"):
+        anchored_losses([random_call("self", (4, 4), 1)], TARGET)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 999), counts=st.lists(st.integers(1, 3), min_size=1, max_size=3))
+def test_anchors_are_apart_and_as_many_as_asked(seed: int, counts: list[int]) -> None:
+    heat = torch.rand(len(counts), 256, generator=torch.Generator().manual_seed(seed))
+    distances = cell_distances(GRID, torch.device("cpu"))
+    anchors = pick_anchors(smoothed(heat, GRID), tuple(counts), distances, 3.0)
+    assert [sum(anchor.noun == noun for anchor in anchors) for noun in range(len(counts))] == counts
+    for one, other in combinations(anchors, 2):
+        gap = math.dist(divmod(one.pixel, 16), divmod(other.pixel, 16))
+        assert gap >= 3.0 and gap == pytest.approx(float(distances[one.pixel, other.pixel]))
+
+
+def test_anchors_find_the_blobs() -> None:
+    heat = torch.stack([blob_heat(GRID, CIRCLES).flatten(), blob_heat(GRID, STARS).flatten()])
+    anchors = pick_anchors(heat, (3, 1), cell_distances(GRID, torch.device("cpu")), 3.0)
+    assert {(anchor.noun, divmod(anchor.pixel, 16)) for anchor in anchors} == {
+        *((0, place) for place in CIRCLES),
+        *((1, place) for place in STARS),
+    }
+
+
+def test_more_instances_than_room() -> None:
+    anchors = pick_anchors(torch.rand(1, 4), (9,), cell_distances((2, 2), torch.device("cpu")), 3.0)
+    assert len(anchors) == 9
+
+
+def test_smoothing_keeps_the_sum_away_from_the_edge() -> None:
+    heat = torch.zeros(1, 81)
+    heat[0, 40] = 1.0
+    found = smoothed(heat, (9, 9))
+    torch.testing.assert_close(found.sum(), torch.tensor(1.0))
+    assert found[0, 40] == 0.25 and (found > 0).sum() == 9
+    torch.testing.assert_close(smoothed(torch.full((2, 12), 0.3), (3, 4)), torch.full((2, 12), 0.3))
