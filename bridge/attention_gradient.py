@@ -79,5 +79,7 @@ def attention_gradient(
 
 
 def _gradient(total: Tensor, latent: Tensor) -> Tensor:
-    """Zero where nothing can overlap, such as a single instance: the losses are constants then."""
-    return torch.autograd.grad(total.sum(), latent)[0] if total.requires_grad else torch.zeros_like(latent)
+    """Zero, and no backward pass, where nothing is to be changed: a right layout, or a single instance."""
+    if not total.requires_grad or not bool(total.detach().any()):
+        return torch.zeros_like(latent)
+    return torch.autograd.grad(total.sum(), latent)[0]
