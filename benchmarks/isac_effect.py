@@ -173,11 +173,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--variant", action="append", choices=sorted(VARIANTS), help="may be given several times")
     parser.add_argument("--out", type=Path, default=Path("output/isac_effect.jsonl"))
+    parser.add_argument("--part", help="i/n: run every n-th prompt from the i-th on, and print no table; see --out")
     arguments = parser.parse_args()
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     cases = make_cases(arguments.single, arguments.several, arguments.seed)
+    variants = arguments.variant or ["default"]
+    if arguments.part:
+        first, parts = map(int, arguments.part.split("/"))
+        for variant in ["none", *variants]:
+            run_cases(cases[first::parts], variant, arguments.out, print)
+        return
     plain = run_cases(cases, "none", arguments.out, print)
-    for variant in arguments.variant or ["default"]:
+    for variant in variants:
         steered = run_cases(cases, variant, arguments.out, print)
         print(f"\n### {variant}: {VARIANTS[variant]}\n")
         print("\n".join(table(cases, plain, steered)))

@@ -46,9 +46,9 @@ class IsacSettings:
 
     objective: ObjectiveName = "anchored"
     step_mode: StepMode = "relative"
-    step_size: float = 0.06
+    step_size: float = 0.08
     start_percent: float = 0.0
-    end_percent: float = 0.8
+    end_percent: float = 1.0
     spacing: float = SPACING
 
     @property

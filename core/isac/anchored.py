@@ -6,12 +6,12 @@ This objective keeps ISAC's frame (one gradient step on the latent before every 
 attention, instances before classes) and asks for presence, in the spirit of Attend-and-Excite (Chefer et al. 2023,
 eq. 1 and 2), but per instance instead of per word:
 
-- a place is picked for each of the N asked instances where the noun is looked at from most (`pick_anchors`);
-- presence: at each place the noun's attention should reach `PRESENT` of what its strong instances have;
+- a place is picked for each of the N asked instances where its noun is looked at from most (`pick_anchors`);
+- presence: at each place the noun's attention should reach `PRESENT` of what strong instances have;
 - surplus: further than `spacing` from all places no attention to the noun should exceed `ABSENT` of that;
-- mixing: at another noun's place neither.
+- mixing: at another noun's place neither, and at its own place `OWN` of the attention to all counted nouns is the noun's.
 
-All three are hinges: a picture that already shows the right layout gets no gradient and is left as it is.
+All are hinges: a picture that already shows the right layout gets no gradient and is left as it is.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from .objective import StepLosses, Target
 
 PRESENT = 0.7
 ABSENT = 0.45
+OWN = 0.7
 SPACING = 3 / 16
+_OWN_WEIGHT = 4.0
 _SURPLUS_CELLS = 4
 _CELLS = 16 * 16
 
@@ -44,25 +46,37 @@ def semantic_calls(calls: list[AttentionCall]) -> list[AttentionCall]:
     return [call for call in cross if call.grid[0] * call.grid[1] == nearest]
 
 
-def _strength(heat: Tensor, anchors: list[int]) -> Tensor:
-    """One noun's map in units of its strong instances: 0 at the map's median, 1 at the mean of its stronger half."""
-    fixed = heat.detach()
-    floor = fixed.median()
-    strong = fixed[anchors].topk((len(anchors) + 1) // 2).values.mean()
-    return (heat - floor) / (strong - floor).clamp_min(1e-6)
+def _units(heat: Tensor, anchors: tuple[Anchor, ...]) -> tuple[Tensor, Tensor]:
+    """What counts as no attention and as an instance's full attention: floors per noun (k,), and one span ().
+
+    A floor is the map's median. The span reaches from there to the mean of the stronger half of a noun's places, for
+    the noun that has most: a noun that is nowhere to be seen must not be measured by itself.
+    """
+    floors, spans = heat.median(1).values, []
+    for noun, own in enumerate(heat):
+        at = own[[anchor.pixel for anchor in anchors if anchor.noun == noun]]
+        spans.append(at.topk((len(at) + 1) // 2).values.mean() - floors[noun])
+    return floors, torch.stack(spans).amax().clamp_min(1e-6)
 
 
-def _losses_of_noun(
-    heat: Tensor, noun: int, anchors: tuple[Anchor, ...], distances: Tensor, spacing: float
-) -> tuple[Tensor, Tensor]:
-    own = [anchor.pixel for anchor in anchors if anchor.noun == noun]
-    foreign = [anchor.pixel for anchor in anchors if anchor.noun != noun]
-    strength = _strength(heat, own)
-    presence = torch.relu(PRESENT - strength[own]).sum()
-    taken = (distances[[anchor.pixel for anchor in anchors]] < spacing).any(0)
-    beside = strength[~taken]
+def _instance_loss(strength: Tensor, own: list[int], free: Tensor) -> Tensor:
+    """Presence at the noun's own places, surplus in the free cells."""
+    beside = strength[free]
     highest = beside.topk(min(_SURPLUS_CELLS, len(beside))).values
-    return presence + torch.relu(highest - ABSENT).sum(), torch.relu(strength[foreign] - ABSENT).sum()
+    return torch.relu(PRESENT - strength[own]).sum() + torch.relu(highest - ABSENT).sum()
+
+
+def _mixing_loss(heat: Tensor, strength: Tensor, anchors: tuple[Anchor, ...]) -> Tensor:
+    """Attention to other nouns at each place: (k, P) maps to (); 0 for a single noun."""
+    if len(heat) == 1:
+        return heat.new_zeros(())
+    pixels = [anchor.pixel for anchor in anchors]
+    owner = torch.tensor([anchor.noun for anchor in anchors], device=heat.device)
+    is_own = owner == torch.arange(len(heat), device=heat.device)[:, None]
+    at = heat[:, pixels]
+    share = at[owner, torch.arange(len(pixels), device=heat.device)] / at.sum(0)
+    foreign = torch.relu(strength[:, pixels] - ABSENT)[~is_own]
+    return foreign.sum() + _OWN_WEIGHT * torch.relu(OWN - share).sum()
 
 
 def anchored_losses(calls: list[AttentionCall], target: Target, spacing: float = SPACING) -> StepLosses:
@@ -84,12 +98,20 @@ def anchored_losses(calls: list[AttentionCall], target: Target, spacing: float =
     cross = mean_over_layers(used, "cross", grid)
     distances = cell_distances(grid, cross.device)
     reach = spacing * min(grid)
+    # Attention splits among the tokens of a word: their sum, not their mean, compares with other words.
+    pieces = cross.new_tensor([[len(positions)] for positions in target.tokens])
     instance, semantic = [], []
     for item in cross:
-        blurred = smoothed(noun_columns(item, target.tokens).T, grid)
+        blurred = smoothed(noun_columns(item, target.tokens).T * pieces, grid)
         anchors = pick_anchors(blurred.detach(), target.counts, distances, reach)
-        parts = [_losses_of_noun(own, noun, anchors, distances, reach) for noun, own in enumerate(blurred)]
-        instance.append(torch.stack([part[0] for part in parts]).sum())
-        semantic.append(torch.stack([part[1] for part in parts]).sum())
+        floors, span = _units(blurred.detach(), anchors)
+        strength = (blurred - floors[:, None]) / span
+        free = ~(distances[[anchor.pixel for anchor in anchors]] < reach).any(0)
+        parts = [
+            _instance_loss(own, [anchor.pixel for anchor in anchors if anchor.noun == noun], free)
+            for noun, own in enumerate(strength)
+        ]
+        instance.append(torch.stack(parts).sum())
+        semantic.append(_mixing_loss(blurred, strength, anchors))
     by_instance, by_class = torch.stack(instance), torch.stack(semantic)
     return StepLosses(by_instance, by_class, by_instance + by_class)
