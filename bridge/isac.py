@@ -21,6 +21,7 @@ from ..core.isac.step import StepMode, latent_step
 from ..core.prompts.counts import Counts
 from .attention_gradient import attention_gradient
 from .conditionings import CountedConditioning, counted_conditionings
+from .families import require_readable
 from .maps import MapsHandle
 from .recorder import new_recorder
 from .steered_sampler import run_sampler, sampler_function
@@ -62,7 +63,11 @@ def with_isac(model: Any, settings: IsacSettings, counts: Counts | None = None) 
 
     What is counted is read from the positive conditioning when sampling starts, so one patched model serves several
     prompts. `model` itself is not changed.
+
+    Raises:
+        CountError: the model is of a family whose attention cannot be read.
     """
+    require_readable(model, NODE)
     handle = MapsHandle()
     patched = model.clone()
 

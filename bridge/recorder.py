@@ -15,6 +15,7 @@ from ..core.prompts.context import context_words
 from ..core.prompts.counts import Counts
 from .capture import Capture, own_function
 from .conditionings import CountedConditioning, counted_conditionings
+from .families import require_readable
 from .maps import MapsHandle
 from .recorded_call import recording_options
 from .steered_sampler import run_sampler, sampler_function
@@ -34,7 +35,12 @@ def new_recorder(counted: list[CountedConditioning]) -> RunRecorder | None:
 
 
 def with_recorder(model: Any, counts: Counts | None = None) -> tuple[Any, MapsHandle]:
-    """A clone of `model` whose runs are recorded, and the handle that each run fills. The pictures stay the same."""
+    """A clone of `model` whose runs are recorded, and the handle that each run fills. The pictures stay the same.
+
+    Raises:
+        CountError: the model is of a family whose attention cannot be read.
+    """
+    require_readable(model, NODE)
     handle = MapsHandle()
     patched = model.clone()
 

@@ -1,4 +1,4 @@
-"""Trains the autoencoder of the Shapes model: `python -m demo.train_autoencoder --minutes 12 --out FOLDER`.
+"""Trains the autoencoder of the Shapes model: `python -m demo.train_autoencoder --minutes 11 --out FOLDER`.
 
 Latents get noise while training, so that nearby latents decode to nearby pictures: a diffusion model's small errors,
 and a guidance step's small moves, must not show as speckle.
@@ -49,7 +49,7 @@ def reconstruction_loss(model: ShapesAutoencoder, pixels: Tensor, generator: tor
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=12)
+    parser.add_argument("--minutes", type=float, default=11)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)

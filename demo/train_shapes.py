@@ -1,4 +1,4 @@
-"""Trains the Shapes diffusion model and its text encoder: `python -m demo.train_shapes --out FOLDER --steps 6000`.
+"""Trains the Shapes diffusion model and its text encoder: `python -m demo.train_shapes --out FOLDER --steps 4500`.
 
 Needs FOLDER/autoencoder.pt from `python -m demo.train_autoencoder`. Goes on from FOLDER/training.pt where there is one.
 Objective: rectified flow (Liu et al. 2022; logit-normal times as in Esser et al. 2024, section 3.1), prompts dropped for
@@ -173,9 +173,9 @@ def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=4500)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--scenes", type=int, default=30000)
+    parser.add_argument("--scenes", type=int, default=40000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--compile", action="store_true", help="torch.compile: faster, needs a C++ compiler on a CPU")
     arguments = parser.parse_args()
