@@ -46,7 +46,9 @@ def main() -> None:
         raise SystemExit("setup: development needs Python 3.11 or newer; name one: make setup PYTHON=python3.12")
     STAMP.unlink(missing_ok=True)
     log.info("creating %s", VENV.name)
-    venv.create(VENV, with_pip=True, symlinks=os.name != "nt")  # keeps what is there, completes what an interrupted set-up left
+    venv.create(
+        VENV, with_pip=True, symlinks=os.name != "nt"
+    )  # keeps what is there, completes what an interrupted set-up left
     _install_packages()
     if not comfyui_is_there:
         _unpack_comfyui()
