@@ -26,7 +26,7 @@ lint: setup
 	$(RUN) -m ruff format --check
 	$(RUN) .ci/check_package.py
 
-# `make bench` lists the benchmarks, `make bench NAME=isac_cost ARGS=...` runs one.
+# `make bench` lists the benchmarks, `make bench NAME=isac_effect` runs one.
 bench: setup
 ifdef NAME
 	$(RUN) -m benchmarks.$(NAME) $(ARGS)

@@ -1,4 +1,4 @@
-"""Headcount: image and video generation that counts, for ComfyUI."""
+"""Headcount: image generation that counts, for ComfyUI."""
 
 from .nodes import comfy_entrypoint
 

@@ -35,9 +35,9 @@ from demo.shapes import NOUNS  # noqa: E402
 STEPS, CFG, SAMPLER, SCHEDULER = 20, 3.0, "euler", "simple"
 VARIANTS = {
     "default": IsacSettings(),
-    "paper": IsacSettings(objective="paper", step_mode="paper", step_size=0.01, end_percent=1.0),
-    "paper eta 0.001": IsacSettings(objective="paper", step_mode="paper", step_size=0.001, end_percent=1.0),
-    "paper relative 0.02": IsacSettings(objective="paper", step_mode="relative", step_size=0.02, end_percent=1.0),
+    "paper": IsacSettings(objective="paper", step_mode="paper", step_size=0.01),
+    "paper eta 0.001": IsacSettings(objective="paper", step_mode="paper", step_size=0.001),
+    "paper relative 0.02": IsacSettings(objective="paper", step_mode="relative", step_size=0.02),
 }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +29,17 @@ class AttentionGradient:
     gradient: Tensor
     maps: AttentionMaps
     losses: StepLosses
+
+
+def _networks(inner_model: Any, conditioning: Mapping[str, Any]) -> Iterator[torch.nn.Module]:
+    """Every network that the latent runs through: the diffusion model, and the ControlNets of the conditioning."""
+    yield inner_model.diffusion_model
+    control = conditioning.get("control")
+    while control is not None:
+        network = getattr(control, "control_model", None)
+        if isinstance(network, torch.nn.Module):
+            yield network
+        control = getattr(control, "previous_controlnet", None)
 
 
 def _differentiable_attention(_: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
@@ -60,7 +72,14 @@ def attention_gradient(
     """
     capture = Capture((x.shape[-2], x.shape[-1]), most_self_pixels=most_self_pixels)
     options = recording_options(model_options, capture, _differentiable_attention, keep_previous=False)
-    with torch.inference_mode(False), torch.enable_grad(), normal_weights(inner_model.diffusion_model):
+    with ExitStack() as stack:
+        for network in _networks(inner_model, conditioning):
+            stack.enter_context(normal_weights(network))
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        if conditioning.get("control") is not None:
+            # ComfyUI adds a ControlNet's output in place, to tensors that backward still needs.
+            stack.enter_context(torch.autograd.graph.allow_mutation_on_saved_tensors())
         latent = x.clone().requires_grad_()
         comfy.samplers.calc_cond_batch(inner_model, [[conditioning]], latent, sigma.clone(), options)
         if not capture.calls:

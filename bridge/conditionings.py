@@ -33,13 +33,14 @@ def counted_conditionings(
     """The positive conditionings that count something.
 
     Args:
-        connected: the node's own COUNTS input, used where a conditioning does not carry counts: some nodes make new
+        connected: the node's own COUNTS input, used where no conditioning carries counts: some nodes make new
             conditionings and drop what they do not know.
 
     Raises:
         CountError: nothing says where the words are, or a conditioning is laid out in another way than its prompt.
     """
-    carried = [(conditioning, conditioning.get(CONDITIONING_KEY, connected)) for conditioning in positive]
+    fallback = None if any(CONDITIONING_KEY in conditioning for conditioning in positive) else connected
+    carried = [(conditioning, conditioning.get(CONDITIONING_KEY, fallback)) for conditioning in positive]
     known = [(conditioning, counts) for conditioning, counts in carried if isinstance(counts, Counts)]
     if not known:
         raise CountError(
@@ -50,6 +51,12 @@ def counted_conditionings(
 
 
 def _counted(conditioning: dict[str, Any], counts: Counts) -> CountedConditioning:
-    positions = context_positions(counts, conditioning["cross_attn"].shape[1])
+    length = conditioning["cross_attn"].shape[1]
+    if CONDITIONING_KEY not in conditioning and length not in counts.lengths.values():
+        raise CountError(
+            f"the connected COUNTS are of a prompt of {list(counts.lengths.values())} tokens, the positive conditioning has "
+            f"{length}: take both from the same Count Prompt"
+        )
+    positions = context_positions(counts, length)
     target = Target(tuple(tokens.noun for tokens in positions), tuple(item.count for item in counts.objects))
     return CountedConditioning(conditioning, counts, target)

@@ -13,7 +13,7 @@ from ..core.attention.word_heat import noun_heat_over_time
 from ..core.drawing.overlay import resize_maps
 from ..core.errors import CountError
 from .maps import MapsHandle
-from .viewer import PIXELS_PER_CELL
+from .viewer import NOT_OF_THIS_LATENT, PIXELS_PER_CELL
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,13 @@ class FoundInstances:
 def find_instances(handle: MapsHandle, samples: Tensor, item: int, as_asked: bool, threshold: float) -> FoundInstances:
     """Separate the counted things of one picture.
 
-    The maps of the second half of the sampling are used: those of the noisy half are of things to come.
+    The maps of the second half of the recorded steps are used: those of the noisy half are of things to come.
 
     Raises:
         CountError: nothing was recorded, or the run made fewer pictures.
     """
-    record, _ = handle.record_for(samples)
+    record, belongs = handle.record_for(samples)
+    note = "" if belongs else f"{NOT_OF_THIS_LATENT}\n"
     batch = len(record.cross_attention)
     if item >= batch:
         raise CountError(f"batch_index is {item}, but the run made {batch} pictures; the last one is {batch - 1}")
@@ -53,8 +54,8 @@ def find_instances(handle: MapsHandle, samples: Tensor, item: int, as_asked: boo
                 boxes.append(box)
                 lines.append(f"{noun}: {box.width} x {box.height} at {box.x}, {box.y}")
     if not masks:
-        return FoundInstances(torch.zeros(1, *size), (), f"none of {', '.join(record.nouns)}")
-    return FoundInstances(torch.stack(masks), tuple(boxes), "\n".join(lines))
+        return FoundInstances(torch.zeros(1, *size), (), f"{note}none of {', '.join(record.nouns)}")
+    return FoundInstances(torch.stack(masks), tuple(boxes), note + "\n".join(lines))
 
 
 def _by_noun(record: RunRecord, item: int, as_asked: bool, threshold: float) -> list[tuple[str, Tensor]]:

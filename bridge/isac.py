@@ -74,7 +74,7 @@ def with_isac(model: Any, settings: IsacSettings, counts: Counts | None = None) 
     def sample(executor, guider, sigmas, extra_args, callback, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
         sampler_function(executor.class_obj, NODE)
         run = _IsacRun(guider, sigmas, settings, counts)
-        samples = run_sampler(executor, guider, sigmas, extra_args, callback, *rest, at_state=run.at_state)
+        samples = run_sampler(executor, guider, sigmas, extra_args, callback, *rest, at_state=run.at_state, node=NODE)
         run.finish(samples, handle)
         return samples
 

@@ -34,20 +34,23 @@ def new_recorder(counted: list[CountedConditioning]) -> RunRecorder | None:
     return RunRecorder(nouns, target.tokens, target.counts, words)
 
 
-def with_recorder(model: Any, counts: Counts | None = None) -> tuple[Any, MapsHandle]:
+def with_recorder(model: Any, counts: Counts | None = None, node: str = NODE) -> tuple[Any, MapsHandle]:
     """A clone of `model` whose runs are recorded, and the handle that each run fills. The pictures stay the same.
+
+    Args:
+        node: name of the node that errors speak of.
 
     Raises:
         CountError: the model is of a family whose attention cannot be read.
     """
-    require_readable(model, NODE)
+    require_readable(model, node)
     handle = MapsHandle()
     patched = model.clone()
 
     def sample(executor, guider, sigmas, extra_args, callback, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
-        sampler_function(executor.class_obj, NODE)
-        run = _RecordedRun(guider, counts)
-        samples = run_sampler(executor, guider, sigmas, extra_args, callback, *rest, at_state=run.at_state)
+        sampler_function(executor.class_obj, node)
+        run = _RecordedRun(guider, counts, node)
+        samples = run_sampler(executor, guider, sigmas, extra_args, callback, *rest, at_state=run.at_state, node=node)
         run.finish(samples, handle)
         return samples
 
@@ -58,9 +61,9 @@ def with_recorder(model: Any, counts: Counts | None = None) -> tuple[Any, MapsHa
 class _RecordedRun:
     """State of one recorded run; dropped with it."""
 
-    def __init__(self, guider: Any, counts: Counts | None) -> None:
+    def __init__(self, guider: Any, counts: Counts | None, node: str) -> None:
         self._inner = guider.inner_model
-        self._counted = counted_conditionings(guider.conds.get("positive", []), NODE, counts)
+        self._counted = counted_conditionings(guider.conds.get("positive", []), node, counts)
         self._recorder = new_recorder(self._counted)
         self._open: tuple[Capture, int, float] | None = None
 

@@ -65,7 +65,14 @@ def sampler_function(sampler: Any, node: str) -> Callable[..., Tensor]:
 
 
 def run_sampler(
-    executor: Any, guider: Any, sigmas: Tensor, extra_args: dict[str, Any], callback: Any, *rest: Any, at_state: AtState
+    executor: Any,
+    guider: Any,
+    sigmas: Tensor,
+    extra_args: dict[str, Any],
+    callback: Any,
+    *rest: Any,
+    at_state: AtState,
+    node: str,
 ) -> Tensor:
     """Run a SAMPLER_SAMPLE executor and call `at_state` once a step.
 
@@ -74,6 +81,9 @@ def run_sampler(
 
     Returns:
         The sampler's samples.
+
+    Raises:
+        CountError: after the first step, the sampler turns out not to ask about its state.
     """
     sampler = executor.class_obj
     original = sampler.sampler_function
@@ -88,6 +98,11 @@ def run_sampler(
 
     def after_step(step: int, denoised: Tensor, x: Tensor, total: int) -> None:
         gate.step_done(x)
+        if gate.lost and gate.step == 1 and total > 1:
+            raise CountError(
+                f"{node} cannot follow this sampler: it asks the model about copies of its state. "
+                "Choose another one, such as euler, dpmpp_2m or dpmpp_2m_sde"
+            )
         if callback is not None:
             callback(step, denoised, x, total)
 

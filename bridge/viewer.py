@@ -17,6 +17,7 @@ from ..core.errors import CountError
 from .maps import MapsHandle
 
 PIXELS_PER_CELL = 8
+NOT_OF_THIS_LATENT = "These maps are of the newest recorded run; none was recorded for this LATENT."
 _STEPS_SHOWN = 8
 
 
@@ -68,8 +69,7 @@ def view_maps(handle: MapsHandle, samples: Tensor, image: Tensor | None, setting
     view = draw(record, pictures, settings)
     if belongs:
         return view
-    note = "These maps are of the newest recorded run; none was recorded for this LATENT."
-    return View(view.pictures, view.masks, f"{note}\n{view.text}")
+    return View(view.pictures, view.masks, f"{NOT_OF_THIS_LATENT}\n{view.text}")
 
 
 def _overlays(pictures: Tensor, heat: Tensor, names: list[str], settings: ViewSettings) -> View:

@@ -1,4 +1,4 @@
-"""The prompts of the demo: one kind of shape, then two, then three; some with a colour. Chosen before any was tried."""
+"""The prompts of the demo: one kind of shape, then two, then three; some with a colour."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..bridge.isac import IsacSettings, with_isac
+from ..bridge.isac import NODE, IsacSettings, with_isac
 from ..bridge.recorder import with_recorder
 from ._schema import Schema, advanced
 from ._types import CountsType, MapsType
@@ -113,5 +113,5 @@ class IsacAttentionControl(io.ComfyNode):
         cls, model, strength, start_percent, end_percent, step_mode, step_size, objective, spacing, counts=None
     ) -> io.NodeOutput:
         settings = IsacSettings(objective, step_mode, step_size * strength, start_percent, end_percent, spacing)
-        patched = with_recorder(model, counts) if settings.does_nothing else with_isac(model, settings, counts)
+        patched = with_recorder(model, counts, NODE) if settings.does_nothing else with_isac(model, settings, counts)
         return io.NodeOutput(*patched)

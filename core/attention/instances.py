@@ -11,7 +11,7 @@ from torch.nn.functional import max_pool2d
 
 from .aggregate import AttentionMaps
 from .clusters import kmeans
-from .foreground import cluster_pixels, foreground, noun_columns, pixel_coordinates
+from .foreground import cluster_pixels, foreground, noun_columns
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,8 @@ def split_into(heat: Tensor, threshold: float, instances: int) -> Tensor:
     if int(above.sum()) < instances:
         above = torch.zeros_like(above).index_fill(0, flat.topk(min(instances, len(flat))).indices, True)
     pixels = above.nonzero().squeeze(1)
-    clusters = kmeans(pixel_coordinates((heat.shape[0], heat.shape[1]), heat)[pixels], instances)
+    places = torch.stack([pixels // heat.shape[1], pixels % heat.shape[1]], dim=1).to(heat)
+    clusters = kmeans(places, instances)
     masks = heat.new_zeros((instances, heat.numel()))
     masks[:, pixels] = clusters.T
     return masks.reshape(instances, *heat.shape)

@@ -16,11 +16,10 @@ def context_positions(counts: Counts, context_length: int) -> tuple[ObjectTokens
         context_length: T, length of the context's token axis, at least 1.
 
     Returns:
-        one entry per object. Where ComfyUI repeated a shorter context to match a longer one of the same batch, T is a whole
-        multiple of the prompt's length and every repeat's positions are given.
+        one entry per object. A longer context is taken to begin with this prompt, as ConditioningConcat makes it.
 
     Raises:
-        CountError: T does not fit the prompt's length, there are no positions, or the encoders disagree on them.
+        CountError: T is shorter than the prompt, there are no positions, or the encoders disagree on them.
     """
     if not counts.objects:
         return ()
@@ -34,12 +33,12 @@ def context_positions(counts: Counts, context_length: int) -> tuple[ObjectTokens
     for key in keys[1:]:
         _check_agreement(counts, keys[0], key)
     length = counts.lengths[keys[0]]
-    if length < 1 or context_length < length or context_length % length:
+    if length < 1 or context_length < length:
         raise CountError(
             f"the model reads {context_length} text tokens, but the prompt of Count Prompt has {length}; "
             "connect the conditioning of the same Count Prompt node to the sampler"
         )
-    return tuple(_repeated(item, length, context_length // length) for item in counts.tokens[keys[0]])
+    return tuple(counts.tokens[keys[0]])
 
 
 def context_words(counts: Counts) -> tuple[WordTokens, ...]:
@@ -57,10 +56,3 @@ def _check_agreement(counts: Counts, first: str, second: str) -> None:
                 f"text encoders '{first}' and '{second}' have '{item.noun}' at {one.noun} and {two.noun}; "
                 "an embedding that only one of them knows moves the words: remove it or put it at the end of the prompt"
             )
-
-
-def _repeated(item: ObjectTokens, length: int, repeats: int) -> ObjectTokens:
-    def spread(positions: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(position + length * repeat for repeat in range(repeats) for position in positions)
-
-    return ObjectTokens(spread(item.noun), tuple(spread(positions) for positions in item.attributes))

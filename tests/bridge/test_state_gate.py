@@ -61,7 +61,7 @@ def run(
         return options
 
     def steered(executor, guider, sigmas, extra_args, callback, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
-        return run_sampler(executor, guider, sigmas, extra_args, callback, *rest, at_state=shift)
+        return run_sampler(executor, guider, sigmas, extra_args, callback, *rest, at_state=shift, node="this test")
 
     for index in range(steer):
         model.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, f"test {index}", steered)

@@ -20,12 +20,13 @@ def test_positions(tokens: dict[str, tuple[ObjectTokens, ...]]) -> None:
     assert context_positions(counts(**tokens), 77) == HERE
 
 
-def test_repeated_context() -> None:
-    """ComfyUI repeats a prompt of 77 tokens beside one of 154: each repeat names the object again."""
-    assert context_positions(counts(l=HERE), 154) == (ObjectTokens((3, 4, 80, 81), ((2, 79),)),)
+@pytest.mark.parametrize("length", [78, 154, 231])
+def test_a_longer_context_begins_with_the_prompt(length: int) -> None:
+    """ConditioningConcat keeps the first conditioning's counts and appends another prompt's tokens."""
+    assert context_positions(counts(l=HERE), length) == HERE
 
 
-@pytest.mark.parametrize("length", [0, 76, 78, 100])
+@pytest.mark.parametrize("length", [0, 1, 76])
 def test_other_lengths_are_refused_with_both_values(length: int) -> None:
     with pytest.raises(CountError, match=f"reads {length} text tokens, but the prompt of Count Prompt has 77"):
         context_positions(counts(l=HERE), length)
