@@ -29,7 +29,8 @@ def new_recorder(counted: list[CountedConditioning]) -> RunRecorder | None:
     if not counted:
         return None
     counts, target = counted[0].counts, counted[0].target
-    nouns = tuple(item.noun for item in counts.objects)
+    # With its attributes, since a prompt may ask for "a red cat and a blue cat".
+    nouns = tuple(" ".join((*item.attributes, item.noun)) for item in counts.objects)
     words = tuple((word.word, word.positions) for word in context_words(counts))
     return RunRecorder(nouns, target.tokens, target.counts, words)
 

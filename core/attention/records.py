@@ -38,7 +38,7 @@ class RunRecord:
     """One sampling run.
 
     Attributes:
-        nouns: counted nouns, in prompt order.
+        nouns: counted nouns with their attributes, in prompt order.
         noun_tokens: per noun, its positions in the context.
         counts: per noun, how many were asked for.
         words: every word of the prompt with its positions in the context.

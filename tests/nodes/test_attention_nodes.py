@@ -47,7 +47,7 @@ def test_isac_at_its_defaults(setup: Setup) -> None:
     samples = sample(model, setup, RUN)
     assert not torch.equal(samples, sample(setup.model, setup, RUN))
     record, belongs = maps.record_for(samples)
-    assert belongs and record.nouns == ("circles", "stars") and record.counts == (3, 2)
+    assert belongs and record.nouns == ("red circles", "stars") and record.counts == (3, 2)
     assert record.steps[0].instance_loss is not None
 
 
