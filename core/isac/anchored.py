@@ -1,8 +1,8 @@
 """Headcount's own objective: every asked instance present, nothing beside them, every place one noun's.
 
 What it changes against the paper, and why. The paper's L_ins falls when two instance masks overlap less, so it also
-falls when instances vanish: measured on the Shapes model, following it loses objects (see benchmarks/isac_effect.py).
-This objective keeps ISAC's frame (one gradient step on the latent before every denoising step, from the model's own
+falls when instances vanish: measured on the Shapes model, its losses halve and the counts stay as they were (see
+benchmarks/isac_effect.py). This objective keeps ISAC's frame (one gradient step on the latent before every denoising step, from the model's own
 attention, instances before classes) and asks for presence, in the spirit of Attend-and-Excite (Chefer et al. 2023,
 eq. 1 and 2), but per instance instead of per word:
 
