@@ -2,8 +2,8 @@
 
 What it changes against the paper, and why. The paper's L_ins falls when two instance masks overlap less, so it also
 falls when instances vanish: measured on the Shapes model, its losses halve and the counts stay as they were (see
-benchmarks/isac_effect.py). This objective keeps ISAC's frame (one gradient step on the latent before every denoising step, from the model's own
-attention, instances before classes) and asks for presence, in the spirit of Attend-and-Excite (Chefer et al. 2023,
+benchmarks/isac_effect.py). This objective keeps ISAC's frame (one gradient step on the latent before every denoising
+step, from the model's own attention) and asks for presence, in the spirit of Attend-and-Excite (Chefer et al. 2023,
 eq. 1 and 2), but per instance instead of per word:
 
 - a place is picked for each of the N asked instances where its noun is looked at from most (`pick_anchors`);
