@@ -7,8 +7,6 @@ from typing import Any, Literal
 
 import comfy.model_management
 import comfy.model_sampling
-import torch
-from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..core.attention.aggregate import aggregate
@@ -21,10 +19,9 @@ from ..core.isac.step import StepMode, latent_step
 from ..core.prompts.counts import Counts
 from .attention_gradient import attention_gradient
 from .conditionings import CountedConditioning, counted_conditionings
-from .families import require_readable
 from .maps import MapsHandle
+from .patched_model import with_runs
 from .recorder import new_recorder
-from .steered_sampler import run_sampler, sampler_function
 
 NODE = "ISAC Attention Control"
 _KEY = "headcount_isac"
@@ -67,19 +64,7 @@ def with_isac(model: Any, settings: IsacSettings, counts: Counts | None = None) 
     Raises:
         CountError: the model is of a family whose attention cannot be read.
     """
-    require_readable(model, NODE)
-    handle = MapsHandle()
-    patched = model.clone()
-
-    def sample(executor, guider, sigmas, extra_args, callback, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
-        sampler_function(executor.class_obj, NODE)
-        run = _IsacRun(guider, sigmas, settings, counts)
-        samples = run_sampler(executor, guider, sigmas, extra_args, callback, *rest, at_state=run.at_state, node=NODE)
-        run.finish(samples, handle)
-        return samples
-
-    patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, _KEY, sample)
-    return patched, handle
+    return with_runs(model, _KEY, NODE, lambda guider, sigmas: _IsacRun(guider, sigmas, settings, counts))
 
 
 class _IsacRun:
@@ -144,9 +129,6 @@ class _IsacRun:
         weights = instance_to_class(step, self._steps, self._noise_left)
         return paper_losses(aggregate(calls), counted.target, weights)
 
-    def finish(self, samples: Tensor, handle: MapsHandle) -> None:
-        """Hand the record of the run over."""
-        if self._recorder is not None:
-            record = self._recorder.finish(self._inner.process_latent_out(samples.to(torch.float32)))
-            if record is not None:
-                handle.add(record)
+    def finish(self) -> RunRecorder | None:
+        """What the run recorded."""
+        return self._recorder

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import torch
-from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..core.attention.aggregate import aggregate, fold_repeats
@@ -15,10 +13,9 @@ from ..core.prompts.context import context_words
 from ..core.prompts.counts import Counts
 from .capture import Capture, own_function
 from .conditionings import CountedConditioning, counted_conditionings
-from .families import require_readable
 from .maps import MapsHandle
+from .patched_model import with_runs
 from .recorded_call import recording_options
-from .steered_sampler import run_sampler, sampler_function
 
 NODE = "Attention Map Recorder"
 _KEY = "headcount_recorder"
@@ -44,19 +41,7 @@ def with_recorder(model: Any, counts: Counts | None = None, node: str = NODE) ->
     Raises:
         CountError: the model is of a family whose attention cannot be read.
     """
-    require_readable(model, node)
-    handle = MapsHandle()
-    patched = model.clone()
-
-    def sample(executor, guider, sigmas, extra_args, callback, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
-        sampler_function(executor.class_obj, node)
-        run = _RecordedRun(guider, counts, node)
-        samples = run_sampler(executor, guider, sigmas, extra_args, callback, *rest, at_state=run.at_state, node=node)
-        run.finish(samples, handle)
-        return samples
-
-    patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, _KEY, sample)
-    return patched, handle
+    return with_runs(model, _KEY, node, lambda guider, sigmas: _RecordedRun(guider, counts, node))
 
 
 class _RecordedRun:
@@ -89,10 +74,7 @@ class _RecordedRun:
             cross = fold_repeats(maps.cross_attention, length)
             self._recorder.add(step, sigma, replace(maps, cross_attention=cross))
 
-    def finish(self, samples: Tensor, handle: MapsHandle) -> None:
-        """Hand the record of the run over."""
+    def finish(self) -> RunRecorder | None:
+        """What the run recorded."""
         self._close()
-        if self._recorder is not None:
-            record = self._recorder.finish(self._inner.process_latent_out(samples.to(torch.float32)))
-            if record is not None:
-                handle.add(record)
+        return self._recorder
