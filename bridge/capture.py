@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from ..core.attention.calls import AttentionCall, Grid, Kind, split_heads
-from ..core.attention.grids import grid_of
+from ..core.attention.calls import AttentionCall, split_heads, thinned
+from .families.family import Reader
 
 SLOT = "optimized_attention_override"
 Override = Callable[..., Tensor]
 
 
-def layer_name(options: Mapping[str, Any]) -> str:
-    """Name of the layer that runs, such as "output.3.0", from what the U-Net writes into transformer_options."""
-    block = options.get("block", ("model", 0))
-    return f"{block[0]}.{block[1]}.{options.get('block_index', 0)}"
-
-
 def _as_heads(tokens: Tensor, heads: int, has_heads: bool) -> Tensor:
     return tokens if has_heads else split_heads(tokens, heads)
+
+
+def _as_bias(mask: Tensor | None, like: Tensor) -> Tensor | None:
+    """A mask as ComfyUI's attention functions take it, as (B, H, N, K) to be added to the scores."""
+    if mask is None:
+        return None
+    if mask.dtype == torch.bool:
+        mask = torch.zeros_like(mask, dtype=like.dtype).masked_fill(~mask, float("-inf"))
+    while mask.ndim < 4:
+        mask = mask.unsqueeze(0 if mask.ndim < 3 else 1)
+    return mask
 
 
 @dataclass
@@ -30,19 +36,20 @@ class Capture:
     """Collects the attention calls of one conditioning.
 
     Attributes:
-        latent: (height, width) of the latent, to read grids from token counts where the model does not say them.
+        reader: what makes sense of the model's calls, see `families`.
         uuid: id of the conditioning; ComfyUI runs several in one batch, and only the chunk of this one is kept.
             None keeps the whole batch.
         most_self_pixels: self-attention among more pixels than this is left out, unless the model has no coarser one;
-            None keeps all.
+            of attention over text and image together, that many queries are kept. None keeps all.
         calls: recorded calls, in the order in which the model makes them.
+        seen: how many attention calls the model has made, recorded or not.
     """
 
-    latent: Grid
+    reader: Reader
     uuid: Any = None
     most_self_pixels: int | None = None
     calls: list[AttentionCall] = field(default_factory=list)
-    _last: tuple[str, Kind] = ("", "cross")
+    seen: int = 0
 
     def override(self, attention: Override, previous: Override | None = None) -> Override:
         """An attention override that records, and then computes the attention on the same arguments.
@@ -56,33 +63,30 @@ class Capture:
         def record(
             function: Override, q: Tensor, k: Tensor, v: Tensor, heads: int, *args: Any, **kwargs: Any
         ) -> Tensor:
-            self._record(q, k, heads, kwargs)
+            self._record(q, k, heads, args[0] if args else kwargs.get("mask"), kwargs)
             return compute(function, q, k, v, heads, *args, **kwargs)
 
         return record
 
-    def _record(self, q: Tensor, k: Tensor, heads: int, kwargs: Mapping[str, Any]) -> None:
+    def _record(self, q: Tensor, k: Tensor, heads: int, mask: Tensor | None, kwargs: Mapping[str, Any]) -> None:
+        self.seen += 1
         options = kwargs.get("transformer_options") or {}
-        name = layer_name(options)
         has_heads = bool(kwargs.get("skip_reshape", False))
         queries, keys = _as_heads(q, heads, has_heads), _as_heads(k, heads, has_heads)
-        # A context may happen to have as many tokens as the image: then the order of a block's two attentions tells
-        # which one this is. The order alone would not do, since another node may have replaced the first one.
-        is_cross = queries.shape[2] != keys.shape[2] or self._last == (name, "self")
-        kind: Kind = "cross" if is_cross else "self"
-        self._last = (name, kind)
-        grid = self._grid(queries.shape[2], options)
-        if grid is None:
+        call = self.reader.read(queries, keys, _as_bias(mask, queries), options)
+        if call is None:
             return
+        call = replace(call, place=self.seen)
         if self.uuid is not None:
             chunks = list(options.get("uuids", ()))
             if self.uuid not in chunks:
                 return
-            mine = chunks.index(self.uuid)
-            queries, keys = queries.chunk(len(chunks))[mine], keys.chunk(len(chunks))[mine]
-        self._keep(AttentionCall(name, kind, grid, queries, keys))
+            call = _chunk(call, chunks.index(self.uuid), len(chunks))
+        self._keep(call)
 
     def _keep(self, call: AttentionCall) -> None:
+        if call.kind == "joint" and self.most_self_pixels is not None:
+            call = thinned(call, self.most_self_pixels)
         if call.kind == "self" and self.most_self_pixels is not None:
             pixels = call.queries.shape[2]
             coarsest = min((other.queries.shape[2] for other in self.calls if other.kind == "self"), default=pixels)
@@ -92,11 +96,13 @@ class Capture:
             self.calls = [other for other in self.calls if other.kind == "cross" or other.queries.shape[2] <= most]
         self.calls.append(call)
 
-    def _grid(self, tokens: int, options: Mapping[str, Any]) -> Grid | None:
-        shape = options.get("activations_shape")
-        if shape is not None and shape[-2] * shape[-1] == tokens:
-            return int(shape[-2]), int(shape[-1])
-        return grid_of(tokens, self.latent)
+
+def _chunk(call: AttentionCall, index: int, chunks: int) -> AttentionCall:
+    """The part of a call that belongs to one of the conditionings that share its batch."""
+    bias = call.bias
+    if bias is not None and bias.shape[0] > 1:
+        bias = bias.chunk(chunks)[index]
+    return replace(call, queries=call.queries.chunk(chunks)[index], keys=call.keys.chunk(chunks)[index], bias=bias)
 
 
 def own_function(function: Override, *args: Any, **kwargs: Any) -> Tensor:

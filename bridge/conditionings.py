@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..core.errors import CountError
-from ..core.isac.objective import Target
+from ..core.isac.target import Target
 from ..core.prompts.context import context_positions
 from ..core.prompts.counts import CONDITIONING_KEY, Counts
 

@@ -9,19 +9,20 @@ import comfy.model_management
 import comfy.model_sampling
 from torch import Tensor
 
-from ..core.attention.aggregate import aggregate
-from ..core.attention.calls import AttentionCall
-from ..core.attention.records import MOST_SELF_PIXELS, RunRecorder
-from ..core.isac.anchored import SPACING, anchored_losses
-from ..core.isac.objective import StepLosses, paper_losses
+from ..core.attention.records import RunRecorder
+from ..core.isac.anchored import SPACING, AnchoredObjective
+from ..core.isac.differentiate import Objective
+from ..core.isac.objective import PaperObjective
 from ..core.isac.schedule import instance_to_class
 from ..core.isac.step import StepMode, latent_step
+from ..core.isac.target import Target
 from ..core.prompts.counts import Counts
-from .attention_gradient import attention_gradient
-from .conditionings import CountedConditioning, counted_conditionings
+from .attention_gradient import AttentionGradient, GradientPass
+from .conditionings import counted_conditionings
+from .families.family import Family
 from .maps import MapsHandle
 from .patched_model import with_runs
-from .recorder import new_recorder
+from .recorder import RecordedRun
 
 NODE = "ISAC Attention Control"
 _KEY = "headcount_isac"
@@ -64,71 +65,50 @@ def with_isac(model: Any, settings: IsacSettings, counts: Counts | None = None) 
     Raises:
         CountError: the model is of a family whose attention cannot be read.
     """
-    return with_runs(model, _KEY, NODE, lambda guider, sigmas: _IsacRun(guider, sigmas, settings, counts))
+    return with_runs(model, _KEY, NODE, lambda *run: _IsacRun(*run, settings, counts))
 
 
 class _IsacRun:
     """State of one sampling run; dropped with it."""
 
-    def __init__(self, guider: Any, sigmas: Tensor, settings: IsacSettings, counts: Counts | None) -> None:
-        self._inner = guider.inner_model
+    def __init__(
+        self, guider: Any, sigmas: Tensor, family: Family, settings: IsacSettings, counts: Counts | None
+    ) -> None:
         self._settings = settings
         self._steps = max(len(sigmas) - 1, 1)
-        sampling = self._inner.model_sampling
+        sampling = guider.inner_model.model_sampling
         self._first = float(sampling.percent_to_sigma(settings.start_percent))
         self._last = float(sampling.percent_to_sigma(settings.end_percent))
         self._noise_left = float(sampling.timestep(sigmas[0]) / sampling.timestep(sampling.sigma_max))
         self._is_flow = isinstance(sampling, comfy.model_sampling.CONST)
-        self._counted = counted_conditionings(guider.conds.get("positive", []), NODE, counts)
-        self._recorder: RunRecorder | None = new_recorder(self._counted)
+        counted = counted_conditionings(guider.conds.get("positive", []), NODE, counts)
+        self._passes = [(one.target, GradientPass(guider.inner_model, family, one.conditioning)) for one in counted]
+        self._record = RecordedRun(counted, family)
 
     def at_state(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]:
         comfy.model_management.throw_exception_if_processing_interrupted()
         level = float(sigma[0])
         if self._last < level <= self._first:
-            for index, counted in enumerate(self._counted):
-                change = self._change(counted, x, sigma, model_options, step, record=index == 0)
-                if change is not None:
-                    x.add_(change.to(x))
-        return model_options
+            for index, (target, gradient_pass) in enumerate(self._passes):
+                found = gradient_pass(x, sigma, model_options, self._objective(target, step))
+                if found is not None:
+                    x.add_(self._step(found, x, level).to(x))
+                    if index == 0:
+                        self._record.add_losses(found.losses)
+        return self._record.at_state(x, sigma, model_options, step)
 
-    def _change(
-        self,
-        counted: CountedConditioning,
-        x: Tensor,
-        sigma: Tensor,
-        model_options: dict[str, Any],
-        step: int,
-        record: bool,
-    ) -> Tensor | None:
-        needs_self = self._settings.objective == "paper"
-        found = attention_gradient(
-            self._inner,
-            counted.conditioning,
-            x,
-            sigma,
-            model_options,
-            lambda calls: self._losses(calls, counted, step),
-            most_self_pixels=None if needs_self else MOST_SELF_PIXELS,
-        )
-        if found is None:
-            return None
-        if record and self._recorder is not None:
-            losses = found.losses
-            self._recorder.add(step, float(sigma[0]), found.maps, losses.instance, losses.semantic)
-        level = float(sigma[0])
+    def _step(self, found: AttentionGradient, x: Tensor, level: float) -> Tensor:
         variance = 1.0 if self._is_flow else 1 + level**2
         settings = self._settings
         # Only the anchored losses say how far from right a layout is: they count in units of the instances' own strength.
         urgency = found.losses.total if settings.objective == "anchored" else None
         return latent_step(found.gradient, x, settings.step_mode, settings.step_size, variance, urgency)
 
-    def _losses(self, calls: list[AttentionCall], counted: CountedConditioning, step: int) -> StepLosses:
+    def _objective(self, target: Target, step: int) -> Objective:
         if self._settings.objective == "anchored":
-            return anchored_losses(calls, counted.target, self._settings.spacing)
-        weights = instance_to_class(step, self._steps, self._noise_left)
-        return paper_losses(aggregate(calls), counted.target, weights)
+            return AnchoredObjective(target, self._settings.spacing)
+        return PaperObjective(target, instance_to_class(step, self._steps, self._noise_left))
 
     def finish(self) -> RunRecorder | None:
         """What the run recorded."""
-        return self._recorder
+        return self._record.finish()

@@ -10,7 +10,8 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..core.attention.records import RunRecorder
-from .families import require_readable
+from .families.family import Family
+from .families.table import family_of
 from .maps import MapsHandle
 from .steered_sampler import AtState, run_sampler, sampler_function
 
@@ -24,8 +25,10 @@ class Run(Protocol):
         """What was recorded, or None where the prompt counts nothing."""
 
 
-def with_runs(model: Any, key: str, node: str, start_run: Callable[[Any, Tensor], Run]) -> tuple[Any, MapsHandle]:
-    """A clone of `model` whose runs go through `start_run(guider, sigmas)`, and the handle that each run fills.
+def with_runs(
+    model: Any, key: str, node: str, start_run: Callable[[Any, Tensor, Family], Run]
+) -> tuple[Any, MapsHandle]:
+    """A clone of `model` whose runs go through `start_run(guider, sigmas, family)`, and the handle that each run fills.
 
     Args:
         key: name of the wrapper on the model.
@@ -34,13 +37,13 @@ def with_runs(model: Any, key: str, node: str, start_run: Callable[[Any, Tensor]
     Raises:
         CountError: the model is of a family whose attention cannot be read.
     """
-    require_readable(model, node)
+    family = family_of(model, node)
     handle = MapsHandle()
     patched = model.clone()
 
     def sample(executor, guider, sigmas, extra_args, callback, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
         sampler_function(executor.class_obj, node)
-        run = start_run(guider, sigmas)
+        run = start_run(guider, sigmas, family)
         samples = run_sampler(executor, guider, sigmas, extra_args, callback, *rest, at_state=run.at_state, node=node)
         recorder = run.finish()
         record = recorder and recorder.finish(guider.inner_model.process_latent_out(samples.to(torch.float32)))

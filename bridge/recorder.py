@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
 
-from ..core.attention.aggregate import aggregate, fold_repeats
-from ..core.attention.records import MOST_SELF_PIXELS, RunRecorder
+from ..core.attention.aggregate import fold_repeats
+from ..core.attention.records import MOST_SELF_PIXELS, RunRecorder, recorded_maps
+from ..core.isac.differentiate import StepLosses
 from ..core.prompts.context import context_words
 from ..core.prompts.counts import Counts
 from .capture import Capture, own_function
 from .conditionings import CountedConditioning, counted_conditionings
+from .families.family import Family
 from .maps import MapsHandle
 from .patched_model import with_runs
 from .recorded_call import recording_options
@@ -41,38 +43,59 @@ def with_recorder(model: Any, counts: Counts | None = None, node: str = NODE) ->
     Raises:
         CountError: the model is of a family whose attention cannot be read.
     """
-    return with_runs(model, _KEY, node, lambda guider, sigmas: _RecordedRun(guider, counts, node))
+    return with_runs(model, _KEY, node, lambda *run: _recorded_run(*run, counts, node))
 
 
-class _RecordedRun:
+def _recorded_run(guider: Any, _: Tensor, family: Family, counts: Counts | None, node: str) -> RecordedRun:
+    return RecordedRun(counted_conditionings(guider.conds.get("positive", []), node, counts), family)
+
+
+@dataclass(frozen=True)
+class _OpenStep:
+    """A model call that is being recorded."""
+
+    capture: Capture
+    step: int
+    sigma: float
+    losses: StepLosses | None
+
+
+class RecordedRun:
     """State of one recorded run; dropped with it."""
 
-    def __init__(self, guider: Any, counts: Counts | None, node: str) -> None:
-        self._inner = guider.inner_model
-        self._counted = counted_conditionings(guider.conds.get("positive", []), node, counts)
-        self._recorder = new_recorder(self._counted)
-        self._open: tuple[Capture, int, float] | None = None
+    def __init__(self, counted: list[CountedConditioning], family: Family) -> None:
+        self._family = family
+        self._counted = counted
+        self._recorder = new_recorder(counted)
+        self._open: _OpenStep | None = None
+        self._losses: StepLosses | None = None
+
+    def add_losses(self, losses: StepLosses) -> None:
+        """Losses of the step whose state comes next."""
+        self._losses = losses
 
     def at_state(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]:
         self._close()
         if self._recorder is None:
             return model_options
         uuid = self._counted[0].conditioning.get("uuid")
-        capture = Capture((x.shape[-2], x.shape[-1]), uuid=uuid, most_self_pixels=MOST_SELF_PIXELS)
-        self._open = (capture, step, float(sigma[0]))
+        reader = self._family.reader((x.shape[-2], x.shape[-1]))
+        capture = Capture(reader, uuid=uuid, most_self_pixels=MOST_SELF_PIXELS)
+        self._open = _OpenStep(capture, step, float(sigma[0]), self._losses)
+        self._losses = None
         return recording_options(model_options, capture, own_function, keep_previous=True)
 
     def _close(self) -> None:
         """Take in the call that was opened at the last state."""
         if self._open is None or self._recorder is None:
             return
-        capture, step, sigma = self._open
-        self._open = None
-        if capture.calls:
-            maps = aggregate(capture.calls)
+        done, self._open = self._open, None
+        if done.capture.calls:
+            maps = recorded_maps(done.capture.calls)
             length = self._counted[0].conditioning["cross_attn"].shape[1]
-            cross = fold_repeats(maps.cross_attention, length)
-            self._recorder.add(step, sigma, replace(maps, cross_attention=cross))
+            maps = replace(maps, cross_attention=fold_repeats(maps.cross_attention, length))
+            losses = (None, None) if done.losses is None else (done.losses.instance, done.losses.semantic)
+            self._recorder.add(done.step, done.sigma, maps, *losses)
 
     def finish(self) -> RunRecorder | None:
         """What the run recorded."""

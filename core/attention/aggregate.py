@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -44,25 +44,56 @@ def largest_grid(calls: Iterable[AttentionCall]) -> Grid:
     return max(grids, key=lambda grid: grid[0] * grid[1])
 
 
-def mean_over_layers(calls: list[AttentionCall], kind: Kind, target: Grid) -> Tensor:
-    """Mean attention of one kind over heads and layers, resized to `target` (ISAC, eq. 3 and 4): (B, P, K).
+@dataclass
+class HeadSums:
+    """Attention of one kind, added up over heads and layers grid by grid; resizing is linear, so it can wait."""
 
-    Maps are summed per grid before they are resized: resizing is linear, and costs.
+    parts: dict[tuple[Grid, Grid], Tensor] = field(default_factory=dict)
+    heads: int = 0
+
+    def add(self, call: AttentionCall, probabilities: Tensor) -> None:
+        """Take in (B, N, K) probabilities, the mean over the heads of `call`."""
+        grids = (call.grid, call.image_grid or call.grid)
+        part = probabilities * call.queries.shape[1]
+        self.parts[grids] = self.parts[grids] + part if grids in self.parts else part
+        self.heads += call.queries.shape[1]
+
+    def mean(self, kind: Kind, target: Grid) -> Tensor:
+        """Mean over everything added, resized to `target` (ISAC, eq. 3 and 4): (B, P, P) or (B, P, T).
+
+        Raises:
+            CountError: nothing was added.
+        """
+        if not self.parts:
+            raise CountError(f"the model made no {kind}-attention call that could be recorded")
+        resized = [
+            resize_both(part, grid, target, image_grid) if kind == "self" else resize_queries(part, grid, target)
+            for (grid, image_grid), part in self.parts.items()
+        ]
+        return torch.stack(resized).sum(0) / self.heads if len(resized) > 1 else resized[0] / self.heads
+
+
+def head_sums(calls: Iterable[AttentionCall], kinds: tuple[Kind, ...] = ("self", "cross")) -> dict[Kind, HeadSums]:
+    """Sums of the wanted kinds; each call's probabilities are computed once."""
+    sums: dict[Kind, HeadSums] = {kind: HeadSums() for kind in kinds}
+    for call in calls:
+        columns = {kind: call.columns(kind) for kind in kinds}
+        if all(part is None for part in columns.values()):
+            continue
+        probabilities = mean_probabilities(call)
+        for kind, part in columns.items():
+            if part is not None:
+                sums[kind].add(call, probabilities[..., part])
+    return sums
+
+
+def mean_over_layers(calls: Iterable[AttentionCall], kind: Kind, target: Grid) -> Tensor:
+    """Mean attention of one kind over heads and layers, resized to `target` (ISAC, eq. 3 and 4): (B, P, K).
 
     Raises:
         CountError: no call of this kind was recorded.
     """
-    sums: dict[Grid, Tensor] = {}
-    heads = 0
-    for call in calls:
-        if call.kind == kind:
-            part = mean_probabilities(call) * call.queries.shape[1]
-            sums[call.grid] = sums[call.grid] + part if call.grid in sums else part
-            heads += call.queries.shape[1]
-    if not sums:
-        raise CountError(f"the model made no {kind}-attention call that could be recorded")
-    resize = resize_both if kind == "self" else resize_queries
-    return torch.stack([resize(part, grid, target) for grid, part in sums.items()]).sum(0) / heads
+    return head_sums(calls, (kind,))[kind].mean(kind, target)
 
 
 def aggregate(calls: list[AttentionCall], grid: Grid | None = None) -> AttentionMaps:
@@ -78,7 +109,8 @@ def aggregate(calls: list[AttentionCall], grid: Grid | None = None) -> Attention
         CountError: no self-attention or no cross-attention was recorded.
     """
     target = grid or largest_grid(calls)
-    return AttentionMaps(mean_over_layers(calls, "self", target), mean_over_layers(calls, "cross", target), target)
+    sums = head_sums(calls)
+    return AttentionMaps(sums["self"].mean("self", target), sums["cross"].mean("cross", target), target)
 
 
 def min_max(maps: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from ..errors import CountError
 
 Kind = Literal["self", "cross"]
+CallKind = Literal["self", "cross", "joint"]
 Grid = tuple[int, int]
 
 
@@ -21,17 +22,34 @@ class AttentionCall:
 
     Attributes:
         layer: where in the model, such as "output.3.0".
-        kind: "self" when image tokens look at image tokens, "cross" when they look at text tokens.
-        grid: (h, w) of the image tokens, h * w = N.
-        queries: (B, H, N, d).
-        keys: (B, H, N, d) for self-attention, (B, H, T, d) for cross-attention.
+        kind: "self" when image tokens look at image tokens, "cross" when they look at text tokens, "joint" when one
+            softmax runs over both.
+        grid: (h, w) of the image tokens whose queries these are, h * w = N.
+        queries: (B, H, N, d), of image tokens only.
+        keys: (B, H, K, d), all that the softmax runs over: N image tokens, T text tokens, or both.
+        text: which keys are the text tokens of a "joint" call.
+        image: which keys are the image tokens of a "joint" call, in the order of its queries.
+        bias: added to the scores before the softmax, broadcastable to (B, H, N, K); None where the model masks nothing.
+        image_grid: grid of the image keys, where the queries are only a part of the image tokens; None for `grid`.
+        place: which of the model's attention calls this is, from 1.
     """
 
     layer: str
-    kind: Kind
+    kind: CallKind
     grid: Grid
     queries: Tensor
     keys: Tensor
+    text: slice | None = None
+    image: slice | None = None
+    bias: Tensor | None = None
+    image_grid: Grid | None = None
+    place: int = 0
+
+    def columns(self, kind: Kind) -> slice | None:
+        """The keys whose probabilities are this kind of attention; None when the call has none."""
+        if self.kind == "joint":
+            return self.image if kind == "self" else self.text
+        return slice(None) if self.kind == kind else None
 
 
 def split_heads(tokens: Tensor, heads: int) -> Tensor:
@@ -43,12 +61,40 @@ def mean_probabilities(call: AttentionCall) -> Tensor:
     """Attention probabilities, averaged over the heads (ISAC, eq. 1 and 2): (B, N, K) in float32, rows sum to 1.
 
     Works head by head, so that a single (N, K) matrix per picture is alive at a time where no gradient is wanted.
+    Scores are computed in float32, or in float64 for a float64 model.
     """
-    scale = call.queries.shape[-1] ** -0.5
-    total: Tensor | None = None
-    for queries, keys in zip(call.queries.unbind(1), call.keys.unbind(1), strict=True):
-        part = torch.softmax(queries.float() @ keys.float().transpose(-1, -2) * scale, dim=-1)
-        total = part if total is None else total + part
-    if total is None:
+    heads = call.queries.shape[1]
+    if heads == 0:
         raise CountError(f"attention call '{call.layer}' has no heads")
-    return total / call.queries.shape[1]
+    total = head_probabilities(call, 0)
+    for head in range(1, heads):
+        total = total + head_probabilities(call, head)
+    return total / heads
+
+
+def head_probabilities(call: AttentionCall, head: int) -> Tensor:
+    """Probabilities of one head: (B, N, K), rows sum to 1."""
+    dtype = torch.promote_types(call.queries.dtype, torch.float32)
+    queries, keys = call.queries[:, head].to(dtype), call.keys[:, head].to(dtype)
+    scores = queries @ keys.transpose(-1, -2) * queries.shape[-1] ** -0.5
+    if call.bias is not None:
+        bias = call.bias.to(dtype)
+        scores = scores + bias[:, head if bias.shape[1] > 1 else 0]
+    return torch.softmax(scores, dim=-1)
+
+
+def thinned(call: AttentionCall, most: int) -> AttentionCall:
+    """The call with the queries of every second, fourth ... row and column only, so that at most `most` are left."""
+    step = 1
+    while -(-call.grid[0] // step) * -(-call.grid[1] // step) > most:
+        step *= 2
+    if step == 1:
+        return call
+    height, width = call.grid
+    kept = rearrange(torch.arange(height * width, device=call.queries.device), "(h w) -> h w", h=height)[::step, ::step]
+    pixels = kept.flatten()
+    bias = call.bias
+    if bias is not None and bias.shape[2] > 1:
+        bias = bias[:, :, pixels]
+    grid, finest = (kept.shape[0], kept.shape[1]), call.image_grid or call.grid
+    return replace(call, queries=call.queries[:, :, pixels], grid=grid, image_grid=finest, bias=bias)

@@ -38,7 +38,11 @@ def resize_queries(maps: Tensor, grid: Grid, target: Grid) -> Tensor:
     return rearrange(interpolate(columns, size=target, mode="bilinear"), "b k h w -> b (h w) k")
 
 
-def resize_both(maps: Tensor, grid: Grid, target: Grid) -> Tensor:
-    """Bilinear resize of the query and the key axis of self-attention: (B, h * w, h * w) to (B, H * W, H * W)."""
+def resize_both(maps: Tensor, grid: Grid, target: Grid, key_grid: Grid | None = None) -> Tensor:
+    """Bilinear resize of the query and the key axis of self-attention: (B, h * w, h * w) to (B, H * W, H * W).
+
+    Args:
+        key_grid: grid of the key axis, where it is another one than that of the queries.
+    """
     by_query = resize_queries(maps, grid, target)
-    return resize_queries(by_query.transpose(1, 2), grid, target).transpose(1, 2)
+    return resize_queries(by_query.transpose(1, 2), key_grid or grid, target).transpose(1, 2)

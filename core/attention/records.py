@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from .aggregate import AttentionMaps
-from .calls import Grid
-from .grids import resize_both, resize_queries
+from .aggregate import AttentionMaps, head_sums, largest_grid
+from .calls import AttentionCall, Grid
+from .grids import resize_queries
 
 # Self-attention is kept on grids of up to this many pixels; a finer one is pooled. 32 x 32 in fp16 takes 2 MB.
 MOST_SELF_PIXELS = 32 * 32
@@ -74,6 +74,35 @@ def _halved_until_small(grid: Grid) -> Grid:
     return height, width
 
 
+@dataclass(frozen=True)
+class RecordedMaps:
+    """Mean maps of one model call, self-attention on a coarser grid than cross-attention.
+
+    Attributes:
+        cross_attention: (B, P, T) on `grid`.
+        self_attention: (B, p, p) on `self_grid`, rows sum to 1.
+    """
+
+    cross_attention: Tensor
+    grid: Grid
+    self_attention: Tensor
+    self_grid: Grid
+
+
+@torch.no_grad()
+def recorded_maps(calls: list[AttentionCall]) -> RecordedMaps:
+    """Mean over heads and layers of one model call.
+
+    Raises:
+        CountError: no self-attention or no cross-attention was recorded.
+    """
+    sums = head_sums(calls)
+    grid = largest_grid(call for call in calls if call.columns("cross") is not None)
+    self_grid = _halved_until_small(largest_grid(call for call in calls if call.columns("self") is not None))
+    attention = sums["self"].mean("self", self_grid)
+    return RecordedMaps(sums["cross"].mean("cross", grid), grid, attention / attention.sum(-1, keepdim=True), self_grid)
+
+
 @dataclass
 class RunRecorder:
     """Gathers maps while a run goes on; keeps sums, never a matrix per step."""
@@ -93,21 +122,18 @@ class RunRecorder:
         self,
         step: int,
         sigma: float,
-        maps: AttentionMaps,
+        maps: RecordedMaps,
         instance_loss: Tensor | None = None,
         semantic_loss: Tensor | None = None,
     ) -> None:
-        """Take in the raw maps of one step."""
-        small = _halved_until_small(maps.grid)
-        attention = resize_both(maps.self_attention.detach().float(), maps.grid, small)
-        attention = attention / attention.sum(-1, keepdim=True)
-        cross = maps.cross_attention.detach().float()
+        """Take in the maps of one step."""
+        attention, cross = maps.self_attention.float(), maps.cross_attention.float()
         nouns = torch.stack([cross[..., list(positions)].sum(-1) for positions in self.noun_tokens], dim=1)
         losses = [None if loss is None else loss.detach().float().cpu() for loss in (instance_loss, semantic_loss)]
         self._steps.append(StepRecord(step, sigma, nouns.half().cpu(), *losses))
         self._cross = cross if self._cross is None else self._cross + cross
         self._self = attention if self._self is None else self._self + attention
-        self._grid, self._self_grid = maps.grid, small
+        self._grid, self._self_grid = maps.grid, maps.self_grid
 
     def finish(self, samples: Tensor) -> RunRecord | None:
         """The record of the run, or None when no step was recorded."""

@@ -16,6 +16,8 @@ All are hinges: a picture that already shows the right layout gets no gradient a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -23,7 +25,8 @@ from ..attention.aggregate import largest_grid, mean_over_layers
 from ..attention.calls import AttentionCall
 from ..attention.foreground import noun_columns
 from .anchors import Anchor, cell_distances, pick_anchors, smoothed
-from .objective import StepLosses, Target
+from .differentiate import Pull, StepLosses, pulls_of
+from .target import Target
 
 PRESENT = 0.7
 ABSENT = 0.45
@@ -40,7 +43,7 @@ def semantic_calls(calls: list[AttentionCall]) -> list[AttentionCall]:
     There the words' meaning is strongest (Hertz et al. 2022; Attend-and-Excite, section 4): finer layers draw texture,
     coarser ones blur instances together.
     """
-    cross = [call for call in calls if call.kind == "cross"]
+    cross = [call for call in calls if call.columns("cross") is not None]
     sizes = {call.grid[0] * call.grid[1] for call in cross}
     nearest = min(sizes, key=lambda cells: max(cells / _CELLS, _CELLS / cells), default=0)
     return [call for call in cross if call.grid[0] * call.grid[1] == nearest]
@@ -115,3 +118,17 @@ def anchored_losses(calls: list[AttentionCall], target: Target, spacing: float =
         semantic.append(_mixing_loss(blurred, strength, anchors))
     by_instance, by_class = torch.stack(instance), torch.stack(semantic)
     return StepLosses(by_instance, by_class, by_instance + by_class)
+
+
+@dataclass(frozen=True)
+class AnchoredObjective:
+    """The anchored losses as an objective of one step."""
+
+    target: Target
+    spacing: float = SPACING
+
+    def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
+        return semantic_calls(calls)
+
+    def __call__(self, calls: list[AttentionCall]) -> tuple[StepLosses, list[Pull]]:
+        return pulls_of(lambda own: anchored_losses(own, self.target, self.spacing), calls)

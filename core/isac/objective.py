@@ -8,46 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
-from ..attention.aggregate import AttentionMaps, normalised
+from ..attention.aggregate import AttentionMaps, aggregate, normalised
+from ..attention.calls import AttentionCall
 from ..attention.foreground import noun_columns
+from .differentiate import Pull, StepLosses, pulls_of
 from .losses import max_pairwise_overlap
 from .masks import instance_masks
 from .schedule import LossWeights
-
-
-@dataclass(frozen=True)
-class Target:
-    """What one prompt asks for.
-
-    Attributes:
-        tokens: per counted noun, its token positions in the model's text context.
-        counts: per counted noun, how many are asked for.
-    """
-
-    tokens: tuple[tuple[int, ...], ...]
-    counts: tuple[int, ...]
-
-    @property
-    def instances(self) -> int:
-        """N, all nouns together."""
-        return sum(self.counts)
-
-
-@dataclass(frozen=True)
-class StepLosses:
-    """Losses of one step, one value per picture.
-
-    Attributes:
-        instance: (B,) overlap of instances, L_ins.
-        semantic: (B,) overlap of classes, L_cls; 0 for a single class.
-        total: (B,) their weighted sum, differentiable.
-    """
-
-    instance: Tensor
-    semantic: Tensor
-    total: Tensor
+from .target import Target
 
 
 def paper_losses(maps: AttentionMaps, target: Target, weights: LossWeights) -> StepLosses:
@@ -66,3 +35,17 @@ def paper_losses(maps: AttentionMaps, target: Target, weights: LossWeights) -> S
         semantic.append(max_pairwise_overlap(spread.T))
     by_instance, by_class = torch.stack(instance), torch.stack(semantic)
     return StepLosses(by_instance, by_class, weights.instance * by_instance + weights.semantic * by_class)
+
+
+@dataclass(frozen=True)
+class PaperObjective:
+    """ISAC as published, over all recorded attention."""
+
+    target: Target
+    weights: LossWeights
+
+    def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
+        return calls
+
+    def __call__(self, calls: list[AttentionCall]) -> tuple[StepLosses, list[Pull]]:
+        return pulls_of(lambda own: paper_losses(aggregate(own), self.target, self.weights), calls)

@@ -13,8 +13,9 @@ from comfy.ldm.modules.attention import attention_pytorch
 from headcount.bridge.isac import IsacSettings, with_isac
 from headcount.core.attention.aggregate import aggregate
 from headcount.core.attention.calls import AttentionCall
-from headcount.core.isac.objective import Target, paper_losses
+from headcount.core.isac.objective import paper_losses
 from headcount.core.isac.schedule import LossWeights
+from headcount.core.isac.target import Target
 from torch import Tensor
 
 from ..helpers.models import Run, Setup, sample, tiny_setup

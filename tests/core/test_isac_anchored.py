@@ -11,7 +11,7 @@ from headcount.core.attention.calls import AttentionCall
 from headcount.core.errors import CountError
 from headcount.core.isac.anchored import anchored_losses, semantic_calls
 from headcount.core.isac.anchors import cell_distances, pick_anchors, smoothed
-from headcount.core.isac.objective import Target
+from headcount.core.isac.target import Target
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 from headcount.core.attention.aggregate import AttentionMaps
-from headcount.core.isac.objective import Target, paper_losses
+from headcount.core.isac.objective import paper_losses
 from headcount.core.isac.schedule import LossWeights
+from headcount.core.isac.target import Target
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -1,0 +1,27 @@
+"""The table of architectures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...core.errors import CountError
+from .family import Family
+from .unet import UNET
+
+FAMILIES = (UNET,)
+
+
+def family_of(model: Any, node: str) -> Family:
+    """The family of a MODEL; one whose attention cannot be read is refused before anything is sampled.
+
+    Raises:
+        CountError: the model is of another family, or a node gave none.
+    """
+    if model is None:
+        raise CountError(f"{node} got no model; connect a loader's MODEL output")
+    diffusion = getattr(model.model, "diffusion_model", None)
+    for family in FAMILIES:
+        if isinstance(diffusion, family.diffusion):
+            return family
+    name, known = type(model.model).__name__, "; ".join(family.name for family in FAMILIES)
+    raise CountError(f"{node} cannot read the attention of this model ({name}). It works with {known}")
