@@ -127,7 +127,7 @@ class RunRecorder:
         semantic_loss: Tensor | None = None,
     ) -> None:
         """Take in the maps of one step."""
-        attention, cross = maps.self_attention.float(), maps.cross_attention.float()
+        attention, cross = maps.self_attention.detach().float(), maps.cross_attention.detach().float()
         nouns = torch.stack([cross[..., list(positions)].sum(-1) for positions in self.noun_tokens], dim=1)
         losses = [None if loss is None else loss.detach().float().cpu() for loss in (instance_loss, semantic_loss)]
         self._steps.append(StepRecord(step, sigma, nouns.half().cpu(), *losses))

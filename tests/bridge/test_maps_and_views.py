@@ -11,8 +11,7 @@ from headcount.bridge.instances import find_instances
 from headcount.bridge.maps import MapsHandle
 from headcount.bridge.recorder import with_recorder
 from headcount.bridge.viewer import PIXELS_PER_CELL, ViewSettings, view_maps
-from headcount.core.attention.aggregate import AttentionMaps
-from headcount.core.attention.records import RunRecord, RunRecorder
+from headcount.core.attention.records import RecordedMaps, RunRecord, RunRecorder
 from headcount.core.errors import CountError
 
 from ..helpers.maps import blob_heat
@@ -34,7 +33,7 @@ def drawn_record(samples: torch.Tensor, circles=CIRCLES, stars=STARS, steps: int
         if step >= steps // 2:
             cross[..., 2] = 0.3 * blob_heat(GRID, circles).flatten()
             cross[..., 4] = 0.2 * blob_heat(GRID, stars).flatten()
-        recorder.add(step, 1.0, AttentionMaps(own, cross, GRID))
+        recorder.add(step, 1.0, RecordedMaps(cross, GRID, own, GRID))
     return recorder.finish(samples)
 
 

@@ -6,10 +6,10 @@ import dataclasses
 
 import pytest
 import torch
-from headcount.core.attention.aggregate import AttentionMaps
-from headcount.core.attention.records import MOST_SELF_PIXELS, RunRecorder
+from headcount.core.attention.aggregate import AttentionMaps, aggregate, mean_over_layers
+from headcount.core.attention.records import MOST_SELF_PIXELS, RecordedMaps, RunRecorder, recorded_maps
 
-from ..helpers.maps import random_maps
+from ..helpers.maps import random_call, random_maps
 
 WORDS = (("red", (1,)), ("circles", (2, 3)), ("stars", (4,)))
 SAMPLES = torch.randn(2, 4, 8, 8)
@@ -19,11 +19,15 @@ def recorder() -> RunRecorder:
     return RunRecorder(("circles", "stars"), ((2, 3), (4,)), (3, 2), WORDS)
 
 
+def as_recorded(maps: AttentionMaps) -> RecordedMaps:
+    return RecordedMaps(maps.cross_attention, maps.grid, maps.self_attention, maps.grid)
+
+
 def test_means_over_the_steps() -> None:
     steps = [random_maps((4, 6), 7, seed, batch=2, dtype=torch.float32) for seed in range(3)]
     running = recorder()
     for index, maps in enumerate(steps):
-        running.add(index, 1.0 - index / 3, maps, torch.tensor([1.0, 2.0]) * index)
+        running.add(index, 1.0 - index / 3, as_recorded(maps), torch.tensor([1.0, 2.0]) * index)
     record = running.finish(SAMPLES)
     cross = torch.stack([maps.cross_attention for maps in steps]).mean(0)
     own = torch.stack([maps.self_attention for maps in steps]).mean(0)
@@ -43,7 +47,9 @@ def test_compact_detached_and_on_the_cpu() -> None:
     maps = random_maps((4, 4), 7, 0, dtype=torch.float32)
     running = recorder()
     running.add(
-        0, 1.0, AttentionMaps(maps.self_attention.requires_grad_(), maps.cross_attention.requires_grad_(), (4, 4))
+        0,
+        1.0,
+        as_recorded(AttentionMaps(maps.self_attention.requires_grad_(), maps.cross_attention.requires_grad_(), (4, 4))),
     )
     samples = torch.randn(1, 4, 4, 4)
     record = running.finish(samples)
@@ -56,21 +62,28 @@ def test_compact_detached_and_on_the_cpu() -> None:
         record.grid = (1, 1)
 
 
-@pytest.mark.parametrize("grid", [(40, 40), (64, 20), (33, 31)])
+@pytest.mark.parametrize("grid", [(40, 40), (64, 20), (33, 31), (5, 7)])
 def test_fine_self_attention_is_pooled(grid: tuple[int, int]) -> None:
+    calls = [random_call("self", grid, 1, batch=1), random_call("cross", grid, 2, batch=1)]
+    maps = recorded_maps(calls)
     pixels = grid[0] * grid[1]
-    own = torch.rand(1, pixels, pixels).softmax(-1)
+    assert maps.self_grid == (grid if pixels <= MOST_SELF_PIXELS else ((grid[0] + 1) // 2, (grid[1] + 1) // 2))
+    sums = maps.self_attention.sum(-1)
+    torch.testing.assert_close(sums, torch.ones_like(sums))
+    assert maps.grid == grid and maps.cross_attention.shape == (1, pixels, 7), "cross-attention keeps its resolution"
     running = recorder()
-    running.add(0, 1.0, AttentionMaps(own, torch.rand(1, pixels, 7), grid))
-    record = running.finish(SAMPLES[:1])
-    height, width = record.self_grid
-    assert height * width <= MOST_SELF_PIXELS
-    assert record.self_grid == (grid if pixels <= MOST_SELF_PIXELS else ((grid[0] + 1) // 2, (grid[1] + 1) // 2))
-    assert record.cross_attention.shape == (1, pixels, 7), "cross-attention keeps its resolution"
-    sums = record.self_attention.float().sum(-1)
-    torch.testing.assert_close(sums, torch.ones_like(sums), atol=2e-2, rtol=0)
-    maps = record.maps()
-    assert maps.grid == record.self_grid and maps.cross_attention.shape == (1, height * width, 7)
+    running.add(0, 1.0, maps)
+    whole = running.finish(SAMPLES[:1]).maps()
+    assert whole.grid == maps.self_grid and whole.cross_attention.shape[1] == maps.self_attention.shape[1]
+
+
+def test_each_kind_on_its_own_grid() -> None:
+    """A model with fine cross-attention and coarse self-attention needs no matrix over the fine grid."""
+    calls = [random_call("self", (4, 6), 1), random_call("cross", (8, 12), 2), random_call("cross", (4, 6), 3)]
+    maps = recorded_maps(calls)
+    assert (maps.grid, maps.self_grid) == ((8, 12), (4, 6))
+    torch.testing.assert_close(maps.self_attention, aggregate(calls, (4, 6)).self_attention)
+    torch.testing.assert_close(maps.cross_attention, mean_over_layers(calls, "cross", (8, 12)))
 
 
 def test_nothing_recorded() -> None:
