@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+import logging
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-import comfy.samplers
+import comfy.model_management
 import torch
-from comfy.ldm.modules.attention import attention_pytorch
 from torch import Tensor
 
-from ..core.isac.differentiate import Objective, StepLosses
-from .capture import Capture
+from ..core.isac.differentiate import Objective, Pull, StepLosses
+from .differentiable import training_kernels
+from .differentiable_call import DifferentiableCall
 from .families.family import Family
-from .normal_weights import normal_weights
-from .recorded_call import recording_options
+from .gradient_errors import explained, no_gradient, out_of_memory, writes_in_place
+from .gradient_memory import GradientMemory, MemorySetting
 
 
 @dataclass(frozen=True)
@@ -27,22 +28,37 @@ class AttentionGradient:
     losses: StepLosses
 
 
-class _EnoughRecorded(Exception):
-    """Ends a model call after the last attention call that the objective reads."""
-
-
 class GradientPass:
     """Takes gradients through one model, run after run of the same shape.
 
     The model is run no further than the objective reads: how far that is, is learnt in the first call. One object
     serves one conditioning of one sampling run.
+
+    Args:
+        inner_model: ComfyUI's BaseModel, loaded.
+        conditioning: a processed conditioning of ComfyUI.
+        memory: "fast" keeps all activations, "low" recomputes the network's blocks in backward, "auto" does so where all
+            activations would not fit. The gradient is the same.
+        node: what errors and warnings call the node.
     """
 
-    def __init__(self, inner_model: Any, family: Family, conditioning: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        inner_model: Any,
+        family: Family,
+        conditioning: Mapping[str, Any],
+        memory: MemorySetting = "auto",
+        node: str = "ISAC Attention Control",
+    ) -> None:
         self._inner = inner_model
         self._family = family
         self._conditioning = conditioning
+        self._memory = GradientMemory(memory, inner_model, bool(family.blocks))
+        self._node = node
         self._enough: int | None = None
+        self._warned: set[str] = set()
+        # ComfyUI adds a ControlNet's output in place, to tensors that backward still needs.
+        self._keeps_overwritten = conditioning.get("control") is not None
 
     def __call__(
         self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], objective: Objective
@@ -50,63 +66,91 @@ class GradientPass:
         """Differentiate `objective` of the attention that the model pays at `x`.
 
         The model runs once more, through ComfyUI's `calc_cond_batch`, so areas, ControlNets, hooks and LoRA schedules
-        act as they do in the sampler's own call. Neither the model nor `x` is changed.
+        act as they do in the sampler's own call. Neither the model nor `x` is changed. Where memory runs out, blocks
+        are recomputed from then on; where that is not enough, the step is given up with a warning.
 
         Args:
             x: (B, C, h, w) the sampler's state.
             sigma: (B,) noise level.
 
         Returns:
-            None when the conditioning is not active at this noise level.
+            None when the conditioning is not active at this noise level, and when the step is given up.
+
+        Raises:
+            CountError: gradients cannot pass through this model.
         """
+        while True:
+            try:
+                return self._differentiated(x, sigma, model_options, objective)
+            except RuntimeError as error:
+                again = self._can_be_helped(error)
+            # Here the error no longer holds the tensors of the pass.
+            comfy.model_management.soft_empty_cache()
+            if not again:
+                return None
+
+    def _can_be_helped(self, error: RuntimeError) -> bool:
+        """Prepare for another try; False when memory is short and there is nothing left to try."""
+        if out_of_memory(error):
+            again = self._memory.ran_out()
+            if not again:
+                self._warn(
+                    "not enough memory for the gradient, so steps are left out. Make the picture or the batch smaller, "
+                    "or use ISAC Latent Selection, which needs no gradient"
+                )
+            return again
+        if writes_in_place(error) and not self._keeps_overwritten:
+            self._keeps_overwritten = True  # some other node's patch does
+            return True
+        known = explained(error, self._node)
+        if known is None:
+            raise error
+        raise known from error
+
+    def _differentiated(
+        self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], objective: Objective
+    ) -> AttentionGradient | None:
+        recomputes = self._memory.recomputes(x)
+        call = DifferentiableCall(self._inner, self._family, self._conditioning, recomputes)
         with ExitStack() as stack:
-            for network in _networks(self._inner, self._conditioning):
-                stack.enter_context(normal_weights(network))
+            stack.enter_context(training_kernels())
             stack.enter_context(torch.inference_mode(False))
             stack.enter_context(torch.enable_grad())
-            if self._conditioning.get("control") is not None:
-                # ComfyUI adds a ControlNet's output in place, to tensors that backward still needs.
+            if self._keeps_overwritten:
                 stack.enter_context(torch.autograd.graph.allow_mutation_on_saved_tensors())
             latent = x.clone().requires_grad_()
-            capture = self._run(latent, sigma, model_options)
+            with self._memory.measuring(x, recomputes):
+                capture = call(latent, sigma, model_options, self._enough, stack)
             if not capture.calls:
+                if capture.called:
+                    self._warn(
+                        "this model shows none of its attention, so nothing is steered. Take nodes that compile it or "
+                        "replace its attention off it"
+                    )
                 return None
             calls = objective.select(capture.calls)
             self._enough = calls[-1].place
             losses, pulls = objective(calls)
-            if not pulls:
-                return AttentionGradient(torch.zeros_like(latent), losses)
-            outputs = [tensor for pull in pulls for tensor in (pull.call.queries, pull.call.keys)]
-            gradients = [gradient for pull in pulls for gradient in (pull.queries, pull.keys)]
-            # Keys of text tokens do not hang on the latent.
-            live = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o.requires_grad]
-            (gradient,) = torch.autograd.grad([o for o, _ in live], latent, [g for _, g in live])
+            gradient = pulled_back(pulls, latent, self._node) if pulls else torch.zeros_like(latent)
         return AttentionGradient(gradient, losses)
 
-    def _run(self, latent: Tensor, sigma: Tensor, model_options: dict[str, Any]) -> Capture:
-        capture = Capture(self._family.reader((latent.shape[-2], latent.shape[-1])))
-        options = recording_options(model_options, capture, self._attention(capture), keep_previous=False)
-        with suppress(_EnoughRecorded):
-            comfy.samplers.calc_cond_batch(self._inner, [[self._conditioning]], latent, sigma.clone(), options)
-        return capture
-
-    def _attention(self, capture: Capture) -> Callable[..., Tensor]:
-        """PyTorch's attention, whatever the user runs: flash and sage kernels have no backward."""
-
-        def attention(_: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
-            if capture.seen == self._enough:
-                raise _EnoughRecorded
-            return attention_pytorch(*args, **kwargs)
-
-        return attention
+    def _warn(self, what: str) -> None:
+        if what not in self._warned:
+            logging.warning("%s: %s", self._node, what)
+            self._warned.add(what)
 
 
-def _networks(inner_model: Any, conditioning: Mapping[str, Any]) -> Iterator[torch.nn.Module]:
-    """Every network that the latent runs through: the diffusion model, and the ControlNets of the conditioning."""
-    yield inner_model.diffusion_model
-    control = conditioning.get("control")
-    while control is not None:
-        network = getattr(control, "control_model", None)
-        if isinstance(network, torch.nn.Module):
-            yield network
-        control = getattr(control, "previous_controlnet", None)
+def pulled_back(pulls: list[Pull], latent: Tensor, node: str) -> Tensor:
+    """The gradient (as `latent`) that the pulls at a model's calls have there.
+
+    Raises:
+        CountError: the model's graph does not lead back to `latent`.
+    """
+    if not all(pull.call.queries.requires_grad for pull in pulls):
+        raise no_gradient(node, "one of its layers ends the graph")
+    outputs = [tensor for pull in pulls for tensor in (pull.call.queries, pull.call.keys)]
+    gradients = [gradient for pull in pulls for gradient in (pull.queries, pull.keys)]
+    # Keys of text tokens do not hang on the latent.
+    live = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o.requires_grad]
+    (gradient,) = torch.autograd.grad([o for o, _ in live], latent, [g for _, g in live])
+    return gradient

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..core.attention.calls import AttentionCall, split_heads, thinned
-from .families.family import Reader
+from .families.family import ModelInputs, Reader
 
 SLOT = "optimized_attention_override"
 Override = Callable[..., Tensor]
@@ -39,8 +40,8 @@ class Capture:
         reader: what makes sense of the model's calls, see `families`.
         uuid: id of the conditioning; ComfyUI runs several in one batch, and only the chunk of this one is kept.
             None keeps the whole batch.
-        most_self_pixels: self-attention among more pixels than this is left out, unless the model has no coarser one;
-            of attention over text and image together, that many queries are kept. None keeps all.
+        most_self_pixels: self-attention among more pixels than this is left out, unless the model has no coarser one.
+            Where all layers work on one grid, that many queries are kept of each call. None keeps all.
         calls: recorded calls, in the order in which the model makes them.
         seen: how many attention calls the model has made, recorded or not.
     """
@@ -50,6 +51,18 @@ class Capture:
     most_self_pixels: int | None = None
     calls: list[AttentionCall] = field(default_factory=list)
     seen: int = 0
+    _asked: bool = field(default=False, init=False)
+
+    def begins(self, options: Mapping[str, Any]) -> bool:
+        """False for a model call that is not to be recorded: guidance nodes ask about the same words again, disturbed."""
+        if self.uuid is None or self.uuid not in options.get("uuids", ()):
+            return self.uuid is None
+        first, self._asked = not self._asked, True
+        return first
+
+    def model_call(self, inputs: ModelInputs) -> AbstractContextManager[None]:
+        """Around each call of the model."""
+        return self.reader.begin(inputs, self._take)
 
     def override(self, attention: Override, previous: Override | None = None) -> Override:
         """An attention override that records, and then computes the attention on the same arguments.
@@ -63,17 +76,19 @@ class Capture:
         def record(
             function: Override, q: Tensor, k: Tensor, v: Tensor, heads: int, *args: Any, **kwargs: Any
         ) -> Tensor:
-            self._record(q, k, heads, args[0] if args else kwargs.get("mask"), kwargs)
+            self._read(q, k, heads, args[0] if args else kwargs.get("mask"), kwargs)
             return compute(function, q, k, v, heads, *args, **kwargs)
 
         return record
 
-    def _record(self, q: Tensor, k: Tensor, heads: int, mask: Tensor | None, kwargs: Mapping[str, Any]) -> None:
-        self.seen += 1
+    def _read(self, q: Tensor, k: Tensor, heads: int, mask: Tensor | None, kwargs: Mapping[str, Any]) -> None:
         options = kwargs.get("transformer_options") or {}
         has_heads = bool(kwargs.get("skip_reshape", False))
         queries, keys = _as_heads(q, heads, has_heads), _as_heads(k, heads, has_heads)
-        call = self.reader.read(queries, keys, _as_bias(mask, queries), options)
+        self._take(self.reader.read(queries, keys, _as_bias(mask, queries), options), options)
+
+    def _take(self, call: AttentionCall | None, options: Mapping[str, Any]) -> None:
+        self.seen += 1
         if call is None:
             return
         call = replace(call, place=self.seen)
@@ -85,15 +100,21 @@ class Capture:
         self._keep(call)
 
     def _keep(self, call: AttentionCall) -> None:
-        if call.kind == "joint" and self.most_self_pixels is not None:
-            call = thinned(call, self.most_self_pixels)
-        if call.kind == "self" and self.most_self_pixels is not None:
-            pixels = call.queries.shape[2]
-            coarsest = min((other.queries.shape[2] for other in self.calls if other.kind == "self"), default=pixels)
-            if pixels > max(coarsest, self.most_self_pixels):
-                return
-            most = max(pixels, self.most_self_pixels)
-            self.calls = [other for other in self.calls if other.kind == "cross" or other.queries.shape[2] <= most]
+        most = self.most_self_pixels
+        if most is None or call.kind == "cross":
+            self.calls.append(call)
+        elif self.reader.one_grid:
+            self.calls.append(thinned(call, most))
+        else:
+            self._keep_coarsest(call, most)
+
+    def _keep_coarsest(self, call: AttentionCall, most: int) -> None:
+        pixels = call.queries.shape[2]
+        coarsest = min((other.queries.shape[2] for other in self.calls if other.kind == "self"), default=pixels)
+        if pixels > max(coarsest, most):
+            return
+        most = max(pixels, most)
+        self.calls = [other for other in self.calls if other.kind != "self" or other.queries.shape[2] <= most]
         self.calls.append(call)
 
 

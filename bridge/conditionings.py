@@ -8,8 +8,9 @@ from typing import Any
 
 from ..core.errors import CountError
 from ..core.isac.target import Target
-from ..core.prompts.context import context_positions
+from ..core.prompts.context import TextLayout, context_positions
 from ..core.prompts.counts import CONDITIONING_KEY, Counts
+from .families.family import Family
 
 
 @dataclass(frozen=True)
@@ -19,20 +20,24 @@ class CountedConditioning:
     Attributes:
         conditioning: ComfyUI's processed conditioning.
         counts: what its prompt asks for.
-        target: the same as token positions in the model's context.
+        target: the same as token positions in the text that the model reads.
+        layout: where the prompt lies in that text.
     """
 
     conditioning: Mapping[str, Any]
     counts: Counts
     target: Target
+    layout: TextLayout
 
 
 def counted_conditionings(
-    positive: list[dict[str, Any]], node: str, connected: Counts | None = None
+    positive: list[dict[str, Any]], node: str, family: Family, connected: Counts | None = None
 ) -> list[CountedConditioning]:
     """The positive conditionings that count something.
 
     Args:
+        node: name of the node that errors speak of.
+        family: of the model that reads the conditionings.
         connected: the node's own COUNTS input, used where no conditioning carries counts: some nodes make new
             conditionings and drop what they do not know.
 
@@ -47,16 +52,22 @@ def counted_conditionings(
             f"{node} does not know where the words of the positive prompt are. Encode it with Count Prompt and connect "
             f"that node's CONDITIONING to the sampler's positive input, or its COUNTS to {node}"
         )
-    return [_counted(conditioning, counts) for conditioning, counts in known if counts.objects]
+    return [_counted(conditioning, counts, family) for conditioning, counts in known if counts.objects]
 
 
-def _counted(conditioning: dict[str, Any], counts: Counts) -> CountedConditioning:
-    length = conditioning["cross_attn"].shape[1]
-    if CONDITIONING_KEY not in conditioning and length not in counts.lengths.values():
+def _counted(conditioning: dict[str, Any], counts: Counts, family: Family) -> CountedConditioning:
+    if not counts.tokens:
+        raise CountError("COUNTS has no token positions; take it from the Count Prompt node")
+    layout = family.layout(counts, conditioning)
+    if CONDITIONING_KEY not in conditioning and layout.own != layout.length:
         raise CountError(
-            f"the connected COUNTS are of a prompt of {list(counts.lengths.values())} tokens, the positive conditioning has "
-            f"{length}: take both from the same Count Prompt"
+            f"the connected COUNTS are of a prompt of {list(counts.lengths.values())} tokens, the model reads "
+            f"{layout.length}: take both from the same Count Prompt"
         )
-    positions = context_positions(counts, length)
-    target = Target(tuple(tokens.noun for tokens in positions), tuple(item.count for item in counts.objects))
-    return CountedConditioning(conditioning, counts, target)
+    positions = context_positions(counts, layout)
+    target = Target(
+        tuple(tokens.noun for tokens in positions),
+        tuple(item.count for item in counts.objects),
+        tuple(tokens.attributes for tokens in positions),
+    )
+    return CountedConditioning(conditioning, counts, target, layout)

@@ -23,20 +23,24 @@ def normal_view(tensor: Tensor) -> Tensor:
 
 @contextmanager
 def normal_weights(model: nn.Module) -> Iterator[None]:
-    """Within the block, gradients can flow through `model` to its input; afterwards it holds its own weights again."""
+    """Within the block, gradients can flow through `model` to its input; afterwards it holds its own weights again.
+
+    A weight that is replaced within the block, as ComfyUI's hooks do, stays replaced.
+    """
     swapped = []
-    for module in model.modules():
-        for tensors in (module._parameters, module._buffers):
-            for name, value in tensors.items():
-                if type(value) in _PLAIN and value.is_inference():
-                    swapped.append((tensors, name, value))
     try:
         with torch.inference_mode(False):
-            for tensors, name, value in swapped:
-                view = normal_view(value)
-                is_parameter = isinstance(value, nn.Parameter)
-                tensors[name] = nn.Parameter(view, requires_grad=False) if is_parameter else view
+            for module in model.modules():
+                for tensors in (module._parameters, module._buffers):
+                    for name, value in tensors.items():
+                        if type(value) in _PLAIN and value.is_inference():
+                            view = normal_view(value)
+                            is_parameter = isinstance(value, nn.Parameter)
+                            stand_in = nn.Parameter(view, requires_grad=False) if is_parameter else view
+                            swapped.append((tensors, name, value, stand_in))
+                            tensors[name] = stand_in
         yield
     finally:
-        for tensors, name, value in swapped:
-            tensors[name] = value
+        for tensors, name, value, stand_in in swapped:
+            if tensors.get(name) is stand_in:
+                tensors[name] = value

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..core.attention.records import RunRecorder
 from .families.family import Family
 from .families.table import family_of
+from .gradient_memory import MemorySetting, reserving
 from .maps import MapsHandle
 from .steered_sampler import AtState, run_sampler, sampler_function
 
@@ -26,13 +27,18 @@ class Run(Protocol):
 
 
 def with_runs(
-    model: Any, key: str, node: str, start_run: Callable[[Any, Tensor, Family], Run]
+    model: Any,
+    key: str,
+    node: str,
+    start_run: Callable[[Any, Tensor, Family], Run],
+    gradient_memory: MemorySetting | None = None,
 ) -> tuple[Any, MapsHandle]:
     """A clone of `model` whose runs go through `start_run(guider, sigmas, family)`, and the handle that each run fills.
 
     Args:
         key: name of the wrapper on the model.
         node: name of the node that errors speak of.
+        gradient_memory: how much memory its gradients may take, for which ComfyUI makes room; None for no gradients.
 
     Raises:
         CountError: the model is of a family whose attention cannot be read.
@@ -52,4 +58,7 @@ def with_runs(
         return samples
 
     patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, key, sample)
+    if gradient_memory is not None:
+        prepare = reserving(gradient_memory, bool(family.blocks))
+        patched.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, key, prepare)
     return patched, handle

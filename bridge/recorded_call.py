@@ -8,6 +8,7 @@ import comfy.model_patcher
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 
 from .capture import SLOT, Capture, Override
+from .families.family import ModelInputs
 
 _KEY = "headcount"
 
@@ -37,8 +38,13 @@ def recording_options(
         **kwargs,  # noqa: ANN001
     ):
         own = dict(transformer_options or {})
+        if not capture.begins(own):
+            return executor(x, t, c_concat, c_crossattn, control, own, **kwargs)
         own[SLOT] = capture.override(attention, own.get(SLOT) if keep_previous else None)
-        return executor(x, t, c_concat, c_crossattn, control, own, **kwargs)
+        text = 0 if c_crossattn is None else c_crossattn.shape[1]
+        size = (x.shape[-2], x.shape[-1])
+        with capture.model_call(ModelInputs(executor.class_obj.diffusion_model, size, text, kwargs, own)):
+            return executor(x, t, c_concat, c_crossattn, control, own, **kwargs)
 
     add_wrapper_with_key(WrappersMP.APPLY_MODEL, _KEY, with_capture, options, is_model_options=True)
     return options

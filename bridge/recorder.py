@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,16 +22,17 @@ from .recorded_call import recording_options
 
 NODE = "Attention Map Recorder"
 _KEY = "headcount_recorder"
+_LOG = logging.getLogger(__name__)
 
 
 def new_recorder(counted: list[CountedConditioning]) -> RunRecorder | None:
     """A recorder for the first counted conditioning, or None when nothing is counted."""
     if not counted:
         return None
-    counts, target = counted[0].counts, counted[0].target
+    counts, target, layout = counted[0].counts, counted[0].target, counted[0].layout
     # With its attributes, since a prompt may ask for "a red cat and a blue cat".
     nouns = tuple(" ".join((*item.attributes, item.noun)) for item in counts.objects)
-    words = tuple((word.word, word.positions) for word in context_words(counts))
+    words = tuple((word.word, word.positions) for word in context_words(counts, layout))
     return RunRecorder(nouns, target.tokens, target.counts, words)
 
 
@@ -47,7 +49,7 @@ def with_recorder(model: Any, counts: Counts | None = None, node: str = NODE) ->
 
 
 def _recorded_run(guider: Any, _: Tensor, family: Family, counts: Counts | None, node: str) -> RecordedRun:
-    return RecordedRun(counted_conditionings(guider.conds.get("positive", []), node, counts), family)
+    return RecordedRun(counted_conditionings(guider.conds.get("positive", []), node, family, counts), family, node)
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,13 @@ class _OpenStep:
 
 
 class RecordedRun:
-    """State of one recorded run; dropped with it."""
+    """State of one recorded run; dropped with it. `node` is the one that the log speaks of."""
 
-    def __init__(self, counted: list[CountedConditioning], family: Family) -> None:
+    def __init__(self, counted: list[CountedConditioning], family: Family, node: str = NODE) -> None:
         self._family = family
+        self._node = node
+        self._recorded = False
+        self._seen = 0
         self._counted = counted
         self._recorder = new_recorder(counted)
         self._open: _OpenStep | None = None
@@ -90,14 +95,28 @@ class RecordedRun:
         if self._open is None or self._recorder is None:
             return
         done, self._open = self._open, None
+        self._seen += done.capture.seen
         if done.capture.calls:
+            self._recorded = True
             maps = recorded_maps(done.capture.calls)
-            length = self._counted[0].conditioning["cross_attn"].shape[1]
-            maps = replace(maps, cross_attention=fold_repeats(maps.cross_attention, length))
+            maps = replace(maps, cross_attention=fold_repeats(maps.cross_attention, self._counted[0].layout.length))
             losses = (None, None) if done.losses is None else (done.losses.instance, done.losses.semantic)
             self._recorder.add(done.step, done.sigma, maps, *losses)
 
     def finish(self) -> RunRecorder | None:
-        """What the run recorded."""
+        """What the run recorded; a run that left nothing says so in the log."""
         self._close()
+        if self._recorder is not None and not self._recorded:
+            _LOG.warning("%s recorded nothing in this run: %s", self._node, self._reason())
         return self._recorder
+
+    def _reason(self) -> str:
+        if not self._seen:
+            return (
+                "the model showed no attention call. A compiled model or a node that replaces the attention hides them: "
+                "take torch.compile and attention nodes off this model"
+            )
+        return (
+            f"none of its {self._seen} attention calls could be read for the counted prompt. Either the prompt was not "
+            "active at any step, or another node changes the model's tokens"
+        )

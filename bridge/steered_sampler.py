@@ -1,4 +1,8 @@
-"""Runs a sampler of the user's choice so that something can happen to its state once a step, before the model sees it."""
+"""Runs a sampler of the user's choice so that something can happen to its state once a step, before the model sees it.
+
+Where the tensor that the sampler asks about is its state, the state is changed in place. Other samplers keep their state to
+themselves, or remember where it was; for those the change stays beside the sampler, see `state_offset`.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,15 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from ..core.errors import CountError
-from .state_gate import UNSUPPORTED, StateGate
+from .state_gate import StateGate, known_name
+from .state_offset import StateOffset, decay_of, last_level, with_noise_level
+from .whole_picture import refuse_context_windows, whole_pictures_only
+
+_ANOTHER = "Choose another one, such as euler, dpmpp_2m or dpmpp_2m_sde"
 
 
 class AtState(Protocol):
@@ -28,12 +37,56 @@ class AtState(Protocol):
     def __call__(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]: ...
 
 
+class _Steered:
+    """One run: what `at_state` did to the state, and where the sampler's points really are."""
+
+    def __init__(self, gate: StateGate, at_state: AtState, node: str) -> None:
+        self.gate = gate
+        self.offset = StateOffset(with_noise_level)
+        self.shape: torch.Size | None = None
+        self._at_state = at_state
+        self._node = node
+        self._level = 0.0
+
+    def ask(self, model: Any, x: Tensor, sigma: Tensor, options: dict[str, Any], **kwargs: Any) -> Tensor:
+        """The model's answer to the sampler's call."""
+        if x.shape != self.shape:
+            raise CountError(
+                f"{self._node} cannot follow this sampler: it asks the model about pictures of another size than the "
+                f"latent's, such as parts of it. {_ANOTHER}"
+            )
+        if self.gate.is_state(x):
+            options = self._change(x, sigma, options)
+        return model(self.real(x, sigma), sigma, model_options=options, **kwargs)
+
+    def real(self, x: Tensor, sigma: Tensor | None = None) -> Tensor:
+        """What the sampler calls x, at a noise level or at that of its last call."""
+        if self.offset.is_zero:
+            return x
+        if sigma is not None:
+            self._level = float(sigma.flatten()[0])
+        return self.offset.add_to(x, self._level)
+
+    def _change(self, x: Tensor, sigma: Tensor, options: dict[str, Any]) -> dict[str, Any]:
+        if not self.gate.beside:
+            if not self.offset.is_zero:  # the sampler's habits were learnt: from here on it can have its state back
+                x.copy_(self.real(x, sigma))
+                self.offset.set(None)
+            return self._at_state(x, sigma, options, self.gate.step)
+        before = self.real(x, sigma)
+        state = before.clone()
+        options = self._at_state(state, sigma, options, self.gate.step)
+        if not torch.equal(state, before):  # a run that is only watched stays as it is, to the bit
+            self.offset.set(state - x, float(sigma.flatten()[0]))
+        return options
+
+
 class _ModelProxy:
     """Stands in for the model that a sampler calls; everything but the call goes to the real one."""
 
-    def __init__(self, model: Any, before_call: Callable[[Tensor, Tensor, dict[str, Any]], dict[str, Any]]) -> None:
+    def __init__(self, model: Any, steered: _Steered) -> None:
         object.__setattr__(self, "_model", model)
-        object.__setattr__(self, "_before_call", before_call)
+        object.__setattr__(self, "_steered", steered)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(object.__getattribute__(self, "_model"), name)
@@ -42,24 +95,20 @@ class _ModelProxy:
         setattr(object.__getattribute__(self, "_model"), name, value)
 
     def __call__(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any] | None = None, **kwargs: Any) -> Tensor:
-        options = object.__getattribute__(self, "_before_call")(x, sigma, model_options or {})
-        return object.__getattribute__(self, "_model")(x, sigma, model_options=options, **kwargs)
+        model = object.__getattribute__(self, "_model")
+        return object.__getattribute__(self, "_steered").ask(model, x, sigma, model_options or {}, **kwargs)
 
 
 def sampler_function(sampler: Any, node: str) -> Callable[..., Tensor]:
     """The k-diffusion function of a ComfyUI sampler.
 
     Raises:
-        CountError: the sampler is of another kind, or asks the model about other things than its state.
+        CountError: the sampler is of another kind.
     """
     function = getattr(sampler, "sampler_function", None)
     if function is None:
-        raise CountError(f"{node} works with ComfyUI's own samplers; {type(sampler).__name__} is of another kind")
-    name = getattr(function, "__name__", "")
-    if name in UNSUPPORTED:
         raise CountError(
-            f"{node} cannot steer this sampler ({name}), because {UNSUPPORTED[name]}. "
-            "Choose another one, such as euler, dpmpp_2m or dpmpp_2m_sde"
+            f"{node} works with samplers of ComfyUI's own kind; {type(sampler).__name__} is of another. {_ANOTHER}"
         )
     return function
 
@@ -83,28 +132,30 @@ def run_sampler(
         The sampler's samples.
 
     Raises:
-        CountError: after the first step, the sampler turns out not to ask about its state.
+        CountError: the model is shown parts of the picture or of the batch, by context windows (said before the first
+            step), by another node or by the sampler.
     """
+    refuse_context_windows(guider, sigmas, extra_args["model_options"], rest[0], node)
     sampler = executor.class_obj
     original = sampler.sampler_function
-    gate = StateGate(getattr(original, "__name__", ""))
+    name = known_name(original)
 
-    def before_call(x: Tensor, sigma: Tensor, model_options: dict[str, Any]) -> dict[str, Any]:
-        return at_state(x, sigma, model_options, gate.step) if gate.is_state(x) else model_options
+    def at_whole_state(x: Tensor, sigma: Tensor, options: dict[str, Any], step: int) -> dict[str, Any]:
+        return at_state(x, sigma, whole_pictures_only(options, x, guider.conds.values(), node), step)
+
+    run = _Steered(StateGate(name, len(sigmas) - 1), at_whole_state, node)
 
     @wraps(original)  # a second node of this kind in the same run knows the sampler by its name
-    def steered(model: Any, *args: Any, **kwargs: Any) -> Tensor:
-        return original(_ModelProxy(model, before_call), *args, **kwargs)
+    def steered(model: Any, noise: Tensor, levels: Tensor, *args: Any, **options: Any) -> Tensor:
+        run.shape = noise.shape
+        run.offset = StateOffset(decay_of(name, model, levels, options))
+        samples = original(_ModelProxy(model, run), noise, levels, *args, **options)
+        return run.offset.add_to(samples, last_level(name, levels))
 
     def after_step(step: int, denoised: Tensor, x: Tensor, total: int) -> None:
-        gate.step_done(x)
-        if gate.lost and gate.step == 1 and total > 1:
-            raise CountError(
-                f"{node} cannot follow this sampler: it asks the model about copies of its state. "
-                "Choose another one, such as euler, dpmpp_2m or dpmpp_2m_sde"
-            )
+        run.gate.step_done(x)
         if callback is not None:
-            callback(step, denoised, x, total)
+            callback(step, denoised, run.real(x), total)
 
     sampler.sampler_function = steered
     try:

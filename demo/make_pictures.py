@@ -18,7 +18,7 @@ from .page_pictures import photograph_page
 from .report import make_row
 from .server import ComfyServer
 from .shapes import PLURALS
-from .workflow_runs import run_attention, run_with_and_without
+from .workflow_runs import run_attention, run_selection, run_with_and_without
 
 WORKFLOWS, HELP = ROOT / "workflows", ROOT / "web" / "docs"
 SEED = 1
@@ -48,6 +48,17 @@ def isac_pictures(server: ComfyServer) -> None:
     _thumbnail([[("without ISAC", a), ("with ISAC", b)] for a, b in pairs], WORKFLOWS / "shapes_isac.jpg")
 
 
+def selection_pictures(server: ComfyServer) -> None:
+    """The first noise of a seed and the chosen one, for prompts of the demo, and the thumbnail of shapes_selection."""
+    pairs = [run_selection(server, ask.prompt, SEED + number) for number, ask in enumerate(ASKS[:4])]
+    lines = [[(ask.prompt, first), ("chosen noise", chosen)] for ask, (first, chosen) in zip(ASKS, pairs, strict=False)]
+    _save(captioned([lines[0] + lines[1], lines[2] + lines[3]]), HELP / "HeadcountIsacLatentSelection" / "chosen.jpg")
+    _thumbnail(
+        [[("as it comes", first), ("chosen", chosen)] for first, chosen in pairs[:2]],
+        WORKFLOWS / "shapes_selection.jpg",
+    )
+
+
 def attention_pictures(server: ComfyServer) -> None:
     """What shapes_attention shows: the viewer, the recorder, the masks, the thumbnail."""
     lines = run_attention(server, SEED)
@@ -71,6 +82,7 @@ def main() -> None:
     """Run everything in one server."""
     with ComfyServer() as server:
         isac_pictures(server)
+        selection_pictures(server)
         attention_pictures(server)
         model_pictures(server)
         chromium = shutil.which("chromium")

@@ -142,6 +142,11 @@ def _widgets(schema: dict[str, Any]) -> list[tuple[str, Any, dict[str, Any]]]:
     return [entry for entry in _inputs(schema) if _is_widget(entry[1])]
 
 
+def _slots(schema: dict[str, Any]) -> list[tuple[str, Any, dict[str, Any]]]:
+    """Everything that a link can go into, in the order of the file: a widget takes one instead of its own value."""
+    return [*_sockets(schema), *_widgets(schema)]
+
+
 def _default_widgets(schema: dict[str, Any]) -> list[Any]:
     """Values of all widgets at their defaults, in the order of the file."""
     return list(_widget_values(schema, {}))
@@ -160,7 +165,7 @@ def _links(nodes: list[Placed], ids: dict[str, int], schemas: ObjectInfo) -> lis
     by_key = {node.key: node for node in nodes}
     found: list[list[Any]] = []
     for node in nodes:
-        names = [name for name, _, _ in _sockets(schemas[node.type])] if node.links else []
+        names = [name for name, _, _ in _slots(schemas[node.type])] if node.links else []
         for name, (origin, output) in node.links.items():
             schema = schemas[by_key[origin].type]
             slot = schema["output_name"].index(output)
@@ -196,7 +201,7 @@ def _saved_node(
     ]
     for name, kind, _ in _widgets(schema):
         kind = "COMBO" if isinstance(kind, list) else kind
-        inputs.append({"name": name, "type": kind, "widget": {"name": name}, "link": None})
+        inputs.append({"name": name, "type": kind, "widget": {"name": name}, "link": into.get(len(inputs))})
     outputs = [
         {"name": name, "type": kind, "links": found or None}
         for name, kind, found in zip(schema["output_name"], schema["output"], out_of, strict=True)

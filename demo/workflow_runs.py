@@ -27,10 +27,12 @@ def _prompt(client: ComfyClient, name: str) -> Prompt:
 
 
 def _with(prompt: Prompt, settings: dict[str, dict[str, Any]]) -> Prompt:
-    """A copy in which all nodes of a class have other widget values."""
+    """A copy in which all nodes of a class have other widget values; links stay."""
     changed = copy.deepcopy(prompt)
     for node in changed.values():
-        node["inputs"] |= settings.get(node["class_type"], {})
+        inputs = node["inputs"]
+        values = settings.get(node["class_type"], {})
+        inputs |= {name: value for name, value in values.items() if not isinstance(inputs.get(name), list)}
     return changed
 
 
@@ -66,6 +68,21 @@ def run_with_and_without(client: ComfyClient, text: str, pictures: int, seed: in
     (steered,) = (node for node in decoded if "HeadcountIsacAttentionControl" in classes[node])
     (without,) = decoded - {steered}
     return _pictures(client, outputs[without]), _pictures(client, outputs[steered])
+
+
+def run_selection(client: ComfyClient, text: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Run workflows/shapes_selection.json for a prompt. Returns the picture of the first noise and of the chosen one."""
+    settings = {
+        "HeadcountCountPrompt": {"text": text},
+        "HeadcountIsacLatentSelection": {"seed": seed},
+        "KSampler": {"seed": seed},
+    }
+    prompt = _with(_prompt(client, "shapes_selection"), settings)
+    outputs = client.run(prompt)
+    pictures = {
+        prompt[node]["class_type"]: _pictures(client, shown)[0] for node, shown in outputs.items() if "images" in shown
+    }
+    return pictures["PreviewImage"], pictures["SaveImage"]
 
 
 def run_attention(client: ComfyClient, seed: int) -> list[list[tuple[str, np.ndarray]]]:

@@ -47,6 +47,19 @@ Bright is much attention, dark is little. Changing a viewer does not sample agai
 
 To watch a steered run, put *ISAC Attention Control* in place of the recorder."""
 
+SELECTION_NOTE = """# Choose the noise
+
+Press **Run**. *ISAC Latent Selection* tries eight noises of the seed for the first steps, looks at the model's attention, \
+and hands on the one that promises the asked number of things.
+
+- **As it comes**: the seed's first noise.
+- **The chosen noise**: the best of the eight; the text below it says how each of them scored.
+
+Connect both **LATENT** and **seed** of the node to the sampler, and give both the same steps, cfg, sampler and scheduler.
+
+More **candidates** find better noises and cost more. *ISAC Attention Control* may sit between model and sampler as well: \
+first choose, then steer."""
+
 
 def _source(text: str, pictures: int) -> tuple[Placed, ...]:
     """What both workflows start with: model, prompts, empty latent."""
@@ -58,13 +71,11 @@ def _source(text: str, pictures: int) -> tuple[Placed, ...]:
     )
 
 
-def _sampler(key: str, model: str) -> Placed:
-    links = {
-        "model": (model, "MODEL"),
-        "positive": ("prompt", "CONDITIONING"),
-        "negative": ("negative", "CONDITIONING"),
-        "latent_image": ("latent", "LATENT"),
-    }
+_PROMPTS = {"positive": ("prompt", "CONDITIONING"), "negative": ("negative", "CONDITIONING")}
+
+
+def _sampler(key: str, model: str, **other_links: tuple[str, str]) -> Placed:
+    links = {"model": (model, "MODEL"), **_PROMPTS, "latent_image": ("latent", "LATENT"), **other_links}
     return Placed(key, "KSampler", links, SAMPLING)
 
 
@@ -156,7 +167,41 @@ def shapes_attention() -> tuple[Group, ...]:
     )
 
 
-WORKFLOWS = {"shapes_isac": shapes_isac, "shapes_attention": shapes_attention}
+def shapes_selection() -> tuple[Group, ...]:
+    """The first noise of a seed, and the best of eight."""
+    note = Placed("note", NOTE, widgets={"text": SELECTION_NOTE}, title="What to do", extra_height=380)
+    read = Placed("read", "PreviewAny", {"source": ("prompt", "summary")}, title="What is counted")
+    links = {"model": ("model", "MODEL"), **_PROMPTS, "latent_image": ("latent", "LATENT")}
+    selection = Placed("selection", "HeadcountIsacLatentSelection", links, SAMPLING)
+    table = Placed(
+        "table", "PreviewAny", {"source": ("selection", "table")}, title="How each noise scored", extra_height=90
+    )
+    chosen = {"latent_image": ("selection", "LATENT"), "seed": ("selection", "seed")}
+    shown = Placed("picture", "PreviewImage", {"images": ("decode", "IMAGE")}, title="As it comes")
+    saved = Placed(
+        *("chosen_picture", "SaveImage", {"images": ("chosen_decode", "IMAGE")}),
+        *({"filename_prefix": "headcount/chosen"}, "The chosen noise"),
+    )
+    source = _source("four green hearts", 1)
+    return (
+        Group("Start here", GREY, (0, 0), ((380, (note,)),)),
+        Group("Model and prompt", BLUE, (440, 0), ((380, (*source[:2], read, *source[2:])),)),
+        Group(
+            *("As it comes", GREY, (920, 0)),
+            ((300, ()), (290, (_sampler("sampler", "model"), _decode("decode", "sampler"))), (380, (shown,))),
+        ),
+        Group(
+            *("The chosen noise", GREEN, (920, 500)),
+            (
+                (300, (selection, table)),
+                (290, (_sampler("chosen_sampler", "model", **chosen), _decode("chosen_decode", "chosen_sampler"))),
+                (380, (saved,)),
+            ),
+        ),
+    )
+
+
+WORKFLOWS = {"shapes_selection": shapes_selection, "shapes_isac": shapes_isac, "shapes_attention": shapes_attention}
 
 
 def build_workflow(name: str, schemas: ObjectInfo) -> dict[str, Any]:

@@ -9,11 +9,13 @@ from .attention_map_viewer import AttentionMapViewer
 from .count_prompt import CountPrompt
 from .instance_masks import InstanceMasks
 from .isac_attention_control import IsacAttentionControl
+from .isac_latent_selection import IsacLatentSelection
 from .load_shapes_demo_model import LoadShapesDemoModel
 
 NODES: list[type[io.ComfyNode]] = [
     CountPrompt,
     IsacAttentionControl,
+    IsacLatentSelection,
     AttentionMapRecorder,
     AttentionMapViewer,
     InstanceMasks,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..bridge.isac import NODE, IsacSettings, with_isac
+from ..bridge.isac import CLUSTERINGS, MEMORY_SETTINGS, NODE, IsacSettings, with_isac
 from ..bridge.recorder import with_recorder
 from ._schema import Schema, advanced
 from ._types import CountsType, MapsType
@@ -99,6 +99,33 @@ class IsacAttentionControl(io.ComfyNode):
                     tooltip="anchored only: the least distance between the middles of two things, as a share of the "
                     "picture's shorter side. Raise it when things are large and one is taken for two.",
                 ),
+                io.Combo.Input(
+                    "mode",
+                    options=["exact", "fast"],
+                    default=default.mode,
+                    tooltip="exact: steer from start_percent to end_percent. fast: steer the first 40 % of the sampling only, "
+                    "while it is decided how many things there are; less than half the extra time.",
+                ),
+                io.Boolean.Input(
+                    "bind",
+                    default=default.bind,
+                    tooltip="Keep colours and other attributes with their noun, in prompts such as 'a red cat and a blue dog'.",
+                ),
+                advanced(
+                    io.Combo.Input,
+                    "clustering",
+                    options=list(CLUSTERINGS),
+                    default=default.clustering,
+                    tooltip="paper only: what tells the instances apart. kmeans is the paper's and by far the fastest.",
+                ),
+                advanced(
+                    io.Combo.Input,
+                    "memory",
+                    options=list(MEMORY_SETTINGS),
+                    default=default.memory,
+                    tooltip="auto: compute parts of the model twice when memory is short. fast: never. low: always; slower, "
+                    "and needs the least memory.",
+                ),
             ],
             outputs=[
                 io.Model.Output(display_name="MODEL", tooltip="The steered model, for any sampler."),
@@ -110,8 +137,20 @@ class IsacAttentionControl(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, model, strength, start_percent, end_percent, step_mode, step_size, objective, spacing, counts=None
-    ) -> io.NodeOutput:
-        settings = IsacSettings(objective, step_mode, step_size * strength, start_percent, end_percent, spacing)
+        cls, model, strength, start_percent, end_percent, step_mode, step_size, objective, spacing,
+        mode="exact", bind=False, clustering="kmeans", memory="auto", counts=None,
+    ) -> io.NodeOutput:  # fmt: skip
+        settings = IsacSettings(
+            objective,
+            step_mode,
+            step_size * strength,
+            start_percent,
+            end_percent,
+            spacing,
+            mode,
+            bind,
+            clustering,
+            memory,
+        )
         patched = with_recorder(model, counts, NODE) if settings.does_nothing else with_isac(model, settings, counts)
         return io.NodeOutput(*patched)

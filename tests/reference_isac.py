@@ -1,6 +1,7 @@
 """ISAC's objective as its paper writes it, in one function over full matrices: what every faster way is compared with.
 
-Slow, takes float64, keeps everything in the autograd graph. Equation numbers are those of arXiv 2505.20935v1.
+Slow, takes float64, keeps everything in the autograd graph. Equation numbers are those of arXiv 2505.20935v1; v4's
+semantic loss is in `repel_and_bind`.
 """
 
 from __future__ import annotations
@@ -103,6 +104,30 @@ def _clusters(features: Tensor, many: int, rounds: int = 12) -> Tensor:
     return owner
 
 
+def repel_and_bind(nouns: list[Tensor], attributes: list[list[Tensor]]) -> Tensor:
+    """L_sem of v4 on propagated maps (P,): L_repel + L_bind, in the unit of v1's loss.
+
+    L_repel: the maximum of MPO over pairs of words of different objects. L_bind: the maximum of 1 - MPO over pairs of a
+    noun and an attribute of its own. Each map is divided by its maximum, and the sum multiplied by the largest maximum
+    squared; maxima are constants.
+    """
+    highest = max(
+        float(word.detach().max()) for noun, own in zip(nouns, attributes, strict=True) for word in (noun, *own)
+    )
+    objects = [[noun, *own] for noun, own in zip(nouns, attributes, strict=True)]
+    objects = [[word / word.detach().max() for word in words] for words in objects]
+    repel, bind = nouns[0].new_zeros(()), nouns[0].new_zeros(())
+    for i, words in enumerate(objects):
+        for other in objects[i + 1 :]:
+            for one in words:
+                for two in other:
+                    repel = torch.maximum(repel, _overlap(one, two))
+        for attribute in words[1:]:
+            missing = 1 - _overlap(words[0], attribute)
+            bind = missing if missing.detach() > bind.detach() else bind
+    return highest**2 * (repel + bind)
+
+
 def reference_losses(
     own: Tensor,
     cross: Tensor,
@@ -111,8 +136,9 @@ def reference_losses(
     counts: tuple[int, ...],
     instance_weight: float,
     semantic_weight: float,
+    attributes: tuple[tuple[tuple[int, ...], ...], ...] = (),
 ) -> ReferenceLosses:
-    """Eq. 5 to 12 and 14 for one picture.
+    """Eq. 5 to 12 and 14 for one picture; with any attributes, v4's semantic loss in place of eq. 12.
 
     Args:
         own, cross: (P, P) and (P, T), raw.
@@ -120,8 +146,11 @@ def reference_losses(
     """
     height, width = grid
     own, cross = _stretched(own), _stretched(cross)
-    nouns = [sum(cross[:, token] for token in positions) / len(positions) for positions in tokens]
-    propagated = [own @ noun for noun in nouns]  # eq. 7
+
+    def spread_of(positions: tuple[int, ...]) -> Tensor:
+        return own @ (sum(cross[:, token] for token in positions) / len(positions))  # eq. 7
+
+    propagated = [spread_of(positions) for positions in tokens]
     kept = [
         pixel
         for pixel in range(height * width)
@@ -137,4 +166,6 @@ def reference_losses(
     masks = [among[:, owner == index].sum(1) for index in range(instances)]  # eq. 11
     by_instance = _largest_overlap(masks, own)  # eq. 8
     by_class = _largest_overlap(propagated, own)  # eq. 12
+    if any(attributes):
+        by_class = repel_and_bind(propagated, [[spread_of(word) for word in words] for words in attributes])
     return ReferenceLosses(by_instance, by_class, instance_weight * by_instance + semantic_weight * by_class)

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 
-from .detection import Detection, without_doubles
+from .detection import Box, Detection, box_area, without_doubles
 from .prompts import with_article
 from .store import file_digest
 
@@ -81,7 +81,7 @@ class Detector:
             nouns: what to look for, in the singular.
 
         Returns:
-            Detections without doubles, boxes cut at the picture's edge, the best score first.
+            Detections without doubles, the best score first; boxes are cut at the picture's edge, and those beyond it left out.
         """
         # The OWL models were taught with captions, the Grounding DINO models with lists of nouns.
         texts = [f"a photo of {with_article(noun)}" if self._kind in _READS_CAPTIONS else noun for noun in nouns]
@@ -92,7 +92,7 @@ class Detector:
             found = self._by_tokens(outputs, inputs["input_ids"][0], nouns, size)
         else:
             found = self._by_texts(outputs, dict(zip(texts, nouns, strict=True)), size)
-        return without_doubles(list(found), self._settings.most_overlap)
+        return without_doubles([item for item in found if box_area(item.box) > 0], self._settings.most_overlap)
 
     def _by_texts(self, outputs: Any, nouns: dict[str, str], size: tuple[int, int]) -> Iterator[Detection]:
         """Detections of a model that scores every box against every text."""
@@ -138,7 +138,7 @@ def _token_spans(tokens: Sequence[int], tokenizer: Any) -> list[list[int]]:
     return [span for span in spans if span]
 
 
-def _inside(box: Sequence[float], size: tuple[int, int]) -> tuple[float, float, float, float]:
+def _inside(box: Sequence[float], size: tuple[int, int]) -> Box:
     """(left, top, right, bottom) cut at the edges of a picture of `size` (height, width)."""
     left, top, right, bottom = box
     height, width = size

@@ -20,7 +20,7 @@ from demo.comfy_host import ROOT
 from .methods import METHODS, Method, SamplerSettings, Sampling
 from .prompts import Ask
 from .sources import Source
-from .store import PictureRow, Store, digest, file_digest, picture_name
+from .store import PictureRow, Store, digest, file_digest, in_part, picture_name
 
 
 class Generator:
@@ -88,11 +88,6 @@ class Plan:
             key, picture_name(method, ask.prompt, image, key), ask.family, ask.number, ask.prompt, dict(ask.asked),
             image, seed, self.vocabulary, model, method, settings, code, seconds=0.0,
         )  # fmt: skip
-
-
-def in_part(key: str, part: tuple[int, int]) -> bool:
-    """Whether a picture belongs to a part (i, n). By its key, so that counting finds the same pictures as drawing."""
-    return int(key, 16) % part[1] == part[0]
 
 
 def code_digest() -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..isac_effect import interval
+from ..effect_table import interval
 from .store import PictureRow
 
 # name -> what it says of one picture

@@ -59,11 +59,14 @@ def checkpoint_source(file: Path) -> Source:
 
     Raises:
         FileNotFoundError: there is no such file.
-        CountError: on loading, when the checkpoint lacks one of the three.
+        CountError: on loading, when ComfyUI cannot read it or it lacks one of the three.
     """
 
     def load() -> Loaded:
-        model, clip, vae, *_ = comfy.sd.load_checkpoint_guess_config(str(file), output_vae=True, output_clip=True)
+        try:
+            model, clip, vae, *_ = comfy.sd.load_checkpoint_guess_config(str(file), output_vae=True, output_clip=True)
+        except RuntimeError as error:
+            raise CountError(f"{file.name} is no checkpoint that ComfyUI can load: {error}") from error
         parts = {"diffusion model": model, "text encoder": clip, "VAE": vae}
         if missing := [name for name, part in parts.items() if part is None]:
             raise CountError(f"{file.name} holds no {' and no '.join(missing)}: give a full checkpoint")

@@ -119,6 +119,11 @@ def picture_name(method: str, prompt: str, image: int, key: str) -> str:
     return f"pictures/{method}/{words}-{image}-{key}.png"
 
 
+def in_part(key: str, part: tuple[int, int]) -> bool:
+    """Whether a picture belongs to a part (i, n). By its key, so that counting finds the same pictures as drawing."""
+    return int(key, 16) % part[1] == part[0]
+
+
 def _read(file: Path) -> Iterator[dict[str, Any]]:
     """Rows of a JSON-lines file. A line that a killed run left unfinished is none."""
     for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():

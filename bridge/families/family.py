@@ -3,20 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from torch import Tensor
 
 from ...core.attention.calls import AttentionCall, Grid
+from ...core.prompts.context import TextLayout
+from ...core.prompts.counts import Counts
+
+Options = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ModelInputs:
+    """What ComfyUI hands to the model in one call.
+
+    Attributes:
+        diffusion: ComfyUI's diffusion model.
+        latent: (height, width) of the latent, of a part of it where a conditioning has an area.
+        text: number of tokens in the text context.
+        conditions: ComfyUI's further inputs by name, such as "ref_latents".
+        options: ComfyUI's transformer_options.
+    """
+
+    diffusion: Any
+    latent: Grid
+    text: int
+    conditions: Mapping[str, Any]
+    options: Options
+
+
+Record = Callable[[AttentionCall, Options], None]
 
 
 class Reader(Protocol):
-    """Makes sense of the attention calls of one model call, in the order in which they come."""
+    """Makes sense of the attention calls of a model, in the order in which they come.
 
-    def read(
-        self, queries: Tensor, keys: Tensor, bias: Tensor | None, options: Mapping[str, Any]
-    ) -> AttentionCall | None:
+    Attributes:
+        one_grid: all layers work on one grid, so that fine self-attention has no coarser layer to stand in for it.
+    """
+
+    one_grid: bool
+
+    def begin(self, inputs: ModelInputs, record: Record) -> AbstractContextManager[None]:
+        """Around one model call; the reader of a model whose attention ComfyUI does not show hands its calls to `record`.
+
+        Raises:
+            CountError: these inputs cannot be read.
+        """
+
+    def read(self, queries: Tensor, keys: Tensor, bias: Tensor | None, options: Options) -> AttentionCall | None:
         """One call, or None for one that is not recorded.
 
         Args:
@@ -34,11 +72,24 @@ class Family:
     Attributes:
         name: what users call its models.
         diffusion: class of ComfyUI's diffusion model.
-        reader: a reader for one model call on a latent of (height, width).
-        blocks: classes whose forward can be recomputed in the backward pass to save memory, outermost first.
+        reader: a reader for runs on a latent of (height, width).
+        blocks: classes whose forward can be recomputed in the backward pass to save memory, outermost first; none where
+            a block overwrites its input.
+        layout: where the tokens of a prompt lie in the text that the model reads, from a processed conditioning of
+            ComfyUI. Raises CountError where the conditioning is of another prompt or of other text encoders.
+        without: classes of models or diffusion models that derive from the same architecture and are not read.
     """
 
     name: str
     diffusion: type
     reader: Callable[[Grid], Reader]
     blocks: tuple[type, ...]
+    layout: Callable[[Counts, Mapping[str, Any]], TextLayout]
+    without: tuple[type, ...] = ()
+
+    def has(self, model: Any) -> bool:
+        """Whether ComfyUI's `model` (a BaseModel) is of this family."""
+        diffusion = getattr(model, "diffusion_model", None)
+        return isinstance(diffusion, self.diffusion) and not any(
+            isinstance(one, self.without) for one in (model, diffusion)
+        )

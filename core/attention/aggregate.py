@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..errors import CountError
 from .calls import AttentionCall, Grid, Kind, mean_probabilities
+from .fused import mean_columns
 from .grids import resize_both, resize_queries
 
 
@@ -77,12 +78,13 @@ def head_sums(calls: Iterable[AttentionCall], kinds: tuple[Kind, ...] = ("self",
     """Sums of the wanted kinds; each call's probabilities are computed once."""
     sums: dict[Kind, HeadSums] = {kind: HeadSums() for kind in kinds}
     for call in calls:
-        columns = {kind: call.columns(kind) for kind in kinds}
-        if all(part is None for part in columns.values()):
-            continue
-        probabilities = mean_probabilities(call)
-        for kind, part in columns.items():
-            if part is not None:
+        columns = [(kind, part) for kind in kinds if (part := call.columns(kind)) is not None]
+        if len(columns) == 1:  # the rest of a joint call's matrix need not be kept
+            kind, part = columns[0]
+            sums[kind].add(call, mean_probabilities(call, part))
+        elif columns:
+            probabilities = mean_probabilities(call)
+            for kind, part in columns:
                 sums[kind].add(call, probabilities[..., part])
     return sums
 
@@ -94,6 +96,30 @@ def mean_over_layers(calls: Iterable[AttentionCall], kind: Kind, target: Grid) -
         CountError: no call of this kind was recorded.
     """
     return head_sums(calls, (kind,))[kind].mean(kind, target)
+
+
+def token_columns(calls: Iterable[AttentionCall], tokens: tuple[int, ...], target: Grid) -> Tensor:
+    """Some columns of `mean_over_layers(calls, "cross", target)`, without graph: (B, P, c).
+
+    The matrices of joint calls, whose rows are long, are never made.
+
+    Raises:
+        CountError: no cross-attention was recorded, or a token lies outside of the context.
+    """
+    sums = HeadSums()
+    for call in calls:
+        part = call.columns("cross")
+        if part is None:
+            continue
+        text = len(range(call.keys.shape[2])[part])
+        if max(tokens, default=0) >= text:
+            raise CountError(f"token position {max(tokens)} does not fit a context of {text} tokens")
+        if call.kind == "joint":
+            sums.add(call, mean_columns(call, tokens))
+        else:
+            with torch.no_grad():
+                sums.add(call, mean_probabilities(call)[..., list(tokens)])
+    return sums.mean("cross", target)
 
 
 def aggregate(calls: list[AttentionCall], grid: Grid | None = None) -> AttentionMaps:

@@ -57,18 +57,21 @@ def split_heads(tokens: Tensor, heads: int) -> Tensor:
     return rearrange(tokens, "b n (h d) -> b h n d", h=heads)
 
 
-def mean_probabilities(call: AttentionCall) -> Tensor:
+def mean_probabilities(call: AttentionCall, columns: slice = slice(None)) -> Tensor:
     """Attention probabilities, averaged over the heads (ISAC, eq. 1 and 2): (B, N, K) in float32, rows sum to 1.
 
     Works head by head, so that a single (N, K) matrix per picture is alive at a time where no gradient is wanted.
     Scores are computed in float32, or in float64 for a float64 model.
+
+    Args:
+        columns: the keys whose probabilities are kept; the softmax runs over all.
     """
     heads = call.queries.shape[1]
     if heads == 0:
         raise CountError(f"attention call '{call.layer}' has no heads")
-    total = head_probabilities(call, 0)
+    total = head_probabilities(call, 0)[..., columns]
     for head in range(1, heads):
-        total = total + head_probabilities(call, head)
+        total = total + head_probabilities(call, head)[..., columns]
     return total / heads
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..errors import CountError
 from .calls import Grid
-from .clusters import kmeans
+from .clusters import Clustering, cluster
 
 
 def noun_columns(cross: Tensor, tokens: tuple[tuple[int, ...], ...]) -> Tensor:
@@ -48,8 +48,10 @@ def pixel_coordinates(grid: Grid, like: Tensor) -> Tensor:
     return torch.stack([x.repeat(grid[0]), y.repeat_interleave(grid[1])], dim=1)
 
 
-def cluster_pixels(attention: Tensor, pixels: Tensor, grid: Grid, instances: int) -> Tensor:
-    """K-means over [self-attention row | x | y] of the foreground pixels (ISAC, eq. 10 and 11).
+def cluster_pixels(
+    attention: Tensor, pixels: Tensor, grid: Grid, instances: int, clustering: Clustering = "kmeans"
+) -> Tensor:
+    """Clusters of [self-attention row | x | y] of the foreground pixels (ISAC, eq. 10 and 11).
 
     Args:
         attention: (F, F) self-attention among the foreground pixels.
@@ -60,4 +62,5 @@ def cluster_pixels(attention: Tensor, pixels: Tensor, grid: Grid, instances: int
         (F, N) one-hot, without gradient.
     """
     detached = attention.detach()
-    return kmeans(torch.cat([detached, pixel_coordinates(grid, detached)[pixels]], dim=1), instances)
+    features = torch.cat([detached, pixel_coordinates(grid, detached)[pixels]], dim=1)
+    return cluster(features, instances, clustering)

@@ -35,6 +35,15 @@ class StepLosses:
         """The same numbers without graph."""
         return StepLosses(self.instance.detach(), self.semantic.detach(), self.total.detach())
 
+    @staticmethod
+    def joined(pictures: list[StepLosses]) -> StepLosses:
+        """Losses of single pictures as those of a batch."""
+        return StepLosses(
+            torch.cat([losses.instance for losses in pictures]),
+            torch.cat([losses.semantic for losses in pictures]),
+            torch.cat([losses.total for losses in pictures]),
+        )
+
 
 @dataclass(frozen=True)
 class Pull:

@@ -6,11 +6,16 @@ import torch
 from torch import Tensor
 
 from ..attention.aggregate import AttentionMaps
+from ..attention.clusters import Clustering
 from ..attention.foreground import cluster_pixels, foreground, noun_columns
 
 
 def instance_masks(
-    maps: AttentionMaps, item: int, tokens: tuple[tuple[int, ...], ...], instances: int
+    maps: AttentionMaps,
+    item: int,
+    tokens: tuple[tuple[int, ...], ...],
+    instances: int,
+    clustering: Clustering = "kmeans",
 ) -> tuple[Tensor, Tensor]:
     """Soft masks of the instances of one picture: M = SA_fg @ K (ISAC, eq. 9 to 11).
 
@@ -19,6 +24,7 @@ def instance_masks(
         item: which picture of the batch.
         tokens: per noun, its token positions.
         instances: N, how many instances to tell apart.
+        clustering: how K is found.
 
     Returns:
         masks (N, F), differentiable, and the indices (F,) of the foreground pixels in the grid.
@@ -28,4 +34,4 @@ def instance_masks(
         spread = attention @ noun_columns(maps.cross_attention[item], tokens)
         pixels = foreground(spread, instances)
     among = attention[pixels][:, pixels]
-    return (among @ cluster_pixels(among, pixels, maps.grid, instances)).T, pixels
+    return (among @ cluster_pixels(among, pixels, maps.grid, instances, clustering)).T, pixels

@@ -1,6 +1,7 @@
 """The objective of one sampling step, from attention maps to one number per picture.
 
-Reference: "ISAC: Training-Free Instance-to-Semantic Attention Control" (ECCV 2026; arXiv 2505.20935), equations 5 to 14.
+Reference: "ISAC: Training-Free Instance-to-Semantic Attention Control" (ECCV 2026; arXiv 2505.20935), equations 5 to 14
+of v1, and the repel-and-bind phase of v4, see `words`.
 """
 
 from __future__ import annotations
@@ -9,43 +10,90 @@ from dataclasses import dataclass
 
 import torch
 
-from ..attention.aggregate import AttentionMaps, aggregate, normalised
-from ..attention.calls import AttentionCall
+from ..attention.aggregate import AttentionMaps, largest_grid, normalised
+from ..attention.calls import AttentionCall, Grid
+from ..attention.clusters import Clustering
 from ..attention.foreground import noun_columns
-from .differentiate import Pull, StepLosses, pulls_of
+from ..attention.grids import halved
+from ..attention.picture import picture_maps
+from .differentiate import Pull, StepLosses
 from .losses import max_pairwise_overlap
 from .masks import instance_masks
+from .pull_back import MapGradient, pulls_at
 from .schedule import LossWeights
 from .target import Target
+from .touched import picture_step
+from .words import semantic_loss, words_of
+
+# A self-attention map has the square of this many values: 67 MB in float32.
+_MOST_CELLS = 64 * 64
 
 
-def paper_losses(maps: AttentionMaps, target: Target, weights: LossWeights) -> StepLosses:
+def paper_grid(calls: list[AttentionCall]) -> Grid:
+    """The grid of the maps: the finest one recorded, halved until it has at most 64 x 64 cells.
+
+    Raises:
+        CountError: there are no calls.
+    """
+    return halved(largest_grid(calls), _MOST_CELLS)
+
+
+def paper_losses(
+    maps: AttentionMaps, target: Target, weights: LossWeights, clustering: Clustering = "kmeans", bind: bool = False
+) -> StepLosses:
     """ISAC's objective as published (eq. 5), on maps scaled to 0..1 (eq. 14) and masks that are not scaled.
+
+    The plain form, through full matrices: what `PaperObjective` is measured against.
 
     Args:
         maps: raw maps of one model call, as `aggregate` gives them.
         target: the same for all pictures of the batch.
+        bind: v4's semantic loss instead of v1's; the same where the target has no attributes.
     """
-    scaled = normalised(maps)
+    scaled, words = normalised(maps), words_of(target, bind)
     instance, semantic = [], []
     for item in range(len(scaled.self_attention)):
-        masks, _ = instance_masks(scaled, item, target.tokens, target.instances)
+        masks, _ = instance_masks(scaled, item, target.tokens, target.instances, clustering)
         instance.append(max_pairwise_overlap(masks))
-        spread = scaled.self_attention[item] @ noun_columns(scaled.cross_attention[item], target.tokens)
-        semantic.append(max_pairwise_overlap(spread.T))
-    by_instance, by_class = torch.stack(instance), torch.stack(semantic)
-    return StepLosses(by_instance, by_class, weights.instance * by_instance + weights.semantic * by_class)
+        spread = scaled.self_attention[item] @ noun_columns(scaled.cross_attention[item], words.positions)
+        semantic.append(semantic_loss(spread, words))
+    by_instance, by_word = torch.stack(instance), torch.stack(semantic)
+    return StepLosses(by_instance, by_word, weights.instance * by_instance + weights.semantic * by_word)
 
 
 @dataclass(frozen=True)
 class PaperObjective:
-    """ISAC as published, over all recorded attention."""
+    """ISAC as published, over all recorded attention, at the cost of the rows that its losses touch.
+
+    Attributes:
+        clustering: how the foreground is cut into instances.
+        bind: v4's semantic loss: attributes stay with their noun. Without attributes it is v1's.
+    """
 
     target: Target
     weights: LossWeights
+    clustering: Clustering = "kmeans"
+    bind: bool = False
 
     def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
         return calls
 
     def __call__(self, calls: list[AttentionCall]) -> tuple[StepLosses, list[Pull]]:
-        return pulls_of(lambda own: paper_losses(aggregate(own), self.target, self.weights), calls)
+        words = words_of(self.target, self.bind)
+        pictures = len(calls[0].queries)
+        if self.target.instances < 2 and not words.bound:
+            nothing = torch.zeros(pictures, device=calls[0].queries.device)
+            return StepLosses(nothing, nothing, nothing), []
+        grid = paper_grid(calls)
+        losses: list[StepLosses] = []
+        gradients: list[MapGradient | None] = []
+        with torch.inference_mode(False):
+            for item in range(pictures):
+                maps = picture_maps(calls, item, grid)
+                found, gradient = picture_step(maps, self.target, words, self.weights, self.clustering)
+                losses.append(found)
+                gradients.append(gradient)
+        joined = StepLosses.joined(losses)
+        if not bool(joined.total.any()):
+            return joined, []
+        return joined, pulls_at(calls, gradients)

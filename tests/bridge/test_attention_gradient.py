@@ -2,102 +2,92 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-import comfy.samplers
 import pytest
 import torch
 from comfy.ldm.modules.attention import attention_pytorch
-from headcount.bridge.attention_gradient import attention_gradient
 from headcount.bridge.normal_weights import normal_view, normal_weights
-from headcount.core.attention.aggregate import aggregate
 from headcount.core.attention.calls import AttentionCall
-from headcount.core.isac.objective import StepLosses, Target, paper_losses
-from headcount.core.isac.schedule import LossWeights
+from headcount.core.errors import CountError
+from headcount.core.isac.differentiate import StepLosses
 from torch import nn
 
+from ..helpers.gradients import Whole, gradient_of, gradient_pass, latent
 from ..helpers.models import Setup, shapes_setup, tiny_setup, weights_of
 
-TARGET = Target(((2,), (5,)), (2, 1))
-
-
-def objective(calls: list[AttentionCall]) -> StepLosses:
-    return paper_losses(aggregate(calls), TARGET, LossWeights(0.5, 0.5))
-
-
-def smooth(calls: list[AttentionCall]) -> StepLosses:
-    """Without a maximum, so that finite differences are safe."""
-    maps = aggregate(calls)
-    total = (maps.self_attention**2).sum((1, 2)) + (maps.cross_attention[..., 2] ** 2).sum(1)
-    return StepLosses(total, total, total)
-
-
-def processed(setup: Setup, x: torch.Tensor) -> dict[str, Any]:
-    """The positive conditioning as a sampler's model call gets it."""
-    inner = setup.model.model
-    conds = comfy.samplers.process_conds(
-        inner,
-        x,
-        {"positive": comfy.sampler_helpers.convert_cond(setup.positive)},
-        torch.device("cpu"),
-        torch.zeros_like(x),
-    )
-    return conds["positive"][0]
-
-
-def gradient_of(setup: Setup, x: torch.Tensor, level: float = 2.0, of=objective, options: Any = None) -> Any:
-    inner = setup.model.model
-    inner.current_patcher = setup.model
-    sigma = torch.full((len(x),), level)
-    return attention_gradient(inner, processed(setup, x), x, sigma, options or setup.model.model_options, of)
-
-
-def latent(batch: int = 1, channels: int = 4, size: int = 8) -> torch.Tensor:
-    return torch.randn(batch, channels, size, size, generator=torch.Generator().manual_seed(4)) * 2
+ATTENTION_CALLS = 14  # self and cross in each of the tiny U-Net's seven blocks
 
 
 @pytest.mark.parametrize("flow", [False, True])
 def test_equals_a_model_loaded_outside_of_inference_mode(flow: bool) -> None:
-    normal = gradient_of(tiny_setup(flow, inference=False), latent(2), 0.7)
+    plain = tiny_setup(flow, inference=False)
+    normal = gradient_of(plain, latent(plain, 2), 0.7)
     with torch.inference_mode():
-        loaded = gradient_of(tiny_setup(flow), latent(2), 0.7)
+        loaded = gradient_of(tiny_setup(flow), latent(plain, 2), 0.7)
     assert torch.equal(loaded.gradient, normal.gradient)
-    assert torch.equal(loaded.maps.self_attention, normal.maps.self_attention)
     assert torch.equal(loaded.losses.total, normal.losses.total)
     assert loaded.gradient.abs().max() > 0
 
 
 def test_is_the_finite_difference() -> None:
-    setup, x = tiny_setup(), latent()
-    found = gradient_of(setup, x, of=smooth)
+    setup = tiny_setup()
+    x = latent(setup)
+    found = gradient_of(setup, x)
     direction = found.gradient / found.gradient.norm()
-    ends = [float(gradient_of(setup, x + sign * 0.02 * direction, of=smooth).losses.total) for sign in (1, -1)]
+    ends = [float(gradient_of(setup, x + sign * 0.02 * direction).losses.total) for sign in (1, -1)]
     assert (ends[0] - ends[1]) / 0.04 == pytest.approx(float(found.gradient.norm()), rel=2e-2)
 
 
 def test_shapes_model() -> None:
+    setup = shapes_setup()
     with torch.inference_mode():
-        found = gradient_of(shapes_setup(), latent(1, 8, 16), 0.7)
+        found = gradient_of(setup, latent(setup, size=16), 0.7)
     assert found.gradient.shape == (1, 8, 16, 16) and found.gradient.abs().max() > 0
-    assert found.maps.grid == (16, 16)
 
 
 def test_pictures_do_not_influence_each_other() -> None:
-    setup, x = tiny_setup(), latent(2)
+    setup = tiny_setup()
+    x = latent(setup, 2)
     together = gradient_of(setup, x).gradient
     for item in range(2):
         torch.testing.assert_close(together[[item]], gradient_of(setup, x[[item]]).gradient, rtol=1e-3, atol=1e-6)
 
 
-def test_leaves_nothing_behind() -> None:
-    setup, x = tiny_setup(), latent()
+@pytest.mark.parametrize("memory", ["fast", "low"])
+def test_leaves_nothing_behind(memory: str) -> None:
+    setup = tiny_setup()
+    x = latent(setup)
     before, kept, options = weights_of(setup.model), x.clone(), repr(setup.model.model_options)
-    found = gradient_of(setup, x)
+    found = gradient_of(setup, x, memory=memory)
     assert torch.equal(x, kept) and not x.requires_grad
     assert weights_of(setup.model) == before
     assert repr(setup.model.model_options) == options
-    for value in (found.gradient, found.maps.self_attention, found.maps.cross_attention, *vars(found.losses).values()):
+    assert not any("forward" in module.__dict__ for module in setup.model.model.modules())
+    for value in (found.gradient, *vars(found.losses).values()):
         assert not value.requires_grad, "nothing keeps the graph alive"
+
+
+@pytest.mark.parametrize("memory", ["fast", "low"])
+def test_the_model_runs_as_far_as_the_objective_reads(memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first pass learns how far; the gradient stays the same to the bit."""
+    run: list[int] = []
+
+    def counting(*args: Any, **kwargs: Any) -> torch.Tensor:
+        run.append(1)
+        return attention_pytorch(*args, **kwargs)
+
+    monkeypatch.setattr("headcount.bridge.differentiable_call.attention_pytorch", counting)
+    setup, objective = tiny_setup(), Whole(first=5)
+    x, sigma = latent(setup), torch.full((1,), 2.0)
+    one = gradient_pass(setup, x)
+    first = one(x, sigma, {}, objective)
+    assert len(run) == ATTENTION_CALLS and len(objective.calls) == 5
+    run.clear()
+    second = one(x, sigma, {}, objective)
+    assert len(run) == 4 and len(objective.calls) == 5, "the fifth call is recorded, and not computed"
+    assert torch.equal(first.gradient, second.gradient)
 
 
 def test_attention_without_backward_is_replaced() -> None:
@@ -109,17 +99,17 @@ def test_attention_without_backward_is_replaced() -> None:
 
     setup = tiny_setup()
     options = {"transformer_options": {"optimized_attention_override": no_backward}}
-    expected = gradient_of(setup, latent())
-    assert torch.equal(gradient_of(setup, latent(), options=options).gradient, expected.gradient)
+    expected = gradient_of(setup, latent(setup))
+    assert torch.equal(gradient_of(setup, latent(setup), options=options).gradient, expected.gradient)
     assert options["transformer_options"]["optimized_attention_override"] is no_backward
 
 
-def test_a_conditioning_that_is_not_active() -> None:
-    setup, x = tiny_setup(), latent()
-    conditioning = {**processed(setup, x), "timestep_start": 1.0}
-    setup.model.model.current_patcher = setup.model
-    sigma = torch.full((1,), 2.0)
-    assert attention_gradient(setup.model.model, conditioning, x, sigma, {}, objective) is None
+def test_a_conditioning_that_is_not_active(caplog: pytest.LogCaptureFixture) -> None:
+    setup = tiny_setup()
+    x = latent(setup)
+    one = gradient_pass(setup, x, timestep_start=1.0)
+    assert one(x, torch.full((1,), 2.0), {}, Whole()) is None
+    assert not caplog.records
 
 
 def test_constant_losses_have_no_gradient() -> None:
@@ -127,7 +117,64 @@ def test_constant_losses_have_no_gradient() -> None:
         zero = torch.zeros(len(calls[0].queries))
         return StepLosses(zero, zero, zero)
 
-    assert not gradient_of(tiny_setup(), latent(), of=constant).gradient.any()
+    setup = tiny_setup()
+    assert not gradient_of(setup, latent(setup), objective=Whole(constant)).gradient.any()
+
+
+def patched(setup: Setup, key: str, patch: Any) -> dict[str, Any]:
+    model = setup.model.clone()
+    getattr(model, f"set_model_{key}_patch")(patch)
+    return model.model_options
+
+
+def test_a_patch_that_ends_the_graph_is_said_so() -> None:
+    setup = tiny_setup()
+    options = patched(setup, "input_block", lambda h, _: h.detach())
+    before = weights_of(setup.model)
+    with pytest.raises(CountError, match=r"ISAC Attention Control cannot take gradients.*ISAC Latent Selection"):
+        gradient_of(setup, latent(setup), options=options)
+    assert weights_of(setup.model) == before
+
+
+@pytest.mark.parametrize("memory", ["fast", "low"])
+def test_a_patch_that_writes_in_place(memory: str) -> None:
+    """Such as FreeU's kin: what backward needs is overwritten. The gradient is that of a patch that does not."""
+
+    def in_place(h: torch.Tensor, _: Any) -> torch.Tensor:
+        return torch.sigmoid(h).mul_(1.3)
+
+    def plain(h: torch.Tensor, _: Any) -> torch.Tensor:
+        return torch.sigmoid(h) * 1.3
+
+    setup = tiny_setup()
+    found = gradient_of(setup, latent(setup), options=patched(setup, "input_block", in_place), memory=memory)
+    expected = gradient_of(setup, latent(setup), options=patched(setup, "input_block", plain))
+    assert torch.equal(found.gradient, expected.gradient)
+
+
+def test_errors_that_are_not_known_stay_what_they_are() -> None:
+    def broken(h: torch.Tensor, _: Any) -> torch.Tensor:
+        raise RuntimeError("something else")
+
+    setup = tiny_setup()
+    with pytest.raises(RuntimeError, match=r"^something else$"):
+        gradient_of(setup, latent(setup), options=patched(setup, "input_block", broken))
+    assert not any(value.requires_grad for value in setup.model.model.parameters())
+
+
+def test_a_model_that_shows_no_attention_is_said_so(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup = tiny_setup()
+    x, sigma = latent(setup), torch.full((1,), 2.0)
+    monkeypatch.setattr("headcount.bridge.differentiable_call.GraphCapture._take", lambda *_: None)
+    one = gradient_pass(setup, x)
+    with caplog.at_level(logging.WARNING):
+        assert one(x, sigma, {}, Whole()) is None
+        assert one(x, sigma, {}, Whole()) is None
+    assert [record.getMessage()[:51] for record in caplog.records] == [
+        "ISAC Attention Control: this model shows none of it"
+    ]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.int8])
@@ -171,6 +218,15 @@ def test_normal_weights_come_back_after_an_error() -> None:
     with pytest.raises(KeyError), normal_weights(model):
         raise KeyError
     assert all(one is other for one, other in zip(model.parameters(), before, strict=True))
+
+
+def test_a_weight_that_is_replaced_meanwhile_stays_replaced() -> None:
+    """ComfyUI's weight hooks do that before a model call."""
+    model = small_model()
+    hooked = nn.Parameter(torch.zeros(1, 3), requires_grad=False)
+    with normal_weights(model):
+        model[2].weight = hooked
+    assert model[2].weight is hooked
 
 
 def test_normal_and_quantised_weights_are_left_alone() -> None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import comfy.samplers
 import pytest
 import torch
-from headcount.bridge.capture import Capture, layer_name, own_function
+from headcount.bridge.capture import Capture, own_function
+from headcount.bridge.families.family import ModelInputs
+from headcount.bridge.families.joint import JointReader, TokenOrder
+from headcount.bridge.families.table import family_of
+from headcount.bridge.families.unet import UNetReader, layer_name
 from headcount.bridge.recorded_call import recording_options
 from headcount.bridge.recorder import with_recorder
 from headcount.core.attention.aggregate import aggregate
 
+from ..helpers.families import SMALL, built, small
 from ..helpers.models import Run, Setup, sample, shapes_setup, tiny_setup
 
 
@@ -23,7 +30,7 @@ def processed(setup: Setup, x: torch.Tensor) -> tuple[dict[str, Any], dict[str, 
 
 def record(setup: Setup, conds: list[list[dict[str, Any]]], x: torch.Tensor, **options: Any) -> Capture:
     setup.model.model.current_patcher = setup.model
-    capture = Capture((x.shape[-2], x.shape[-1]), **options)
+    capture = Capture(family_of(setup.model, "a test").reader((x.shape[-2], x.shape[-1])), **options)
     run = recording_options(setup.model.model_options, capture, own_function, keep_previous=True)
     with torch.inference_mode():
         comfy.samplers.calc_cond_batch(setup.model.model, conds, x, torch.full((len(x),), 0.8), run)
@@ -34,12 +41,26 @@ def noise(setup: Setup, batch: int = 1, size: tuple[int, int] = (8, 8)) -> torch
     return torch.randn(batch, setup.channels, *size, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("setup", [tiny_setup, shapes_setup])
+def of_tiny(batch: int) -> tuple[Setup, torch.Tensor]:
+    return tiny_setup(), noise(tiny_setup(), batch)
+
+
+def of_shapes(batch: int) -> tuple[Setup, torch.Tensor]:
+    return shapes_setup(), noise(shapes_setup(), batch)
+
+
+def of_family(name: str) -> Callable[[int], tuple[Setup, torch.Tensor]]:
+    generator = torch.Generator().manual_seed(0)
+    return lambda batch: (built(name), torch.randn(batch, *small(name).shape, generator=generator))
+
+
+@pytest.mark.parametrize(
+    "made_of", [of_tiny, of_shapes, *[pytest.param(of_family(one.name), id=one.name) for one in SMALL]]
+)
 @pytest.mark.parametrize("batch", [1, 2])
-def test_the_chunk_of_one_conditioning(setup, batch: int) -> None:
+def test_the_chunk_of_one_conditioning(made_of: Callable[[int], tuple[Setup, torch.Tensor]], batch: int) -> None:
     """Cond and uncond share a batch; what is kept of it is what a call with the one conditioning alone gives."""
-    made = setup()
-    x = noise(made, batch)
+    made, x = made_of(batch)
     for index, (positive, negative) in enumerate([processed(made, x)] * 2):
         mine = (positive, negative)[index]
         together = record(made, [[positive], [negative]], x, uuid=mine["uuid"])
@@ -84,7 +105,7 @@ def test_recorded_probabilities_are_those_of_the_model() -> None:
     """Queries and keys of a recorded call, put through plain attention, give what the model's own function gave."""
     setup = tiny_setup()
     x = noise(setup)
-    capture = Capture((8, 8))
+    capture = Capture(UNetReader((8, 8)))
     outputs: list[torch.Tensor] = []
     values: list[torch.Tensor] = []
 
@@ -104,19 +125,30 @@ def test_recorded_probabilities_are_those_of_the_model() -> None:
         torch.testing.assert_close(output, expected, rtol=1e-3, atol=1e-4)
 
 
+class Executor:
+    """What ComfyUI hands to a wrapper of `apply_model`; gives back the options that it was called with."""
+
+    def __init__(self, class_obj: Any) -> None:
+        self.class_obj = class_obj
+
+    def __call__(self, *args: Any, **_: Any) -> Any:
+        return args[5]
+
+
 def test_the_given_options_stay_as_they_are() -> None:
     setup = tiny_setup()
     before = repr(setup.model.model_options)
-    recording_options(setup.model.model_options, Capture((8, 8)), own_function, keep_previous=True)
+    recording_options(setup.model.model_options, Capture(UNetReader((8, 8))), own_function, keep_previous=True)
     assert repr(setup.model.model_options) == before
 
 
 def test_the_models_own_options_stay_as_they_are() -> None:
     """Other nodes' wrappers hand the same dict on: the slot is filled in a copy."""
-    options = recording_options({}, Capture((8, 8)), own_function, keep_previous=True)
+    options = recording_options({}, Capture(UNetReader((8, 8))), own_function, keep_previous=True)
     (wrapper,) = options["transformer_options"]["wrappers"]["apply_model"]["headcount"]
     given: dict[str, Any] = {"block": ("input", 1)}
-    seen = wrapper(lambda *args, **_: args[5], 0, 0, transformer_options=given)
+    executor = Executor(SimpleNamespace(diffusion_model=None))
+    seen = wrapper(executor, torch.zeros(1, 4, 8, 8), 0, transformer_options=given)
     assert set(seen) == {"block", "optimized_attention_override"} and set(given) == {"block"}
 
 
@@ -128,7 +160,7 @@ def feed(capture: Capture, block: int, pixels: int, text: int | None, **options:
 
 
 def test_a_context_as_long_as_the_image() -> None:
-    capture = Capture((4, 4))
+    capture = Capture(UNetReader((4, 4)))
     for block in (1, 2):
         feed(capture, block, 16, None)
         feed(capture, block, 16, 16)
@@ -136,7 +168,7 @@ def test_a_context_as_long_as_the_image() -> None:
 
 
 def test_a_block_whose_self_attention_another_node_replaced() -> None:
-    capture = Capture((4, 4))
+    capture = Capture(UNetReader((4, 4)))
     feed(capture, 1, 16, 7)
     feed(capture, 2, 16, None)
     feed(capture, 2, 16, 7)
@@ -144,7 +176,7 @@ def test_a_block_whose_self_attention_another_node_replaced() -> None:
 
 
 def test_calls_that_are_no_grid_of_the_latent_are_left_out() -> None:
-    capture = Capture((4, 4))
+    capture = Capture(UNetReader((4, 4)))
     feed(capture, 1, 13, None)
     assert capture.calls == []
     feed(capture, 1, 15, None, activations_shape=[1, 4, 5, 3])
@@ -152,7 +184,7 @@ def test_calls_that_are_no_grid_of_the_latent_are_left_out() -> None:
 
 
 def test_another_conditionings_call_is_left_out() -> None:
-    capture = Capture((4, 4), uuid="mine")
+    capture = Capture(UNetReader((4, 4)), uuid="mine")
     feed(capture, 1, 16, None, uuids=["theirs"])
     assert capture.calls == []
     feed(capture, 2, 16, None, uuids=["mine"])
@@ -161,7 +193,7 @@ def test_another_conditionings_call_is_left_out() -> None:
 
 @pytest.mark.parametrize("order", [(64, 16, 4, 16, 64), (64, 16, 64), (4, 64, 16)])
 def test_fine_self_attention_is_left_out(order: tuple[int, ...]) -> None:
-    capture = Capture((8, 8), most_self_pixels=16)
+    capture = Capture(UNetReader((8, 8)), most_self_pixels=16)
     for block, pixels in enumerate(order):
         feed(capture, block, pixels, None)
         feed(capture, block, pixels, 7)
@@ -173,7 +205,7 @@ def test_fine_self_attention_is_left_out(order: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("order", [(64, 16, 64), (16, 64), (64, 64)])
 def test_the_coarsest_is_kept_where_all_are_too_fine(order: tuple[int, ...]) -> None:
     """Otherwise pictures beyond a size could not be recorded at all."""
-    capture = Capture((8, 8), most_self_pixels=5)
+    capture = Capture(UNetReader((8, 8)), most_self_pixels=5)
     for block, pixels in enumerate(order):
         feed(capture, block, pixels, None)
         feed(capture, block, pixels, 7)
@@ -181,8 +213,72 @@ def test_the_coarsest_is_kept_where_all_are_too_fine(order: tuple[int, ...]) -> 
     assert sizes == [pixels for pixels in order if pixels == min(order)]
 
 
+def joint_capture(text_calls: int = 0, **options: Any) -> Capture:
+    """Of a transformer with 7 text tokens, an 8 x 6 picture and 5 tokens of something else."""
+    order = TokenOrder((8, 6), slice(0, 7), slice(7, 55), 60, text_calls)
+    capture = Capture(JointReader(lambda _: order), **options)
+    with capture.model_call(ModelInputs(None, (16, 12), 7, {}, {})):
+        return capture
+
+
+def feed_joint(capture: Capture, tokens: int, mask: torch.Tensor | None = None, **options: Any) -> None:
+    qkv = torch.randn(1, 2, tokens, 4)
+    override = capture.override(own_function)
+    override(lambda q, *_, **__: q, qkv, qkv, qkv, 2, mask=mask, skip_reshape=True, transformer_options=options)
+
+
+@pytest.mark.parametrize("rows", [1, 60])
+def test_the_bias_of_joint_attention_is_cut_like_its_queries(rows: int) -> None:
+    capture, mask = joint_capture(), torch.randn(1, 1, rows, 60)
+    feed_joint(capture, 60, mask)
+    (call,) = capture.calls
+    assert torch.equal(call.bias, mask if rows == 1 else mask[:, :, 7:55])
+    assert call.queries.shape[2] == 48 and call.keys.shape[2] == 60
+
+
+def test_queries_and_keys_are_views() -> None:
+    """Nothing is copied: a large model's keys take gigabytes."""
+    capture, qkv = joint_capture(), torch.randn(1, 2, 60, 4)
+    capture.override(own_function)(lambda q, *_, **__: q, qkv, qkv, qkv, 2, skip_reshape=True)
+    (call,) = capture.calls
+    storage = qkv.untyped_storage().data_ptr()
+    assert call.queries.untyped_storage().data_ptr() == call.keys.untyped_storage().data_ptr() == storage
+
+
+def test_attention_over_text_alone_comes_first() -> None:
+    capture = joint_capture(text_calls=2)
+    for tokens in (48, 48, 48, 60, 59):
+        feed_joint(capture, tokens)
+    assert [call.kind for call in capture.calls] == ["self", "joint"], "48 text tokens look like 48 image tokens"
+
+
+def test_layers_are_named_as_the_model_names_them() -> None:
+    capture = joint_capture()
+    feed_joint(capture, 60, block_type="double", block_index=3)
+    feed_joint(capture, 60)
+    assert [call.layer for call in capture.calls] == ["double.3", "attention.2"]
+
+
+def test_on_one_grid_fine_attention_is_thinned() -> None:
+    """No coarser layer could stand in for it."""
+    capture = joint_capture(most_self_pixels=12)
+    for tokens in (48, 60):
+        feed_joint(capture, tokens)
+    assert [(call.kind, call.grid, call.image_grid) for call in capture.calls] == [
+        ("self", (4, 3), (8, 6)),
+        ("joint", (4, 3), (8, 6)),
+    ]
+    assert [call.keys.shape[2] for call in capture.calls] == [48, 60]
+
+
+def test_a_reader_outside_of_a_model_call_reads_nothing() -> None:
+    capture = Capture(JointReader(lambda _: TokenOrder((8, 6), slice(0, 7), slice(7, 55), 55)))
+    feed_joint(capture, 55)
+    assert capture.calls == [] and capture.seen == 1
+
+
 def test_tokens_that_come_with_heads() -> None:
-    capture = Capture((2, 2))
+    capture = Capture(UNetReader((2, 2)))
     heads = torch.randn(1, 3, 4, 5)
     capture.override(own_function)(lambda q, *_, **__: q, heads, heads, heads, 3, skip_reshape=True)
     assert capture.calls[0].queries is heads

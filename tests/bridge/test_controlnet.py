@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import comfy.cldm.cldm
 import comfy.controlnet
 import comfy.ops
@@ -9,10 +11,13 @@ import comfy.sample
 import torch
 from headcount.bridge.isac import IsacSettings, with_isac
 from headcount.bridge.shapes.files import load_shapes_model
-from headcount.bridge.shapes.model import UNET_CONFIG
+from headcount.bridge.shapes.model import UNET_CONFIG, ShapesModel
 from headcount.bridge.token_positions import encode_count_prompt
 
 import nodes as comfy_nodes
+
+from ..helpers.gradients import Whole, gradient_pass, latent, processed
+from ..helpers.models import Setup
 
 
 def random_controlnet() -> comfy.controlnet.ControlNet:
@@ -67,3 +72,30 @@ def test_steering_with_a_controlnet() -> None:
     assert not torch.equal(samples, sample(shapes.model))
     assert len(handle.record_for(samples)[0].steps) == 4
     assert all(parameter.is_inference() for parameter in control.control_model.parameters())
+
+
+def positive_with(shapes: ShapesModel, control: comfy.controlnet.ControlNet) -> list[list[Any]]:
+    positive, _ = encode_count_prompt(shapes.clip, "three circles")
+    hint = torch.rand(1, 128, 128, 3, generator=torch.Generator().manual_seed(1))
+    return comfy_nodes.ControlNetApplyAdvanced().apply_controlnet(positive, positive, control, hint, 1.0, 0.0, 1.0)[0]
+
+
+@torch.inference_mode()
+def test_the_gradient_with_blocks_recomputed_is_the_same() -> None:
+    """What ComfyUI overwrites is kept for backward, in blocks that are recomputed as well as outside of them."""
+    shapes, control = load_shapes_model(), random_controlnet()
+    found = []
+    for memory, setup_control in (("fast", control), ("low", control), ("fast", None)):
+        positive = (
+            positive_with(shapes, control) if setup_control else encode_count_prompt(shapes.clip, "three circles")[0]
+        )
+        setup = Setup(shapes.model, positive, positive, 8)
+        x = latent(setup, size=16)
+        conditioning = processed(setup, x)
+        if setup_control:
+            conditioning["control"].pre_run(shapes.model.model, shapes.model.model.model_sampling.percent_to_sigma)
+        one = gradient_pass(setup, x, memory, **conditioning)
+        found.append(one(x, torch.full((1,), 0.7), {}, Whole()).gradient)
+    assert torch.equal(found[0], found[1]) and not torch.allclose(found[0], found[2], rtol=0.01)
+    assert all(parameter.is_inference() for parameter in control.control_model.parameters())
+    assert not any("forward" in module.__dict__ for module in control.control_model.modules())

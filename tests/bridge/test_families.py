@@ -1,41 +1,498 @@
-"""Models whose attention the nodes cannot read are refused by name, before sampling."""
+"""Every architecture of the table, on a small model of ComfyUI's own classes: what is text, what is image, and where.
+
+Each claim is made of the first layers of the real forward pass, so that a change of ComfyUI's token order turns it red.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import comfy.model_base
 import comfy.model_patcher
+import comfy.samplers
 import pytest
 import torch
-from headcount.bridge.families import require_readable
+from comfy.ldm.chroma_radiance.model import ChromaRadiance
+from comfy.ldm.pixart.pixartms import PixArtMS
+from headcount.bridge.attention_gradient import GradientPass
+from headcount.bridge.capture import Capture, own_function
+from headcount.bridge.conditionings import counted_conditionings
+from headcount.bridge.families.table import FAMILIES, family_of
 from headcount.bridge.isac import IsacSettings, with_isac
+from headcount.bridge.recorded_call import recording_options
 from headcount.bridge.recorder import with_recorder
 from headcount.bridge.shapes.files import load_shapes_model
+from headcount.core.attention.calls import AttentionCall, head_probabilities
 from headcount.core.errors import CountError
+from headcount.core.isac.differentiate import StepLosses, pulls_of
+from headcount.core.prompts import CONDITIONING_KEY
+from headcount.core.prompts.context import context_positions, context_words
+from torch import Tensor, nn
+
+from ..helpers.families import SMALL, Small, build, built, small
+from ..helpers.models import CPU, Setup, sample
+
+NODE = "a test"
+SIGMA = 0.8
+every_model = pytest.mark.parametrize("one", SMALL, ids=lambda one: one.name)
+every_transformer = pytest.mark.parametrize("one", [one for one in SMALL if one.grid], ids=lambda one: one.name)
 
 
-class Flux(torch.nn.Module):
-    """A model of another family, as far as the nodes look at it."""
+def positive_of(setup: Setup, x: Tensor) -> dict[str, Any]:
+    with torch.inference_mode():
+        conds = {"positive": comfy.sampler_helpers.convert_cond(setup.positive)}
+        return comfy.samplers.process_conds(setup.model.model, x, conds, CPU, torch.zeros_like(x))["positive"][0]
+
+
+def noise(one: Small, batch: int = 1) -> Tensor:
+    return torch.randn(batch, *one.shape, generator=torch.Generator().manual_seed(0))
+
+
+def record(setup: Setup, x: Tensor, attention: Any = own_function) -> Capture:
+    """One model call with the positive conditioning."""
+    setup.model.model.current_patcher = setup.model
+    capture = Capture(family_of(setup.model, NODE).reader((x.shape[-2], x.shape[-1])))
+    run = recording_options(setup.model.model_options, capture, attention, keep_previous=False)
+    with torch.inference_mode():
+        conds = [[positive_of(setup, x)]]
+        comfy.samplers.calc_cond_batch(setup.model.model, conds, x, torch.full((len(x),), SIGMA), run)
+    return capture
+
+
+def values_and_outputs(setup: Setup, x: Tensor) -> tuple[Capture, dict[int, tuple[Tensor, Tensor]]]:
+    """Every attention call's values (B, H, K, d) and output (B, N, H * d), by the call's place."""
+    if isinstance(setup.model.model.diffusion_model, PixArtMS):
+        return _of_pixart(setup, x)
+    found: list[tuple[Tensor, Tensor]] = []
+
+    def keep(function: Any, q: Tensor, k: Tensor, v: Tensor, heads: int, *args: Any, **kwargs: Any) -> Tensor:
+        value = v if kwargs.get("skip_reshape") else v.reshape(*v.shape[:2], heads, -1).transpose(1, 2)
+        output = function(q, k, v, heads, *args, **kwargs)
+        found.append((value.clone(), output.clone()))
+        return output
+
+    return record(setup, x, keep), dict(enumerate(found, start=1))
+
+
+def _of_pixart(setup: Setup, x: Tensor) -> tuple[Capture, dict[int, tuple[Tensor, Tensor]]]:
+    """PixArt's attention is seen by no override: its values and outputs are taken from the layers around it."""
+    found: list[list[Tensor]] = []
+    hooks = []
+    for block in setup.model.model.diffusion_model.blocks:
+        for module, maker in ((block.attn, block.attn.qkv), (block.cross_attn, block.cross_attn.kv_linear)):
+            heads, width = module.num_heads, module.proj.in_features
+
+            def value(_: nn.Module, __: Any, made: Tensor, heads: int = heads, width: int = width) -> None:
+                tokens = made.view(len(x), -1, made.shape[-1])[..., -width:]
+                found.append([tokens.unflatten(-1, (heads, -1)).transpose(1, 2)])
+
+            hooks.append(maker.register_forward_hook(value))
+            hooks.append(module.proj.register_forward_pre_hook(lambda _, made: found[-1].append(made[0])))
+    capture = record(setup, x)
+    for hook in hooks:
+        hook.remove()
+    return capture, {place: (value, output) for place, (value, output) in enumerate(found, start=1)}
+
+
+def assert_is_the_models(call: AttentionCall, value: Tensor, output: Tensor) -> None:
+    """The call's probabilities, applied to the values, give what the model's own attention gave for these queries."""
+    heads = [head_probabilities(call, head) @ value[:, head] for head in range(value.shape[1])]
+    rows = output[:, call.image] if call.kind == "joint" else output
+    torch.testing.assert_close(rows, torch.cat(heads, -1), rtol=1e-3, atol=1e-4)
+
+
+def changed_by(tokens: Tensor, others: Tensor) -> Tensor:
+    """(N,) how far each token moved, over pictures, heads and channels."""
+    return (tokens - others).square().sum((0, 1, 3)).sqrt()
+
+
+@every_model
+def test_family_is_found(one: Small) -> None:
+    assert family_of(built(one.name).model, NODE) in FAMILIES
+
+
+@every_model
+@pytest.mark.parametrize("batch", [1, 2])
+def test_recorded_probabilities_are_those_of_the_model(one: Small, batch: int) -> None:
+    """Slices, bias, scale and heads are right: nothing else reproduces the model's own output."""
+    capture, seen = values_and_outputs(built(one.name), noise(one, batch))
+    assert {kind for call in capture.calls for kind in ("self", "cross") if call.columns(kind)} == {"self", "cross"}
+    for call in capture.calls:
+        assert call.queries.shape[0] == batch and call.queries.shape[2] == call.grid[0] * call.grid[1]
+        assert_is_the_models(call, *seen[call.place])
+
+
+@every_transformer
+def test_grid_and_length_of_the_text(one: Small) -> None:
+    for call in record(built(one.name), noise(one)).calls:
+        assert call.grid == one.grid
+        if (columns := call.columns("self")) is not None:
+            assert call.keys[:, :, columns].shape[2] == one.grid[0] * one.grid[1]
+        if (columns := call.columns("cross")) is not None:
+            assert call.keys[:, :, columns].shape[2] == one.text_length
+
+
+@every_model
+def test_one_picture_cell_moves_its_own_query(one: Small) -> None:
+    """A changed cell of the latent is found at its row and column of the first layer's queries, and keys."""
+    setup, x = built(one.name), noise(one)
+    row, column = x.shape[-2] // 2 + 1, x.shape[-1] // 3
+    changed = x.clone()
+    changed[..., row, column] += 4
+    first, other = (record(setup, latent).calls[0] for latent in (x, changed))
+    height, width = first.grid
+    patch = -(-x.shape[-2] // height)
+    for tokens in ("queries", "keys"):
+        one_side, other_side = getattr(first, tokens), getattr(other, tokens)
+        if tokens == "keys":
+            assert first.columns("self") is not None
+            one_side, other_side = (side[:, :, first.columns("self")] for side in (one_side, other_side))
+        place = divmod(int(changed_by(one_side, other_side).argmax()), width)
+        # A U-Net's convolutions carry the change to its neighbours.
+        reach = 0 if one.grid else 1
+        assert max(abs(place[0] - row // patch), abs(place[1] - column // patch)) <= reach
+
+
+@every_model
+def test_one_text_token_moves_its_own_key(one: Small) -> None:
+    """What is changed of the noun's embedding is found at the noun's positions, in the first layer that sees text."""
+    setup, x = built(one.name), noise(one)
+    before, after = (_first_with_text(changed, x) for changed in (setup, _with_other_noun(setup, one)))
+    keys, others = (call.keys[:, :, call.columns("cross")] for call in (before, after))
+    moved = changed_by(keys, others)
+    found = set(torch.nonzero(moved > 1e-4 * keys.norm()).flatten().tolist())
+    if one.name in ("Lumina 2", "Z-Image"):  # their context refiner lets every token hear of every other
+        assert set(one.nouns[0]) <= found
+        assert int(moved.argmax()) == one.nouns[0][0]
+    else:
+        assert found == set(one.nouns[0])
+    if before.kind == "joint":
+        image = (call.keys[:, :, call.image] for call in (before, after))
+        torch.testing.assert_close(*image)
+
+
+def _first_with_text(setup: Setup, x: Tensor) -> AttentionCall:
+    return next(call for call in record(setup, x).calls if call.columns("cross") is not None)
+
+
+def _with_other_noun(setup: Setup, one: Small) -> Setup:
+    """Another embedding for "cats", wherever an encoder's features stand in the conditioning."""
+    text, options = setup.positive[0][0].clone(), dict(setup.positive[0][1])
+    text[:, [2, 8] if one.config.__name__ == "SD3" else [2]] *= -1.5
+    if "conditioning_llama3" in options:
+        options["conditioning_llama3"] = options["conditioning_llama3"].clone()
+        options["conditioning_llama3"][..., 2, :] *= -1.5
+    return replace(setup, positive=[[text, options]])
+
+
+@every_model
+def test_positions_of_nouns_attributes_and_words(one: Small) -> None:
+    setup = built(one.name)
+    (counted,) = counted_conditionings([positive_of(setup, noise(one))], NODE, family_of(setup.model, NODE))
+    cats, dogs = one.nouns
+    assert counted.target.tokens == (cats, dogs) and counted.target.counts == (2, 1)
+    assert counted.target.attributes == ((tuple(place - 1 for place in cats),), ())
+    assert counted.layout.length == counted.layout.own == one.text_length
+    words = {word.word: word.positions for word in context_words(counted.counts, counted.layout)}
+    assert words["cats"] == cats and words["dog"] == dogs
+
+
+@every_model
+def test_recording_changes_no_bit_of_the_picture(one: Small) -> None:
+    setup = built(one.name)
+    model, maps = with_recorder(setup.model)
+    plain, recorded = (sample(made, setup, one.run(batch=2)) for made in (setup.model, model))
+    assert torch.equal(plain, recorded) and bool(torch.isfinite(plain).all()) and plain.std() > 0.1
+    found, mine = maps.record_for(recorded)
+    assert mine and len(found.steps) == 3 and found.noun_tokens == one.nouns
+    assert found.cross_attention.shape[0] == 2 and found.cross_attention.shape[-1] == one.text_length
+    assert one.grid in (None, found.grid)
+    assert found.cross_attention.float().std() > 1e-4, "attention of a model with degenerate weights proves nothing"
+
+
+@every_model
+@pytest.mark.parametrize("objective", ["anchored", "paper"])
+def test_isac_steers(one: Small, objective: str) -> None:
+    setup, run = built(one.name), one.run(batch=2)
+    plain = sample(setup.model, setup, run)
+    mode = {} if objective == "anchored" else {"step_mode": "paper", "step_size": 0.01}
+    model, maps = with_isac(setup.model, IsacSettings(objective=objective, **mode))
+    steered = sample(model, setup, run)
+    assert bool(torch.isfinite(steered).all())
+    assert ((steered - plain).abs().amax(tuple(range(1, plain.ndim))) > 1e-4).all(), "both pictures are steered"
+    assert all(step.instance_loss is not None for step in maps.record_for(steered)[0].steps)
+
+
+@every_model
+def test_isac_of_strength_0_changes_no_bit(one: Small) -> None:
+    setup = built(one.name)
+    model, _ = with_isac(setup.model, IsacSettings(step_size=0.0))
+    assert torch.equal(sample(setup.model, setup, one.run()), sample(model, setup, one.run()))
+
+
+class SquaredAttention:
+    """An objective with a gradient in every probability, smooth, so that finite differences can be taken of it."""
+
+    def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
+        return calls
+
+    def losses(self, calls: list[AttentionCall]) -> StepLosses:
+        parts = [
+            (head_probabilities(call, head)[..., columns] * weight).square().sum((1, 2))
+            for call in calls
+            for kind, weight in (("self", 3.0), ("cross", 5.0))
+            if (columns := call.columns(kind)) is not None
+            for head in range(call.queries.shape[1])
+        ]
+        total = torch.stack(parts).sum(0)
+        return StepLosses(total, total, total)
+
+    def __call__(self, calls: list[AttentionCall]) -> Any:
+        return pulls_of(self.losses, calls)
+
+
+@every_model
+def test_gradient_is_that_of_finite_differences(one: Small) -> None:
+    """In double precision, along a random direction: no in-place write and no missing path spoils the gradient."""
+    setup = build(one, inference=False)
+    setup.model.model.diffusion_model.double()
+    setup.model.model.diffusion_model.dtype = torch.float64
+    setup.model.model.current_patcher = setup.model
+    x = noise(one).double()
+    positive, objective = positive_of(setup, x), SquaredAttention()
+    gradients = GradientPass(setup.model.model, family_of(setup.model, NODE), positive)
+
+    def at(latent: Tensor) -> Any:
+        with torch.inference_mode():
+            return gradients(latent, torch.full((1,), SIGMA), setup.model.model_options, objective)
+
+    gradient = at(x).gradient
+    aside = torch.randn(x.shape, generator=torch.Generator().manual_seed(7), dtype=x.dtype)
+    # Half along the gradient: across it the difference drowns in the rounding of what ComfyUI computes in float32.
+    direction = gradient / gradient.norm() + aside / aside.norm()
+    step = 1e-2
+    ahead, behind = (float(at(x + sign * step * direction).losses.total) for sign in (1, -1))
+    assert gradient.norm() > 1e-3
+    assert float((gradient * direction).sum()) == pytest.approx((ahead - behind) / (2 * step), rel=5e-3)
+
+
+@every_model
+def test_recomputed_blocks_give_the_same_gradient(one: Small) -> None:
+    """Where memory is short; the objective reads every call, so every block is run again."""
+    setup, x = built(one.name), noise(one)
+    setup.model.model.current_patcher = setup.model
+    found = []
+    for memory in ("fast", "low"):
+        gradients = GradientPass(setup.model.model, family_of(setup.model, NODE), positive_of(setup, x), memory)
+        with torch.inference_mode():
+            found.append(gradients(x, torch.full((1,), SIGMA), setup.model.model_options, SquaredAttention()).gradient)
+    torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-5 * float(found[0].abs().max()))
+
+
+@pytest.mark.parametrize("name", ["Flux 1", "Flux 2", "Chroma"])
+def test_blocks_that_overwrite_their_input_let_gradients_through(name: str) -> None:
+    """Without autograd's own copies of everything that is overwritten, and with no hook left on the model."""
+    setup, x = build(small(name), inference=False), noise(small(name)).requires_grad_()
+    setup.model.model.current_patcher = setup.model
+    capture = Capture(family_of(setup.model, NODE).reader((x.shape[-2], x.shape[-1])))
+    run = recording_options(setup.model.model_options, capture, own_function, keep_previous=False)
+    positive = positive_of(setup, x.detach())
+    texts = {name: value.cond.clone() for name, value in positive["model_conds"].items()}
+    with torch.enable_grad():
+        for name_of, value in texts.items():
+            positive["model_conds"][name_of].cond = value
+        comfy.samplers.calc_cond_batch(setup.model.model, [[positive]], x, torch.full((1,), SIGMA), run)
+        (gradient,) = torch.autograd.grad(capture.calls[-1].queries.square().mean(), x)
+    assert bool(torch.isfinite(gradient).all()) and gradient.abs().max() > 0
+    assert not any(module._forward_pre_hooks for module in setup.model.model.diffusion_model.modules())
+
+
+@pytest.mark.parametrize("name", ["PixArt Alpha", "PixArt Sigma"])
+def test_no_hook_stays_on_pixart(name: str) -> None:
+    """Also after an error in the middle of the model."""
+    setup, one = built(name), small(name)
+    modules = list(setup.model.model.diffusion_model.modules())
+    record(setup, noise(one))
+    assert not any(module._forward_hooks for module in modules)
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError("in the middle")
+
+    hook = setup.model.model.diffusion_model.blocks[1].mlp.register_forward_pre_hook(fail)
+    with pytest.raises(RuntimeError, match="in the middle"):
+        record(setup, noise(one))
+    hook.remove()
+    assert not any(module._forward_hooks for module in modules)
+
+
+@pytest.mark.parametrize("name", ["Flux 1", "Flux 2", "Qwen-Image"])
+def test_reference_pictures_are_not_the_picture(name: str) -> None:
+    """Kontext and the edit models see other pictures behind theirs: kept as keys of the softmax, never as image."""
+    one = small(name)
+    setup = built(name)
+    reference = torch.randn(1, *one.shape, generator=torch.Generator().manual_seed(5))[..., :6, :4]
+    text, options = setup.positive[0]
+    setup = replace(setup, positive=[[text, {**options, "reference_latents": [reference]}]])
+    capture, seen = values_and_outputs(setup, noise(one))
+    for call in capture.calls:
+        assert call.keys.shape[2] > call.image.stop and call.grid == one.grid
+        assert_is_the_models(call, *seen[call.place])
+    model, maps = with_recorder(setup.model)
+    assert maps.record_for(sample(model, setup, one.run()))[1]
+
+
+def test_image_only_attention_of_sd35_medium() -> None:
+    calls = record(built("Stable Diffusion 3.5 Medium"), noise(small("Stable Diffusion 3.5 Medium"))).calls
+    assert [call.kind for call in calls] == ["joint", "self", "joint"]
+    assert len({call.layer for call in calls}) == 3
+
+
+def test_layers_that_refine_the_image_are_read_where_they_hold_no_padding() -> None:
+    lumina, padded = (record(built(name), noise(small(name))).calls for name in ("Lumina 2", "Z-Image"))
+    assert [call.kind for call in lumina] == ["self", "joint", "joint"]
+    assert [call.kind for call in padded] == ["joint"], "8 x 6 tokens are padded to 64"
+    even = replace(small("Z-Image"), shape=(16, 16, 8))
+    assert [call.kind for call in record(built("Z-Image"), noise(even)).calls] == ["self", "joint"]
+
+
+def test_an_area_is_read_on_its_own_grid() -> None:
+    one = small("Flux 1")
+    setup = built("Flux 1")
+    text, options = setup.positive[0]
+    area = {**options, "area": (8, 8, 2, 2), "strength": 1.0}
+    calls = record(replace(setup, positive=[[text, area]]), noise(one)).calls
+    assert {call.grid for call in calls} == {(4, 4)}
+
+
+def test_calls_with_other_tokens_are_left_out() -> None:
+    """A node that adds tokens of its own: which ones would be a guess."""
+    one = small("Flux 1")
+    setup = built("Flux 1")
+    model = setup.model.clone()
+
+    def more(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        twice = {name: torch.cat([inputs[name]] * 2, 1) for name in ("txt", "txt_ids")}
+        return {**inputs, **twice}
+
+    model.set_model_patch(more, "post_input")
+    assert record(replace(setup, model=model), noise(one)).calls == []
+
+
+def test_hidream_edit_is_refused() -> None:
+    one = small("HiDream I1")
+    setup = built("HiDream I1")
+    text, options = setup.positive[0]
+    setup = replace(setup, positive=[[text, {**options, "concat_latent_image": torch.randn(1, *one.shape)}]])
+    with pytest.raises(CountError, match="HiDream E1 lays the picture to edit beside the new one"):
+        record(setup, noise(one))
+
+
+class TestMissingEncoders:
+    """SD3 and HiDream run without some of their text encoders; ComfyUI then leaves features out, or puts zeros there."""
+
+    def layout(self, name: str, text: Tensor, **options: Tensor) -> tuple[tuple[int, ...], ...]:
+        one = small(name)
+        family = family_of(built(name).model, NODE)
+        layout = family.layout(one.counts(), {"cross_attn": text, **options})
+        return tuple(found.noun for found in context_positions(one.counts(), layout))
+
+    def sd3(self, *parts: str) -> tuple[tuple[int, ...], ...]:
+        text = torch.cat([torch.randn(1, 6 if part == "clip" else 7, 8) for part in parts], 1)
+        if parts[0] == "clip":
+            text[:, :6, 4:] = 0
+        return self.layout("Stable Diffusion 3", text)
+
+    def test_sd3(self) -> None:
+        assert self.sd3("clip", "t5") == ((2, 8), (4, 10))
+        assert self.sd3("clip") == ((2,), (4,))
+        assert self.sd3("t5") == ((2,), (4,))
+        assert self.sd3("t5", "t5", "t5") == ((2,), (4,)), "behind the prompt stands another one"
+        assert self.sd3("clip", "t5", "t5") == ((2, 8), (4, 10))
+
+    def test_sd3_of_another_prompt(self) -> None:
+        with pytest.raises(CountError, match="reads 5 text tokens, but the prompt of Count Prompt has 13"):
+            self.layout("Stable Diffusion 3", torch.randn(1, 5, 8))
+
+    def test_hidream(self) -> None:
+        text, llama = torch.randn(1, 7, 8), torch.randn(1, 3, 6, 8)
+        name = "HiDream I1"
+        assert self.layout(name, text, conditioning_llama3=llama) == ((2, 9, 15), (4, 11, 17))
+        assert self.layout(name, torch.zeros(1, 7, 8), conditioning_llama3=llama) == ((9, 15), (11, 17))
+        assert self.layout(name, text, conditioning_llama3=torch.zeros(1, 3, 1, 8)) == ((2,), (4,))
+        with pytest.raises(CountError, match="no features of Llama; connect the CLIP that belongs to HiDream"):
+            self.layout(name, text)
+        with pytest.raises(CountError, match="connect the conditioning of the same Count Prompt"):
+            self.layout(name, torch.zeros(1, 7, 8), conditioning_llama3=torch.zeros(1, 3, 1, 8))
+
+
+@pytest.mark.parametrize("name", ["Flux 1", "Chroma", "PixArt Sigma", "Qwen-Image", "Lumina 2", "SDXL"])
+def test_the_clip_of_another_model_is_refused_by_name(name: str) -> None:
+    setup, one = built(name), small(name)
+    other = {"q": ()} if name != "SDXL" else {"l": (), "t5xxl": ()}
+    counts = replace(one.counts(), tokens={key: one.counts().tokens[next(iter(one.lengths))] for key in other})
+    counts = replace(counts, lengths=dict.fromkeys(other, 7))
+    setup = replace(setup, positive=[[setup.positive[0][0], {**setup.positive[0][1], CONDITIONING_KEY: counts}]])
+    with pytest.raises(CountError, match="connect the CLIP that belongs to the model to Count Prompt"):
+        counted_conditionings([positive_of(setup, noise(one))], NODE, family_of(setup.model, NODE))
+
+
+def test_qwen_with_a_template_of_the_users_own_is_refused() -> None:
+    one = small("Qwen-Image")
+    counts = replace(one.counts(), prompt="<|im_start|>user\ntwo red cats and a dog<|im_end|>")
+    with pytest.raises(CountError, match="the prompt brings its own template"):
+        family_of(built("Qwen-Image").model, NODE).layout(counts, {"cross_attn": torch.zeros(1, 7, 8)})
+
+
+@pytest.mark.parametrize("name", ["Qwen-Image", "Flux 1"])
+def test_connected_counts_of_another_prompt_are_refused(name: str) -> None:
+    """COUNTS that come over a wire must fit the conditioning exactly: nothing else says that they belong together."""
+    setup, one = built(name), small(name)
+    text, options = setup.positive[0]
+    plain = {key: value for key, value in options.items() if key != CONDITIONING_KEY}
+    for length, fits in ((one.text_length, True), (one.text_length + 1, False)):
+        longer = torch.randn(1, length, text.shape[-1])
+        conditioning = positive_of(replace(setup, positive=[[longer, plain]]), noise(one))
+        family = family_of(setup.model, NODE)
+        if fits:
+            assert counted_conditionings([conditioning], NODE, family, one.counts())[0].target.tokens == one.nouns
+        else:
+            with pytest.raises(CountError, match="take both from the same Count Prompt"):
+                counted_conditionings([conditioning], NODE, family, one.counts())
+
+
+class WAN21(nn.Module):
+    """A video model, as far as the nodes look at it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.diffusion_model = torch.nn.Linear(2, 2)
-
-
-def flux() -> comfy.model_patcher.ModelPatcher:
-    cpu = torch.device("cpu")
-    return comfy.model_patcher.ModelPatcher(Flux(), load_device=cpu, offload_device=cpu)
+        self.diffusion_model = nn.Linear(2, 2)
 
 
 def test_other_families_are_refused_by_name() -> None:
-    with pytest.raises(CountError, match=r"ISAC Attention Control cannot read .*\(Flux\).*SDXL"):
-        with_isac(flux(), IsacSettings())
-    with pytest.raises(CountError, match=r"Attention Map Recorder cannot read .*\(Flux\)"):
-        with_recorder(flux())
+    wan = comfy.model_patcher.ModelPatcher(WAN21(), load_device=CPU, offload_device=CPU)
+    with pytest.raises(CountError, match=r"ISAC Attention Control cannot read .*\(WAN21\).*SDXL.*HiDream"):
+        with_isac(wan, IsacSettings())
+    with pytest.raises(CountError, match=r"Attention Map Recorder cannot read .*\(WAN21\)") as refused:
+        with_recorder(wan)
+    assert all(family.name in str(refused.value) for family in FAMILIES)
+
+
+def test_relatives_that_differ_are_refused() -> None:
+    """Chroma Radiance works on pixels, Stable Video Diffusion on frames and without a text."""
+    radiance = SimpleNamespace(diffusion_model=ChromaRadiance.__new__(ChromaRadiance))
+    video = comfy.model_base.SVD_img2vid.__new__(comfy.model_base.SVD_img2vid)
+    nn.Module.__init__(video)
+    video.diffusion_model = built("SDXL").model.model.diffusion_model
+    for model in (radiance, video):
+        assert not any(family.has(model) for family in FAMILIES)
 
 
 def test_no_model_is_said_so() -> None:
     with pytest.raises(CountError, match="connect a loader's MODEL"):
-        require_readable(None, "Attention Map Recorder")
+        family_of(None, "Attention Map Recorder")
 
 
-def test_u_nets_are_read() -> None:
-    assert require_readable(load_shapes_model().model, "Attention Map Recorder") is None
+def test_the_shapes_model_is_a_u_net() -> None:
+    assert family_of(load_shapes_model().model, "Attention Map Recorder") is FAMILIES[0]

@@ -50,7 +50,7 @@ def reference_total(own: list[Any], cross: list[Any], grid: tuple[int, int], sha
 
 
 def own_total(own: list[Any], cross: list[Any], grid: tuple[int, int], share: float) -> Tensor:
-    """Eq. 5 as the pack computes it, in float32."""
+    """Eq. 5 in float32, differentiated through the full graph; the pack takes the rows that it touches."""
     calls = [AttentionCall("", "self", *layer) for layer in own]
     calls += [AttentionCall("", "cross", *layer) for layer in cross]
     return paper_losses(aggregate(calls, grid), Target(TOKENS, COUNTS), LossWeights(share, 1 - share)).total.sum()
@@ -92,7 +92,7 @@ def algorithm_1(setup: Setup, run: Run, flow: bool, eta: float, total: Total) ->
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("flow", [False, True], ids=["eps", "flow"])
 @pytest.mark.parametrize(
-    ("total", "rounding"), [(own_total, 1e-6), (reference_total, 1e-5)], ids=["float32", "reference"]
+    ("total", "rounding"), [(own_total, 3e-6), (reference_total, 1e-5)], ids=["float32", "reference"]
 )
 def test_equals_algorithm_1(flow: bool, batch: int, total: Total, rounding: float) -> None:
     setup = tiny_setup(flow, inference=False)

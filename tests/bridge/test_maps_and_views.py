@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from typing import Any
 
 import pytest
 import torch
+from comfy.patcher_extension import WrappersMP
 from headcount.bridge.instances import find_instances
 from headcount.bridge.maps import MapsHandle
 from headcount.bridge.recorder import with_recorder
 from headcount.bridge.viewer import PIXELS_PER_CELL, ViewSettings, view_maps
 from headcount.core.attention.records import RecordedMaps, RunRecord, RunRecorder
 from headcount.core.errors import CountError
+from headcount.core.prompts import CONDITIONING_KEY, Counts
 
+from ..helpers.families import built, small
 from ..helpers.maps import blob_heat
 from ..helpers.models import Run, sample, shapes_setup
 
@@ -212,6 +216,62 @@ class TestInstances:
     def test_one_noun_found(self) -> None:
         found = find_instances(filled(latent(0), circles=[]), latent(0), 0, False, 0.5)
         assert [line.split(":")[0] for line in found.text.splitlines()] == ["stars"]
+
+
+class TestRunsThatLeaveNothing:
+    """The log says so, and why; the viewer would only know that there is nothing."""
+
+    def recorded(self, model: Any, caplog: pytest.LogCaptureFixture) -> str:
+        patched, maps = with_recorder(model, node="Some Node")
+        sample(patched, built("Flux 1"), small("Flux 1").run())
+        with pytest.raises(CountError, match="no attention was recorded"):
+            maps.record_for(latent(0))
+        (said,) = [record.getMessage() for record in caplog.records if "recorded nothing" in record.getMessage()]
+        return said
+
+    def test_hidden_attention(self, caplog: pytest.LogCaptureFixture) -> None:
+        model = built("Flux 1").model.clone()
+
+        def hide(executor: Any, *args: Any, **options: Any) -> Any:
+            for value in args:
+                if isinstance(value, dict):
+                    value.pop("optimized_attention_override", None)
+            return executor(*args, **options)
+
+        model.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, "a test", hide)
+        assert "Some Node recorded nothing in this run: the model showed no attention call" in self.recorded(
+            model, caplog
+        )
+
+    def test_changed_tokens(self, caplog: pytest.LogCaptureFixture) -> None:
+        model = built("Flux 1").model.clone()
+
+        def more(inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+            return {**inputs, **{name: torch.cat([inputs[name]] * 2, 1) for name in ("txt", "txt_ids")}}
+
+        model.set_model_patch(more, "post_input")
+        assert "none of its 9 attention calls could be read" in self.recorded(model, caplog)
+
+    def test_nothing_is_said_of_a_run_that_counts_nothing(self, caplog: pytest.LogCaptureFixture) -> None:
+        setup = built("Flux 1")
+        text, options = setup.positive[0]
+        nothing = [[text, {**options, CONDITIONING_KEY: Counts("", ())}]]
+        patched, _ = with_recorder(setup.model)
+        sample(patched, setup, small("Flux 1").run(), positive=nothing)
+        assert not [record for record in caplog.records if "recorded nothing" in record.getMessage()]
+
+
+@pytest.mark.parametrize("name", ["Stable Diffusion 3.5 Medium", "PixArt Sigma", "Flux 1", "Qwen-Image", "HiDream I1"])
+def test_views_and_masks_of_a_transformer(name: str) -> None:
+    one, setup = small(name), built(name)
+    model, maps = with_recorder(setup.model)
+    samples = sample(model, setup, one.run(batch=2))
+    size = tuple(cells * PIXELS_PER_CELL for cells in one.shape[-2:])
+    for show in ("words", "regions", "steps"):
+        view = view_maps(maps, samples, None, ViewSettings(show, "all"))
+        assert torch.isfinite(view.pictures).all() and view.pictures.shape[-1] == 3
+    assert view_maps(maps, samples, None, ViewSettings("words", "dog")).pictures.shape[0] == 2
+    assert find_instances(maps, samples, 1, True, 0.5).masks.shape == (3, *size)
 
 
 def test_the_empty_record_of_old_words() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ import comfy.text_encoders.hunyuan_video
 import comfy.text_encoders.hydit
 import comfy.text_encoders.lumina2
 import comfy.text_encoders.omnigen2
+import comfy.text_encoders.pixart_t5
 import comfy.text_encoders.qwen_image
 import comfy.text_encoders.sd2_clip
 import comfy.text_encoders.sd3_clip
@@ -25,6 +27,8 @@ import comfy.text_encoders.z_image
 import pytest
 import sentencepiece
 import torch
+from headcount.bridge.families.table import FAMILIES
+from headcount.bridge.families.unet import UNET
 from headcount.bridge.token_positions import count_prompt, locate_objects, prompt_without_weights
 from headcount.core.errors import CountError
 from headcount.core.prompts import Counts, ObjectTokens, context_positions, find_objects
@@ -217,7 +221,8 @@ def test_several_chunks_count_on(clips: dict[str, Clip]) -> None:
     assert cats == 2
     assert dogs > 77
     assert tokens["l"][1][dogs - 77][0] == clips["sdxl"].tokenizer.clip_l.tokenizer("dogs")["input_ids"][1]
-    assert context_positions(counts, 154) == counts.tokens["l"] == counts.tokens["g"]
+    layout = UNET.layout(counts, {"cross_attn": torch.zeros(1, 154, 8)})
+    assert context_positions(counts, layout) == counts.tokens["l"] == counts.tokens["g"]
 
 
 def test_embeddings_take_positions_and_have_no_words(tmp_path: Path) -> None:
@@ -237,7 +242,7 @@ def test_embedding_that_only_one_encoder_knows_is_refused_for_unets(tmp_path: Pa
     clip = Clip(comfy.sdxl_clip.SDXLTokenizer(embedding_directory=str(tmp_path)))
     _, counts = count_prompt(clip, "a photo, embedding:odd two dogs")
     with pytest.raises(CountError, match="have 'dogs' at"):
-        context_positions(counts, 77)
+        UNET.layout(counts, {"cross_attn": torch.zeros(1, 77, 8)})
 
 
 def test_noun_that_an_encoder_cut_off_is_named(clips: dict[str, Clip]) -> None:
@@ -245,6 +250,127 @@ def test_noun_that_an_encoder_cut_off_is_named(clips: dict[str, Clip]) -> None:
     prompt = "two cats, " + "wonderful marvellous lighting, " * 30 + "three dogs"
     with pytest.raises(CountError, match=r"^'dogs' is not among the tokens of text encoder 't5xxl'; it has: cats"):
         count_prompt(clips["hidream"], prompt)
+
+
+class IdEncoder:
+    """In place of a text encoder's network: a token's features are its id, so that one can see where it ends up."""
+
+    def __init__(self, width: int, layers: int = 0, masks: bool = False) -> None:
+        self._width = width
+        self._layers = layers
+        self._masks = masks
+
+    def encode_token_weights(self, pairs: Any) -> tuple[Any, ...]:
+        ids = torch.tensor([float(entry[0]) for chunk in pairs for entry in chunk])
+        features = ids.view(1, -1, 1).expand(1, -1, self._width)
+        if self._layers:
+            features = features.unsqueeze(1).expand(-1, self._layers, -1, -1)
+        masks = ({"attention_mask": torch.ones(1, len(ids))},) if self._masks else ()
+        return features, torch.zeros(1, self._width), *masks
+
+
+def text_model(kind: type, **parts: Any) -> Any:
+    """ComfyUI's own text encoder, which puts its networks' features together, without the networks."""
+    model = kind.__new__(kind)
+    torch.nn.Module.__init__(model)
+    for name, part in parts.items():
+        setattr(model, name, part)
+    return model
+
+
+def one_network(kind: type, name: str) -> Any:
+    return text_model(kind, clip_name=name, clip=f"clip_{name}", **{f"clip_{name}": IdEncoder(8, masks=True)})
+
+
+L, G, T5 = IdEncoder(768), IdEncoder(1280), IdEncoder(4096)
+ENCODERS: dict[str, tuple[str, Callable[[], Any]]] = {
+    "sd15": ("Stable Diffusion 1.5", lambda: one_network(comfy.sd1_clip.SD1ClipModel, "l")),
+    "sd21": ("Stable Diffusion 1.5", lambda: one_network(te.sd2_clip.SD2ClipModel, "h")),
+    "sdxl": ("Stable Diffusion 1.5", lambda: text_model(comfy.sdxl_clip.SDXLClipModel, clip_l=L, clip_g=G)),
+    "sd3": (
+        "Stable Diffusion 3",
+        lambda: text_model(te.sd3_clip.SD3ClipModel, clip_l=L, clip_g=G, t5xxl=T5, t5_attention_mask=False),
+    ),
+    "sd3 without T5": (
+        "Stable Diffusion 3",
+        lambda: text_model(te.sd3_clip.SD3ClipModel, clip_l=L, clip_g=G, t5xxl=None),
+    ),
+    "sd3 without CLIP": (
+        "Stable Diffusion 3",
+        lambda: text_model(te.sd3_clip.SD3ClipModel, clip_l=None, clip_g=None, t5xxl=T5, t5_attention_mask=False),
+    ),
+    "sd3 without CLIP-L": (
+        "Stable Diffusion 3",
+        lambda: text_model(te.sd3_clip.SD3ClipModel, clip_l=None, clip_g=G, t5xxl=T5, t5_attention_mask=False),
+    ),
+    "flux": ("Flux", lambda: text_model(te.flux.FluxClipModel, clip_l=L, t5xxl=T5)),
+    "pixart": ("PixArt", lambda: one_network(te.pixart_t5.PixArtT5XXL, "t5xxl")),
+    "chroma": ("Chroma", lambda: one_network(te.pixart_t5.PixArtT5XXL, "t5xxl")),
+    "qwen_image": ("Qwen-Image", lambda: one_network(te.qwen_image.QwenImageTEModel, "qwen25_7b")),
+    "lumina2": ("Lumina 2", lambda: one_network(te.lumina2.LuminaModel, "gemma2_2b")),
+    "z_image": ("Lumina 2", lambda: one_network(te.z_image.ZImageTEModel, "qwen3_4b")),
+    "hidream": (
+        "HiDream",
+        lambda: text_model(te.hidream.HiDreamTEModel, clip_l=L, clip_g=G, t5xxl=T5, llama=IdEncoder(4096, 33)),
+    ),
+    "hidream without T5": (
+        "HiDream",
+        lambda: text_model(te.hidream.HiDreamTEModel, clip_l=L, clip_g=G, t5xxl=None, llama=IdEncoder(4096, 33)),
+    ),
+}
+TOKENIZERS = {"pixart": te.pixart_t5.PixArtTokenizer, "chroma": te.pixart_t5.PixArtTokenizer}
+
+
+def as_the_model_reads_it(name: str, encoded: tuple[Any, ...]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """The conditioning, and one number per token of the text in the order of the model's attention."""
+    text, extra = encoded[0], encoded[2] if len(encoded) > 2 else {}
+    conditioning = {"cross_attn": text, **extra}
+    if not name.startswith("hidream"):
+        # CLIP-G's features stand behind room for those of a missing CLIP-L.
+        return conditioning, text[0].amax(-1)
+    llama = extra["conditioning_llama3"]
+    return conditioning, torch.cat([text[0, :, 0], llama[0, -1, :, 0], llama[0, 3, :, 0]])
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("prompt", SENTENCES)
+def test_nouns_are_where_the_family_says(clips: dict[str, Clip], name: str, prompt: str) -> None:
+    """From the prompt to the model's context, through ComfyUI's own tokenizers and text encoders."""
+    start, encoder = ENCODERS[name]
+    family = next(one for one in FAMILIES if one.name.startswith(start))
+    clip = Clip(TOKENIZERS[name]()) if name in TOKENIZERS else clips[name.split()[0]]
+    tokens, counts = count_prompt(clip, prompt)
+    conditioning, ids = as_the_model_reads_it(name, encoder().encode_token_weights(tokens))
+    layout = family.layout(counts, conditioning)
+    assert layout.length == len(ids) == layout.own
+    for stretch in layout.stretches:
+        found = context_positions(counts, replace(layout, stretches=(stretch,)))
+        for item, own in zip(counts.tokens[stretch.encoder], found, strict=True):
+            flat = [entry[0] for chunk in tokens[stretch.encoder] for entry in chunk]
+            assert [int(ids[place]) for place in own.noun] == [flat[place] for place in item.noun]
+            for mine, attribute in zip(own.attributes, item.attributes, strict=True):
+                assert [int(ids[place]) for place in mine] == [flat[place] for place in attribute]
+
+
+@pytest.mark.parametrize(
+    ("name", "places"),
+    [
+        ("sdxl", 1),
+        ("sd3", 2),
+        ("sd3 without T5", 1),
+        ("sd3 without CLIP", 1),
+        ("flux", 1),
+        ("hidream", 3),
+        ("hidream without T5", 2),
+    ],
+)
+def test_how_often_the_model_reads_a_noun(clips: dict[str, Clip], name: str, places: int) -> None:
+    start, encoder = ENCODERS[name]
+    family = next(one for one in FAMILIES if one.name.startswith(start))
+    tokens, counts = count_prompt(clips[name.split()[0]], "two cats")
+    conditioning, _ = as_the_model_reads_it(name, encoder().encode_token_weights(tokens))
+    (found,) = context_positions(counts, family.layout(counts, conditioning))
+    assert len(found.noun) == places
 
 
 def test_left_padding_moves_the_positions() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from headcount.core.attention.clusters import farthest_points, kmeans
+from headcount.core.attention.clusters import cluster, farthest_points, kmeans
 from headcount.core.errors import CountError
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -88,3 +88,37 @@ def test_too_few_rows(many: int, clusters: int) -> None:
 
 def test_no_gradient() -> None:
     assert not kmeans(torch.rand(6, 2, requires_grad=True), 2).requires_grad
+
+
+@pytest.mark.parametrize("method", ["kmeans", "spectral", "gmm"])
+def test_every_method_finds_separate_groups_and_repeats_itself(method) -> None:
+    generator = torch.Generator().manual_seed(0)
+    group = torch.arange(60) % 3
+    features = torch.eye(3)[group] + 0.05 * torch.randn(60, 3, generator=generator)
+    torch.manual_seed(5)
+    state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
+    found = cluster(features, 3, method)
+    assert found.shape == (60, 3) and found.dtype == features.dtype and torch.equal(found.sum(1), torch.ones(60))
+    assert [found[group == index].any(0).sum() for index in range(3)] == [1, 1, 1] and bool(found.any(0).all())
+    assert torch.equal(found, cluster(features.clone(), 3, method))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert np.array_equal(np.random.get_state()[1], numpy_state)
+
+
+@pytest.mark.parametrize("method", ["kmeans", "spectral", "gmm"])
+def test_every_method_at_its_limits(method) -> None:
+    features = rows(3, 5)
+    assert torch.equal(cluster(features, 1, method), torch.ones(5, 1, dtype=torch.float64))
+    assert torch.equal(cluster(features, 5, method).sum(0), torch.ones(5, dtype=torch.float64))
+    with pytest.raises(CountError, match="5 pixels cannot form 6 clusters"):
+        cluster(features, 6, method)
+
+
+def test_unknown_method() -> None:
+    with pytest.raises(CountError, match="clustering is 'median'; it can be kmeans, spectral, gmm"):
+        cluster(rows(1), 2, "median")
+
+
+def test_rounds_end_when_nothing_changes() -> None:
+    features = rows(2, 200)
+    assert torch.equal(kmeans(features, 4, rounds=100), kmeans(features, 4, rounds=10_000_000))

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import pytest
 import torch
-from headcount.core.attention.grids import grid_of, resize_both, resize_queries
+from headcount.core.attention.calls import Grid
+from headcount.core.attention.grids import (
+    area_pooled,
+    grid_of,
+    halved,
+    pixel_sources,
+    resize_back,
+    resize_both,
+    resize_keys,
+    resize_queries,
+)
 from headcount.core.errors import CountError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn.functional import adaptive_avg_pool2d
 
 from ..reference_isac import upsampling_matrix
 
@@ -83,3 +94,35 @@ def test_same_grid_is_the_same_tensor() -> None:
 def test_wrong_grid() -> None:
     with pytest.raises(CountError, match="6 image tokens do not form a grid of 2 x 4"):
         resize_queries(torch.rand(1, 6, 3), (2, 4), (4, 4))
+
+
+RESIZES = [((3, 4), (6, 8)), ((2, 3), (5, 9)), ((1, 4), (2, 7)), ((9, 10), (5, 5)), ((5, 5), (5, 5)), ((8, 3), (4, 2))]
+
+
+@pytest.mark.parametrize(("grid", "target"), RESIZES)
+def test_pixel_sources_and_resize_back_are_the_bilinear_resize(grid: Grid, target: Grid) -> None:
+    """All three against PyTorch's resize of unit maps, which is its matrix."""
+    cells = grid[0] * grid[1]
+    matrix = resize_queries(torch.eye(cells, dtype=torch.float64)[None], grid, target)[0]
+    index, weight = pixel_sources(torch.arange(target[0] * target[1]), grid, target, torch.float64)
+    rebuilt = torch.zeros_like(matrix)
+    for source, share in zip(index.T, weight.T, strict=True):
+        rebuilt[torch.arange(len(index)), source] += share
+    torch.testing.assert_close(rebuilt, matrix)
+    values = torch.rand(3, target[0] * target[1], dtype=torch.float64)
+    torch.testing.assert_close(resize_back(values, grid, target), values @ matrix)
+    rows = torch.rand(3, cells, dtype=torch.float64)
+    torch.testing.assert_close(resize_keys(rows, grid, target), rows @ matrix.T)
+
+
+@pytest.mark.parametrize(("grid", "target"), [((64, 64), (16, 16)), ((26, 38), (13, 19)), ((25, 37), (13, 19))])
+def test_area_pooling(grid: Grid, target: Grid) -> None:
+    maps = torch.rand(2, grid[0] * grid[1], dtype=torch.float64)
+    expected = adaptive_avg_pool2d(maps.view(2, *grid), target).flatten(1)
+    torch.testing.assert_close(area_pooled(maps, grid, target), expected)
+    assert area_pooled(maps, grid, grid) is maps
+
+
+@pytest.mark.parametrize(("grid", "most", "expected"), [((64, 64), 4096, (64, 64)), ((65, 64), 4096, (33, 32))])
+def test_halved(grid: Grid, most: int, expected: Grid) -> None:
+    assert halved(grid, most) == expected

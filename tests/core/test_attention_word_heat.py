@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 import torch
-from headcount.core.attention.records import RunRecord, RunRecorder
+from headcount.core.attention.records import RecordedMaps, RunRecord, RunRecorder
 from headcount.core.attention.word_heat import find_words, noun_heat_over_time, scaled, word_heat
 from headcount.core.errors import CountError
 
@@ -19,7 +19,8 @@ WORDS = (("Red", (1,)), ("circles", (2, 3)), ("stars", (4,)))
 def record() -> RunRecord:
     running = RunRecorder(("circles", "stars"), ((2, 3), (4,)), (3, 2), WORDS)
     for step in range(3):
-        running.add(step, 1.0, random_maps((4, 6), 7, step, batch=2, dtype=torch.float32))
+        maps = random_maps((4, 6), 7, step, batch=2, dtype=torch.float32)
+        running.add(step, 1.0, RecordedMaps(maps.cross_attention, maps.grid, maps.self_attention, maps.grid))
     return running.finish(torch.zeros(2, 4, 4, 6))
 
 

@@ -9,9 +9,11 @@ import pytest
 import torch
 from headcount.core.attention.calls import AttentionCall
 from headcount.core.errors import CountError
-from headcount.core.isac.anchored import anchored_losses, semantic_calls
+from headcount.core.isac.anchored import AnchoredObjective, anchored_losses, semantic_calls
 from headcount.core.isac.anchors import cell_distances, pick_anchors, smoothed
+from headcount.core.isac.presence import picture_losses, working_grid
 from headcount.core.isac.target import Target
+from headcount.core.isac.words import words_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -153,3 +155,81 @@ def test_smoothing_keeps_the_sum_away_from_the_edge() -> None:
     torch.testing.assert_close(found.sum(), torch.tensor(1.0))
     assert found[0, 40] == 0.25 and (found > 0).sum() == 9
     torch.testing.assert_close(smoothed(torch.full((2, 12), 0.3), (3, 4)), torch.full((2, 12), 0.3))
+
+
+@pytest.mark.parametrize(
+    ("grid", "expected"),
+    [
+        ((16, 16), (16, 16)),
+        ((8, 8), (8, 8)),
+        ((20, 20), (20, 20)),
+        ((12, 21), (12, 21)),
+        ((32, 32), (16, 16)),
+        ((26, 38), (13, 19)),
+        ((25, 37), (13, 19)),
+        ((64, 64), (16, 16)),
+        ((48, 84), (12, 21)),
+    ],
+)
+def test_fine_grids_are_worked_on_near_16_by_16(grid, expected) -> None:
+    assert working_grid(grid) == expected
+
+
+def test_a_fine_grid_is_judged_as_the_same_picture_on_a_coarse_one() -> None:
+    """The same blobs, four times as fine."""
+
+    def heat(scale: int) -> torch.Tensor:
+        grid = (16 * scale, 16 * scale)
+        centres = [
+            [(scale * y + scale // 2, scale * x + scale // 2) for y, x in places] for places in (CIRCLES[:2], STARS)
+        ]
+        return torch.stack([blob_heat(grid, places, 1.5 * scale).flatten() for places in centres])
+
+    words = words_of(TARGET, bind=False)
+    coarse = picture_losses(heat(1), (16, 16), words, (3, 1), 3 / 16)
+    fine = picture_losses(heat(4), (64, 64), words, (3, 1), 3 / 16)
+    torch.testing.assert_close(torch.stack(fine), torch.stack(coarse), rtol=0.1, atol=0.02)
+    assert coarse[0] > 0.1
+
+
+DESCRIBED = Target(((1,), (3,)), (3, 1), (((2,),), ((4,),)))
+
+
+def described(red: list[tuple[int, int]], blue: list[tuple[int, int]]) -> AttentionCall:
+    """Circles and stars in their places; "red" (token 2) and "blue" (token 4) at the given ones."""
+    call = call_that_shows(CIRCLES, STARS)
+    queries = call.queries.clone()
+    for token, places in ((2, red), (4, blue)):
+        queries[0, 0, :, token] = 5 * 6**0.5 * blob_heat(GRID, places).flatten()
+    return AttentionCall("a", "cross", GRID, queries, call.keys)
+
+
+@pytest.mark.parametrize(
+    ("red", "blue", "bound"),
+    [(CIRCLES, STARS, True), (STARS, CIRCLES, False), (CIRCLES[:2], [*STARS, CIRCLES[2]], False)],
+    ids=["each its own", "swapped", "one circle is blue"],
+)
+def test_binding(red, blue, bound) -> None:
+    call = described(red, blue)
+    extra = float(anchored_losses([call], DESCRIBED, bind=True).total - anchored_losses([call], DESCRIBED).total)
+    assert extra == 0 if bound else extra > 0.5
+
+
+@pytest.mark.parametrize("attributes", [(), ((), ()), (((2,),), ())], ids=["none", "empty", "of one noun alone"])
+def test_binding_needs_attributes_of_two_nouns(attributes) -> None:
+    calls = [random_call("cross", GRID, seed, batch=2, heads=2) for seed in (1, 2)]
+    target = Target(((1,), (3,)), (3, 1), attributes)
+    for one, other in zip(
+        (anchored_losses(calls, target, bind=True), AnchoredObjective(target, bind=True)(calls)[0]),
+        (anchored_losses(calls, target), AnchoredObjective(target)(calls)[0]),
+        strict=True,
+    ):
+        assert torch.equal(one.total, other.total) and torch.equal(one.semantic, other.semantic)
+
+
+def test_binding_pulls_the_attribute_to_its_noun() -> None:
+    call = described(CIRCLES[:2], [*STARS, CIRCLES[2]])
+    pulls = AnchoredObjective(DESCRIBED, bind=True)([call])[1]
+    place = CIRCLES[2][0] * 16 + CIRCLES[2][1]
+    red, blue = (float(pulls[0].queries[0, 0, place, token]) for token in (2, 4))
+    assert red < 0 < blue, "a step against the gradient swaps them there"

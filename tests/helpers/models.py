@@ -97,7 +97,7 @@ def tiny_setup(flow: bool = False, inference: bool = True, counts: Counts | None
     generator = torch.Generator().manual_seed(1)
     with torch.inference_mode(inference):
         base = comfy.model_base.BaseModel(config, model_type=kind, device=CPU)
-        base.diffusion_model.load_state_dict(_random_weights(base.diffusion_model))
+        base.diffusion_model.load_state_dict(random_weights(base.diffusion_model))
         for weight in base.diffusion_model.parameters():
             weight.requires_grad_(False)
         patcher = comfy.model_patcher.ModelPatcher(base.eval(), CPU, CPU)
@@ -116,14 +116,14 @@ for _made_once in (shapes, shapes_setup, shared_tiny):
     atexit.register(_made_once.cache_clear)  # ComfyUI's patchers cannot be taken down once its modules are gone
 
 
-def _random_weights(module: torch.nn.Module) -> dict[str, Tensor]:
+def random_weights(module: torch.nn.Module) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(0)
     weights = {}
     for name, value in module.state_dict().items():
         if value.ndim > 1:
             weights[name] = torch.randn(value.shape, generator=generator) / value[0].numel() ** 0.5
         else:
-            weights[name] = torch.full(value.shape, 1.0 if name.endswith("weight") else 0.0)
+            weights[name] = torch.full(value.shape, 1.0 if name.endswith(("weight", "scale")) else 0.0)
     return weights
 
 

@@ -1,0 +1,93 @@
+"""IntraCompBench, the benchmark of the ISAC paper, with any model that ComfyUI loads and any detector of transformers.
+
+`python -m benchmarks.intracomp --checkpoint FILE --method none --method isac --detector FOLDER_OR_NAME` draws the prompts
+through ComfyUI, counts the pictures and prints a report of everything in --out. `--shapes` does the same with the pack's
+demo model, its nouns and its exact counter, and measures image quality too. Finished pictures and counts are kept, so a
+stopped run goes on, and another detector or method adds to what is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from demo.comfy_host import import_comfyui
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    model = parser.add_mutually_exclusive_group()
+    model.add_argument("--checkpoint", type=Path, metavar="FILE", help="a full checkpoint: model, text encoder and VAE")
+    model.add_argument("--shapes", action="store_true", help="the pack's demo model with its own nouns and counter")
+    parser.add_argument("--out", type=Path, default=Path("output/intracomp"), help="folder of pictures and counts")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report's figures here too")
+    parser.add_argument("--skip-generate", action="store_true", help="draw nothing, count what is in --out")
+    parser.add_argument("--skip-count", action="store_true", help="count nothing, report what was counted before")
+    parser.add_argument("--cpu", action="store_true", help="use the CPU although there is an accelerator")
+
+    prompts = parser.add_argument_group("prompts")
+    prompts.add_argument("--limit", type=int, help="so many prompts in all, taken evenly from families and numbers")
+    prompts.add_argument("--images", type=int, default=10, help="pictures per prompt and method (10, as in the paper)")
+    prompts.add_argument("--seed", type=int, default=0, help="which combinations of classes are used")
+    prompts.add_argument(
+        "--part", type=_part, default=(0, 1), metavar="i/n", help="the i-th of n parts, from 0; no report"
+    )
+
+    sampling = parser.add_argument_group(
+        "sampling; the defaults are those of the Shapes model, or of Stable Diffusion 1.5"
+    )
+    sampling.add_argument("--method", action="append", help="may be given several times (none); a wrong name lists all")
+    sampling.add_argument("--steps", type=int)
+    sampling.add_argument("--cfg", type=float)
+    sampling.add_argument("--sampler")
+    sampling.add_argument("--scheduler")
+    sampling.add_argument("--size", type=int, help="side of the picture in pixels")
+
+    counting = parser.add_argument_group("counting")
+    counting.add_argument("--detector", action="append", default=[], metavar="FOLDER_OR_NAME",
+                          help="zero-shot detector; of several, a thing counts that any two see")  # fmt: skip
+    counting.add_argument(
+        "--threshold", type=float, nargs="+", default=[0.3], help="least score; one for all, or one each"
+    )
+    counting.add_argument("--nms", type=float, default=0.5, help="overlap above which two boxes of a noun are doubles")
+    counting.add_argument("--agreement", type=float, default=0.5, help="overlap from which two detectors see one thing")
+    return parser
+
+
+def _part(text: str) -> tuple[int, int]:
+    first, _, parts = text.partition("/")
+    if not (first.isdigit() and parts.isdigit() and int(first) < int(parts)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no part: expected i/n with i from 0 to n-1, such as 0/4")
+    return int(first), int(parts)
+
+
+def main(line: Sequence[str] | None = None) -> None:
+    """Run with the command line `line`, or that of the process."""
+    parser = _parser()
+    arguments = parser.parse_args(line)
+    if not (arguments.skip_generate or arguments.shapes or arguments.checkpoint):
+        parser.error("nothing to draw with: give --checkpoint FILE, --shapes, or --skip-generate")
+    if not (arguments.skip_count or arguments.shapes or arguments.detector):
+        parser.error("nothing to count with: give --detector FOLDER_OR_NAME, or --skip-count")
+    if len(arguments.threshold) not in (1, max(len(arguments.detector), 1)):
+        parser.error(
+            f"{len(arguments.threshold)} thresholds for {len(arguments.detector)} detectors: give one, or one each"
+        )
+    # ComfyUI decides at its first import what it runs on; without an accelerator it has to be told.
+    use_cpu = arguments.cpu or not torch.accelerator.is_available()
+    import_comfyui("--cpu" if use_cpu else "--disable-auto-launch")
+    from headcount.core.errors import CountError
+
+    from .evaluation.run import run
+
+    try:
+        run(arguments, torch.device("cpu") if use_cpu else torch.accelerator.current_accelerator())
+    except (CountError, OSError, ValueError) as error:
+        parser.exit(1, f"{parser.prog}: {error}\n")
+
+
+if __name__ == "__main__":
+    main()

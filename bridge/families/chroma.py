@@ -1,0 +1,28 @@
+"""Chroma: Flux's blocks, [text, image]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from comfy.ldm.chroma.model import Chroma
+from comfy.ldm.chroma_radiance.model import ChromaRadiance
+
+from ...core.prompts.context import TextLayout, one_encoder
+from ...core.prompts.counts import Counts
+from .family import Family, ModelInputs
+from .flux import flux_blocks_reader
+from .joint import TokenOrder, text_first
+
+
+def order_of(inputs: ModelInputs) -> TokenOrder:
+    """[text, image]."""
+    return text_first(inputs, inputs.diffusion.patch_size)
+
+
+def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
+    """T5's tokens."""
+    return one_encoder(counts, "t5xxl", conditioning["cross_attn"].shape[1])
+
+
+CHROMA = Family("Chroma", Chroma, flux_blocks_reader(order_of), (), layout, without=(ChromaRadiance,))

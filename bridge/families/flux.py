@@ -1,0 +1,73 @@
+"""Flux 1 and 2: joint attention in double and single blocks, [text, image, reference images]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from comfy.ldm.flux.layers import DoubleStreamBlock, SingleStreamBlock
+from comfy.ldm.flux.model import Flux
+from torch import nn
+
+from ...core.attention.calls import Grid
+from ...core.prompts.context import Stretch, TextLayout, one_encoder
+from ...core.prompts.counts import Counts
+from .family import Family, ModelInputs, Record
+from .joint import JointReader, TokenOrder, patches, text_first
+
+_NORMS = frozenset({"img_norm1", "img_norm2", "txt_norm1", "txt_norm2", "pre_norm"})
+_FLUX_2 = "mistral3_24b"
+_FLUX_2_TEXT = 512  # ComfyUI pads shorter contexts of Flux 2 on the left
+
+
+def order_of(inputs: ModelInputs) -> TokenOrder:
+    """The picture comes first among the images; Kontext's references follow it."""
+    patch = inputs.diffusion.patch_size
+    return text_first(inputs, patch, reference_tokens(inputs, patch))
+
+
+def reference_tokens(inputs: ModelInputs, patch: int) -> int:
+    """How many image tokens belong to reference latents."""
+    sizes = [patches(tuple(latent.shape[-2:]), patch) for latent in inputs.conditions.get("ref_latents") or ()]
+    return sum(height * width for height, width in sizes)
+
+
+def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
+    """T5's tokens; CLIP's enter Flux 1 as one pooled vector. Flux 2 reads Mistral's."""
+    length = conditioning["cross_attn"].shape[1]
+    if _FLUX_2 not in counts.lengths:
+        return one_encoder(counts, "t5xxl", length)
+    found = one_encoder(counts, _FLUX_2, length)
+    padding = max(_FLUX_2_TEXT - length, 0)
+    return TextLayout(length + padding, found.own + padding, (Stretch(_FLUX_2, padding),))
+
+
+class FluxBlocksReader(JointReader):
+    """Reads models made of Flux's blocks, and lets gradients through them."""
+
+    @contextmanager
+    def begin(self, inputs: ModelInputs, record: Record) -> Iterator[None]:
+        with super().begin(inputs, record), ExitStack() as stack:
+            if torch.is_grad_enabled():
+                for module in inputs.diffusion.modules():
+                    if isinstance(module, DoubleStreamBlock | SingleStreamBlock):
+                        _keep_apart(module, stack)
+            yield
+
+
+def _keep_apart(block: nn.Module, stack: ExitStack) -> None:
+    """Until `stack` closes, norms read a copy: the block overwrites their input, which backward needs."""
+    for name, norm in block.named_children():
+        if name in _NORMS:
+            stack.callback(norm.register_forward_pre_hook(lambda _, inputs: (inputs[0].clone(),)).remove)
+
+
+def flux_blocks_reader(order_of: Callable[[ModelInputs], TokenOrder]) -> Callable[[Grid], JointReader]:
+    """What a family of Flux's blocks gives as its reader."""
+    return lambda _: FluxBlocksReader(order_of)
+
+
+# No blocks to recompute: each overwrites its own input, so that a second run would start from another one.
+FLUX = Family("Flux 1 and 2, Kontext", Flux, flux_blocks_reader(order_of), (), layout)

@@ -1,0 +1,42 @@
+"""Lumina 2 and Z-Image: joint attention, [text, padding, image, padding], after layers that refine each by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from comfy.ldm.lumina.model import JointTransformerBlock, NextDiT
+
+from ...core.prompts.context import TextLayout, one_encoder
+from ...core.prompts.counts import Counts
+from .family import Family, ModelInputs
+from .joint import TokenOrder, joint_reader, patches
+
+_ENCODERS = ("gemma2_2b", "gemma3_4b", "qwen3_4b")
+
+
+def order_of(inputs: ModelInputs) -> TokenOrder:
+    """Z-Image pads text and image to whole multiples; the padding is read by the model and belongs to neither.
+
+    The layers that refine the image alone are self-attention; where they read padding too, they are left out.
+    """
+    model = inputs.diffusion
+    grid = patches(inputs.latent, model.patch_size)
+    multiple, pixels = model.pad_tokens_multiple or 1, grid[0] * grid[1]
+    start = _padded(inputs.text, multiple)
+    image = slice(start, start + pixels)
+    length = start + _padded(pixels, multiple)
+    return TokenOrder(grid, slice(0, inputs.text), image, length, text_calls=len(model.context_refiner))
+
+
+def _padded(tokens: int, multiple: int) -> int:
+    return -(-tokens // multiple) * multiple
+
+
+def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
+    """Gemma's tokens for Lumina 2; Qwen's with its template for Z-Image."""
+    encoder = next((key for key in _ENCODERS if key in counts.lengths), _ENCODERS[0])
+    return one_encoder(counts, encoder, conditioning["cross_attn"].shape[1])
+
+
+LUMINA = Family("Lumina 2 and Z-Image", NextDiT, joint_reader(order_of), (JointTransformerBlock,), layout)

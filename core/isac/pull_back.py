@@ -1,0 +1,138 @@
+"""From a sparse gradient on aggregated attention maps to pulls at the calls, one call and one block of rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ..attention.calls import AttentionCall, Grid, Kind
+from ..attention.fused import column_pull
+from ..attention.grids import pixel_sources, resize_back
+from ..attention.picture import head_counts
+from ..attention.rows import PictureRows
+from .differentiate import Pull
+
+
+@dataclass(frozen=True)
+class MapGradient:
+    """Where one picture's loss has a gradient with respect to its aggregated maps; it is zero everywhere else.
+
+    Attributes:
+        grid: (h, w) of the maps, P = h * w.
+        pixels: (r,) rows of the self-attention map.
+        by_pixel: (r, P) gradient of those rows.
+        tokens: columns of the cross-attention map, each once.
+        by_token: (P, c) gradient of those columns.
+    """
+
+    grid: Grid
+    pixels: Tensor
+    by_pixel: Tensor
+    tokens: tuple[int, ...]
+    by_token: Tensor
+
+    def without_zeros(self) -> MapGradient:
+        """The same gradient without rows and columns that are zero."""
+        rows, columns = self.by_pixel.any(1), self.by_token.any(0)
+        tokens = tuple(token for token, used in zip(self.tokens, columns.tolist(), strict=True) if used)
+        return MapGradient(self.grid, self.pixels[rows], self.by_pixel[rows], tokens, self.by_token[:, columns])
+
+
+@dataclass(frozen=True)
+class _CallGradient:
+    """A gradient on the summed heads of one call, in its own grid.
+
+    Attributes:
+        own_rows, own: (n,) and (n, K_image), for its image keys.
+        words: (N, c), for the tokens that `MapGradient` names.
+    """
+
+    own_rows: Tensor
+    own: Tensor
+    words: Tensor
+
+    def rows(self) -> Tensor:
+        """(m,) rows with any gradient."""
+        rows: Tensor = torch.cat([self.own_rows, self.words.any(1).nonzero().squeeze(1)]).unique()
+        return rows
+
+    def on(self, call: AttentionCall, rows: Tensor, tokens: tuple[int, ...]) -> Tensor:
+        """(m, K) gradient of some rows."""
+        dense = self.own.new_zeros(len(rows), call.keys.shape[2])
+        image, text = call.columns("self"), call.columns("cross")
+        if image is not None:
+            dense[:, image] += (rows[:, None] == self.own_rows).to(self.own) @ self.own
+        if text is not None and tokens:
+            dense[:, text][:, list(tokens)] = self.words[rows]
+        return dense
+
+
+def _own_gradient(call: AttentionCall, gradient: MapGradient, heads: int) -> tuple[Tensor, Tensor]:
+    """The touched rows of a call's image-to-image attention, and their gradient: at most four rows per pixel."""
+    index, weight = pixel_sources(gradient.pixels, call.grid, gradient.grid, gradient.by_pixel.dtype)
+    rows, place = index.unique(return_inverse=True)
+    shares = torch.zeros(len(rows), len(index), dtype=weight.dtype, device=weight.device)
+    for row, share in zip(place.T, weight.T, strict=True):  # a pixel at the edge has the same neighbour twice
+        shares[row, torch.arange(len(index), device=row.device)] += share
+    return rows, shares @ resize_back(gradient.by_pixel, call.image_grid or call.grid, gradient.grid) / heads
+
+
+def _call_gradient(call: AttentionCall, gradient: MapGradient, heads: dict[Kind, int]) -> _CallGradient:
+    cells = call.grid[0] * call.grid[1]
+    nothing = gradient.by_token.new_zeros(cells, 0)
+    rows, own = gradient.pixels[:0], nothing[:0]
+    if call.columns("self") is not None:
+        rows, own = _own_gradient(call, gradient, heads["self"])
+    if call.columns("cross") is None:
+        return _CallGradient(rows, own, nothing)
+    return _CallGradient(rows, own, resize_back(gradient.by_token.T, call.grid, gradient.grid).T / heads["cross"])
+
+
+def _pull_picture(call: AttentionCall, item: int, wanted: _CallGradient, tokens: tuple[int, ...], pull: Pull) -> None:
+    """Write one picture's part of a pull."""
+    picture = PictureRows(call, item)
+    by_query = torch.zeros(call.queries.shape[1:], dtype=picture.dtype, device=call.keys.device)
+    by_key = torch.zeros(call.keys.shape[1:], dtype=picture.dtype, device=call.keys.device)
+    if call.kind == "joint" and tokens and 2 * len(wanted.rows()) > len(wanted.words):
+        by_query, by_key = column_pull(call, item, tokens, wanted.words)
+        wanted = replace(wanted, words=torch.zeros_like(wanted.words))
+    for rows in picture.blocks(wanted.rows()):
+        by_row, part = picture.pull(rows, wanted.on(call, rows, tokens))
+        by_query[:, rows] += by_row
+        by_key += part
+    pull.queries[item] = by_query.to(pull.queries)
+    pull.keys[item] = by_key.to(pull.keys)
+
+
+def _pulls(calls: list[AttentionCall], gradients: list[MapGradient | None]) -> Iterator[Pull]:
+    heads = head_counts(calls)
+    for call in calls:
+        pull = Pull(call, torch.zeros_like(call.queries), torch.zeros_like(call.keys))
+        touched = False
+        for item, gradient in enumerate(gradients):
+            if gradient is None:
+                continue
+            wanted = _call_gradient(call, gradient, heads)
+            if len(wanted.own_rows) or wanted.words.shape[1]:
+                _pull_picture(call, item, wanted, gradient.tokens, pull)
+                touched = True
+        if touched:
+            yield pull
+
+
+def pulls_at(calls: list[AttentionCall], gradients: list[MapGradient | None]) -> list[Pull]:
+    """Pulls of a gradient on the maps that `aggregate` makes of `calls`; exact.
+
+    Args:
+        calls: all calls that the maps are made of.
+        gradients: per picture of the batch; None where it has none.
+
+    Returns:
+        One pull for each call that is touched, in the dtype of its queries and keys. Beside them a block of rows of one
+        call is alive at a time.
+    """
+    with torch.inference_mode(False), torch.no_grad():
+        return list(_pulls(calls, gradients))

@@ -1,0 +1,102 @@
+"""Node: ISAC Latent Selection."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..bridge.latent_selection import SCORES, SelectionSettings
+from ..bridge.selection_run import as_table, sampler_names, scheduler_names, select_latent
+from ._schema import Schema, advanced
+from ._types import CountsType
+
+_SAME = "The same as in the sampler that makes the picture."
+
+
+class IsacLatentSelection(io.ComfyNode):
+    """Tries many noises for a few steps and hands on the ones that promise the asked number of things."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        default = SelectionSettings(0, 20, 8.0, "euler", "normal")
+        return Schema(
+            node_id="HeadcountIsacLatentSelection",
+            display_name="ISAC Latent Selection",
+            category="Headcount",
+            description=(
+                "Tries several noises for the first steps, looks at the model's attention, and picks the noise that promises "
+                "the asked number of things. Put it before the sampler: connect LATENT and seed to it. Needs no gradient, so "
+                "it also works with quantised models; costs a part of each candidate's steps."
+            ),
+            search_aliases=["count", "best of n", "seed selection", "isac", "instances", "headcount"],
+            inputs=[
+                io.Model.Input("model", tooltip="The model that makes the picture, with its LoRAs and patches."),
+                io.Conditioning.Input("positive", tooltip="From Count Prompt: it says what is counted."),
+                io.Conditioning.Input("negative", tooltip=_SAME),
+                io.Latent.Input(
+                    "latent_image",
+                    tooltip="The empty latent, or a picture's. As many of the best candidates are kept as it has pictures.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=True,
+                    tooltip="The noises of this seed are tried. Connect the seed output to the sampler's seed.",
+                ),
+                io.Int.Input("steps", default=default.steps, min=1, max=10000, tooltip=_SAME),
+                io.Float.Input("cfg", default=default.cfg, min=0.0, max=100.0, step=0.1, tooltip=_SAME),
+                io.Combo.Input("sampler_name", options=sampler_names(), default=default.sampler, tooltip=_SAME),
+                io.Combo.Input("scheduler", options=scheduler_names(), default=default.scheduler, tooltip=_SAME),
+                io.Float.Input("denoise", default=default.denoise, min=0.01, max=1.0, step=0.01, tooltip=_SAME),
+                io.Int.Input(
+                    "candidates",
+                    default=default.candidates,
+                    min=1,
+                    max=256,
+                    tooltip="How many noises are tried. More find better ones and cost more.",
+                ),
+                io.Float.Input(
+                    "decide_at",
+                    default=default.decide_at,
+                    min=0.05,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="The part of the steps after which the choice is made. The worse half is dropped a little earlier.",
+                ),
+                advanced(
+                    io.Combo.Input,
+                    "score",
+                    options=list(SCORES),
+                    default=default.score,
+                    tooltip="What ranks the candidates. paper: the ISAC paper's losses.",
+                ),
+                CountsType.Input(
+                    "counts",
+                    optional=True,
+                    tooltip="COUNTS from Count Prompt, where another node has dropped them from the conditioning.",
+                ),
+            ],
+            outputs=[
+                io.Latent.Output(
+                    "latent",
+                    display_name="LATENT",
+                    tooltip="The latent with the best noises marked in it, for the sampler's latent_image.",
+                ),
+                io.Int.Output("seed_out", display_name="seed", tooltip="The seed, for the sampler's seed input."),
+                io.String.Output(
+                    "table",
+                    display_name="table",
+                    tooltip="How every candidate scored. Connect Preview as Text to see it.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, model, positive, negative, latent_image, seed, steps, cfg, sampler_name, scheduler, denoise,
+        candidates, decide_at, score, counts=None,
+    ) -> io.NodeOutput:  # fmt: skip
+        settings = SelectionSettings(seed, steps, cfg, sampler_name, scheduler, denoise, candidates, decide_at, score)
+        latent, found = select_latent(model, positive, negative, latent_image, settings, counts)
+        return io.NodeOutput(latent, seed, as_table(found, seed))

@@ -1,0 +1,175 @@
+"""LoRAs: at load, as hooks of a conditioning, on a schedule. The gradient has to see the weights of the step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import comfy.hooks
+import comfy.lora
+import comfy.model_management
+import pytest
+import torch
+from comfy_extras.nodes_hooks import CreateHookKeyframe, SetHookKeyframes
+from headcount.bridge.isac import IsacSettings, with_isac
+from headcount.bridge.recorder import with_recorder
+
+from ..helpers.models import Conditioning, Run, Setup, sample, tiny_setup
+
+EVERY_STEP = IsacSettings("paper", "relative", 0.02, end_percent=1.0)
+RUN = Run(steps=4, size=(8, 8))
+LAYER = "middle_block.1.transformer_blocks.0.attn2.to_k"
+
+
+@pytest.fixture
+def tiny() -> Setup:
+    setup = tiny_setup()
+    setup.model.model.model_config.unet_config["num_res_blocks"] = [1, 1]  # as ComfyUI reads it out of a checkpoint
+    return setup
+
+
+def lora_file(setup: Setup) -> dict[str, torch.Tensor]:
+    """A LoRA of rank 2 for every layer that makes keys, as a file holds it."""
+    generator = torch.Generator().manual_seed(8)
+    lora = {}
+    for name, value in setup.model.model.named_parameters():
+        if name.endswith("to_k.weight"):
+            stem = name.removesuffix(".weight")
+            lora[f"{stem}.lora_up.weight"] = torch.randn(value.shape[0], 2, generator=generator)
+            lora[f"{stem}.lora_down.weight"] = torch.randn(2, value.shape[1], generator=generator)
+    return lora
+
+
+def loaded(setup: Setup, model: Any, strength: float = 0.3) -> Any:
+    """What Load LoRA does."""
+    patched = model.clone()
+    patches = comfy.lora.load_lora(lora_file(setup), comfy.lora.model_lora_keys_unet(setup.model.model, {}))
+    assert len(patched.add_patches(patches, strength)) == len(patches) > 0
+    return patched
+
+
+def hooked(setup: Setup, text: Conditioning, keyframes: tuple[tuple[float, float], ...] = ()) -> Conditioning:
+    """What Create Hook LoRA, Set Hook Keyframes and Cond Set Props do; keyframes: (strength, start percent)."""
+    hooks = comfy.hooks.create_hook_lora(lora_file(setup), 0.3, 0.0)
+    group = None
+    for strength, start in keyframes:
+        (group,) = CreateHookKeyframe().create_hook_keyframe(strength, start, group)
+    (hooks,) = SetHookKeyframes().set_hook_keyframes(hooks, group)
+    return comfy.hooks.set_conds_props(conds=[text], strength=1.0, set_cond_area="default", hooks=hooks)[0]
+
+
+def state_of(setup: Setup) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in setup.model.model.state_dict().items()}
+
+
+def same(state: dict[str, torch.Tensor], setup: Setup) -> bool:
+    return all(torch.equal(value, state[name]) for name, value in setup.model.model.state_dict().items())
+
+
+class Weights:
+    """Sum of one layer's weights in every call: those of gradients, and those of the sampler, step by step."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._layer = setup.model.model.diffusion_model.get_submodule(LAYER)
+        self.of_gradients: list[float] = []
+        self.of_sampler: list[set[float]] = []
+
+    def __enter__(self) -> Weights:
+        self._hook = self._layer.register_forward_pre_hook(self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._hook.remove()
+
+    def _note(self, layer: torch.nn.Module, _: object) -> None:
+        value = round(float(layer.weight.detach().double().sum()), 4)
+        if torch.is_grad_enabled():
+            self.of_gradients.append(value)
+            self.of_sampler.append(set())
+        else:
+            self.of_sampler[-1].add(value)
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_lora_at_load(order: str, tiny: Setup) -> None:
+    state = state_of(tiny)
+    plain = sample(tiny.model, tiny, RUN)
+    model = loaded(tiny, tiny.model) if order == "before" else tiny.model
+    model, maps = with_isac(model, EVERY_STEP)
+    model = model if order == "before" else loaded(tiny, model)
+    with Weights(tiny) as weights:
+        samples = sample(model, tiny, RUN)
+    assert len(weights.of_gradients) == 4
+    assert all(of_step == {value} for value, of_step in zip(weights.of_gradients, weights.of_sampler, strict=True))
+    assert len(maps.record_for(samples)[0].steps) == 4
+    assert torch.equal(sample(tiny.model, tiny, RUN), plain) and same(state, tiny)
+
+
+def test_a_hook_on_everything_is_a_lora_at_load(tiny: Setup) -> None:
+    """The same LoRA in two ways: the same steered picture."""
+    expected = sample(with_isac(loaded(tiny, tiny.model), EVERY_STEP)[0], tiny, RUN)
+    hooks = {"positive": hooked(tiny, tiny.positive), "negative": hooked(tiny, tiny.negative)}
+    model, maps = with_isac(tiny.model, EVERY_STEP)
+    samples = sample(model, tiny, RUN, **hooks)
+    torch.testing.assert_close(samples, expected, rtol=1e-3, atol=1e-3)
+    assert len(maps.record_for(samples)[0].steps) == 4
+    watched, maps = with_recorder(tiny.model)
+    samples = sample(watched, tiny, RUN, **hooks)
+    assert torch.equal(samples, sample(tiny.model, tiny, RUN, **hooks))
+    assert len(maps.record_for(samples)[0].steps) == 4
+
+
+def test_a_hook_on_the_positive_prompt(tiny: Setup) -> None:
+    """The sampler changes weights twice a step; the gradient is taken with those of the positive prompt."""
+    state = state_of(tiny)
+    positive = hooked(tiny, tiny.positive)
+    base = round(float(tiny.model.model.diffusion_model.get_submodule(LAYER).weight.double().sum()), 4)
+    model, maps = with_isac(tiny.model, EVERY_STEP)
+    with Weights(tiny) as weights:
+        samples = sample(model, tiny, RUN, positive=positive)
+    assert len(weights.of_gradients) == 4
+    for value, of_step in zip(weights.of_gradients, weights.of_sampler, strict=True):
+        assert value != base and of_step == {value, base}
+    assert len(maps.record_for(samples)[0].steps) == 4
+    assert same(state, tiny), "weights are restored"
+
+
+@pytest.mark.parametrize("sampler", ["euler", "heun", "uni_pc"])
+def test_a_scheduled_hook(sampler: str, tiny: Setup) -> None:
+    """From nothing to all in the middle of the run: each gradient has the strength of its step."""
+    state, run = state_of(tiny), Run(sampler, steps=4, size=(8, 8))
+    schedule = ((0.0, 0.0), (1.0, 0.45))
+    hooks = {"positive": hooked(tiny, tiny.positive, schedule), "negative": hooked(tiny, tiny.negative, schedule)}
+    model, maps = with_isac(tiny.model, EVERY_STEP)
+    with Weights(tiny) as weights:
+        samples = sample(model, tiny, run, **hooks)
+    assert len(set(weights.of_gradients)) == 2
+    assert weights.of_gradients[0] != weights.of_gradients[-1]
+    for value, of_step in zip(weights.of_gradients, weights.of_sampler, strict=True):
+        assert value in of_step
+    assert len(maps.record_for(samples)[0].steps) >= 3
+    assert same(state, tiny)
+    again = sample(with_isac(tiny.model, EVERY_STEP)[0], tiny, run, **hooks)
+    assert torch.equal(again, samples)
+
+
+@pytest.mark.parametrize("cancel", [False, True], ids=["error", "cancel"])
+def test_hooks_and_weights_come_back(cancel: bool, tiny: Setup) -> None:
+    """After an error or a cancel in the middle of a run with hooks, the next run is as good as a fresh one."""
+    state = state_of(tiny)
+    hooks = {"positive": hooked(tiny, tiny.positive)}
+    plain = sample(tiny.model, tiny, RUN)
+    model, _ = with_isac(tiny.model, EVERY_STEP)
+    whole = sample(model, tiny, RUN, **hooks)
+
+    def stop(step: int, *_: object) -> None:
+        if step == 1:
+            if not cancel:
+                raise KeyError("stop")
+            comfy.model_management.interrupt_current_processing()
+
+    error = comfy.model_management.InterruptProcessingException if cancel else KeyError
+    with pytest.raises(error):
+        sample(model, tiny, RUN, callback=stop, **hooks)
+    assert same(state, tiny)
+    assert torch.equal(sample(tiny.model, tiny, RUN), plain)
+    assert torch.equal(sample(model, tiny, RUN, **hooks), whole)

@@ -1,0 +1,404 @@
+"""One small model with random weights for every architecture that the pack reads, made of ComfyUI's own classes.
+
+The classes, their order of tokens and their sampling are those of the real models; only widths and depths are small.
+"""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import comfy.model_base
+import comfy.model_patcher
+import comfy.supported_models as supported
+import torch
+from headcount.core.prompts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens
+from headcount.core.prompts.counts import WordTokens
+from torch import Tensor
+
+from .models import CPU, TINY_UNET, Run, Setup, random_weights
+
+WIDTH, POOLED = 32, 8
+Options = dict[str, Any]
+Text = tuple[Tensor, Options]
+
+
+@dataclass(frozen=True)
+class Small:
+    """A small model of one architecture.
+
+    Attributes:
+        name: what the model stands for.
+        config: ComfyUI's configuration class for such models.
+        unet_config: its configuration of the diffusion model.
+        lengths: per text encoder, the number of tokens of the prompt.
+        nouns: where the two nouns lie in the text that the model reads.
+        text_length: T, of that text.
+        shape: of a latent, without the batch.
+        text: makes the conditioning's tensor and its further entries.
+        grid: of the image tokens; None for a U-Net, which has several.
+        model_type: how the model predicts; None for what the configuration says.
+        start, cut: tokens in front of a noun in its encoder's sequence, and how many of them the model never sees.
+    """
+
+    name: str
+    config: type
+    unet_config: Mapping[str, Any]
+    lengths: Mapping[str, int]
+    nouns: tuple[tuple[int, ...], ...]
+    text_length: int
+    shape: tuple[int, ...]
+    text: Callable[[torch.Generator, int], Text]
+    grid: tuple[int, int] | None = None
+    model_type: comfy.model_base.ModelType | None = None
+    start: int = 0
+
+    def counts(self) -> Counts:
+        """Two cats with an attribute at tokens 2 and 1 of every encoder's prompt, one dog at its token 4."""
+        cats, dogs = (2 + self.start,), (4 + self.start,)
+        red = (1 + self.start,)
+        tokens = (ObjectTokens(cats, (red,)), ObjectTokens(dogs))
+        words = (WordTokens("red", red), WordTokens("cats", cats), WordTokens("dog", dogs))
+        objects = (CountedObject("cats", 2, ("red",)), CountedObject("dog", 1))
+        keys = dict.fromkeys(self.lengths)
+        return Counts(
+            "two red cats and a dog",
+            objects,
+            {key: tokens for key in keys},
+            dict(self.lengths),
+            {key: words for key in keys},
+        )
+
+    def latent(self, batch: int = 1) -> Tensor:
+        """An empty latent."""
+        return torch.zeros(batch, *self.shape)
+
+    def run(self, batch: int = 1, **options: Any) -> Run:
+        """A short run."""
+        return Run(latent=self.latent(batch), batch=batch, **{"steps": 3, "cfg": 2.0, "scheduler": "simple", **options})
+
+
+def _plain(length: int, pooled: bool = False) -> Callable[[torch.Generator, int], Text]:
+    def make(generator: torch.Generator, side: int) -> Text:
+        options = {"pooled_output": torch.randn(1, POOLED, generator=generator)} if pooled else {}
+        return torch.randn(1, length, WIDTH, generator=generator), options
+
+    return make
+
+
+def _sd3_text(generator: torch.Generator, side: int) -> Text:
+    """CLIP's features, which fill the lower half of the width only, then T5's."""
+    text, options = _plain(13, pooled=True)(generator, side)
+    text[:, :6, WIDTH // 2 :] = 0
+    return text, options
+
+
+def _hidream_text(generator: torch.Generator, side: int) -> Text:
+    text, options = _plain(7, pooled=True)(generator, side)
+    return text, {**options, "conditioning_llama3": torch.randn(1, 3, 6, WIDTH, generator=generator)}
+
+
+UNET = {**TINY_UNET, "context_dim": WIDTH}
+SDXL_UNET = {
+    **UNET,
+    "transformer_depth": [0, 2],
+    "transformer_depth_middle": 2,
+    "transformer_depth_output": [0, 0, 2, 2],
+    "use_linear_in_transformer": True,
+    "num_classes": "sequential",
+}
+MMDIT = {
+    "in_channels": 16,
+    "pos_embed_scaling_factor": None,
+    "input_size": None,
+    "patch_size": 2,
+    "depth": 2,
+    "num_blocks": 2,
+    "mlp_ratio": 1.0,
+    "qk_norm": "rms",
+    "adm_in_channels": POOLED,
+    "pos_embed_max_size": 16,
+    "num_patches": 256,
+    "context_embedder_config": {"target": "torch.nn.Linear", "params": {"in_features": WIDTH, "out_features": 128}},
+}
+PIXART = {
+    "input_size": 32,
+    "patch_size": 2,
+    "in_channels": 4,
+    "hidden_size": 48,
+    "depth": 2,
+    "num_heads": 2,
+    "mlp_ratio": 2.0,
+    "caption_channels": WIDTH,
+    "model_max_length": 120,
+}
+FLUX = {
+    "in_channels": 16,
+    "out_channels": 16,
+    "vec_in_dim": POOLED,
+    "context_in_dim": WIDTH,
+    "hidden_size": 48,
+    "mlp_ratio": 2.0,
+    "num_heads": 2,
+    "depth": 1,
+    "depth_single_blocks": 2,
+    "axes_dim": [8, 8, 8],
+    "theta": 10000,
+    "patch_size": 2,
+    "qkv_bias": True,
+    "guidance_embed": True,
+}
+FLUX_2 = {
+    **FLUX,
+    "image_model": "flux2",
+    "in_channels": 128,
+    "out_channels": 128,
+    "vec_in_dim": None,
+    "hidden_size": 64,
+    "axes_dim": [8, 8, 8, 8],
+    "theta": 2000,
+    "patch_size": 1,
+    "qkv_bias": False,
+    "global_modulation": True,
+    "mlp_silu_act": True,
+    "ops_bias": False,
+    "default_ref_method": "index",
+    "ref_index_scale": 10.0,
+}
+CHROMA = {
+    **{key: FLUX[key] for key in FLUX if key not in ("vec_in_dim", "guidance_embed")},
+    "image_model": "chroma",
+    "in_channels": 64,
+    "out_channels": 64,
+    "in_dim": 64,
+    "out_dim": 48,
+    "hidden_dim": 32,
+    "n_layers": 2,
+}
+QWEN = {
+    "image_model": "qwen_image",
+    "patch_size": 2,
+    "in_channels": 64,
+    "out_channels": 16,
+    "num_layers": 2,
+    "attention_head_dim": 24,
+    "num_attention_heads": 2,
+    "joint_attention_dim": WIDTH,
+    "pooled_projection_dim": POOLED,
+    "axes_dims_rope": (8, 8, 8),
+}
+LUMINA = {
+    "image_model": "lumina2",
+    "patch_size": 2,
+    "in_channels": 16,
+    "dim": 48,
+    "n_layers": 2,
+    "n_refiner_layers": 1,
+    "n_heads": 2,
+    "n_kv_heads": 1,
+    "multiple_of": 8,
+    "cap_feat_dim": WIDTH,
+    "axes_dims": [8, 8, 8],
+    "axes_lens": [64, 64, 64],
+    "qk_norm": True,
+}
+Z_IMAGE = {
+    **LUMINA,
+    "dim": 256,  # its modulation has that many channels at least
+    "ffn_dim_multiplier": 1.0,
+    "n_layers": 1,
+    "n_heads": 4,
+    "n_kv_heads": 4,
+    "axes_dims": [16, 24, 24],
+    "z_image_modulation": True,
+    "time_scale": 1000.0,
+    "pad_tokens_multiple": 32,
+}
+HIDREAM = {
+    "image_model": "hidream",
+    "patch_size": 2,
+    "in_channels": 16,
+    "out_channels": 16,
+    "num_layers": 1,
+    "num_single_layers": 1,
+    "attention_head_dim": 24,
+    "num_attention_heads": 2,
+    "caption_channels": [WIDTH, WIDTH],
+    "text_emb_dim": POOLED,
+    "num_routed_experts": 2,
+    "num_activated_experts": 1,
+    "axes_dims_rope": (8, 8, 8),
+    "max_resolution": [64, 64],
+    "llama_layers": [0, 2],
+}
+V_PREDICTION = comfy.model_base.ModelType.V_PREDICTION
+ADM = POOLED + 6 * 256
+FOUR, SIXTEEN = (4, 16, 12), (16, 16, 12)
+T5 = {"t5xxl": 7}
+ONCE = ((2,), (4,))
+
+SMALL = (
+    Small("Stable Diffusion 1.5", supported.SD15, UNET, {"l": 7}, ONCE, 7, FOUR, _plain(7)),
+    Small(
+        "Stable Diffusion 2.1",
+        supported.SD20,
+        {**UNET, "use_linear_in_transformer": True},
+        {"h": 7},
+        ONCE,
+        7,
+        FOUR,
+        _plain(7),
+        model_type=V_PREDICTION,
+    ),
+    Small(
+        "SDXL",
+        supported.SDXL,
+        {**SDXL_UNET, "adm_in_channels": ADM},
+        {"l": 7, "g": 7},
+        ONCE,
+        7,
+        FOUR,
+        _plain(7, pooled=True),
+    ),
+    Small(
+        "SDXL Refiner",
+        supported.SDXLRefiner,
+        {**SDXL_UNET, "adm_in_channels": POOLED + 5 * 256},
+        {"g": 7},
+        ONCE,
+        7,
+        FOUR,
+        _plain(7, pooled=True),
+    ),
+    Small(
+        "Stable Diffusion 3",
+        supported.SD3,
+        MMDIT,
+        {"l": 6, "g": 6, "t5xxl": 7},
+        ((2, 8), (4, 10)),
+        13,
+        SIXTEEN,
+        _sd3_text,
+        (8, 6),
+    ),
+    Small(
+        "Stable Diffusion 3.5 Medium",
+        supported.SD3,
+        {**MMDIT, "x_block_self_attn_layers": [0]},
+        {"l": 6, "g": 6, "t5xxl": 7},
+        ((2, 8), (4, 10)),
+        13,
+        (16, 15, 12),
+        _sd3_text,
+        (8, 6),
+    ),
+    Small(
+        "PixArt Alpha",
+        supported.PixArtAlpha,
+        {**PIXART, "image_model": "pixart_alpha"},
+        T5,
+        ONCE,
+        7,
+        (4, 40, 28),
+        _plain(7),
+        (20, 14),
+    ),
+    Small(
+        "PixArt Sigma",
+        supported.PixArtSigma,
+        {**PIXART, "image_model": "pixart_sigma", "micro_condition": False},
+        T5,
+        ONCE,
+        7,
+        (4, 40, 28),
+        _plain(7),
+        (20, 14),
+    ),
+    Small(
+        "Flux 1",
+        supported.Flux,
+        {**FLUX, "image_model": "flux"},
+        {"l": 5, **T5},
+        ONCE,
+        7,
+        (16, 15, 12),
+        _plain(7, pooled=True),
+        (8, 6),
+    ),
+    Small(
+        "Flux 2",
+        supported.Flux2,
+        FLUX_2,
+        {"mistral3_24b": 7},
+        ((507,), (509,)),
+        512,
+        (128, 8, 6),
+        _plain(7, pooled=True),
+        (8, 6),
+    ),
+    Small("Chroma", supported.Chroma, CHROMA, T5, ONCE, 7, SIXTEEN, _plain(7, pooled=True), (8, 6)),
+    Small(
+        "Qwen-Image",
+        supported.QwenImage,
+        QWEN,
+        {"qwen25_7b": 41},
+        ONCE,
+        7,
+        (16, 1, 15, 12),
+        _plain(7),
+        (8, 6),
+        start=34,
+    ),
+    Small("Lumina 2", supported.Lumina2, LUMINA, {"gemma2_2b": 7}, ONCE, 7, (16, 15, 12), _plain(7), (8, 6)),
+    Small("Z-Image", supported.ZImage, Z_IMAGE, {"qwen3_4b": 7}, ONCE, 7, SIXTEEN, _plain(7), (8, 6)),
+    Small(
+        "HiDream I1",
+        supported.HiDream,
+        HIDREAM,
+        {"l": 5, "g": 5, "t5xxl": 7, "llama": 6},
+        ((2, 9, 15), (4, 11, 17)),
+        19,
+        (16, 15, 12),
+        _hidream_text,
+        (8, 6),
+    ),
+)
+
+
+def small(name: str) -> Small:
+    """The small model of that name."""
+    return next(one for one in SMALL if one.name == name)
+
+
+def build(one: Small, inference: bool = True) -> Setup:
+    """The model with two conditionings, the same in every call; loaded in inference mode as ComfyUI's executor does."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.inference_mode(inference):
+        base = _base_model(one)
+        base.diffusion_model.load_state_dict(random_weights(base.diffusion_model))
+        for weight in base.diffusion_model.parameters():
+            weight.requires_grad_(False)
+        patcher = comfy.model_patcher.ModelPatcher(base.eval(), CPU, CPU)
+        (text, options), (other, others) = one.text(generator, 0), one.text(generator, 1)
+        positive = [[text, {**options, CONDITIONING_KEY: one.counts()}]]
+        return Setup(patcher, positive, [[other, others]], one.shape[0])
+
+
+@cache
+def built(name: str) -> Setup:
+    """`build` made once, for tests that only sample."""
+    return build(small(name))
+
+
+atexit.register(built.cache_clear)  # ComfyUI's patchers cannot be taken down once its modules are gone
+
+
+def _base_model(one: Small) -> comfy.model_base.BaseModel:
+    config = one.config(dict(one.unet_config))
+    config.unet_config = {**one.unet_config, "dtype": torch.float32}
+    if one.model_type is not None:
+        return comfy.model_base.BaseModel(config, model_type=one.model_type, device=CPU)
+    return config.get_model({}, device=CPU)

@@ -1,0 +1,103 @@
+"""The README's table of models: every row is a run of that architecture, not a promise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from headcount.bridge.conditionings import counted_conditionings
+from headcount.bridge.families.table import family_of
+from headcount.bridge.instances import find_instances
+from headcount.bridge.isac import IsacSettings, with_isac
+from headcount.bridge.recorder import with_recorder
+from headcount.bridge.viewer import ViewSettings, view_maps
+from headcount.core.errors import CountError
+
+from .families import SMALL, Small, built
+from .models import Run, Setup, sample, shapes_setup
+
+_HEAD = ("model", "what was run", "Recorder, Viewer, Masks", "ISAC", "Count Prompt finds the words of")
+_OBJECTIVES: dict[str, dict[str, Any]] = {"anchored": {}, "paper": {"step_mode": "paper", "step_size": 0.01}}
+_ENCODERS = {
+    "l": "CLIP-L",
+    "g": "CLIP-G",
+    "h": "CLIP-H",
+    "t5xxl": "T5",
+    "qwen25_7b": "Qwen 2.5",
+    "gemma2_2b": "Gemma 2",
+    "qwen3_4b": "Qwen 3",
+    "llama": "Llama 3",
+    "mistral3_24b": "Mistral 3; its tokenizer could not be tried here",
+}
+
+
+def family_table() -> list[str]:
+    """Markdown lines: what works on which architecture, tried in this process."""
+    rows = [_row("Shapes demo model", "itself, trained", shapes_setup(), Run(steps=3), "its own encoder")]
+    rows += [_row(one.name, _what(one), built(one.name), one.run(), _words(one)) for one in SMALL]
+    lines = [_HEAD, ("---",) * len(_HEAD), *rows]
+    return [
+        *(f"| {' | '.join(cells)} |" for cells in lines),
+        "",
+        "*Random* means a small model of ComfyUI's own classes with random weights: it shows that words, picture and steering",
+        "reach the right places of the architecture, not how well a trained model counts. Any other model, such as Wan and",
+        "other video models, is refused by name before the first step.",
+    ]
+
+
+def _row(name: str, what: str, setup: Setup, run: Run, words: str) -> tuple[str, ...]:
+    plain = sample(setup.model, setup, run)
+    return name, what, _yes(_records(setup, run, plain)), _isac(setup, run, plain), words
+
+
+def _what(one: Small) -> str:
+    weights = sum(weight.numel() for weight in built(one.name).model.model.diffusion_model.parameters())
+    return f"random, {weights / 1e6:.1f} M weights"
+
+
+def _records(setup: Setup, run: Run, plain: torch.Tensor) -> bool:
+    """The picture is the same to the bit, and its maps give views and masks."""
+    try:
+        model, maps = with_recorder(setup.model)
+        recorded = sample(model, setup, run)
+        views = [view_maps(maps, recorded, None, ViewSettings(show)) for show in ("words", "regions", "steps")]
+        masks = find_instances(maps, recorded, 0, True, 0.5).masks
+    except CountError:
+        return False
+    drawn = all(bool(torch.isfinite(view.pictures).all()) and len(view.pictures) for view in views)
+    return torch.equal(plain, recorded) and drawn and len(masks) == setup.counts.total
+
+
+def _isac(setup: Setup, run: Run, plain: torch.Tensor) -> str:
+    """The objectives that change the picture and leave it finite."""
+    works = []
+    for objective, options in _OBJECTIVES.items():
+        try:
+            model, _ = with_isac(setup.model, IsacSettings(objective=objective, **options))
+            steered = sample(model, setup, run)
+        except CountError:
+            continue
+        if bool(torch.isfinite(steered).all()) and not torch.equal(plain, steered):
+            works.append(f"*{objective}*")
+    return ", ".join(works) or "no"
+
+
+def _words(one: Small) -> str:
+    """The encoders at whose places the nouns were found, where they are where they should be."""
+    setup = built(one.name)
+    text, options = setup.positive[0]
+    try:
+        counted = counted_conditionings(
+            [{"cross_attn": text, **options}], "this table", family_of(setup.model, "this table")
+        )
+    except CountError:
+        return "no"
+    if counted[0].target.tokens != one.nouns:
+        return "no"
+    keys = list(dict.fromkeys(stretch.encoder for stretch in counted[0].layout.stretches))
+    shared = ["l", "g"] if {"l", "g"} <= set(one.lengths) and keys[0] in ("l", "g") else keys[:1]
+    return ", ".join(_ENCODERS[key] for key in dict.fromkeys([*shared, *keys[1:]]))
+
+
+def _yes(works: bool) -> str:
+    return "yes" if works else "no"
