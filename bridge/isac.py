@@ -108,7 +108,7 @@ class _IsacRun:
             (one.target, GradientPass(guider.inner_model, family, one.conditioning, settings.memory, NODE))
             for one in counted
         ]
-        self._record = RecordedRun(counted, family)
+        self._record = RecordedRun(counted, family, NODE)
 
     def at_state(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]:
         comfy.model_management.throw_exception_if_processing_interrupted()

@@ -119,6 +119,9 @@ def run_sampler(
     sigmas: Tensor,
     extra_args: dict[str, Any],
     callback: Any,
+    noise: Tensor,
+    latent: Tensor,
+    denoise_mask: Tensor | None,
     *rest: Any,
     at_state: AtState,
     node: str,
@@ -135,13 +138,17 @@ def run_sampler(
         CountError: the model is shown parts of the picture or of the batch, by context windows (said before the first
             step), by another node or by the sampler.
     """
-    refuse_context_windows(guider, sigmas, extra_args["model_options"], rest[0], node)
+    refuse_context_windows(guider, sigmas, extra_args["model_options"], noise, node)
     sampler = executor.class_obj
     original = sampler.sampler_function
     name = known_name(original)
 
     def at_whole_state(x: Tensor, sigma: Tensor, options: dict[str, Any], step: int) -> dict[str, Any]:
-        return at_state(x, sigma, whole_pictures_only(options, x, guider.conds.values(), node), step)
+        before = None if denoise_mask is None else x.clone()
+        options = at_state(x, sigma, whole_pictures_only(options, x, guider.conds.values(), node), step)
+        if before is not None:  # the model is not shown what inpainting keeps, so moving that could only do harm
+            x.copy_(torch.where(denoise_mask > 0, x, before))
+        return options
 
     run = _Steered(StateGate(name, len(sigmas) - 1), at_whole_state, node)
 
@@ -159,6 +166,6 @@ def run_sampler(
 
     sampler.sampler_function = steered
     try:
-        return executor(guider, sigmas, extra_args, after_step, *rest)
+        return executor(guider, sigmas, extra_args, after_step, noise, latent, denoise_mask, *rest)
     finally:
         sampler.sampler_function = original
