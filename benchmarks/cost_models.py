@@ -147,7 +147,9 @@ def cost_model(name: str, device: torch.device, dtype: torch.dtype, size: int | 
     patcher = comfy.model_patcher.ModelPatcher(_loaded(kind, device, dtype, generator), device, device)
     side = (size or kind.size) // 8
     positive, negative = ([_text(kind, generator)] for _ in range(2))
-    return _ready(patcher, positive, negative, torch.randn(1, kind.channels, side, side, generator=generator).to(device))
+    return _ready(
+        patcher, positive, negative, torch.randn(1, kind.channels, side, side, generator=generator).to(device)
+    )
 
 
 def _loaded(kind: Kind, device: torch.device, dtype: torch.dtype, generator: torch.Generator) -> nn.Module:
@@ -188,7 +190,6 @@ def _ready(patcher: Any, positive: Any, negative: Any, noise: Tensor) -> CostMod
     family = family_of(patcher, "the benchmark")
     (counted,) = counted_conditionings(done["positive"], "the benchmark", family)
     level = float(inner.model_sampling.percent_to_sigma(0.3))
+    inner.model_sampling.to(noise.device)
     sigma = torch.full((len(noise),), level, device=noise.device)
     return CostModel(patcher, family, counted, done["negative"][0], noise * max(level, 1.0), sigma)
-
-

@@ -101,7 +101,7 @@ class _IsacRun:
         sampling = guider.inner_model.model_sampling
         self._first = float(sampling.percent_to_sigma(settings.start_percent))
         self._last = float(sampling.percent_to_sigma(settings.last_percent))
-        self._noise_left = float(sampling.timestep(sigmas[0]) / sampling.timestep(sampling.sigma_max))
+        self._noise = _noise_share(sampling, sigmas[0]), _noise_share(sampling, sigmas[-1])
         self._is_flow = isinstance(sampling, comfy.model_sampling.CONST)
         counted = counted_conditionings(guider.conds.get("positive", []), NODE, family, counts)
         self._passes = [
@@ -133,9 +133,14 @@ class _IsacRun:
         settings = self._settings
         if settings.objective == "anchored":
             return AnchoredObjective(target, settings.spacing, settings.bind)
-        weights = instance_to_class(step, self._steps, self._noise_left)
+        weights = instance_to_class(step, self._steps, *self._noise)
         return PaperObjective(target, weights, settings.clustering, settings.bind)
 
     def finish(self) -> RunRecorder | None:
         """What the run recorded."""
         return self._record.finish()
+
+
+def _noise_share(sampling: Any, sigma: Tensor) -> float:
+    """How far up the model's timesteps a noise level is, 0 to 1."""
+    return float(sampling.timestep(sigma) / sampling.timestep(sampling.sigma_max)) if sigma > 0 else 0.0

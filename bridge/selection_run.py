@@ -9,9 +9,10 @@ import comfy.utils
 import latent_preview
 from torch import Tensor
 
-from ..core.isac.selection import halving
 from ..core.prompts.counts import Counts
-from .latent_selection import Candidate, Progress, SelectionSettings, select_candidates
+from .candidate_run import Progress
+from .candidates import Candidate, SelectionSettings
+from .latent_selection import select_candidates
 
 
 def sampler_names() -> list[str]:
@@ -35,34 +36,35 @@ def select_latent(
     """The latent to sample from, and how every candidate fared, best first.
 
     Returns:
-        `latent` with the batch indices of the best candidates: a sampler with the same seed gives its pictures their
-        noises.
+        `latent` with the batch indices of the best candidates, in place of any that it had: a sampler with the same seed
+        gives its pictures their noises.
 
     Raises:
         CountError: see `select_candidates`.
     """
-    keep = len(latent["samples"])
-    stages = halving(settings.candidates, keep, settings.steps, settings.decide_at)
-    entering = [settings.candidates, *(stage.keep for stage in stages)]
-    total = sum(many * (stage.last - stage.first) for many, stage in zip(entering, stages, strict=False))
-    candidates = select_candidates(model, positive, negative, latent, settings, counts, _progress(model, total))
-    return {**latent, "batch_index": [candidate.index for candidate in candidates[:keep]]}, candidates
+    candidates = select_candidates(model, positive, negative, latent, settings, counts, _progress(model))
+    kept = candidates[: len(latent["samples"])]
+    return {**latent, "batch_index": [candidate.index for candidate in kept]}, candidates
 
 
-def _progress(model: Any, total: int) -> Progress:
-    """ComfyUI's own bar; updating it is also where a cancelled run ends."""
-    bar = comfy.utils.ProgressBar(total)
+def _progress(model: Any) -> Progress | None:
+    """ComfyUI's own bar, with the leader's preview; updating it is also where a cancelled run ends."""
+    if model is None:
+        return None
     previewer = latent_preview.get_previewer(model.load_device, model.model.latent_format)
+    bar = comfy.utils.ProgressBar(1)
 
-    def step_done(many: int, denoised: Tensor) -> None:
-        preview = previewer and previewer.decode_latent_to_preview_image("JPEG", denoised)
-        bar.update_absolute(bar.current + many, total, preview)
+    def step_done(done: int, total: int, denoised: Tensor) -> None:
+        preview = previewer.decode_latent_to_preview_image("JPEG", denoised) if previewer else None
+        bar.update_absolute(done, total, preview)
 
     return step_done
 
 
 def as_table(candidates: list[Candidate], seed: int) -> str:
     """One line per candidate, best first, as text for the user."""
+    if not any(one.steps for one in candidates):
+        return f"seed {seed}: all {len(candidates)} candidates are kept, so none was tried"
     lines = [f"seed {seed}: candidates from best to worst (a lower score is better)"]
     lines += [f"index {one.index}: score {one.score:.3f} after {one.steps} steps" for one in candidates]
     return "\n".join(lines)

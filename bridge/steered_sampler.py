@@ -81,6 +81,19 @@ class _Steered:
         return options
 
 
+def _guarded(at_state: AtState, guider: Any, denoise_mask: Tensor | None, node: str) -> AtState:
+    """`at_state` for whole pictures only, and within the mask: the model is not shown what inpainting keeps."""
+
+    def guarded(x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]:
+        before = None if denoise_mask is None else x.clone()
+        options = at_state(x, sigma, whole_pictures_only(model_options, x, guider.conds.values(), node), step)
+        if denoise_mask is not None and before is not None:
+            x.copy_(torch.where(denoise_mask > 0, x, before))
+        return options
+
+    return guarded
+
+
 class _ModelProxy:
     """Stands in for the model that a sampler calls; everything but the call goes to the real one."""
 
@@ -142,15 +155,7 @@ def run_sampler(
     sampler = executor.class_obj
     original = sampler.sampler_function
     name = known_name(original)
-
-    def at_whole_state(x: Tensor, sigma: Tensor, options: dict[str, Any], step: int) -> dict[str, Any]:
-        before = None if denoise_mask is None else x.clone()
-        options = at_state(x, sigma, whole_pictures_only(options, x, guider.conds.values(), node), step)
-        if before is not None:  # the model is not shown what inpainting keeps, so moving that could only do harm
-            x.copy_(torch.where(denoise_mask > 0, x, before))
-        return options
-
-    run = _Steered(StateGate(name, len(sigmas) - 1), at_whole_state, node)
+    run = _Steered(StateGate(name, len(sigmas) - 1), _guarded(at_state, guider, denoise_mask, node), node)
 
     @wraps(original)  # a second node of this kind in the same run knows the sampler by its name
     def steered(model: Any, noise: Tensor, levels: Tensor, *args: Any, **options: Any) -> Tensor:

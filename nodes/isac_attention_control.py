@@ -23,8 +23,9 @@ class IsacAttentionControl(io.ComfyNode):
             description=(
                 "Steers the picture while it forms, from the model's own attention, so that the asked number of things "
                 "appears and different things do not mix. Put it between the model and the sampler, and encode the "
-                "prompt with Count Prompt. Works with Stable Diffusion 1.5, 2.1, SDXL and the Shapes demo model; costs "
-                "about as much again as plain sampling."
+                "prompt with Count Prompt. Works with Stable Diffusion 1.5 to 3.5, SDXL, PixArt, Flux, Chroma, Qwen-Image, "
+                "Lumina 2, Z-Image, HiDream and the Shapes demo model; mode fast costs about a third more than plain sampling, "
+                "exact about as much again."
             ),
             search_aliases=["count", "number of objects", "instances", "attend and excite", "isac", "headcount"],
             inputs=[

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..bridge.latent_selection import SCORES, SelectionSettings
+from ..bridge.latent_selection import SelectionSettings
 from ..bridge.selection_run import as_table, sampler_names, scheduler_names, select_latent
+from ..core.isac.selection import SCORES
 from ._schema import Schema, advanced
 from ._types import CountsType
 

@@ -24,7 +24,7 @@ def max_pairwise_overlap(masks: Tensor) -> Tensor:
     # The two largest values at a pixel give the largest product there, whichever pair they belong to.
     if len(masks) < 2:
         return masks.new_zeros(())
-    largest = masks.topk(2, dim=0).values
+    largest = masks.sort(dim=0, descending=True, stable=True).values
     products = largest[0] * largest[1]
-    # Not amax(), which would share the gradient among equal products; maps that are scaled to 1 often have some.
+    # Not topk() and amax(): of equal products, which maps scaled to 1 often have, one alone is to get the gradient.
     return products[products.argmax()]

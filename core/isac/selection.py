@@ -3,12 +3,12 @@
 Reference: ISAC_LS, Algorithm 2 of "ISAC: Training-Free Instance-to-Semantic Attention Control" (ECCV 2026; arXiv
 2505.20935v4): run B seeds, add up the ISAC loss over all steps, keep the seed with the lowest sum. No gradient is needed.
 
-What is changed, and why (measured by benchmarks/seed_ranking.py on the Shapes model). There the paper's loss ranks seeds no
-better than chance, at any step and summed: overlap is low both where things are apart and where they are missing. "places"
-asks for presence instead. It looks for the separate places where a noun is attended to, and is the negative
+What is changed, and why (measured by benchmarks/seed_ranking.py on the Shapes model). There the paper's loss ranks seeds
+hardly better than chance, at any step and summed: overlap is low both where things are apart and where they are missing.
+"places" asks for presence instead. It looks for the separate places where a noun is attended to, and is the negative
 log-likelihood that there are exactly as many as asked, one logistic per place. Only the latest step counts: what the
-first steps show is gone later, and a sum keeps it. A model that decides its layout early also shows it early, so that
-candidates can be dropped on the way, first the worse half.
+first steps show is gone later, and a sum keeps it. The layout is decided in the first half of the steps, so that no
+candidate but the best need go further, and the worse half is dropped a little before.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ DECIDE_AT = 0.5
 DROP_AT = 0.8
 """Share of the steps until the decision after which the worse half is dropped."""
 
-# A place with 0.4 of what strong places have is as likely a thing as not; 0.3 and 0.5 rank about as well.
+# A place with 0.4 of what strong places have is as likely a thing as not; 0.35 and 0.5 rank about as well.
 _EVEN = 0.4
 _SOFTNESS = 0.2
 _SURPLUS_PLACES = 4
@@ -197,4 +197,4 @@ def halving(candidates: int, keep: int, steps: int, decide_at: float = DECIDE_AT
 
 def stay(scores: Tensor, keep: int) -> list[int]:
     """Who goes on: indices of the `keep` lowest of (B,) scores, best first, ties in their order; NaN comes last."""
-    return scores.nan_to_num(nan=torch.inf).argsort(stable=True)[:keep].tolist()
+    return scores.argsort(stable=True)[:keep].tolist()

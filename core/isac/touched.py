@@ -34,9 +34,9 @@ def _stretch(matrix: Tensor) -> Tensor:
 
 def _largest_product(maps: Tensor) -> tuple[int, tuple[int, int]]:
     """At which pixel, and of which two, (N, P) maps have their largest product; N is at least 2."""
-    largest = maps.topk(2, dim=0)
+    largest = maps.sort(dim=0, descending=True, stable=True)
     pixel = int((largest.values[0] * largest.values[1]).argmax())
-    one, other = largest.indices[:, pixel].tolist()
+    one, other = largest.indices[:2, pixel].tolist()
     return pixel, (one, other)
 
 

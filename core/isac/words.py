@@ -67,10 +67,15 @@ def repelled(spread: Tensor, words: Words) -> tuple[Tensor, Tensor]:
 
     Products of two objects' rows are those of P_repel's pairs.
     """
-    strongest = [spread[:, list(own)].max(1) for own in words.objects]
-    owners = [torch.tensor(own, device=spread.device) for own in words.objects]
-    indices = [own[found.indices] for own, found in zip(owners, strongest, strict=True)]
-    return torch.stack([found.values for found in strongest]), torch.stack(indices)
+    values, indices = [], []
+    for own in words.objects:
+        value, index = spread[:, own[0]], torch.full((len(spread),), own[0], device=spread.device)
+        for word in own[1:]:  # of equal ones the first, on every device: scaled maps are often equal where they are 1
+            higher = spread[:, word] > value
+            value, index = torch.where(higher, spread[:, word], value), torch.where(higher, word, index)
+        values.append(value)
+        indices.append(index)
+    return torch.stack(values), torch.stack(indices)
 
 
 def unbound(spread: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
@@ -80,7 +85,9 @@ def unbound(spread: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
     """
     if not pairs:
         return spread.new_zeros(())
-    return torch.relu(torch.stack([1 - (spread[:, one] * spread[:, other]).amax() for one, other in pairs])).amax()
+    products = [spread[:, one] * spread[:, other] for one, other in pairs]
+    missing = torch.relu(torch.stack([1 - product[product.argmax()] for product in products]))
+    return missing[missing.argmax()]
 
 
 def semantic_loss(spread: Tensor, words: Words) -> Tensor:

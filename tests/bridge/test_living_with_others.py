@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 from headcount.bridge.isac import IsacSettings, with_isac
 from headcount.bridge.recorder import with_recorder
 from headcount.core.attention.records import RunRecord
@@ -160,3 +161,44 @@ class counted_gradients:
         import headcount.bridge.isac as isac
 
         isac.GradientPass.__call__ = self._real
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_model_sampling_of_flow_models(order: str) -> None:
+    """ModelSamplingSD3 and its like shift the schedule; percent and noise levels follow."""
+    setup = tiny_setup(flow=True)
+
+    def shifted(model: Any) -> Any:
+        return ModelSamplingSD3().patch(model, 6.0)[0]
+
+    alone = sample(shifted(setup.model), setup, RUN)
+    assert not torch.equal(alone, sample(setup.model, setup, RUN))
+    half = IsacSettings("paper", "relative", 0.02, end_percent=0.5)
+    if order == "before":
+        model, maps = with_isac(shifted(setup.model), half)
+    else:
+        model, maps = with_isac(setup.model, half)
+        model = shifted(model)
+    samples = sample(model, setup, RUN)
+    assert torch.isfinite(samples).all() and not torch.equal(samples, alone)
+    steered = [step.sigma for step in maps.record_for(samples)[0].steps if step.instance_loss is not None]
+    last = 6.0 * 0.5 / (1 + 5.0 * 0.5)  # the noise level at half of the timesteps, shifted
+    assert steered and min(steered) > last
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_differential_diffusion_with_a_soft_mask(order: str, tiny: Setup) -> None:
+    """The part that is drawn grows while the run goes on."""
+    mask = torch.linspace(0, 1, 16).view(1, 1, 1, 16).expand(1, 1, 16, 16).clone()
+    latent = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0))
+    run = Run(steps=6, size=(16, 16), latent=latent, noise_mask=mask)
+    pack = PACKS["differential diffusion"]
+    if order == "before":
+        model, maps = with_isac(pack(tiny.model), EVERY_STEP)
+    else:
+        model, maps = with_isac(tiny.model, EVERY_STEP)
+        model = pack(model)
+    samples, alone = sample(model, tiny, run), sample(pack(tiny.model), tiny, run)
+    assert torch.isfinite(samples).all()
+    assert (samples - alone)[..., 8:].abs().max() > 1e-3
+    assert len(maps.record_for(samples)[0].steps) == 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict
 
 import comfy.model_management
@@ -48,7 +49,9 @@ def test_no_step_means_the_same_picture(setup: Setup, plain: torch.Tensor, optio
     assert len(maps.record_for(samples)[0].steps) == 3, "and is still recorded"
 
 
-@pytest.mark.parametrize("sampler", ["euler", "heun", "dpmpp_2m", "dpmpp_sde", "ddim", "lcm", "dpm_2_ancestral"])
+@pytest.mark.parametrize(
+    "sampler", ["euler", "heun", "dpmpp_2m", "dpmpp_sde", "ddim", "lcm", "dpm_2_ancestral", "uni_pc"]
+)
 def test_recorder_changes_nothing(sampler: str) -> None:
     setup = shapes_setup()
     recorded, maps = with_recorder(setup.model)
@@ -119,22 +122,27 @@ def cancel_in_callback(step: int, *_: object) -> None:
         (cancel_in_callback, comfy.model_management.InterruptProcessingException),
     ],
 )
-def test_nothing_stays_after_an_error_or_a_cancel(setup: Setup, plain: torch.Tensor, patch, callback, error) -> None:
-    weights = weights_of(setup.model)
+@pytest.mark.parametrize("sampler", ["euler", "uni_pc"])  # its state changed in place, and beside it
+def test_nothing_stays_after_an_error_or_a_cancel(
+    setup: Setup, plain: torch.Tensor, patch, callback, error, sampler: str
+) -> None:
+    weights, run = weights_of(setup.model), Run(sampler)
     model, maps = patch(setup.model)
-    whole = sample(patch(setup.model)[0], setup)
+    whole = sample(patch(setup.model)[0], setup, run)
     with pytest.raises(error):
-        sample(model, setup, callback=callback)
+        sample(model, setup, run, callback=callback)
     assert not comfy.model_management.processing_interrupted()
     assert weights_of(setup.model) == weights
     with pytest.raises(CountError, match="no attention was recorded"):
         maps.record_for(plain)
     assert torch.equal(sample(setup.model, setup), plain)
-    assert torch.equal(sample(model, setup), whole), "the next run is as good as a fresh one"
+    assert torch.equal(sample(model, setup, run), whole), "the next run is as good as a fresh one"
 
 
 @pytest.mark.parametrize("error", [Broken, torch.OutOfMemoryError])
-def test_nothing_stays_after_an_error_inside_the_model(plain_tiny: tuple[Setup, torch.Tensor], error) -> None:
+def test_nothing_stays_after_an_error_inside_the_model(
+    plain_tiny: tuple[Setup, torch.Tensor], error: type[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
     """Raised in the gradient's own forward pass, while the weights are swapped."""
     setup, plain = plain_tiny
     weights = weights_of(setup.model)
@@ -148,12 +156,15 @@ def test_nothing_stays_after_an_error_inside_the_model(plain_tiny: tuple[Setup, 
             raise error
 
     hook = middle.register_forward_pre_hook(fail_while_differentiating)
+    # Without memory for the gradient a run goes on unsteered, and the log says so; everything else is an error.
+    survives = error is torch.OutOfMemoryError
     try:
-        with pytest.raises(error):
-            sample(model, setup)
+        with nullcontext() if survives else pytest.raises(error):
+            assert torch.equal(sample(model, setup), plain)
     finally:
         hook.remove()
-    assert seen == [False]
+    assert seen and not any(seen)
+    assert ("not enough memory for the gradient" in caplog.text) == survives
     assert weights_of(setup.model) == weights
     assert torch.equal(sample(setup.model, setup), plain)
 

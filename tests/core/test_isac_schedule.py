@@ -30,3 +30,15 @@ def test_algorithm_1() -> None:
 def test_a_later_start_begins_further_down() -> None:
     assert instance_to_class(0, 10, 0.6).instance == pytest.approx(0.6)
     assert instance_to_class(5, 10, 0.6).instance == pytest.approx(0.3)
+
+
+def test_two_halves_are_the_whole() -> None:
+    whole = [instance_to_class(step, 10) for step in range(10)]
+    halves = [instance_to_class(step, 5, 1.0, 0.5) for step in range(5)]
+    halves += [instance_to_class(step, 5, 0.5) for step in range(5)]
+    for one, other in zip(whole, halves, strict=True):
+        assert (one.instance, one.semantic) == pytest.approx((other.instance, other.semantic))
+
+
+def test_more_steps_than_the_schedule_has() -> None:
+    assert instance_to_class(12, 10) == instance_to_class(10, 10)
