@@ -5,14 +5,14 @@ from __future__ import annotations
 import statistics
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import comfy.model_management
 import torch
 from headcount.bridge import differentiable_call
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
@@ -39,14 +39,18 @@ class LivePeak(TorchDispatchMode):
 
     What a kernel uses inside of itself is not seen. Works on every device, without numbers on "meta" too.
 
+    Args:
+        but: tensors whose memory is not counted, whatever is laid over it.
+
     Attributes:
         peak: most bytes alive at a time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, but: Iterable[Tensor] = ()) -> None:
         super().__init__()
         self.peak = self._live = 0
-        self._known: set[int] = set()
+        self._kept = [tensor.untyped_storage() for tensor in but]
+        self._known = {storage._cdata for storage in self._kept}
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         before = {leaf.untyped_storage()._cdata for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
@@ -70,13 +74,14 @@ class LivePeak(TorchDispatchMode):
         self._live -= size
 
 
-def peak_bytes(step: Step, device: torch.device) -> int:
-    """Most memory that a step takes beyond what is taken before it.
+def peak_bytes(step: Step, network: nn.Module) -> int:
+    """Most memory that a step takes beyond what is taken before it; `network` is what it runs.
 
     An accelerator's own count of allocated memory; elsewhere the bytes of live tensors, see `LivePeak`.
     """
-    if device.type in ("cpu", "meta"):
-        with LivePeak() as live:
+    weights = [*network.parameters(), *network.buffers()]
+    if weights[0].device.type in ("cpu", "meta"):
+        with LivePeak(weights) as live:
             step()
         return live.peak
     torch.accelerator.synchronize()

@@ -21,7 +21,7 @@ import torch
 
 from demo.comfy_host import import_comfyui
 
-import_comfyui(*([] if "cuda" in sys.argv else ["--cpu"]))
+import_comfyui("--disable-auto-launch" if "cuda" in sys.argv else "--cpu")  # without an argument it takes the CPU
 import comfy.samplers  # noqa: E402
 from headcount.bridge.attention_gradient import GradientPass  # noqa: E402
 from headcount.bridge.gradient_memory import MemorySetting, lean_estimate  # noqa: E402
@@ -172,7 +172,9 @@ def measured(model: CostModel, modes: dict[str, Mode], rounds: int) -> list[Row]
         mode = modes.get(name, Mode(None))
         ratio = 1 + mode.share * (found[name] / found["plain"] - 1)
         clustering = clustering_seconds(step) / found["plain"] if mode.objective in (paper, FullGraph) else None
-        rows.append(Row(name, found["plain"] * ratio, ratio, peak_bytes(step, device), clustering))
+        rows.append(
+            Row(name, found["plain"] * ratio, ratio, peak_bytes(step, model.patcher.model.diffusion_model), clustering)
+        )
     return rows
 
 
@@ -206,7 +208,7 @@ class Count:
     peak_per_estimate: float
 
 
-def counted(name: str, size: int | None) -> tuple[float, list[Count]]:
+def counted(name: str, size: int | None, modes: dict[str, Mode] = MODES) -> tuple[float, list[Count]]:
     """Operations of one model call, and what the modes add; in half precision, without the objective's own."""
     model = cost_model(name, torch.device("meta"), torch.float16, size)
     options = {"transformer_options": {"optimized_attention_override": lambda _, *a, **k: fused_attention(*a, **k)}}
@@ -217,13 +219,13 @@ def counted(name: str, size: int | None) -> tuple[float, list[Count]]:
             forward = operations(
                 lambda: comfy.samplers.calc_cond_batch(model.patcher.model, call, model.x, model.sigma, options)
             )
-        for label, mode in MODES.items():
+        for label, mode in modes.items():
             if mode.objective is None or mode.dense or mode.share < 1:
                 continue
             gradient = gradient_step(model, mode, ShapesOnly(mode.objective(model.counted.target)))
             gradient()  # learns how far the model has to run
             whole = operations(gradient)
-            peak = peak_bytes(gradient, model.x.device)
+            peak = peak_bytes(gradient, model.patcher.model.diffusion_model)
             estimate = lean_estimate(model.patcher.model, tuple(model.x.shape))
             rows.append(Count(label, 1 + whole / (2 * forward), whole / forward, peak, peak / estimate))
     return forward, rows

@@ -31,8 +31,8 @@ class AttentionGradient:
 class GradientPass:
     """Takes gradients through one model, run after run of the same shape.
 
-    The model is run no further than the objective reads: how far that is, is learnt in the first call. One object
-    serves one conditioning of one sampling run.
+    Which of the model's attention calls the objective reads is learnt in the first call: from then on the model is run
+    no further, and no others are kept. One object serves one conditioning of one sampling run, and one kind of objective.
 
     Args:
         inner_model: ComfyUI's BaseModel, loaded.
@@ -55,7 +55,7 @@ class GradientPass:
         self._conditioning = conditioning
         self._memory = GradientMemory(memory, inner_model, bool(family.blocks))
         self._node = node
-        self._enough: int | None = None
+        self._wanted: frozenset[int] | None = None
         self._warned: set[str] = set()
         # ComfyUI adds a ControlNet's output in place, to tensors that backward still needs.
         self._keeps_overwritten = conditioning.get("control") is not None
@@ -120,7 +120,7 @@ class GradientPass:
                 stack.enter_context(torch.autograd.graph.allow_mutation_on_saved_tensors())
             latent = x.clone().requires_grad_()
             with self._memory.measuring(x, recomputes):
-                capture = call(latent, sigma, model_options, self._enough, stack)
+                capture = call(latent, sigma, model_options, self._wanted, stack)
             if not capture.calls:
                 if capture.called:
                     self._warn(
@@ -128,9 +128,10 @@ class GradientPass:
                         "replace its attention off it"
                     )
                 return None
-            calls = objective.select(capture.calls)
-            self._enough = calls[-1].place
-            losses, pulls = objective(calls)
+            if self._wanted is None:
+                capture.calls = list(objective.select(capture.calls))
+                self._wanted = frozenset(call.place for call in capture.calls)
+            losses, pulls = objective(capture.calls)
             gradient = pulled_back(pulls, latent, self._node) if pulls else torch.zeros_like(latent)
         return AttentionGradient(gradient, losses)
 

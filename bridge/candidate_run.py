@@ -12,7 +12,6 @@ from typing import Any
 
 import comfy.model_management
 import torch
-from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..core.attention.records import MOST_SELF_PIXELS
@@ -25,11 +24,10 @@ from .capture import Capture, own_function
 from .conditionings import CountedConditioning, counted_conditionings
 from .families.family import Family
 from .recorded_call import recording_options
+from .shared_noise import SharedNoise
 from .state_gate import StateGate, known_name
-from .whole_picture import refuse_context_windows, whole_pictures_only
+from .whole_picture import whole_pictures_only
 
-_KEY = "headcount_selection"
-_OWN_KEYS = "headcount"
 _MOST_AT_ONCE = 16
 _MEMORY_MARGIN = 1.5  # ComfyUI's own, when it decides how many conditionings share a batch
 
@@ -55,7 +53,7 @@ class Selection:
     progress: Progress | None = None
 
 
-class _Decided(Exception):
+class Decided(Exception):
     """Ends the sampler once the best candidates are known."""
 
 
@@ -64,11 +62,12 @@ class CandidateRun:
 
     Attributes:
         gate: tells which of the sampler's calls is about its state.
+        noise: to be entered around the sampler.
         standings: who is still in.
     """
 
-    def __init__(self, selection: Selection, guider: Any, sigmas: Tensor, shape: torch.Size, sampler: Any) -> None:
-        self._selection, self._guider, self._shape = selection, guider, shape
+    def __init__(self, selection: Selection, guider: Any, sigmas: Tensor, noise: Tensor, sampler: Any) -> None:
+        self._selection, self._guider, self._shape = selection, guider, noise.shape
         self._counted = counted_conditionings(
             guider.conds.get("positive", []), NODE, selection.family, selection.counts
         )
@@ -79,6 +78,7 @@ class CandidateRun:
         self._noise_left = float(sampling.timestep(sigmas[0]) / sampling.timestep(sampling.sigma_max))
         self.gate = StateGate(known_name(getattr(sampler, "sampler_function", None)), self._total_steps)
         self.standings = Standings(selection.settings, selection.keep, self._total_steps)
+        self.noise = SharedNoise(len(noise))
         self._is_scoring = False
         self._found: list[Tensor] = []
         self._at_most = _MOST_AT_ONCE
@@ -91,7 +91,8 @@ class CandidateRun:
                 "such as parts of it. Choose another one, such as euler, dpmpp_2m or dpmpp_2m_sde"
             )
         is_state = self._is_scoring = self.gate.is_state(x)
-        denoised: Tensor = executor(x, timestep, *args, **kwargs)
+        with self.noise.paused():
+            denoised: Tensor = executor(x, timestep, *args, **kwargs)
         if is_state:
             found, self._found = self._found, []
             self.standings.add(torch.cat(found) if found else None, self.gate.step)
@@ -99,7 +100,7 @@ class CandidateRun:
                 best = self.standings.best
                 self._selection.progress(self.standings.done, self.standings.total, denoised[best : best + 1])
             if self.standings.is_decided:
-                raise _Decided
+                raise Decided
         return denoised
 
     def ask(
@@ -164,46 +165,3 @@ class CandidateRun:
         """(B,) on the CPU; several counted conditionings ask for all of their things together."""
         weights = instance_to_class(self.gate.step, self._total_steps, self._noise_left)
         return score_calls(capture.calls, counted.target, self._selection.settings.score, weights).float().cpu()
-
-
-def with_candidate_run(model: Any, selection: Selection) -> tuple[Any, list[CandidateRun]]:
-    """A clone of `model` whose sampling runs are runs of candidates, and the list to which each run is added.
-
-    What other nodes of this pack put on the model is left out: steering would take a gradient of every candidate, and a
-    recorder is there for the picture.
-    """
-    patched = model.clone()
-    for kind, wrappers in patched.wrappers.items():
-        for key in [key for key in wrappers if str(key).startswith(_OWN_KEYS)]:
-            patched.remove_wrappers_with_key(kind, key)
-    runs: list[CandidateRun] = []
-
-    def sample(executor, guider, sigmas, extra_args, callback, noise, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
-        refuse_context_windows(guider, sigmas, extra_args["model_options"], noise, NODE)
-        run = CandidateRun(selection, guider, sigmas, noise.shape, executor.class_obj)
-        runs.append(run)
-
-        def after_step(step: int, denoised: Tensor, x: Tensor, total: int) -> None:
-            run.gate.step_done(x)
-            if callback is not None:
-                callback(step, denoised, x, total)
-
-        try:
-            noise = executor(guider, sigmas, extra_args, after_step, noise, *rest)
-        except _Decided:
-            return noise
-        run.standings.end()
-        return noise
-
-    patched.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, _KEY, _room_for_one)
-    patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, _KEY, sample)
-    patched.add_wrapper_with_key(
-        WrappersMP.PREDICT_NOISE, _KEY, lambda *args, **kwargs: runs[-1].predict(*args, **kwargs)
-    )
-    patched.add_wrapper_with_key(WrappersMP.CALC_COND_BATCH, _KEY, lambda *args: runs[-1].ask(*args))
-    return patched, runs
-
-
-def _room_for_one(executor: Any, model: Any, shape: Any, *args: Any, **kwargs: Any) -> Any:
-    """ComfyUI frees memory for as many pictures as the sampler has; candidates take what the model leaves."""
-    return executor(model, [1, *shape[1:]], *args, **kwargs)

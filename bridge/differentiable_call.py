@@ -12,6 +12,7 @@ from comfy.ldm.modules.attention import attention_pytorch
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 from torch import Tensor, nn
 
+from ..core.attention.calls import AttentionCall
 from .capture import Capture, Override
 from .differentiable import differentiable, uncompiled, without_compile
 from .families.family import Family, ModelInputs
@@ -29,12 +30,12 @@ class GraphCapture(Capture):
     """A capture that ends the model's call once it has enough, and passes over what backward computes again.
 
     Attributes:
-        enough: number of the last attention call that is wanted; None for all.
+        wanted: numbers of the attention calls that are wanted, from 1; None for all.
         closed: the model's call is over: what comes now is recomputed.
         called: the model was called at all.
     """
 
-    enough: int | None = None
+    wanted: frozenset[int] | None = None
     closed: bool = field(default=False, init=False)
     called: bool = field(default=False, init=False)
 
@@ -47,11 +48,13 @@ class GraphCapture(Capture):
         return lambda function, *args, **kwargs: (attention if self.closed else record)(function, *args, **kwargs)
 
     def _take(self, *call: Any) -> None:
-        if self.closed:
-            return
         super()._take(*call)
-        if self.seen == self.enough:
+        if self.wanted and self.seen >= max(self.wanted):
             raise _EnoughRecorded
+
+    def _keep(self, call: AttentionCall) -> None:
+        if not self.wanted or call.place in self.wanted:
+            super()._keep(call)
 
 
 @dataclass(frozen=True)
@@ -69,19 +72,25 @@ class DifferentiableCall:
     recomputes: bool = False
 
     def __call__(
-        self, latent: Tensor, sigma: Tensor, model_options: dict[str, Any], enough: int | None, stack: ExitStack
+        self,
+        latent: Tensor,
+        sigma: Tensor,
+        model_options: dict[str, Any],
+        wanted: frozenset[int] | None,
+        stack: ExitStack,
     ) -> GraphCapture:
-        """Call the model through ComfyUI's `calc_cond_batch`, up to its attention call number `enough`.
+        """Call the model through ComfyUI's `calc_cond_batch`, up to the last attention call that is wanted.
 
         Args:
             latent: (B, C, h, w), requires grad.
             sigma: (B,) noise level.
+            wanted: numbers of the attention calls to record, from 1; None for all.
             stack: until it closes, the model's graph can be run backward.
 
         Returns:
             The recorded calls, in their graph; none when the conditioning is not active.
         """
-        capture = GraphCapture(self.family.reader((latent.shape[-2], latent.shape[-1])), enough=enough)
+        capture = GraphCapture(self.family.reader((latent.shape[-2], latent.shape[-1])), wanted=wanted)
         options = without_compile(
             recording_options(model_options, capture, _differentiable_attention, keep_previous=False)
         )

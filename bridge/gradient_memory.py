@@ -16,10 +16,11 @@ from torch import Tensor
 
 MemorySetting = Literal["auto", "fast", "low"]
 
-# Saved activations as multiples of `lean_estimate`. Counted on the real configurations in fp16: Stable Diffusion 1.5 at
-# 512 x 512 9.0, SDXL 19.4 and 3.5 Medium 11.1 at 1024 x 1024; with their blocks recomputed 3.6, 4.0 and 0.6.
-_WHOLE, _RECOMPUTED = 20, 5
-_MARGIN = 1.2  # for backward's own temporaries
+# Most memory of a pass as a multiple of `lean_estimate`. Of `python -m benchmarks.isac_cost --device none`, objective
+# "paper": Stable Diffusion 1.5 at 512 x 512 9.4, SDXL 20.3 and 3.5 Medium 17.1 at 1024 x 1024; with their blocks
+# recomputed 5.8, 8.0 and 6.2.
+_WHOLE, _RECOMPUTED = 22, 9
+_MARGIN = 1.3  # for what comes on top of the activations that were measured: maps, pulls, backward's own
 
 
 def lean_estimate(model: Any, shape: list[int] | tuple[int, ...]) -> float:
@@ -53,8 +54,9 @@ class GradientMemory:
         return self._setting == "low" or self._ran_out or self._need(x) > _free(x)
 
     def _need(self, x: Tensor) -> float:
-        saved = self._measured if self._measured is not None else _WHOLE * lean_estimate(self._model, x.shape)
-        return saved * _MARGIN
+        if self._measured is not None:
+            return _MARGIN * self._measured
+        return _WHOLE * lean_estimate(self._model, x.shape)
 
     @contextmanager
     def measuring(self, x: Tensor, recomputes: bool) -> Iterator[None]:
@@ -88,7 +90,7 @@ def reserving(setting: MemorySetting, can_recompute: bool) -> Callable[..., Any]
 
     def prepare(executor: Any, model: Any, shape: Any, conds: Any, *args: Any, **kwargs: Any) -> Any:
         estimate = float(model.model.memory_required(list(shape)))
-        need = factor * _MARGIN * lean_estimate(model.model, shape)
+        need = factor * lean_estimate(model.model, shape)
         batch = math.ceil(shape[0] * max(1.0, need / estimate)) if estimate > 0 else shape[0]
         return executor(model, [batch, *shape[1:]], conds, *args, **kwargs)
 

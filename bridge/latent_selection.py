@@ -11,14 +11,19 @@ from typing import Any
 
 import comfy.sample
 import torch
+from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..core.errors import CountError
 from ..core.isac.selection import halving
 from ..core.prompts.counts import Counts
-from .candidate_run import Progress, Selection, with_candidate_run
-from .candidates import NODE, Candidate, SelectionSettings
+from .candidate_run import CandidateRun, Decided, Progress, Selection
+from .candidates import NODE, Candidate, SelectionSettings, Standings
 from .families.table import family_of
+from .whole_picture import refuse_context_windows
+
+_KEY = "headcount_selection"
+_OWN_KEYS = "headcount"
 
 
 def select_candidates(
@@ -48,7 +53,7 @@ def select_candidates(
     keep, indices = len(latent["samples"]), list(range(settings.candidates))
     if not halving(settings.candidates, keep, settings.steps, settings.decide_at):
         return [Candidate(index) for index in indices]
-    patched, runs = with_candidate_run(model, Selection(family, settings, keep, counts, progress))
+    patched, finished = _with_candidates(model, Selection(family, settings, keep, counts, progress))
     # The noises that samplers give to pictures with these batch indices; ComfyUI's own function seeds all of torch.
     noise = comfy.sample.prepare_noise_inner(samples, torch.Generator().manual_seed(settings.seed), indices)
     comfy.sample.sample(
@@ -56,9 +61,9 @@ def select_candidates(
         samples.repeat(len(indices), *[1] * (samples.ndim - 1)), denoise=settings.denoise, noise_mask=mask,
         disable_pbar=True, seed=settings.seed,
     )  # fmt: skip
-    if not runs:
+    if not finished:
         raise CountError(f"{NODE} has no step to try candidates in: raise steps or denoise")
-    return runs[-1].standings.candidates()
+    return finished[-1].candidates()
 
 
 def _one_picture(model: Any, latent: dict[str, Any], settings: SelectionSettings) -> tuple[Tensor, Tensor | None]:
@@ -82,3 +87,49 @@ def _one_picture(model: Any, latent: dict[str, Any], settings: SelectionSettings
                 "choose one with Latent From Batch"
             )
     return samples[:1], None if mask is None else mask[:1]
+
+
+def _with_candidates(model: Any, selection: Selection) -> tuple[Any, list[Standings]]:
+    """A clone of `model` whose sampling runs are runs of candidates, and the list that gets the standings of each run.
+
+    What other nodes of this pack put on the model is left out: steering would take a gradient of every candidate, and a
+    recorder is there for the picture.
+    """
+    patched = model.clone()
+    for kind, wrappers in patched.wrappers.items():
+        for key in [key for key in wrappers if str(key).startswith(_OWN_KEYS)]:
+            patched.remove_wrappers_with_key(kind, key)
+    active: list[CandidateRun] = []
+    finished: list[Standings] = []
+
+    def sample(executor, guider, sigmas, extra_args, callback, noise, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
+        refuse_context_windows(guider, sigmas, extra_args["model_options"], noise, NODE)
+        run = CandidateRun(selection, guider, sigmas, noise, executor.class_obj)
+
+        def after_step(step: int, denoised: Tensor, x: Tensor, total: int) -> None:
+            run.gate.step_done(x)
+            if callback is not None:
+                callback(step, denoised, x, total)
+
+        active.append(run)
+        try:
+            with run.noise:
+                noise = executor(guider, sigmas, extra_args, after_step, noise, *rest)
+            run.standings.end()
+        except Decided:  # the candidates themselves are not needed
+            pass
+        finally:
+            active.clear()
+        finished.append(run.standings)
+        return noise
+
+    patched.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, _KEY, _room_for_one)
+    patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, _KEY, sample)
+    patched.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, _KEY, lambda *call, **more: active[0].predict(*call, **more))
+    patched.add_wrapper_with_key(WrappersMP.CALC_COND_BATCH, _KEY, lambda *call: active[0].ask(*call))
+    return patched, finished
+
+
+def _room_for_one(executor: Any, model: Any, shape: Any, *args: Any, **kwargs: Any) -> Any:
+    """ComfyUI frees memory for as many pictures as the sampler has; candidates take what the model leaves."""
+    return executor(model, [1, *shape[1:]], *args, **kwargs)

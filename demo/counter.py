@@ -43,13 +43,13 @@ class FoundShape:
 
 
 @cache
-def _templates() -> dict[str, NDArray[np.float32]]:
-    """Each noun's outline, stretched to a square of `_TEMPLATE` pixels."""
+def templates() -> dict[str, NDArray[np.float32]]:
+    """Each noun's outline, as `stretched` gives it."""
     out = {}
     for noun in NOUNS:
         image = Image.new("RGB", (240, 240))
         draw_shape(ImageDraw.Draw(image), noun, (120, 120), 90, (255, 255, 255))
-        out[noun] = _stretched(np.asarray(image)[..., 0] > 127)
+        out[noun] = stretched(np.asarray(image)[..., 0] > 127)
     return out
 
 
@@ -58,7 +58,8 @@ def _box(mask: Mask) -> Box:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def _stretched(mask: Mask) -> NDArray[np.float32]:
+def stretched(mask: Mask) -> NDArray[np.float32]:
+    """What a mask holds, cut out and stretched to a square of `_TEMPLATE` pixels, 0 to 1."""
     left, top, right, bottom = _box(mask)
     crop = Image.fromarray((mask[top:bottom, left:right] * 255).astype(np.uint8))
     resized = crop.resize((_TEMPLATE, _TEMPLATE), Image.Resampling.BILINEAR)
@@ -67,8 +68,8 @@ def _stretched(mask: Mask) -> NDArray[np.float32]:
 
 def classify(mask: Mask) -> tuple[str, float]:
     """The noun whose outline overlaps `mask` best, and the overlap (intersection over union), 0 to 1."""
-    seen = _stretched(mask)
-    fits = {noun: float(np.minimum(seen, t).sum() / np.maximum(seen, t).sum()) for noun, t in _templates().items()}
+    seen = stretched(mask)
+    fits = {noun: float(np.minimum(seen, t).sum() / np.maximum(seen, t).sum()) for noun, t in templates().items()}
     noun = max(fits, key=lambda name: fits[name])
     return noun, fits[noun]
 

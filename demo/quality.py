@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from .counter import _stretched, _templates
+from .counter import stretched, templates
 from .scenes import random_scene
 from .shapes import COLOURS
 
@@ -89,8 +89,8 @@ def _region(mask: Mask, pixels: NDArray[np.float64], from_background: NDArray[np
     inner = ndimage.binary_erosion(mask)
     inner = inner if inner.sum() >= 5 else mask
     # Half-way up its edge, so that a soft edge makes the outline neither wider nor narrower.
-    seen = _stretched(mask & (from_background >= np.median(from_background[inner]) / 2))
-    fits = sorted(float(np.minimum(seen, t).sum() / np.maximum(seen, t).sum()) for t in _templates().values())
+    seen = stretched(mask & (from_background >= np.median(from_background[inner]) / 2))
+    fits = sorted(float(np.minimum(seen, t).sum() / np.maximum(seen, t).sum()) for t in templates().values())
     colours = pixels[inner]
     distance = float(np.linalg.norm(_PALETTE - np.median(colours, axis=0), axis=1).min())
     spread = float(np.sqrt(np.square(colours - colours.mean(0)).sum(1).mean()))

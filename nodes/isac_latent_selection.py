@@ -70,7 +70,10 @@ class IsacLatentSelection(io.ComfyNode):
                     "score",
                     options=list(SCORES),
                     default=default.score,
-                    tooltip="What ranks the candidates. paper: the ISAC paper's losses.",
+                    tooltip=(
+                        "What ranks the candidates. places: how well the places where a noun is seen fit its number. "
+                        "paper: the ISAC paper's losses, summed over the steps."
+                    ),
                 ),
                 CountsType.Input(
                     "counts",

@@ -28,11 +28,12 @@ def frames() -> int:
     return torch._dynamo.utils.counters["frames"]["total"]
 
 
-def test_comfyuis_wrapper_is_set_aside() -> None:
+@pytest.mark.parametrize("part", ["diffusion_model", "diffusion_model.time_embed"])
+def test_comfyuis_wrapper_is_set_aside(part: str) -> None:
     setup = tiny_setup()
     expected = gradient_of(setup, latent(setup)).gradient
     model = setup.model.clone()
-    set_torch_compile_wrapper(model=model, backend="eager")
+    set_torch_compile_wrapper(model=model, backend="eager", keys=[part])
     wrappers, seen = model.wrappers[WrappersMP.APPLY_MODEL], []
     wrappers["other"] = [lambda executor, *args, **kwargs: (seen.append(1), executor(*args, **kwargs))[1]]
     options = {"transformer_options": {"wrappers": model.wrappers}}

@@ -1,0 +1,117 @@
+"""Gradients of the pack's pass through a model, and how two of them compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from headcount.bridge import differentiable
+from headcount.bridge.attention_gradient import GradientPass
+from headcount.bridge.gradient_memory import MemorySetting
+from headcount.core.attention.calls import AttentionCall, mean_probabilities
+from headcount.core.isac.differentiate import Objective, Pull, StepLosses, pulls_of
+from torch import Tensor
+
+from ..cost_measures import Step, peak_bytes
+from ..cost_models import CostModel
+from .part import Finding
+
+RELATIVE, BITS = "relative difference", "to the bit"
+SAME = 1e-4
+"""Most relative difference of two gradients in float32 that are the same up to the order of sums."""
+
+
+@dataclass(frozen=True)
+class Smooth:
+    """The sum of all squared probabilities: no maximum that rounding could move, and every call counts.
+
+    Attributes:
+        first: how many calls it reads; None for all.
+    """
+
+    first: int | None = None
+
+    def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
+        return calls[: self.first]
+
+    def __call__(self, calls: list[AttentionCall]) -> tuple[StepLosses, list[Pull]]:
+        return pulls_of(self._losses, calls)
+
+    def _losses(self, calls: list[AttentionCall]) -> StepLosses:
+        total = torch.stack([(mean_probabilities(call) ** 2).sum((1, 2)) for call in calls]).sum(0)
+        return StepLosses(total, torch.zeros_like(total), total)
+
+
+def pass_of(model: CostModel, memory: MemorySetting = "fast") -> GradientPass:
+    """A gradient pass through a model."""
+    return GradientPass(model.patcher.model, model.family, model.counted.conditioning, memory, "the benchmark")
+
+
+def gradient_by(one: GradientPass, model: CostModel, objective: Objective) -> Tensor:
+    """The gradient at the model's state.
+
+    Raises:
+        RuntimeError: the pass gave up.
+    """
+    found = one(model.x, model.sigma, {}, objective)
+    if found is None:
+        raise RuntimeError("the gradient pass gave up")
+    return found.gradient
+
+
+def gradient(model: CostModel, objective: Objective, memory: MemorySetting = "fast") -> Tensor:
+    """The gradient at the model's state, of a pass made for it."""
+    return gradient_by(pass_of(model, memory), model, objective)
+
+
+def peak(model: CostModel, step: Step) -> int:
+    """Most bytes that a step with the model takes beyond what is taken before it."""
+    return peak_bytes(step, model.patcher.model.diffusion_model)
+
+
+def relative(found: Tensor, expected: Tensor) -> float:
+    """Length of the difference as a share of the expected gradient's; not finite where that is zero."""
+    a, b = found.double().cpu(), expected.double().cpu()
+    return float((a - b).norm() / b.norm())
+
+
+def cosine(found: Tensor, expected: Tensor) -> float:
+    """Of the angle between two gradients."""
+    a, b = found.double().cpu(), expected.double().cpu()
+    return float((a * b).sum() / (a.norm() * b.norm()))
+
+
+def close(what: str, found: Tensor, expected: Tensor, most: float, **figures: Any) -> Finding:
+    """Whether two gradients differ by at most the share `most`."""
+    difference = relative(found, expected)
+    figures = {RELATIVE: difference, BITS: str(torch.equal(found.cpu(), expected.cpu())), **figures}
+    return Finding(what, figures, f"at most {most:g}", difference <= most)
+
+
+@contextmanager
+def exact_products() -> Iterator[None]:
+    """Within the block, float32 means float32: cuDNN's convolutions round to TF32 unless told otherwise."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+
+
+@contextmanager
+def blocks_seen() -> Iterator[list[bool]]:
+    """Within the block: of every try of a pass, whether it recomputed blocks."""
+    seen: list[bool] = []
+    own = differentiable.recomputed
+
+    def spy(network: Any, blocks: tuple[type, ...]) -> Any:
+        seen.append(bool(blocks))
+        return own(network, blocks)
+
+    with patch.object(differentiable, "recomputed", spy):
+        yield seen

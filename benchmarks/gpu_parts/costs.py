@@ -1,0 +1,98 @@
+"""What a steered step costs on this device, against the floors and bars of the design."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ..cost_models import CostModel, cost_model
+from ..isac_cost import FLOORS, MODES, Mode, Row, gradient_step, measured, too_much
+from .compared import blocks_seen
+from .cost_shares import TIME, clustering, selection
+from .part import Finding
+
+_ROUNDS, _ROUNDS_ON_A_CPU = 5, 1
+
+
+@dataclass(frozen=True)
+class Bars:
+    """What a model's steps may cost at most, DESIGN.md; memory in GB beyond a plain step's.
+
+    Attributes:
+        exact: with all activations kept.
+        recomputed: with blocks recomputed.
+    """
+
+    exact: float
+    recomputed: float
+
+
+BARS = {"sd15": Bars(0.8, 0.35), "sdxl": Bars(5.3, 1.2), "sd35m": Bars(6.1, 0.4)}
+_FROM_FLOOR, _FAST, _RECORDING = 1.1, 1.5, 1.1
+
+
+def costs(name: str, device: torch.device) -> list[Finding]:
+    """Time and memory of a plain step and of every mode's, at the real configuration with random weights."""
+    on_cpu = device.type == "cpu"
+    rounds, wait = _ROUNDS_ON_A_CPU if on_cpu else _ROUNDS, wait_for(device)
+    model = cost_model(name, device, torch.float32 if on_cpu else torch.float16)
+    for buffer in model.patcher.model.diffusion_model.buffers():
+        buffer.zero_()  # ComfyUI's MMDiT leaves the table of positions to its checkpoint: who knows what is in there
+    modes, notes = _possible(model)
+    rows = measured(model, modes, rounds)
+    found = [_finding(name, row, modes.get(row.mode), rows[0]) for row in rows]
+    return found + notes + clustering(model, modes, wait) + selection(model, rounds, wait)
+
+
+def _possible(model: CostModel) -> tuple[dict[str, Mode], list[Finding]]:
+    """The modes that fit into memory, and what is to be said of the others."""
+    possible, notes = {}, []
+    for label, mode in MODES.items():
+        why, found = too_much(model) if mode.dense else "", None
+        if mode.objective is not None and not why:
+            with blocks_seen() as recomputed:
+                found = gradient_step(model, mode)()
+            if not found or (mode.memory == "fast" and any(recomputed)):
+                why = "ran out of memory"
+        if why:
+            notes.append(Finding(f"{label}: left out, it {why}", {}, passed=None if mode.dense else False))
+            continue
+        possible[label] = mode
+        if found is not None and not bool(found.gradient.isfinite().all()):
+            notes.append(Finding(f"{label}: its gradient is not finite on these random weights", {}))
+    return possible, notes
+
+
+def wait_for(device: torch.device) -> Callable[[], None]:
+    """What waits until the device has done all that it was given."""
+    return (lambda: None) if device.type == "cpu" else torch.accelerator.synchronize
+
+
+def _finding(name: str, row: Row, mode: Mode | None, plain: Row) -> Finding:
+    extra = (row.peak - plain.peak) / 1e9
+    figures: dict[str, Any] = {TIME: row.ratio, "ms": row.seconds * 1e3, "peak GB": row.peak / 1e9, "extra GB": extra}
+    wanted, passed = [], []
+    most_time, most_memory = (None, None) if mode is None else _bars(name, mode)
+    if most_time is not None:
+        wanted.append(f"{most_time:.2f}x")
+        passed.append(row.ratio <= most_time)
+    if most_memory is not None:
+        wanted.append(f"{most_memory:.2f} GB extra")
+        passed.append(extra <= most_memory)
+    return Finding(row.mode, figures, ", ".join(wanted), all(passed) if passed else None)
+
+
+def _bars(name: str, mode: Mode) -> tuple[float | None, float | None]:
+    """Most time against a plain step, and most memory in GB beyond it; None where there is no bar."""
+    if name not in BARS or mode.dense:
+        return None, None
+    if mode.objective is None:
+        return _RECORDING, None
+    if mode.share < 1:
+        return _FAST, BARS[name].exact
+    if mode.memory == "low":
+        return None, BARS[name].recomputed
+    return FLOORS[name] * _FROM_FLOOR, BARS[name].exact
