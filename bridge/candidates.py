@@ -95,7 +95,7 @@ class Standings:
             self._scores[self.alive] = carried_score(self._score, before, now)
             for index in self.alive:
                 self._steps[index] = step + 1
-        self.done += len(self.alive)
+        self.done = min(self.done + len(self.alive), self.total)
         while self._stages and self._stages[0].last <= step + 1:
             self._drop(self._stages.pop(0).keep)
         if self.is_decided:

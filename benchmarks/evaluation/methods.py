@@ -11,6 +11,7 @@ from typing import Any
 
 import comfy.sample
 from headcount.bridge.isac import IsacSettings, with_isac
+from headcount.bridge.latent_selection import SelectionSettings, select_candidates
 from torch import Tensor
 
 
@@ -36,6 +37,7 @@ class Sampling:
         latent: (1, C, h, w) zeros.
         seed: seed of the noise.
         settings: steps, cfg, sampler and scheduler.
+        noise: which of the seed's noises, ComfyUI's batch index.
     """
 
     model: Any
@@ -44,11 +46,12 @@ class Sampling:
     latent: Tensor
     seed: int
     settings: SamplerSettings
+    noise: int = 0
 
     def run(self) -> Tensor:
         """The sampled latent."""
         settings = self.settings
-        noise = comfy.sample.prepare_noise(self.latent, self.seed)
+        noise = comfy.sample.prepare_noise(self.latent, self.seed, [self.noise])
         return comfy.sample.sample(
             self.model, noise, settings.steps, settings.cfg, settings.sampler, settings.scheduler,
             self.positive, self.negative, self.latent, disable_pbar=True, seed=self.seed,
@@ -76,8 +79,24 @@ def _isac(settings: IsacSettings) -> Method:
     return Method(sample, asdict(settings))
 
 
+def _selection(candidates: int) -> Method:
+    def sample(sampling: Sampling) -> Tensor:
+        own = sampling.settings
+        settings = SelectionSettings(
+            sampling.seed, own.steps, own.cfg, own.sampler, own.scheduler, candidates=candidates
+        )
+        latent = {"samples": sampling.latent}
+        found = select_candidates(sampling.model, sampling.positive, sampling.negative, latent, settings)
+        return replace(sampling, noise=found[0].index).run()
+
+    defaults = SelectionSettings(0, 1, 1.0, "", "", candidates=candidates)
+    return Method(sample, {"selection": [defaults.candidates, defaults.decide_at, defaults.score]})
+
+
 METHODS: dict[str, Method] = {
     "none": Method(Sampling.run),
     "isac": _isac(IsacSettings()),
+    "isac-fast": _isac(IsacSettings(mode="fast")),
     "isac-paper": _isac(IsacSettings(objective="paper", step_mode="paper", step_size=0.01)),
+    "selection": _selection(4),
 }

@@ -13,6 +13,7 @@ import comfy.model_management
 import comfy.model_patcher
 import comfy.nested_tensor
 import comfy.sample
+import comfy.sampler_helpers
 import comfy.samplers
 import comfy.supported_models
 import comfy.utils
@@ -432,18 +433,17 @@ def test_memory_decides_how_many_run_at_once(at_once: int, score: Any, monkeypat
     assert calls == ([1] * (6 * 4 + 3) if at_once == 1 else [4, 2] * 4 + [3])
 
 
-def test_comfyui_makes_room_for_one_picture_only() -> None:
+def test_comfyui_makes_room_for_one_picture_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would push the model out of memory for a batch of 256."""
-    shapes = []
-    model = shared_tiny().model.clone()
+    shapes, real = [], comfy.sampler_helpers.estimate_memory
 
-    def note(executor: Any, patcher: Any, shape: Any, *args: Any, **kwargs: Any) -> Any:
+    def note(model: Any, shape: Any, conds: Any) -> Any:
         shapes.append(list(shape))
-        return executor(patcher, shape, *args, **kwargs)
+        return real(model, shape, conds)
 
-    model.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, "noted", note)
-    choose(shared_tiny(), model=model)
-    assert shapes in ([[6, 4, 16, 16]], [[1, 4, 16, 16]])
+    monkeypatch.setattr(comfy.sampler_helpers, "estimate_memory", note)
+    choose(shared_tiny())
+    assert shapes == [[1, 4, 16, 16]]
 
 
 @pytest.mark.parametrize("step", [0, 2])
@@ -629,6 +629,23 @@ def test_candidate_standings() -> None:
     assert standings.is_decided and standings.done == 18
     found = [(one.index, one.steps) for one in standings.candidates()]
     assert found == [(3, 5), (1, 5), (0, 4), (2, 4)]
+
+
+def test_standings_where_nothing_is_seen() -> None:
+    """Nobody is dropped unseen, and progress stays within its total and ends there."""
+    standings = Standings(replace(USUAL, candidates=4, decide_at=1.0), 1, 5)
+    done = []
+    for step in range(5):
+        standings.add(None, step)
+        done.append(standings.done)
+    assert len(standings.alive) == 4 and done == [4, 8, 12, 16, 18] and standings.total == 18
+    early = Standings(replace(USUAL, candidates=4), 1, 10)
+    early.add(torch.tensor([4.0, 1.0, 3.0, 2.0]), 6)  # of a sampler that skips some steps
+    assert early.is_decided and early.alive == [1] and early.done == early.total
+    ended = Standings(replace(USUAL, candidates=4), 1, 10)
+    ended.add(torch.tensor([4.0, 1.0, 3.0, 2.0]), 0)
+    ended.end()
+    assert ended.alive == [1] and ended.done == ended.total
 
 
 LATENTS = {
