@@ -163,6 +163,8 @@ def _loaded(kind: Kind, device: torch.device, dtype: torch.dtype, generator: tor
                 weight.copy_(torch.randn(weight.shape, generator=generator) / weight[0].numel() ** 0.5)
             else:
                 weight.fill_(float(name.endswith("weight")))
+        for buffer in model.diffusion_model.buffers():
+            buffer.zero_()  # ComfyUI's MMDiT leaves the table of positions to its checkpoint: who knows what is in there
     return model
 
 

@@ -166,26 +166,29 @@ def measured(model: CostModel, modes: dict[str, Mode], rounds: int) -> list[Row]
     plain: Step = lambda: model_calls(model, {})  # noqa: E731
     steps = {"plain": plain, **{name: step_of(model, mode) for name, mode in modes.items()}}
     on_cpu = device.type == "cpu"
-    found = times(steps, rounds, (lambda: None) if on_cpu else torch.accelerator.synchronize)
+    wait: Callable[[], None] = (lambda: None) if on_cpu else torch.accelerator.synchronize
+    found = times(steps, rounds, wait)
     rows = []
     for name, step in steps.items():
         mode = modes.get(name, Mode(None))
         ratio = 1 + mode.share * (found[name] / found["plain"] - 1)
-        clustering = clustering_seconds(step) / found["plain"] if mode.objective in (paper, FullGraph) else None
+        clustering = clustering_seconds(step, wait) / found["plain"] if mode.objective in (paper, FullGraph) else None
         rows.append(
             Row(name, found["plain"] * ratio, ratio, peak_bytes(step, model.patcher.model.diffusion_model), clustering)
         )
     return rows
 
 
-def clustering_seconds(step: Step) -> float:
-    """How long a step spends in finding instances in the foreground."""
+def clustering_seconds(step: Step, wait: Callable[[], None]) -> float:
+    """How long a step spends in finding instances in the foreground; `wait` returns when the device has nothing to do."""
     spent, own = 0.0, foreground.cluster
 
     def timed(*args: Any, **kwargs: Any) -> Any:
         nonlocal spent
+        wait()
         start = time.perf_counter()
         result = own(*args, **kwargs)
+        wait()
         spent += time.perf_counter() - start
         return result
 

@@ -39,8 +39,6 @@ def costs(name: str, device: torch.device) -> list[Finding]:
     on_cpu = device.type == "cpu"
     rounds, wait = _ROUNDS_ON_A_CPU if on_cpu else _ROUNDS, wait_for(device)
     model = cost_model(name, device, torch.float32 if on_cpu else torch.float16)
-    for buffer in model.patcher.model.diffusion_model.buffers():
-        buffer.zero_()  # ComfyUI's MMDiT leaves the table of positions to its checkpoint: who knows what is in there
     modes, notes = _possible(model)
     rows = measured(model, modes, rounds)
     found = [_finding(name, row, modes.get(row.mode), rows[0]) for row in rows]
