@@ -31,5 +31,5 @@ bench: setup
 ifdef NAME
 	$(RUN) -m benchmarks.$(NAME) $(ARGS)
 else
-	@$(foreach file,$(wildcard benchmarks/[a-z]*.py),echo "make bench NAME=$(basename $(notdir $(file)))";)
+	@$(foreach file,$(shell grep -l __main__ benchmarks/*.py),echo "make bench NAME=$(basename $(notdir $(file)))";)
 endif

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -30,6 +31,12 @@ BASE = Path(tempfile.mkdtemp(prefix="headcount-tests-"))
 import_comfyui("--cpu", "--base-directory", str(BASE))
 
 from demo.server import ComfyServer  # noqa: E402
+
+
+def pytest_collection_finish() -> None:
+    """ComfyUI collects garbage before most runs: what is there by now, all modules and tests, need not be searched again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:
