@@ -60,7 +60,7 @@ METHODS = {
     "paper eta 0.001": Method(IsacSettings(objective="paper", step_mode="paper", step_size=0.001)),
     "paper relative 0.02": Method(IsacSettings(objective="paper", step_mode="relative", step_size=0.02)),
 }
-DEFAULT_METHODS = ("exact", "fast", "bind", "selection", "selection, then exact")
+DEFAULT_METHODS = ("exact", "fast", "bind", "selection")
 
 
 class Generator:

@@ -128,9 +128,10 @@ def test_image_to_image_starts_further_down_the_schedule(tiny: Setup, monkeypatc
 
     shares = []
 
-    def spy(step: int, steps: int, noise_left: float) -> Any:
+    def spy(step: int, steps: int, noise_left: float, noise_end: float) -> Any:
         shares.append(noise_left)
-        return real(step, steps, noise_left)
+        assert noise_end == 0
+        return real(step, steps, noise_left, noise_end)
 
     real = isac.instance_to_class
     monkeypatch.setattr(isac, "instance_to_class", spy)

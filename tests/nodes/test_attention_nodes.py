@@ -99,12 +99,6 @@ def test_unknown_step_mode(setup: Setup) -> None:
         sample(model, setup, RUN)
 
 
-def test_refused_sampler(setup: Setup) -> None:
-    model, _ = IsacAttentionControl.execute(setup.model, **defaults(IsacAttentionControl)).args
-    with pytest.raises(CountError, match=r"^ISAC Attention Control cannot steer this sampler .* such as euler"):
-        sample(model, setup, Run("uni_pc", steps=2))
-
-
 def view(
     recorded: tuple[MapsHandle, dict[str, torch.Tensor]], image: torch.Tensor | None = None, **widgets: Any
 ) -> Any:
