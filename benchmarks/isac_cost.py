@@ -31,7 +31,13 @@ from headcount.core.attention import foreground  # noqa: E402
 from headcount.core.attention.aggregate import aggregate  # noqa: E402
 from headcount.core.attention.calls import AttentionCall  # noqa: E402
 from headcount.core.isac.anchored import AnchoredObjective  # noqa: E402
-from headcount.core.isac.differentiate import Objective, Pull, StepLosses, pulls_of  # noqa: E402
+from headcount.core.isac.differentiate import (  # noqa: E402
+    Objective,
+    ObjectiveStep,
+    PlainStep,
+    Pull,
+    StepLosses,
+)
 from headcount.core.isac.objective import PaperObjective, paper_losses  # noqa: E402
 from headcount.core.isac.schedule import LossWeights  # noqa: E402
 from headcount.core.isac.target import Target  # noqa: E402
@@ -58,8 +64,8 @@ class FullGraph:
     def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
         return calls
 
-    def __call__(self, calls: list[AttentionCall]) -> tuple[StepLosses, list[Pull]]:
-        return pulls_of(lambda leaves: paper_losses(aggregate(leaves), self.target, WEIGHTS), calls)
+    def start(self) -> ObjectiveStep:
+        return PlainStep(lambda leaves: paper_losses(aggregate(leaves), self.target, WEIGHTS))
 
 
 @dataclass
@@ -73,10 +79,26 @@ class ShapesOnly:
         self.calls = self.like.select(calls)
         return self.calls
 
-    def __call__(self, calls: list[AttentionCall]) -> tuple[StepLosses, list[Pull]]:
-        nothing = torch.zeros(len(calls[0].queries), device=calls[0].queries.device)
-        pulls = [Pull(call, torch.zeros_like(call.queries), torch.zeros_like(call.keys)) for call in calls]
-        return StepLosses(nothing, nothing, nothing), pulls
+    def start(self) -> ObjectiveStep:
+        return _EmptyStep(self)
+
+
+@dataclass
+class _EmptyStep:
+    of: ShapesOnly
+
+    def see(self, call: AttentionCall) -> None:
+        pass
+
+    def finish(self) -> StepLosses:
+        nothing = torch.zeros(len(self.of.calls[0].queries))
+        return StepLosses(nothing, nothing, nothing)
+
+    def touches(self, call: AttentionCall) -> bool:
+        return call.place in {other.place for other in self.of.calls}
+
+    def pull(self, call: AttentionCall) -> Pull:
+        return Pull(call, torch.zeros_like(call.queries), torch.zeros_like(call.keys))
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import comfy.model_management
 import torch
 from torch import Tensor
 
-from ..core.isac.differentiate import Objective, Pull, StepLosses
+from ..core.isac.differentiate import Objective, StepLosses
 from .differentiable import training_kernels
-from .differentiable_call import DifferentiableCall
+from .differentiable_call import DifferentiableCall, GraphCapture
 from .families.family import Family
 from .gradient_errors import explained, no_gradient, out_of_memory, writes_in_place
 from .gradient_memory import GradientMemory, MemorySetting
@@ -111,6 +111,7 @@ class GradientPass:
         self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], objective: Objective
     ) -> AttentionGradient | None:
         recomputes = self._memory.recomputes(x)
+        step = objective.start()
         call = DifferentiableCall(self._inner, self._family, self._conditioning, recomputes)
         with ExitStack() as stack:
             stack.enter_context(training_kernels())
@@ -120,7 +121,7 @@ class GradientPass:
                 stack.enter_context(torch.autograd.graph.allow_mutation_on_saved_tensors())
             latent = x.clone().requires_grad_()
             with self._memory.measuring(x, recomputes):
-                capture = call(latent, sigma, model_options, self._wanted, stack)
+                capture = call(latent, sigma, model_options, step, self._wanted, stack)
             if not capture.calls:
                 if capture.called:
                     self._warn(
@@ -129,10 +130,9 @@ class GradientPass:
                     )
                 return None
             if self._wanted is None:
-                capture.calls = list(objective.select(capture.calls))
-                self._wanted = frozenset(call.place for call in capture.calls)
-            losses, pulls = objective(capture.calls)
-            gradient = pulled_back(pulls, latent, self._node) if pulls else torch.zeros_like(latent)
+                self._wanted = frozenset(call.place for call in objective.select(capture.calls))
+            losses = step.finish()
+            gradient = pulled_back(capture, latent, self._node)
         return AttentionGradient(gradient, losses)
 
     def _warn(self, what: str) -> None:
@@ -141,17 +141,20 @@ class GradientPass:
             self._warned.add(what)
 
 
-def pulled_back(pulls: list[Pull], latent: Tensor, node: str) -> Tensor:
-    """The gradient (as `latent`) that the pulls at a model's calls have there.
+def pulled_back(capture: GraphCapture, latent: Tensor, node: str) -> Tensor:
+    """The gradient (as `latent`) of a finished step; its pulls are made one by one, as backward passes their calls.
+
+    Calls that no later one hangs on, such as the second attention of a block, get theirs too: each has its own token.
 
     Raises:
         CountError: the model's graph does not lead back to `latent`.
     """
-    if not all(pull.call.queries.requires_grad for pull in pulls):
+    touched = [token for call, token in zip(capture.calls, capture.tokens, strict=True) if capture.step.touches(call)]
+    capture.tokens.clear()
+    if not touched:
+        return torch.zeros_like(latent)
+    if not all(token.requires_grad for token in touched):
         raise no_gradient(node, "one of its layers ends the graph")
-    outputs = [tensor for pull in pulls for tensor in (pull.call.queries, pull.call.keys)]
-    gradients = [gradient for pull in pulls for gradient in (pull.queries, pull.keys)]
-    # Keys of text tokens do not hang on the latent.
-    live = [(o, g) for o, g in zip(outputs, gradients, strict=True) if o.requires_grad]
-    (gradient,) = torch.autograd.grad([o for o, _ in live], latent, [g for _, g in live])
+    tokens = torch.stack(touched)
+    (gradient,) = torch.autograd.grad(tokens, latent, torch.ones_like(tokens))
     return gradient

@@ -21,6 +21,12 @@ def _as_heads(tokens: Tensor, heads: int, has_heads: bool) -> Tensor:
     return tokens if has_heads else split_heads(tokens, heads)
 
 
+def both_as_heads(q: Tensor, k: Tensor, heads: int, kwargs: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+    """(B, H, N, d) queries and (B, H, K, d) keys of an attention function's arguments."""
+    has_heads = bool(kwargs.get("skip_reshape", False))
+    return _as_heads(q, heads, has_heads), _as_heads(k, heads, has_heads)
+
+
 def _as_bias(mask: Tensor | None, like: Tensor) -> Tensor | None:
     """A mask as ComfyUI's attention functions take it, as (B, H, N, K) to be added to the scores."""
     if mask is None:
@@ -73,6 +79,7 @@ class Capture:
         """
         compute = attention if previous is None else previous
 
+        @torch.compiler.disable  # its counting and numbering would have every call of a model compiled anew
         def record(
             function: Override, q: Tensor, k: Tensor, v: Tensor, heads: int, *args: Any, **kwargs: Any
         ) -> Tensor:
@@ -83,8 +90,7 @@ class Capture:
 
     def _read(self, q: Tensor, k: Tensor, heads: int, mask: Tensor | None, kwargs: Mapping[str, Any]) -> None:
         options = kwargs.get("transformer_options") or {}
-        has_heads = bool(kwargs.get("skip_reshape", False))
-        queries, keys = _as_heads(q, heads, has_heads), _as_heads(k, heads, has_heads)
+        queries, keys = both_as_heads(q, k, heads, kwargs)
         self._take(self.reader.read(queries, keys, _as_bias(mask, queries), options), options)
 
     def _take(self, call: AttentionCall | None, options: Mapping[str, Any]) -> None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import comfy.samplers
+import torch
 from comfy.ldm.modules.attention import attention_pytorch
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 from torch import Tensor, nn
 
-from ..core.attention.calls import AttentionCall
-from .capture import Capture, Override
+from ..core.attention.calls import AttentionCall, outline
+from ..core.isac.differentiate import ObjectiveStep
+from .capture import Capture, Override, both_as_heads
 from .differentiable import differentiable, uncompiled, without_compile
 from .families.family import Family, ModelInputs
 from .recorded_call import recording_options
+from .tap import Tap, token_of
 
 _KEY = "headcount_gradient"
 
@@ -25,27 +28,41 @@ class _EnoughRecorded(Exception):
     """Ends a model call at the last attention call that the objective reads."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class GraphCapture(Capture):
-    """A capture that ends the model's call once it has enough, and passes over what backward computes again.
+    """A capture that hands calls on to a step, and keeps their outlines and a token in the model's graph for each.
+
+    It ends the model's call once it has enough, and passes over what backward computes again.
 
     Attributes:
+        step: sees the calls that are wanted.
         wanted: numbers of the attention calls that are wanted, from 1; None for all.
+        tokens: () each, of `calls`; see `Tap`.
         closed: the model's call is over: what comes now is recomputed.
         called: the model was called at all.
     """
 
+    step: ObjectiveStep
     wanted: frozenset[int] | None = None
+    tokens: list[Tensor] = field(default_factory=list, init=False)
     closed: bool = field(default=False, init=False)
     called: bool = field(default=False, init=False)
+    _tapped: tuple[Tap, Tensor] | None = field(default=None, init=False)
 
     def model_call(self, inputs: ModelInputs) -> AbstractContextManager[None]:
         self.called = True
         return super().model_call(inputs)
 
-    def override(self, attention: Override, previous: Override | None = None) -> Override:
-        record = super().override(attention, previous)
-        return lambda function, *args, **kwargs: (attention if self.closed else record)(function, *args, **kwargs)
+    def _read(self, q: Tensor, k: Tensor, heads: int, mask: Tensor | None, kwargs: Mapping[str, Any]) -> None:
+        tap = Tap(self.step)
+        token = tap.token(*both_as_heads(q, k, heads, kwargs))
+        if self.closed:
+            return
+        self._tapped = tap, token
+        try:
+            super()._read(q, k, heads, mask, kwargs)
+        finally:
+            self._tapped = None
 
     def _take(self, *call: Any) -> None:
         super()._take(*call)
@@ -53,8 +70,19 @@ class GraphCapture(Capture):
             raise _EnoughRecorded
 
     def _keep(self, call: AttentionCall) -> None:
-        if not self.wanted or call.place in self.wanted:
-            super()._keep(call)
+        if self.wanted and call.place not in self.wanted:
+            return
+        with torch.no_grad():
+            self.step.see(replace(call, queries=call.queries.detach(), keys=call.keys.detach()))
+        kept = outline(call)
+        if self._tapped is None:
+            token = token_of(self.step, call)
+        else:
+            tap, token = self._tapped
+            tap.call = kept
+        self.calls.append(kept)
+        # A way back through the keys alone would be a part of the gradient only.
+        self.tokens.append(token if call.queries.requires_grad else token.detach())
 
 
 @dataclass(frozen=True)
@@ -76,6 +104,7 @@ class DifferentiableCall:
         latent: Tensor,
         sigma: Tensor,
         model_options: dict[str, Any],
+        step: ObjectiveStep,
         wanted: frozenset[int] | None,
         stack: ExitStack,
     ) -> GraphCapture:
@@ -84,13 +113,15 @@ class DifferentiableCall:
         Args:
             latent: (B, C, h, w), requires grad.
             sigma: (B,) noise level.
+            step: sees the calls as they come.
             wanted: numbers of the attention calls to record, from 1; None for all.
             stack: until it closes, the model's graph can be run backward.
 
         Returns:
-            The recorded calls, in their graph; none when the conditioning is not active.
+            Outlines of the recorded calls, and their tokens; none when the conditioning is not active.
         """
-        capture = GraphCapture(self.family.reader((latent.shape[-2], latent.shape[-1])), wanted=wanted)
+        reader = self.family.reader((latent.shape[-2], latent.shape[-1]))
+        capture = GraphCapture(reader=reader, step=step, wanted=wanted)
         options = without_compile(
             recording_options(model_options, capture, _differentiable_attention, keep_previous=False)
         )

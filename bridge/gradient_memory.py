@@ -17,9 +17,9 @@ from torch import Tensor
 MemorySetting = Literal["auto", "fast", "low"]
 
 # Most memory of a pass as a multiple of `lean_estimate`. Of `python -m benchmarks.isac_cost --device none`, objective
-# "paper": Stable Diffusion 1.5 at 512 x 512 9.4, SDXL 20.3 and 3.5 Medium 17.1 at 1024 x 1024; with their blocks
-# recomputed 5.8, 8.0 and 6.2.
-_WHOLE, _RECOMPUTED = 22, 9
+# "paper": Stable Diffusion 1.5 at 512 x 512 8.6, SDXL 17.9 and 3.5 Medium 14.8 at 1024 x 1024; with their blocks
+# recomputed 4.1, 3.3 and 1.6. The maps, which are not in there, take up to 0.8.
+_WHOLE, _RECOMPUTED = 20, 6
 _MARGIN = 1.3  # for what comes on top of the activations that were measured: maps, pulls, backward's own
 
 

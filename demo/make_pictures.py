@@ -50,9 +50,14 @@ def isac_pictures(server: ComfyServer) -> None:
 
 def selection_pictures(server: ComfyServer) -> None:
     """The first noise of a seed and the chosen one, for prompts of the demo, and the thumbnail of shapes_selection."""
-    pairs = [run_selection(server, ask.prompt, SEED + number) for number, ask in enumerate(ASKS[:4])]
-    lines = [[(ask.prompt, first), ("chosen noise", chosen)] for ask, (first, chosen) in zip(ASKS, pairs, strict=False)]
-    _save(captioned([lines[0] + lines[1], lines[2] + lines[3]]), HELP / "HeadcountIsacLatentSelection" / "chosen.jpg")
+    asks = ASKS[1:5]
+    pairs = [run_selection(server, ask.prompt, SEED + number) for number, ask in enumerate(asks)]
+    lines = [
+        [(ask.prompt, first), ("the chosen noise", chosen)] for ask, (first, chosen) in zip(asks, pairs, strict=True)
+    ]
+    _save(
+        captioned([lines[0] + lines[1], lines[2] + lines[3]], 192), HELP / "HeadcountIsacLatentSelection" / "chosen.jpg"
+    )
     _thumbnail(
         [[("as it comes", first), ("chosen", chosen)] for first, chosen in pairs[:2]],
         WORKFLOWS / "shapes_selection.jpg",

@@ -13,7 +13,7 @@ from headcount.bridge import differentiable
 from headcount.bridge.attention_gradient import GradientPass
 from headcount.bridge.gradient_memory import MemorySetting
 from headcount.core.attention.calls import AttentionCall, mean_probabilities
-from headcount.core.isac.differentiate import Objective, Pull, StepLosses, pulls_of
+from headcount.core.isac.differentiate import Objective, ObjectiveStep, PlainStep, StepLosses
 from torch import Tensor
 
 from ..cost_measures import Step, peak_bytes
@@ -38,8 +38,8 @@ class Smooth:
     def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
         return calls[: self.first]
 
-    def __call__(self, calls: list[AttentionCall]) -> tuple[StepLosses, list[Pull]]:
-        return pulls_of(self._losses, calls)
+    def start(self) -> ObjectiveStep:
+        return PlainStep(self._losses, self.select)
 
     def _losses(self, calls: list[AttentionCall]) -> StepLosses:
         total = torch.stack([(mean_probabilities(call) ** 2).sum((1, 2)) for call in calls]).sum(0)

@@ -14,7 +14,7 @@ from headcount.bridge.normal_weights import normal_view
 from headcount.core.attention.aggregate import aggregate
 from headcount.core.attention.calls import AttentionCall
 from headcount.core.isac.anchored import AnchoredObjective, anchored_losses
-from headcount.core.isac.differentiate import Objective, Pull, StepLosses, pulls_of
+from headcount.core.isac.differentiate import Objective, ObjectiveStep, PlainStep, StepLosses
 from headcount.core.isac.objective import PaperObjective, paper_grid, paper_losses
 from headcount.core.isac.schedule import LossWeights
 from headcount.core.isac.target import Target
@@ -81,8 +81,8 @@ class FullGraph:
     def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
         return self.select_from.select(calls)
 
-    def __call__(self, calls: list[AttentionCall]) -> tuple[StepLosses, list[Pull]]:
-        return pulls_of(self.losses_of, calls)
+    def start(self) -> ObjectiveStep:
+        return PlainStep(self.losses_of, self.select)
 
 
 def sparse(name: str, device: torch.device) -> list[Finding]:

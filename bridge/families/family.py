@@ -57,6 +57,8 @@ class Reader(Protocol):
     def read(self, queries: Tensor, keys: Tensor, bias: Tensor | None, options: Options) -> AttentionCall | None:
         """One call, or None for one that is not recorded.
 
+        Its queries are all of `queries`, or those of its `image`; its keys are the first ones of `keys`.
+
         Args:
             queries: (B, H, N, d) as the model's attention gets them.
             keys: (B, H, K, d).

@@ -98,27 +98,36 @@ def mean_over_layers(calls: Iterable[AttentionCall], kind: Kind, target: Grid) -
     return head_sums(calls, (kind,))[kind].mean(kind, target)
 
 
-def token_columns(calls: Iterable[AttentionCall], tokens: tuple[int, ...], target: Grid) -> Tensor:
-    """Some columns of `mean_over_layers(calls, "cross", target)`, without graph: (B, P, c).
+def add_token_columns(sums: HeadSums, call: AttentionCall, tokens: tuple[int, ...]) -> None:
+    """Take the columns of some text tokens of a call into `sums`, without graph; no text tokens, nothing to take.
 
     The matrices of joint calls, whose rows are long, are never made.
+
+    Raises:
+        CountError: a token lies outside of the context.
+    """
+    part = call.columns("cross")
+    if part is None:
+        return
+    text = len(range(call.keys.shape[2])[part])
+    if max(tokens, default=0) >= text:
+        raise CountError(f"token position {max(tokens)} does not fit a context of {text} tokens")
+    if call.kind == "joint":
+        sums.add(call, mean_columns(call, tokens))
+    else:
+        with torch.no_grad():
+            sums.add(call, mean_probabilities(call)[..., list(tokens)])
+
+
+def token_columns(calls: Iterable[AttentionCall], tokens: tuple[int, ...], target: Grid) -> Tensor:
+    """Some columns of `mean_over_layers(calls, "cross", target)`, without graph: (B, P, c).
 
     Raises:
         CountError: no cross-attention was recorded, or a token lies outside of the context.
     """
     sums = HeadSums()
     for call in calls:
-        part = call.columns("cross")
-        if part is None:
-            continue
-        text = len(range(call.keys.shape[2])[part])
-        if max(tokens, default=0) >= text:
-            raise CountError(f"token position {max(tokens)} does not fit a context of {text} tokens")
-        if call.kind == "joint":
-            sums.add(call, mean_columns(call, tokens))
-        else:
-            with torch.no_grad():
-                sums.add(call, mean_probabilities(call)[..., list(tokens)])
+        add_token_columns(sums, call, tokens)
     return sums.mean("cross", target)
 
 

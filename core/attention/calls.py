@@ -52,6 +52,14 @@ class AttentionCall:
         return slice(None) if self.kind == kind else None
 
 
+def outline(call: AttentionCall) -> AttentionCall:
+    """The call without its numbers: queries and keys keep their shapes and take no memory. The bias stays."""
+    queries, keys = (
+        torch.empty(1, dtype=own.dtype, device="meta").expand(own.shape) for own in (call.queries, call.keys)
+    )
+    return replace(call, queries=queries, keys=keys)
+
+
 def split_heads(tokens: Tensor, heads: int) -> Tensor:
     """(B, N, H * d) to (B, H, N, d)."""
     return rearrange(tokens, "b n (h d) -> b h n d", h=heads)

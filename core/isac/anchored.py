@@ -24,12 +24,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..attention.aggregate import largest_grid, mean_over_layers, token_columns
-from ..attention.calls import AttentionCall, Grid
+from ..attention.aggregate import HeadSums, add_token_columns, largest_grid, mean_over_layers
+from ..attention.calls import AttentionCall, Grid, outline
 from ..attention.foreground import noun_columns
-from .differentiate import Pull, StepLosses
+from ..attention.picture import head_counts
+from .differentiate import ObjectiveStep, Pull, StepLosses, differentiated
 from .presence import CELLS, picture_losses
-from .pull_back import MapGradient, pulls_at
+from .pull_back import MapGradient, MapPulls
 from .target import Target
 from .words import Words, words_of
 
@@ -96,16 +97,55 @@ class AnchoredObjective:
     def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
         return semantic_calls(calls)
 
+    def start(self) -> ObjectiveStep:
+        return _AnchoredStep(self)
+
     def __call__(self, calls: list[AttentionCall]) -> tuple[StepLosses, list[Pull]]:
-        words, used = words_of(self.target, self.bind), semantic_calls(calls)
-        grid = largest_grid(used)
+        """Losses and pulls of calls that are all at hand."""
+        return differentiated(self, calls)
+
+
+class _AnchoredStep:
+    """A step of `AnchoredObjective`. It keeps the attention to the nouns' tokens, for each number of cells by itself."""
+
+    def __init__(self, objective: AnchoredObjective) -> None:
+        self._objective = objective
+        self._words = words_of(objective.target, objective.bind)
+        self._seen: list[AttentionCall] = []
+        self._sums: dict[int, HeadSums] = {}
+        self._used: list[AttentionCall] = []
+        self._pulls = MapPulls([], {})
+
+    def see(self, call: AttentionCall) -> None:
+        if call.columns("cross") is None:
+            return
+        self._seen.append(outline(call))
+        with torch.inference_mode(False):
+            add_token_columns(self._sums.setdefault(_cells(call), HeadSums()), call, self._words.tokens)
+
+    def finish(self) -> StepLosses:
+        self._used = semantic_calls(self._seen)
+        grid, tokens, own = largest_grid(self._used), self._words.tokens, self._objective
         with torch.inference_mode(False), torch.enable_grad():
-            leaf = token_columns(used, words.tokens, grid).requires_grad_()
-            losses = _losses(leaf, grid, words.within(words.tokens), self.target.counts, self.spacing)
+            leaf = self._sums[_cells(self._used[0])].mean("cross", grid).requires_grad_()
+            self._sums = {}
+            losses = _losses(leaf, grid, self._words.within(tokens), own.target.counts, own.spacing)
             if not bool(losses.total.detach().any()):
-                return losses.detached(), []
+                return losses.detached()
             (by_token,) = torch.autograd.grad(losses.total.sum(), leaf)
-        return losses.detached(), pulls_at(used, [_map_gradient(item, grid, words.tokens) for item in by_token])
+        self._pulls = MapPulls([_map_gradient(item, grid, tokens) for item in by_token], head_counts(self._used))
+        return losses.detached()
+
+    def touches(self, call: AttentionCall) -> bool:
+        is_used = bool(self._used) and _cells(call) == _cells(self._used[0]) and call.columns("cross") is not None
+        return is_used and self._pulls.touches(call)
+
+    def pull(self, call: AttentionCall) -> Pull:
+        return self._pulls.at(call)
+
+
+def _cells(call: AttentionCall) -> int:
+    return call.grid[0] * call.grid[1]
 
 
 def _map_gradient(by_token: Tensor, grid: Grid, tokens: tuple[int, ...]) -> MapGradient | None:

@@ -3,6 +3,10 @@
 The model's own graph ends at the queries and keys. An objective sees them without that graph, and says what it wants
 changed in them; the caller takes it from there. So the large attention matrices of an objective never hang on the
 model's graph, and an objective is free to differentiate itself in whatever way is cheapest.
+
+Calls come and go one at a time, in both directions: an objective takes in what it needs of each while the model runs
+forward, and is shown each once more while the model runs backward. So nobody has to keep their queries and keys, and no
+two pulls are alive at a time.
 """
 
 from __future__ import annotations
@@ -60,14 +64,43 @@ class Pull:
     keys: Tensor
 
 
+class ObjectiveStep(Protocol):
+    """One step of an objective: `see` every call, `finish`, then `pull` at the calls that are touched, in any order."""
+
+    def see(self, call: AttentionCall) -> None:
+        """Take in what the losses need of a call, without graph. Calls that are not selected are passed over."""
+
+    def finish(self) -> StepLosses:
+        """Losses of what was seen, without graph."""
+
+    def touches(self, call: AttentionCall) -> bool:
+        """Whether the losses have a gradient at a call that was seen; its outline will do."""
+
+    def pull(self, call: AttentionCall) -> Pull:
+        """The pull at a call that is touched, from its queries and keys as they were seen."""
+
+
 class Objective(Protocol):
     """An objective of one sampling step."""
 
     def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
-        """The calls that the objective reads, in their order; the model need not run beyond the last of them."""
+        """The calls that the objective reads, in their order; the model need not run beyond the last of them.
 
-    def __call__(self, calls: list[AttentionCall]) -> tuple[StepLosses, list[Pull]]:
-        """Losses without graph and the pulls at the selected calls; no pulls where nothing is to be changed."""
+        Args:
+            calls: all calls of the model; their outlines will do.
+        """
+
+    def start(self) -> ObjectiveStep:
+        """A step at one state of the latent."""
+
+
+def differentiated(objective: Objective, calls: list[AttentionCall]) -> tuple[StepLosses, list[Pull]]:
+    """Losses of calls that are all at hand, and the pulls at those that are touched, in the order of `calls`."""
+    step = objective.start()
+    for call in calls:
+        step.see(call)
+    losses = step.finish()
+    return losses, [step.pull(call) for call in calls if step.touches(call)]
 
 
 def pulls_of(
@@ -97,3 +130,36 @@ def pulls_of(
 
 def _or_zero(gradient: Tensor | None, like: Tensor) -> Tensor:
     return torch.zeros_like(like) if gradient is None else gradient
+
+
+class PlainStep:
+    """A step of losses that are differentiated as a whole: it keeps all calls, and all pulls at once.
+
+    Args:
+        losses_of: differentiable losses (B,) of the selected calls.
+        select: see `Objective`; calls are known by their place in the model.
+    """
+
+    def __init__(
+        self,
+        losses_of: Callable[[list[AttentionCall]], StepLosses],
+        select: Callable[[list[AttentionCall]], list[AttentionCall]] = list,
+    ) -> None:
+        self._losses_of, self._select = losses_of, select
+        self._calls: list[AttentionCall] = []
+        self._pulls: dict[int, Pull] = {}
+
+    def see(self, call: AttentionCall) -> None:
+        self._calls.append(call)
+
+    def finish(self) -> StepLosses:
+        losses, pulls = pulls_of(self._losses_of, self._select(self._calls))
+        self._pulls = {pull.call.place: pull for pull in pulls}
+        self._calls = []
+        return losses
+
+    def touches(self, call: AttentionCall) -> bool:
+        return call.place in self._pulls
+
+    def pull(self, call: AttentionCall) -> Pull:
+        return self._pulls[call.place]

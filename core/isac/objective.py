@@ -11,15 +11,15 @@ from dataclasses import dataclass
 import torch
 
 from ..attention.aggregate import AttentionMaps, largest_grid, normalised
-from ..attention.calls import AttentionCall, Grid
+from ..attention.calls import AttentionCall, Grid, outline
 from ..attention.clusters import Clustering
 from ..attention.foreground import noun_columns
 from ..attention.grids import halved
-from ..attention.picture import picture_maps
-from .differentiate import Pull, StepLosses
+from ..attention.picture import PictureSums, head_counts
+from .differentiate import ObjectiveStep, Pull, StepLosses, differentiated
 from .losses import max_pairwise_overlap
 from .masks import instance_masks
-from .pull_back import MapGradient, pulls_at
+from .pull_back import MapGradient, MapPulls
 from .schedule import LossWeights
 from .target import Target
 from .touched import picture_step
@@ -78,22 +78,66 @@ class PaperObjective:
     def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
         return calls
 
+    def start(self) -> ObjectiveStep:
+        return _PaperStep(self)
+
     def __call__(self, calls: list[AttentionCall]) -> tuple[StepLosses, list[Pull]]:
-        words = words_of(self.target, self.bind)
-        pictures = len(calls[0].queries)
-        if self.target.instances < 2 and not words.bound:
-            nothing = torch.zeros(pictures, device=calls[0].queries.device)
-            return StepLosses(nothing, nothing, nothing), []
-        grid = paper_grid(calls)
+        """Losses and pulls of calls that are all at hand."""
+        return differentiated(self, calls)
+
+
+def _map_grid(grid: Grid) -> Grid:
+    """Where self-attention is kept until the grid of the maps is known; a model's grids halve into one another."""
+    return halved(grid, _MOST_CELLS)
+
+
+class _PaperStep:
+    """A step of `PaperObjective`.
+
+    Until it is finished it keeps one self-attention map for each picture of the batch, 67 MB for 64 x 64 cells; then
+    only the rows and columns that the losses touch.
+    """
+
+    def __init__(self, objective: PaperObjective) -> None:
+        self._objective = objective
+        self._words = words_of(objective.target, objective.bind)
+        self._needless = objective.target.instances < 2 and not self._words.bound
+        self._seen: list[AttentionCall] = []
+        self._pictures: list[PictureSums] = []
+        self._device = torch.device("cpu")
+        self._pulls = MapPulls([], {})
+
+    def see(self, call: AttentionCall) -> None:
+        self._seen.append(outline(call))
+        if not self._pictures:
+            self._pictures = [PictureSums(item, _map_grid) for item in range(len(call.queries))]
+            self._device = call.queries.device
+        if self._needless:
+            return
+        with torch.inference_mode(False):
+            for picture in self._pictures:
+                picture.add(call)
+
+    def finish(self) -> StepLosses:
+        if self._needless:
+            nothing = torch.zeros(len(self._pictures), device=self._device)
+            return StepLosses(nothing, nothing, nothing)
+        grid, own = paper_grid(self._seen), self._objective
         losses: list[StepLosses] = []
         gradients: list[MapGradient | None] = []
         with torch.inference_mode(False):
-            for item in range(pictures):
-                maps = picture_maps(calls, item, grid)
-                found, gradient = picture_step(maps, self.target, words, self.weights, self.clustering)
+            while self._pictures:
+                maps = self._pictures.pop(0).maps(grid)
+                found, gradient = picture_step(maps, own.target, self._words, own.weights, own.clustering)
                 losses.append(found)
                 gradients.append(gradient)
         joined = StepLosses.joined(losses)
-        if not bool(joined.total.any()):
-            return joined, []
-        return joined, pulls_at(calls, gradients)
+        if bool(joined.total.any()):
+            self._pulls = MapPulls(gradients, head_counts(self._seen))
+        return joined
+
+    def touches(self, call: AttentionCall) -> bool:
+        return self._pulls.touches(call)
+
+    def pull(self, call: AttentionCall) -> Pull:
+        return self._pulls.at(call)

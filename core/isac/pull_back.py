@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -107,32 +106,45 @@ def _pull_picture(call: AttentionCall, item: int, wanted: _CallGradient, tokens:
     pull.keys[item] = by_key.to(pull.keys)
 
 
-def _pulls(calls: list[AttentionCall], gradients: list[MapGradient | None]) -> Iterator[Pull]:
-    heads = head_counts(calls)
-    for call in calls:
-        pull = Pull(call, torch.zeros_like(call.queries), torch.zeros_like(call.keys))
-        touched = False
-        for item, gradient in enumerate(gradients):
-            if gradient is None:
-                continue
-            wanted = _call_gradient(call, gradient, heads)
-            if len(wanted.own_rows) or wanted.words.shape[1]:
-                _pull_picture(call, item, wanted, gradient.tokens, pull)
-                touched = True
-        if touched:
-            yield pull
+@dataclass(frozen=True)
+class MapPulls:
+    """Pulls of a gradient on the maps that `aggregate` makes of some calls; exact, one call at a time.
+
+    Attributes:
+        gradients: per picture of the batch; None where it has none.
+        heads: `head_counts` of all calls that the maps are made of.
+    """
+
+    gradients: list[MapGradient | None]
+    heads: dict[Kind, int]
+
+    def touches(self, call: AttentionCall) -> bool:
+        """Whether the gradient reaches a call; its outline will do."""
+        own, text = call.columns("self") is not None, call.columns("cross") is not None
+        return any(
+            gradient is not None and ((own and len(gradient.pixels) > 0) or (text and len(gradient.tokens) > 0))
+            for gradient in self.gradients
+        )
+
+    def at(self, call: AttentionCall) -> Pull:
+        """The pull at one call, in the dtype of its queries and keys. Beside it a block of rows is alive at a time."""
+        with torch.inference_mode(False), torch.no_grad():
+            pull = Pull(call, torch.zeros_like(call.queries), torch.zeros_like(call.keys))
+            for item, gradient in enumerate(self.gradients):
+                if gradient is None:
+                    continue
+                wanted = _call_gradient(call, gradient, self.heads)
+                if len(wanted.own_rows) or wanted.words.shape[1]:
+                    _pull_picture(call, item, wanted, gradient.tokens, pull)
+            return pull
 
 
 def pulls_at(calls: list[AttentionCall], gradients: list[MapGradient | None]) -> list[Pull]:
-    """Pulls of a gradient on the maps that `aggregate` makes of `calls`; exact.
+    """Pulls of a gradient on the maps that `aggregate` makes of `calls`, one for each call that is touched.
 
     Args:
         calls: all calls that the maps are made of.
         gradients: per picture of the batch; None where it has none.
-
-    Returns:
-        One pull for each call that is touched, in the dtype of its queries and keys. Beside them a block of rows of one
-        call is alive at a time.
     """
-    with torch.inference_mode(False), torch.no_grad():
-        return list(_pulls(calls, gradients))
+    pulls = MapPulls(gradients, head_counts(calls))
+    return [pulls.at(call) for call in calls if pulls.touches(call)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from typing import Any
 
 import pytest
@@ -11,7 +12,10 @@ from comfy.ldm.modules.attention import attention_pytorch
 from headcount.bridge.normal_weights import normal_view, normal_weights
 from headcount.core.attention.calls import AttentionCall
 from headcount.core.errors import CountError
-from headcount.core.isac.differentiate import StepLosses
+from headcount.core.isac.differentiate import Pull, StepLosses
+from headcount.core.isac.objective import PaperObjective
+from headcount.core.isac.schedule import LossWeights
+from headcount.core.isac.target import Target
 from torch import nn
 
 from ..helpers.gradients import Whole, gradient_of, gradient_pass, latent
@@ -88,6 +92,51 @@ def test_the_model_runs_as_far_as_the_objective_reads(memory: str, monkeypatch: 
     second = one(x, sigma, {}, objective)
     assert len(run) == 4 and len(objective.calls) == 5, "the fifth call is recorded, and not computed"
     assert torch.equal(first.gradient, second.gradient)
+
+
+class Watched:
+    """The paper's objective, and what is asked of it, in order; of pulls also how many older ones are still alive."""
+
+    def __init__(self) -> None:
+        self.own = PaperObjective(Target(((1,), (3,)), (2, 1)), LossWeights(0.5, 0.5))
+        self.events: list[tuple[str, int]] = []
+        self.older: list[int] = []
+        self._pulls: list[weakref.ref[torch.Tensor]] = []
+
+    def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
+        return self.own.select(calls)
+
+    def start(self) -> Watched:
+        self.step = self.own.start()
+        return self
+
+    def see(self, call: AttentionCall) -> None:
+        self.events.append(("see", call.place))
+        self.step.see(call)
+
+    def finish(self) -> StepLosses:
+        return self.step.finish()
+
+    def touches(self, call: AttentionCall) -> bool:
+        return self.step.touches(call)
+
+    def pull(self, call: AttentionCall) -> Pull:
+        self.events.append(("pull", call.place))
+        self.older.append(sum(pull() is not None for pull in self._pulls))
+        pull = self.step.pull(call)
+        self._pulls.append(weakref.ref(pull.keys))
+        return pull
+
+
+@pytest.mark.parametrize("memory", ["fast", "low"])
+def test_calls_come_and_go_one_at_a_time(memory: str) -> None:
+    """Each is seen once going forward and pulled at once going backward, and no two pulls are alive together."""
+    setup, watched = tiny_setup(), Watched()
+    found = gradient_of(setup, latent(setup), objective=watched, memory=memory)
+    assert found.gradient.abs().max() > 0
+    places = list(range(1, ATTENTION_CALLS + 1))
+    assert watched.events == [("see", place) for place in places] + [("pull", place) for place in places[::-1]]
+    assert max(watched.older) == 0
 
 
 def test_attention_without_backward_is_replaced() -> None:

@@ -26,7 +26,7 @@ from headcount.bridge.recorder import with_recorder
 from headcount.bridge.shapes.files import load_shapes_model
 from headcount.core.attention.calls import AttentionCall, head_probabilities
 from headcount.core.errors import CountError
-from headcount.core.isac.differentiate import StepLosses, pulls_of
+from headcount.core.isac.differentiate import ObjectiveStep, PlainStep, StepLosses
 from headcount.core.prompts import CONDITIONING_KEY
 from headcount.core.prompts.context import context_positions, context_words
 from torch import Tensor, nn
@@ -249,8 +249,8 @@ class SquaredAttention:
         total = torch.stack(parts).sum(0)
         return StepLosses(total, total, total)
 
-    def __call__(self, calls: list[AttentionCall]) -> Any:
-        return pulls_of(self.losses, calls)
+    def start(self) -> ObjectiveStep:
+        return PlainStep(self.losses)
 
 
 @every_model

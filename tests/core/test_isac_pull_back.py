@@ -15,7 +15,7 @@ from headcount.core.isac import objective as objective_module
 from headcount.core.isac.anchored import AnchoredObjective, anchored_losses
 from headcount.core.isac.differentiate import Pull, StepLosses, pulls_of
 from headcount.core.isac.objective import PaperObjective, paper_grid, paper_losses
-from headcount.core.isac.pull_back import MapGradient, pulls_at
+from headcount.core.isac.pull_back import MapGradient, MapPulls, pulls_at
 from headcount.core.isac.schedule import LossWeights
 from headcount.core.isac.target import Target
 from hypothesis import given, settings
@@ -162,13 +162,13 @@ def test_only_the_words_in_the_largest_overlaps_are_pulled() -> None:
     calls = [some_call(kind, (6, 6), seed, 1, 1, None) for seed, kind in enumerate(["self", "cross"])]
     seen: list[MapGradient] = []
 
-    def spy(_: list[AttentionCall], gradients: list[MapGradient]) -> list[Pull]:
+    def spy(gradients: list[MapGradient], heads: dict[str, int]) -> MapPulls:
         seen.extend(gradients)
-        return []
+        return MapPulls(gradients, heads)
 
     target = Target(NOUNS, (1, 1, 1), ATTRIBUTES)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(objective_module, "pulls_at", spy)
+        patch.setattr(objective_module, "MapPulls", spy)
         PaperObjective(target, LossWeights(0.0, 1.0))(calls)
         PaperObjective(target, LossWeights(0.0, 1.0), bind=True)(calls)
         PaperObjective(target, LossWeights(1.0, 0.0))(calls)

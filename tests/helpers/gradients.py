@@ -13,7 +13,7 @@ import torch
 from headcount.bridge.attention_gradient import AttentionGradient, GradientPass
 from headcount.bridge.families.table import family_of
 from headcount.core.attention.calls import AttentionCall, mean_probabilities
-from headcount.core.isac.differentiate import Pull, StepLosses, pulls_of
+from headcount.core.isac.differentiate import ObjectiveStep, PlainStep, StepLosses
 from torch import Tensor
 
 from .models import CPU, Setup
@@ -40,9 +40,12 @@ class Whole:
     def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
         return calls[: self.first]
 
-    def __call__(self, calls: list[AttentionCall]) -> tuple[StepLosses, list[Pull]]:
+    def start(self) -> ObjectiveStep:
+        return PlainStep(self._losses, self.select)
+
+    def _losses(self, calls: list[AttentionCall]) -> StepLosses:
         self.calls = calls
-        return pulls_of(self.losses_of, calls)
+        return self.losses_of(calls)
 
 
 def latent(setup: Setup, batch: int = 1, size: int = 8) -> Tensor:
