@@ -51,7 +51,7 @@ class IsacSettings:
         start_percent, end_percent: the part of the sampling that is steered, 0 to 1.
         spacing: "anchored" only: least distance between two instances, as a share of the picture's shorter side.
         mode: "fast" ends the steering after `FAST_SHARE` of the sampling, if `end_percent` does not end it earlier.
-        bind: keep attributes ("red") with their noun (ISAC v4).
+        bind: keep attributes ("red") with their noun (ISAC v4); changes nothing where at most one noun has attributes.
         clustering: "paper" only: how the foreground is cut into instances (ISAC, Table 4).
         memory: whether parts of the model are computed twice to save memory, see `GradientMemory`.
     """
@@ -63,7 +63,7 @@ class IsacSettings:
     end_percent: float = 1.0
     spacing: float = SPACING
     mode: Mode = "exact"
-    bind: bool = False
+    bind: bool = True
     clustering: Clustering = "kmeans"
     memory: MemorySetting = "auto"
 
