@@ -33,15 +33,18 @@ import_comfyui("--cpu", "--base-directory", str(BASE))
 from demo.server import ComfyServer  # noqa: E402
 
 
-def pytest_collection_finish() -> None:
-    """ComfyUI collects garbage before most runs: what is there by now, all modules and tests, need not be searched again."""
-    gc.collect()
-    gc.freeze()
-
-
 def pytest_unconfigure() -> None:
     """Remove ComfyUI's folder when the last test is done."""
     shutil.rmtree(BASE, ignore_errors=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_collections() -> Iterator[None]:
+    """ComfyUI collects garbage before most runs: what is there before a module's tests need not be searched each time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")
