@@ -155,10 +155,16 @@ class CandidateRun:
             captures.append(Capture(reader, counted.conditioning.get("uuid"), MOST_SELF_PIXELS))
             options = recording_options(options, captures[-1], own_function, keep_previous=True)
         answers = self._asked(executor, model, conds, x, timestep, options)
-        if answers is not None:
+        if answers is None:
+            return None
+        try:
             scores = [self._score(*pair) for pair in zip(self._counted, captures, strict=True) if pair[1].calls]
-            if scores:
-                self._found.append(torch.stack(scores).sum(0))
+        except comfy.model_management.OOM_EXCEPTION:
+            if len(x) == 1:
+                raise
+            return None
+        if scores:
+            self._found.append(torch.stack(scores).sum(0))
         return answers
 
     def _score(self, counted: CountedConditioning, capture: Capture) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -50,8 +51,9 @@ class IsacSettings:
         step_size: eta for "paper" (0.01 there), a share of the latent's length for "relative".
         start_percent, end_percent: the part of the sampling that is steered, 0 to 1.
         spacing: "anchored" only: least distance between two instances, as a share of the picture's shorter side.
-        mode: "fast" ends the steering after `FAST_SHARE` of the sampling, if `end_percent` does not end it earlier.
-        bind: keep attributes ("red") with their noun (ISAC v4); changes nothing where at most one noun has attributes.
+        mode: "fast" ends the steering after `FAST_SHARE` of the run's steps, if `end_percent` does not end it earlier.
+        bind: keep attributes ("red") with their noun (ISAC v4); for "anchored" it changes nothing
+            unless two nouns have attributes, for "paper" unless one has.
         clustering: "paper" only: how the foreground is cut into instances (ISAC, Table 4).
         memory: whether parts of the model are computed twice to save memory, see `GradientMemory`.
     """
@@ -68,14 +70,9 @@ class IsacSettings:
     memory: MemorySetting = "auto"
 
     @property
-    def last_percent(self) -> float:
-        """Where the steering ends."""
-        return min(self.end_percent, FAST_SHARE) if self.mode == "fast" else self.end_percent
-
-    @property
     def does_nothing(self) -> bool:
         """True when no step would be taken."""
-        return self.step_size == 0 or self.last_percent <= self.start_percent
+        return self.step_size == 0 or self.end_percent <= self.start_percent
 
 
 def with_isac(model: Any, settings: IsacSettings, counts: Counts | None = None) -> tuple[Any, MapsHandle]:
@@ -98,9 +95,10 @@ class _IsacRun:
     ) -> None:
         self._settings = settings
         self._steps = max(len(sigmas) - 1, 1)
+        self._most_steps = math.ceil(FAST_SHARE * self._steps) if settings.mode == "fast" else math.inf
         sampling = guider.inner_model.model_sampling
         self._first = float(sampling.percent_to_sigma(settings.start_percent))
-        self._last = float(sampling.percent_to_sigma(settings.last_percent))
+        self._last = float(sampling.percent_to_sigma(settings.end_percent))
         self._noise = _noise_share(sampling, sigmas[0]), _noise_share(sampling, sigmas[-1])
         self._is_flow = isinstance(sampling, comfy.model_sampling.CONST)
         counted = counted_conditionings(guider.conds.get("positive", []), NODE, family, counts)
@@ -113,7 +111,7 @@ class _IsacRun:
     def at_state(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]:
         comfy.model_management.throw_exception_if_processing_interrupted()
         level = float(sigma[0])
-        if self._last < level <= self._first:
+        if self._last < level <= self._first and step < self._most_steps:
             for index, (target, gradient_pass) in enumerate(self._passes):
                 found = gradient_pass(x, sigma, model_options, self._objective(target, step))
                 if found is not None:

@@ -62,8 +62,10 @@ def _cast(layer: _Layer, like: Tensor) -> Iterator[Tensor]:
     weight, bias, stream = comfy.ops.cast_bias_weight(
         layer, dtype=like.dtype, device=like.device, bias_dtype=like.dtype, offloadable=True
     )
-    yield weight.dequantize() if isinstance(weight, QuantizedTensor) else weight
-    comfy.ops.uncast_bias_weight(layer, weight, bias, stream)
+    try:
+        yield weight.dequantize() if isinstance(weight, QuantizedTensor) else weight
+    finally:
+        comfy.ops.uncast_bias_weight(layer, weight, bias, stream)
 
 
 def casts(module: nn.Module) -> bool:
@@ -126,8 +128,9 @@ def _without_weight(module: _Layer, of: _InputGradient) -> Callable[..., Tensor]
 def _on_copies(module: _Layer, norm: Callable[[Tensor, Tensor, Tensor | None], Tensor]) -> Callable[..., Tensor]:
     def forward(x: Tensor) -> Tensor:
         weight, bias, stream = comfy.ops.cast_bias_weight(module, x, offloadable=True)
-        found = norm(x, weight.clone(), None if bias is None else bias.clone())
-        comfy.ops.uncast_bias_weight(module, weight, bias, stream)
-        return found
+        try:
+            return norm(x, weight.clone(), None if bias is None else bias.clone())
+        finally:
+            comfy.ops.uncast_bias_weight(module, weight, bias, stream)
 
     return forward

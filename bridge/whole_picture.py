@@ -49,7 +49,7 @@ def whole_pictures_only(
     """
     whole = tuple(latent.shape[-2:])
     areas = [conditioning.get("area") for group in conditionings for conditioning in group or ()]
-    sizes = {whole, *(tuple(area[len(area) // 2 - 2 : len(area) // 2]) for area in areas if area is not None)}
+    sizes = {whole, *(_shown(area, whole) for area in areas if area is not None)}
     options = comfy.model_patcher.create_model_options_clone(model_options)
 
     def check(executor: Any, x: Tensor, *args: Any, **kwargs: Any) -> Any:
@@ -66,3 +66,9 @@ def whole_pictures_only(
 
     add_wrapper_with_key(WrappersMP.APPLY_MODEL, _KEY, check, options, is_model_options=True)
     return options
+
+
+def _shown(area: tuple[int, ...], whole: tuple[int, ...]) -> tuple[int, ...]:
+    """(height, width) of an area (sizes, then starts) as ComfyUI cuts it off at the picture's edge."""
+    sizes, starts = area[: len(area) // 2][-2:], area[-2:]
+    return tuple(min(size, side - start) for size, start, side in zip(sizes, starts, whole, strict=True))

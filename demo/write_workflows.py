@@ -31,8 +31,8 @@ crosses and moons, in red, blue, green, yellow, purple or black, up to 8 in all.
 2. Change the **seed**, in both samplers alike.
 3. Turn **strength** down and up. 0 gives exactly the picture of the upper row.
 
-For your own model, replace *Load Shapes Demo Model* by *Load Checkpoint* (SD 1.5, 2.1 or SDXL), with its own picture size, \
-steps and cfg. Steering helps often, not always."""
+For your own model, replace *Load Shapes Demo Model* by *Load Checkpoint* (SD 1.5 to 3.5, SDXL, Flux and others), \
+with its own picture size, steps and cfg. Steering helps often, not always."""
 
 ATTENTION_NOTE = """# See what the model looks at
 

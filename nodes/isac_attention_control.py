@@ -24,8 +24,8 @@ class IsacAttentionControl(io.ComfyNode):
                 "Steers the picture while it forms, from the model's own attention, so that the asked number of things "
                 "appears and different things do not mix. Put it between the model and the sampler, and encode the "
                 "prompt with Count Prompt. Works with Stable Diffusion 1.5 to 3.5, SDXL, PixArt, Flux, Chroma, Qwen-Image, "
-                "Lumina 2, Z-Image, HiDream and the Shapes demo model; mode fast costs about a third more than plain sampling, "
-                "exact about as much again."
+                "Lumina 2, Z-Image, HiDream and the Shapes demo model; mode fast costs a quarter to a half more than plain "
+                "sampling, exact a half to one and a quarter more."
             ),
             search_aliases=["count", "number of objects", "instances", "attend and excite", "isac", "headcount"],
             inputs=[
@@ -104,7 +104,7 @@ class IsacAttentionControl(io.ComfyNode):
                     "mode",
                     options=["exact", "fast"],
                     default=default.mode,
-                    tooltip="exact: steer from start_percent to end_percent. fast: steer the first 40 % of the sampling only, "
+                    tooltip="exact: steer from start_percent to end_percent. fast: steer the first 40 % of the steps only, "
                     "while it is decided how many things there are; less than half the extra time.",
                 ),
                 io.Boolean.Input(
@@ -124,8 +124,8 @@ class IsacAttentionControl(io.ComfyNode):
                     "memory",
                     options=list(MEMORY_SETTINGS),
                     default=default.memory,
-                    tooltip="auto: compute parts of the model twice when memory is short. fast: never. low: always; slower, "
-                    "and needs the least memory.",
+                    tooltip="auto: compute parts of the model twice when memory is short. fast: only after memory ran out. "
+                    "low: always; slower, and needs the least memory.",
                 ),
             ],
             outputs=[
@@ -139,7 +139,7 @@ class IsacAttentionControl(io.ComfyNode):
     @classmethod
     def execute(
         cls, model, strength, start_percent, end_percent, step_mode, step_size, objective, spacing,
-        mode="exact", bind=False, clustering="kmeans", memory="auto", counts=None,
+        mode="exact", bind=True, clustering="kmeans", memory="auto", counts=None,
     ) -> io.NodeOutput:  # fmt: skip
         settings = IsacSettings(
             objective,

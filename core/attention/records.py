@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .aggregate import AttentionMaps, head_sums, largest_grid
 from .calls import AttentionCall, Grid
-from .grids import resize_queries
+from .grids import halved, resize_queries
 
 # Self-attention is kept on grids of up to this many pixels; a finer one is pooled. 32 x 32 in fp16 takes 2 MB.
 MOST_SELF_PIXELS = 32 * 32
@@ -67,13 +67,6 @@ class RunRecord:
         return AttentionMaps(self.self_attention.float(), cross, self.self_grid)
 
 
-def _halved_until_small(grid: Grid) -> Grid:
-    height, width = grid
-    while height * width > MOST_SELF_PIXELS:
-        height, width = (height + 1) // 2, (width + 1) // 2
-    return height, width
-
-
 @dataclass(frozen=True)
 class RecordedMaps:
     """Mean maps of one model call, self-attention on a coarser grid than cross-attention.
@@ -98,7 +91,7 @@ def recorded_maps(calls: list[AttentionCall]) -> RecordedMaps:
     """
     sums = head_sums(calls)
     grid = largest_grid(call for call in calls if call.columns("cross") is not None)
-    self_grid = _halved_until_small(largest_grid(call for call in calls if call.columns("self") is not None))
+    self_grid = halved(largest_grid(call for call in calls if call.columns("self") is not None), MOST_SELF_PIXELS)
     attention = sums["self"].mean("self", self_grid)
     return RecordedMaps(sums["cross"].mean("cross", grid), grid, attention / attention.sum(-1, keepdim=True), self_grid)
 

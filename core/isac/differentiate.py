@@ -68,7 +68,7 @@ class ObjectiveStep(Protocol):
     """One step of an objective: `see` every call, `finish`, then `pull` at the calls that are touched, in any order."""
 
     def see(self, call: AttentionCall) -> None:
-        """Take in what the losses need of a call, without graph. Calls that are not selected are passed over."""
+        """Take in what the losses need of a call, without graph. Calls that are not selected may be passed over."""
 
     def finish(self) -> StepLosses:
         """Losses of what was seen, without graph."""

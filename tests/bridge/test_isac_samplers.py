@@ -308,3 +308,13 @@ def test_every_sampler_of_comfyui_is_steered(name: str, tiny: Setup) -> None:
     samples = sample(model, tiny, run)
     assert torch.isfinite(samples).all() and not torch.equal(samples, sample(tiny.model, tiny, run))
     assert all(step.instance_loss is not None for step in maps.record_for(samples)[0].steps)
+
+
+@pytest.mark.parametrize("denoise", [1.0, 0.5])
+def test_fast_steers_the_first_steps_of_a_run(denoise: float, tiny: Setup) -> None:
+    """Of the run, not of the model's noise levels: a run that starts late would not be steered at all."""
+    model, maps = with_isac(tiny.model, replace(EVERY_STEP, mode="fast"))
+    latent = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    run = Run(steps=5, size=(8, 8), scheduler="simple", latent=latent, denoise=denoise)
+    record = maps.record_for(sample(model, tiny, run))[0]
+    assert [step.step for step in record.steps if step.instance_loss is not None] == [0, 1]

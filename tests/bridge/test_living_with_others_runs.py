@@ -116,11 +116,13 @@ def joined(setup: Setup, how: str) -> Conditioning:
         return comfy_nodes.ConditioningAverage().addWeighted(setup.positive, second, 0.7)[0]
     if how == "combine":
         return comfy_nodes.ConditioningCombine().combine(second, setup.positive)[0]
-    (part,) = comfy_nodes.ConditioningSetArea().append(setup.positive, 32, 64, 32, 0, 1.0)
+    # Of 64 x 64 pixels: the right half, or an area that reaches past the lower right corner.
+    place = (32, 64, 32, 0) if how == "area" else (64, 64, 32, 32)
+    (part,) = comfy_nodes.ConditioningSetArea().append(setup.positive, *place, 1.0)
     return comfy_nodes.ConditioningCombine().combine(second, part)[0]
 
 
-@pytest.mark.parametrize("how", ["concat", "average", "combine", "area"])
+@pytest.mark.parametrize("how", ["concat", "average", "combine", "area", "overhanging area"])
 @pytest.mark.parametrize("cfg", [1.0, 3.0])
 def test_joined_prompts(how: str, cfg: float, tiny: Setup) -> None:
     """Count Prompt's words stay where they are: before what is appended, mixed with the same place, or in a part."""
