@@ -23,6 +23,7 @@ from .candidates import NODE, SelectionSettings, Standings
 from .capture import Capture, own_function
 from .conditionings import CountedConditioning, counted_conditionings
 from .families.family import Family
+from .noise_share import noise_share
 from .recorded_call import recording_options
 from .shared_noise import SharedNoise
 from .state_gate import StateGate, known_name
@@ -74,8 +75,7 @@ class CandidateRun:
         if not self._counted:
             raise CountError(f"{NODE} has nothing to choose by: the positive prompt counts nothing")
         self._total_steps = max(len(sigmas) - 1, 1)  # some schedules have fewer than were asked for
-        sampling = guider.inner_model.model_sampling
-        self._noise_left = float(sampling.timestep(sigmas[0]) / sampling.timestep(sampling.sigma_max))
+        self._noise_left = noise_share(guider.inner_model.model_sampling, sigmas[0])
         self.gate = StateGate(known_name(getattr(sampler, "sampler_function", None)), self._total_steps)
         self.standings = Standings(selection.settings, selection.keep, self._total_steps)
         self.noise = SharedNoise(len(noise))

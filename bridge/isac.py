@@ -24,6 +24,7 @@ from .conditionings import counted_conditionings
 from .families.family import Family
 from .gradient_memory import MemorySetting
 from .maps import MapsHandle
+from .noise_share import noise_share
 from .patched_model import with_runs
 from .recorder import RecordedRun
 
@@ -99,7 +100,7 @@ class _IsacRun:
         sampling = guider.inner_model.model_sampling
         self._first = float(sampling.percent_to_sigma(settings.start_percent))
         self._last = float(sampling.percent_to_sigma(settings.end_percent))
-        self._noise = _noise_share(sampling, sigmas[0]), _noise_share(sampling, sigmas[-1])
+        self._noise = noise_share(sampling, sigmas[0]), noise_share(sampling, sigmas[-1])
         self._is_flow = isinstance(sampling, comfy.model_sampling.CONST)
         counted = counted_conditionings(guider.conds.get("positive", []), NODE, family, counts)
         self._passes = [
@@ -137,8 +138,3 @@ class _IsacRun:
     def finish(self) -> RunRecorder | None:
         """What the run recorded."""
         return self._record.finish()
-
-
-def _noise_share(sampling: Any, sigma: Tensor) -> float:
-    """How far up the model's timesteps a noise level is, 0 to 1."""
-    return float(sampling.timestep(sigma) / sampling.timestep(sampling.sigma_max)) if sigma > 0 else 0.0

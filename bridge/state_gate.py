@@ -78,9 +78,8 @@ class StateGate:
     def is_state(self, x: Tensor) -> bool:
         """Register a model call; True when it is the one about the state, once a step."""
         self._calls.append(x)
-        is_over = (
-            self.step >= self._steps and self._name != "dpm_adaptive_function"
-        )  # that one takes as many as it likes
+        takes_as_many_as_it_likes = self._name == "dpm_adaptive_function"
+        is_over = self.step >= self._steps and not takes_as_many_as_it_likes
         return not is_over and len(self._calls) - 1 == self._place()
 
     def step_done(self, x: Tensor) -> None:

@@ -21,7 +21,7 @@ from .comfy_host import register_pack
 from .scenes import random_scene
 
 register_pack()
-from headcount.bridge.shapes.autoencoder import ShapesAutoencoder, to_pixels  # noqa: E402
+from headcount.core.shapes.autoencoder import ShapesAutoencoder, to_pixels  # noqa: E402
 
 NOISE = 0.1
 RANGE_WEIGHT = 1e-3

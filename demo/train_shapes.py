@@ -25,7 +25,7 @@ from .scenes import Scene, random_scene
 import_comfyui("--cpu")
 import comfy.ops  # noqa: E402
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel  # noqa: E402
-from headcount.bridge.shapes.autoencoder import ShapesAutoencoder, to_pixels  # noqa: E402
+from headcount.core.shapes.autoencoder import ShapesAutoencoder, to_pixels  # noqa: E402
 from headcount.bridge.shapes.model import UNET_CONFIG  # noqa: E402
 from headcount.bridge.shapes.text_encoder import (  # noqa: E402
     CLIP_CONFIG,

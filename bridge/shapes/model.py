@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import CountError
-from .autoencoder import DOWNSCALE, LATENT_CHANNELS, ShapesAutoencoder
+from ...core.shapes.autoencoder import DOWNSCALE, LATENT_CHANNELS, ShapesAutoencoder
 from .text_encoder import WIDTH, ShapesTextEncoder, ShapesTokenizer
 
 UNET_CONFIG: dict[str, Any] = {

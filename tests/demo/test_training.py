@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from headcount.bridge.shapes.autoencoder import ShapesAutoencoder
+from headcount.core.shapes.autoencoder import ShapesAutoencoder
 from headcount.bridge.shapes.files import load_shapes_model
 from headcount.bridge.shapes.text_encoder import VOCABULARY_SIZE
 from safetensors.torch import load_file
