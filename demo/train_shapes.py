@@ -1,6 +1,7 @@
 """Trains the Shapes diffusion model and its text encoder: `python -m demo.train_shapes --out FOLDER --steps 4500`.
 
-Needs FOLDER/autoencoder.pt from `python -m demo.train_autoencoder`. Goes on from FOLDER/training.pt where there is one.
+Needs FOLDER/autoencoder.pt from `python -m demo.train_autoencoder`. Goes on from FOLDER/training.pt where there is one;
+`--start FILE` begins with the weights of a finished model, its autoencoder included, and a fresh optimiser.
 Objective: rectified flow (Liu et al. 2022; logit-normal times as in Esser et al. 2024, section 3.1), prompts dropped for
 classifier-free guidance. Every random choice hangs on --seed and the step number, so a resumed run draws what one
 uninterrupted run would have drawn.
@@ -33,7 +34,7 @@ from headcount.bridge.shapes.text_encoder import (  # noqa: E402
     ShapesTextTransformer,
     ShapesTokenizer,
 )
-from safetensors.torch import save_file  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
 
 END_TOKEN = CLIP_CONFIG["eos_token_id"]
 PROMPT_DROPOUT = 0.1
@@ -137,9 +138,9 @@ def _out_of_place(layer: nn.Module):  # noqa: ANN202
     return forward
 
 
-def learning_rate(step: int, steps: int) -> float:
+def learning_rate(step: int, steps: int, peak: float = PEAK_RATE) -> float:
     """Warm-up over 200 steps, then a cosine down to 2 %."""
-    return PEAK_RATE * min(1.0, (step + 1) / 200) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1, step / steps))))
+    return peak * min(1.0, (step + 1) / 200) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1, step / steps))))
 
 
 def training_loss(model: nn.Module, bank: Bank, generator: torch.Generator, batch: int) -> Tensor:
@@ -154,6 +155,12 @@ def training_loss(model: nn.Module, bank: Bank, generator: torch.Generator, batc
     with torch.autocast("cpu", torch.bfloat16):
         velocity = model((1 - level) * clean + level * noise, sigma, tokens)
     return (velocity.float() - (noise - clean)).square().mean()
+
+
+def part_of(path: Path, prefix: str) -> dict[str, Tensor]:
+    """The weights under a prefix in a file that `export` wrote, in float32 where they are floats."""
+    found = {name[len(prefix) :]: value for name, value in load_file(path).items() if name.startswith(prefix)}
+    return {name: value.float() if value.is_floating_point() else value for name, value in found.items()}
 
 
 def export(model: Trainee, ema: list[Tensor], autoencoder: ShapesAutoencoder, bank: Bank, path: Path) -> None:
@@ -177,16 +184,24 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--scenes", type=int, default=40000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rate", type=float, default=PEAK_RATE, help="peak learning rate")
+    parser.add_argument("--start", type=Path, help="a finished model, such as demo/weights/shapes.safetensors")
     parser.add_argument("--compile", action="store_true", help="torch.compile: faster, needs a C++ compiler on a CPU")
     arguments = parser.parse_args()
     torch.manual_seed(arguments.seed)
     autoencoder = ShapesAutoencoder().eval()
-    autoencoder.load_state_dict(torch.load(arguments.out / "autoencoder.pt", weights_only=True))
+    if arguments.start:
+        autoencoder.load_state_dict(part_of(arguments.start, "first_stage_model."))
+    else:
+        autoencoder.load_state_dict(torch.load(arguments.out / "autoencoder.pt", weights_only=True))
     bank = build_bank(autoencoder, arguments.scenes, arguments.seed)
     known = torch.unique(bank.tokens)
     if len(known) >= VOCABULARY_SIZE:
         raise ValueError(f"the prompts use {len(known)} tokens; the embedding table holds {VOCABULARY_SIZE - 1}")
     model = Trainee(known)
+    if arguments.start:
+        model.diffusion_model.load_state_dict(part_of(arguments.start, "diffusion_model."))
+        model.text.load_state_dict(part_of(arguments.start, "text_encoder.clip_l.transformer."))
     parameters = list(model.parameters())
     ema = [value.detach().clone() for value in parameters]
     optimiser = torch.optim.AdamW(parameters, lr=PEAK_RATE, betas=(0.9, 0.95), weight_decay=1e-3)
@@ -200,7 +215,7 @@ def main() -> None:
     start, average = time.monotonic(), math.nan
     for step in range(first, arguments.steps):
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, arguments.steps)
+            group["lr"] = learning_rate(step, arguments.steps, arguments.rate)
         generator = torch.Generator().manual_seed(arguments.seed * 1_000_003 + step)
         loss = training_loss(run, bank, generator, arguments.batch)
         optimiser.zero_grad()

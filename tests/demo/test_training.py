@@ -30,7 +30,7 @@ def train(folder: Path, weights: dict[str, torch.Tensor], monkeypatch: pytest.Mo
     folder.mkdir(exist_ok=True)
     torch.save(weights, folder / "autoencoder.pt")
     # The learning rate follows the number of steps asked for, so a stopped run is one with a smaller number to go.
-    monkeypatch.setattr(train_shapes, "learning_rate", lambda step, steps: 1e-3)
+    monkeypatch.setattr(train_shapes, "learning_rate", lambda step, steps, peak: 1e-3)
     for steps in runs:
         line = ["train_shapes", "--out", str(folder), "--steps", str(steps), "--batch", "2", "--scenes", "16"]
         monkeypatch.setattr(sys, "argv", line)
