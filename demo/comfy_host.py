@@ -8,8 +8,9 @@ import types
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-PACK = "headcount"
+from training.pack import PACK, ROOT, register_pack
+
+__all__ = ["PACK", "ROOT", "comfyui_folder", "import_comfyui", "register_pack", "stand_in_for_broken_wheels"]
 
 
 def comfyui_folder() -> Path:
@@ -70,11 +71,3 @@ def import_comfyui(*arguments: str) -> None:
     finally:
         sys.argv = real
     register_pack()
-
-
-def register_pack() -> None:
-    """Make this folder importable as the package `headcount`, whatever the folder is called."""
-    if PACK not in sys.modules:
-        package = types.ModuleType(PACK)
-        package.__path__ = [str(ROOT)]
-        sys.modules[PACK] = package

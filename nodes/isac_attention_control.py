@@ -100,8 +100,10 @@ class IsacAttentionControl(io.ComfyNode):
                     tooltip="anchored only: the least distance between the middles of two things, as a share of the "
                     "picture's shorter side. Raise it when things are large and one is taken for two.",
                 ),
+                # What 0.1 did not have is optional, so that prompts saved with it still run.
                 io.Combo.Input(
                     "mode",
+                    optional=True,
                     options=["exact", "fast"],
                     default=default.mode,
                     tooltip="exact: steer from start_percent to end_percent. fast: steer the first 40 % of the steps only, "
@@ -109,12 +111,14 @@ class IsacAttentionControl(io.ComfyNode):
                 ),
                 io.Boolean.Input(
                     "bind",
+                    optional=True,
                     default=default.bind,
                     tooltip="Keep colours and other attributes with their noun, in prompts such as 'a red cat and a blue dog'.",
                 ),
                 advanced(
                     io.Combo.Input,
                     "clustering",
+                    optional=True,
                     options=list(CLUSTERINGS),
                     default=default.clustering,
                     tooltip="paper only: what tells the instances apart. kmeans is the paper's and by far the fastest.",
@@ -122,6 +126,7 @@ class IsacAttentionControl(io.ComfyNode):
                 advanced(
                     io.Combo.Input,
                     "memory",
+                    optional=True,
                     options=list(MEMORY_SETTINGS),
                     default=default.memory,
                     tooltip="auto: compute parts of the model twice when memory is short. fast: only after memory ran out. "

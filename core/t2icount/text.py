@@ -123,7 +123,8 @@ class _Embeddings(nn.Module):
         self.position_embedding = nn.Embedding(config.positions, config.width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        out: Tensor = self.token_embedding(tokens) + self.position_embedding.weight[: tokens.shape[1]]
+        places = torch.arange(tokens.shape[1], device=tokens.device)
+        out: Tensor = self.token_embedding(tokens) + self.position_embedding(places)
         return out
 
 

@@ -1,6 +1,6 @@
-"""From an annotated picture to one training window: enlarged, cropped, summed into cells, mirrored.
+"""A labelled picture becomes a training example: enlarged, cropped, its density gathered into cells, mirrored.
 
-As the published training code does it; what it draws at random is a `Decisions` here.
+What chance decides is drawn first (`draw_choices`) and then carried out (`augmented`), so that each can be checked alone.
 """
 
 from __future__ import annotations
@@ -10,103 +10,117 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from einops import reduce
-from numpy.typing import NDArray
+from einops import rearrange, reduce
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from ..errors import CountError
+from .config import CounterConfig
 
-_MOST_ENLARGED = 2.0
+_ENLARGED_SHARE = 0.5
+_LARGEST_FACTOR = 2.0
+_MIRRORED_SHARE = 0.5
 
 
 @dataclass(frozen=True)
-class Annotated:
-    """A picture with what one noun counts in it.
+class Labelled:
+    """A picture and what there is of one noun in it.
 
     Attributes:
         picture: (H, W, 3) uint8.
-        noun: what is counted.
-        density: (H, W) float32, sums to the count.
-        region: (H, W) float32, 1 where the model's attention to the noun is believed, 0 where the noun is not shown.
-    """
-
-    picture: NDArray[np.uint8]
-    noun: str
-    density: Tensor
-    region: Tensor
-
-
-@dataclass(frozen=True)
-class Window:
-    """One training window of g x g cells.
-
-    Attributes:
-        picture: (3, S, S) uint8.
-        noun: what is counted.
-        density: (1, g, g) objects per cell.
-        region: (1, g, g).
+        density: (H, W) float32, sums to the number of things.
+        region: (H, W) float32, 1 where the network's attention may excuse a cell, 0 where the noun is known to be absent.
+        noun: as the data set writes it.
     """
 
     picture: Tensor
-    noun: str
     density: Tensor
     region: Tensor
+    noun: str
 
 
 @dataclass(frozen=True)
-class Decisions:
-    """What is left to chance: how far to enlarge (None: not at all), the crop's corner in pixels, whether to mirror."""
+class Example:
+    """What the network is trained with.
 
-    enlarge: float | None
+    Attributes:
+        pixels: (3, w, w) float32, -1 to 1; w is `config.window`.
+        density: (1, g, g) float32, `config.density_scale` times the objects in each cell.
+        region: (1, g, g) float32, see `Labelled`.
+        noun: as the data set writes it.
+    """
+
+    pixels: Tensor
+    density: Tensor
+    region: Tensor
+    noun: str
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What chance decided for one example.
+
+    Attributes:
+        factor: the picture is enlarged by this; None leaves it as it is.
+        top, left: first row and column of the window in the enlarged picture, pixels.
+        is_mirrored: left and right change places.
+    """
+
+    factor: float | None
     top: int
     left: int
-    mirror: bool
+    is_mirrored: bool
 
 
-def draw_decisions(rng: random.Random, height: int, width: int, window: int) -> Decisions:
-    """Enlarged by 1 to 2 half of the time, mirrored half of the time, cropped anywhere.
+def draw_choices(height: int, width: int, window: int, chance: random.Random) -> Choices:
+    """Half of the pictures grow by up to 2, all are cropped, half are mirrored.
 
-    Raises:
-        CountError: the picture is smaller than a window.
+    A picture smaller than the window is enlarged until it fills it, whatever is drawn.
     """
-    if min(height, width) < window:
-        raise CountError(f"a picture of {width} x {height} pixels is smaller than the window of {window} x {window}")
-    enlarge = rng.uniform(1.0, _MOST_ENLARGED) if rng.random() < 0.5 else None
-    height, width = _enlarged_size(height, width, enlarge)
-    top, left = rng.randint(0, height - window), rng.randint(0, width - window)
-    return Decisions(enlarge, top, left, rng.random() < 0.5)
+    factor = chance.uniform(1.0, _LARGEST_FACTOR) if chance.random() < _ENLARGED_SHARE else 1.0
+    factor = max(factor, window / min(height, width))
+    drawn = factor if factor > 1 else None
+    tall, wide = enlarged_size(height, width, drawn, window)
+    top, left = chance.randint(0, tall - window), chance.randint(0, wide - window)
+    return Choices(drawn, top, left, chance.random() < _MIRRORED_SHARE)
 
 
-def cut_window(sample: Annotated, decisions: Decisions, window: int, cell: int) -> Window:
-    """Apply `decisions`.
+def enlarged_size(height: int, width: int, factor: float | None, smallest: int) -> tuple[int, int]:
+    """Height and width after enlarging, rounded down as the published training does, but no side below `smallest`."""
+    if factor is None:
+        return height, width
+    return max(smallest, int(height * factor)), max(smallest, int(width * factor))
 
-    Args:
-        window: side of the crop, pixels.
-        cell: side of a density cell, pixels; divides `window`.
+
+def enlarged(labelled: Labelled, factor: float, smallest: int) -> Labelled:
+    """Bicubic picture and density, the density divided by factor ** 2; the region's nearest pixels.
+
+    The density's sum is kept up to the rounding of the size, about 0.3 %.
     """
-    picture, density, region = sample.picture, sample.density, sample.region
-    if decisions.enlarge is not None:
-        height, width = _enlarged_size(*density.shape, decisions.enlarge)
-        resized = Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)
-        picture = np.asarray(resized, dtype=np.uint8)
-        density = _resized(density, (height, width), "bicubic") / decisions.enlarge**2
-        region = _resized(region, (height, width), "nearest")
-    rows = slice(decisions.top, decisions.top + window)
-    columns = slice(decisions.left, decisions.left + window)
-    pixels = torch.from_numpy(np.ascontiguousarray(picture[rows, columns])).permute(2, 0, 1)
-    cells = reduce(density[rows, columns], "(h a) (w b) -> 1 h w", "sum", a=cell, b=cell)
-    believed = region[rows, columns][::cell, ::cell].unsqueeze(0)
-    parts = [pixels, cells, believed]
-    if decisions.mirror:
-        parts = [part.flip(-1) for part in parts]
-    return Window(parts[0].contiguous(), sample.noun, parts[1].contiguous(), parts[2].contiguous())
+    height, width = labelled.density.shape
+    size = enlarged_size(height, width, factor, smallest)
+    picture = Image.fromarray(labelled.picture.numpy()).resize(size[::-1], Image.Resampling.BICUBIC)
+    density = functional.interpolate(labelled.density[None, None], size=size, mode="bicubic")[0, 0] / factor**2
+    region = functional.interpolate(labelled.region[None, None], size=size, mode="nearest")[0, 0]
+    return Labelled(torch.from_numpy(np.array(picture)), density, region, labelled.noun)
 
 
-def _enlarged_size(height: int, width: int, enlarge: float | None) -> tuple[int, int]:
-    return (height, width) if enlarge is None else (int(height * enlarge), int(width * enlarge))
+def cropped(labelled: Labelled, top: int, left: int, size: int) -> Labelled:
+    """The square of `size` pixels that starts at (top, left)."""
+    part = slice(top, top + size), slice(left, left + size)
+    return Labelled(labelled.picture[part], labelled.density[part], labelled.region[part], labelled.noun)
 
 
-def _resized(plane: Tensor, size: tuple[int, int], mode: str) -> Tensor:
-    return functional.interpolate(plane[None, None], size=size, mode=mode)[0, 0]
+def augmented(labelled: Labelled, choices: Choices, config: CounterConfig) -> Example:
+    """Carry the choices out."""
+    if choices.factor is not None:
+        labelled = enlarged(labelled, choices.factor, config.window)
+    window = cropped(labelled, choices.top, choices.left, config.window)
+    pixels = rearrange(window.picture, "h w c -> c h w").float() / 127.5 - 1
+    density = reduce(window.density, "(h a) (w b) -> 1 h w", "sum", a=config.cell, b=config.cell)
+    region = window.region[None, :: config.cell, :: config.cell]
+
+    def finished(part: Tensor) -> Tensor:
+        return (part.flip(-1) if choices.is_mirrored else part).contiguous()
+
+    return Example(finished(pixels), finished(density * config.density_scale), finished(region), labelled.noun)

@@ -1,0 +1,88 @@
+"""Count Check: keeps the pictures of a batch that show what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from comfy_execution.graph_utils import ExecutionBlocker
+from torch import Tensor
+
+from ..core.counting.asked import asked_numbers
+from ..core.counting.boxes import counted_from_boxes
+from ..core.counting.check import check_counts
+from ..core.counting.counted import Counted
+from ..core.errors import CountError
+from ..core.prompts import Counts, parse_objects_line
+
+NODE = "Count Check"
+BEST, STOP = "best picture", "stop"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What Count Check hands on.
+
+    Attributes:
+        right: (R, H, W, C) the right pictures, or what stands for them when none is; blocked where nothing may follow.
+        best: (1, H, W, C) the picture nearest to what was asked; blocked alike.
+        best_index: its place in the batch, the first one is 0; blocked alike.
+        number: how many pictures are right.
+        table: one line per picture.
+        shown: (S, H, W, C) what the node itself shows, never blocked.
+    """
+
+    right: Tensor | ExecutionBlocker
+    best: Tensor | ExecutionBlocker
+    best_index: int | ExecutionBlocker
+    number: int
+    table: str
+    shown: Tensor
+
+
+def asked_for(counts: Counts | None, objects: str) -> dict[str, int]:
+    """Noun -> number from the objects line, or from COUNTS where that line is empty.
+
+    Raises:
+        CountError: there is neither, or the line is malformed.
+    """
+    line = parse_objects_line(objects)
+    if not line and counts is None:
+        raise CountError(
+            f"{NODE} does not know what was asked for. Connect COUNTS of Count Prompt, or write objects, as '3 cats, 1 dog'"
+        )
+    return asked_numbers(line or counts.objects)
+
+
+def check_pictures(
+    image: Tensor, counted: Counted | None, boxes: Any, asked: Mapping[str, int], tolerance: int, if_none_right: str
+) -> Checked:
+    """Compare the counts of pictures with what was asked, and keep the right pictures.
+
+    Args:
+        image: (N, H, W, C) pictures.
+        counted: their counts; without them `boxes` are counted.
+        boxes: BOUNDING_BOXES of a detector that saw the pictures.
+        if_none_right: BEST or STOP.
+
+    Raises:
+        CountError: the inputs do not fit each other; the message says which.
+    """
+    if (counted is None) == (boxes is None):
+        raise CountError(
+            f"{NODE} needs either COUNTED of a counter or BOUNDING_BOXES of a detector that saw these pictures, and got "
+            + ("neither" if counted is None else "both; disconnect one")
+        )
+    counted = counted_from_boxes(boxes, list(asked), len(image)) if counted is None else counted
+    if len(counted.numbers) != len(image):
+        raise CountError(
+            f"{NODE} got {len(image)} pictures and counts of {len(counted.numbers)}. Connect the IMAGE that was counted"
+        )
+    found = check_counts(counted, asked, tolerance)
+    best = image[found.best : found.best + 1]
+    right = image[list(found.right)] if found.right else best
+    if found.right or if_none_right == BEST:
+        return Checked(right, best, found.best, len(found.right), found.table, right)
+    blocked = ExecutionBlocker(f"{NODE}: no picture is right, so nothing that follows it was run.\n{found.table}")
+    return Checked(blocked, blocked, blocked, 0, found.table, best)

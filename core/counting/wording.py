@@ -1,0 +1,14 @@
+"""Counts in words."""
+
+from __future__ import annotations
+
+import math
+
+from ..prompts.plurals import singular
+
+
+def count_words(number: float, noun: str) -> str:
+    """ "7 cats (7.2)"; a whole number stands without brackets, and one thing in the singular. Halves go up."""
+    whole = math.floor(number + 0.5)
+    exact = f"{number:.1f}"
+    return f"{whole} {singular(noun) if whole == 1 else noun}" + ("" if exact == f"{whole}.0" else f" ({exact})")

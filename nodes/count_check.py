@@ -1,0 +1,85 @@
+"""Node: Count Check."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io, ui
+
+from ..bridge.count_check import BEST, STOP, asked_for, check_pictures
+from ..bridge.node_text import show_text
+from ._schema import Schema
+from ._types import BoxesType, CountedType, CountsType
+
+
+class CountCheck(io.ComfyNode):
+    """Compares what was asked for with what was counted, and keeps the right pictures."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return Schema(
+            node_id="HeadcountCountCheck",
+            display_name="Count Check",
+            category="Headcount",
+            description=(
+                "Compares the number of things that you asked for with what a counter or detector found, keeps the "
+                "pictures that are right, and says which one is best. Put it before Save Image. It is as good as the "
+                "counter: look at the counter's overlay when in doubt."
+            ),
+            search_aliases=["count", "verify", "filter", "best of n", "number of objects", "headcount"],
+            is_output_node=True,
+            inputs=[
+                io.Image.Input("image", tooltip="The pictures that were counted."),
+                io.Int.Input(
+                    "tolerance",
+                    default=0,
+                    min=0,
+                    max=1000,
+                    tooltip="By how many the number of each kind may be off. 0: it must be exactly right.",
+                ),
+                io.Combo.Input(
+                    "if_none_right",
+                    options=[BEST, STOP],
+                    default=BEST,
+                    tooltip="When no picture is right. best picture: hand on the one that comes nearest. "
+                    "stop: hand on no picture, so that nothing that follows is run or saved.",
+                ),
+                CountedType.Input(
+                    "counted",
+                    optional=True,
+                    tooltip="COUNTED of a counter that saw these pictures, such as T2ICount Counter.",
+                ),
+                BoxesType.Input(
+                    "boxes",
+                    optional=True,
+                    tooltip="In place of COUNTED: BOUNDING_BOXES of any detector that saw these pictures.",
+                ),
+                CountsType.Input("counts", optional=True, tooltip="COUNTS of Count Prompt: what was asked for."),
+                io.String.Input(
+                    "objects",
+                    default="",
+                    optional=True,
+                    tooltip="Leave empty to check what the prompt asks for. '3 cats, 1 dog' checks exactly these instead.",
+                ),
+            ],
+            outputs=[
+                io.Boolean.Output(display_name="BOOLEAN", tooltip="Whether any picture is right."),
+                io.Image.Output(display_name="right", tooltip="The right pictures; if_none_right says what else."),
+                io.Image.Output(display_name="best", tooltip="The one picture that comes nearest to what was asked."),
+                io.Int.Output(display_name="best index", tooltip="Its place in the batch; the first one is 0."),
+                io.Int.Output(display_name="number right", tooltip="How many pictures are right."),
+                io.String.Output(
+                    display_name="table",
+                    tooltip="What was asked, and for each picture what was counted and the verdict.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, image, tolerance, if_none_right, counted=None, boxes=None, counts=None, objects=""
+    ) -> io.NodeOutput:  # fmt: skip
+        found = check_pictures(image, counted, boxes, asked_for(counts, objects), tolerance, if_none_right)
+        show_text(found.table)
+        shown = {**ui.PreviewImage(found.shown, cls=cls).as_dict(), "text": (found.table,)}
+        return io.NodeOutput(
+            found.number > 0, found.right, found.best, found.best_index, found.number, found.table, ui=shown
+        )

@@ -1,0 +1,118 @@
+"""Count Check as a node: widgets, outputs, what is blocked, and the same inside ComfyUI's executor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from comfy_execution.graph_utils import ExecutionBlocker
+from headcount.core.counting.counted import Counted
+from headcount.core.errors import CountError
+from headcount.core.prompts import Counts, parse_prompt
+from headcount.nodes.count_check import CountCheck
+
+PAGE = Path(__file__).resolve().parents[2] / "web" / "docs" / "HeadcountCountCheck" / "en.md"
+PROMPT = "three red cats and a dog"
+COUNTS = Counts(PROMPT, parse_prompt(PROMPT))
+NAMES = ("any", "right", "best", "best_index", "number", "table")
+
+
+def pictures(count: int) -> torch.Tensor:
+    """(count, 8, 12, 3), each of one grey of its own."""
+    return torch.linspace(0.1, 0.9, count).reshape(-1, 1, 1, 1).expand(-1, 8, 12, 3)
+
+
+def counted(*rows: tuple[float, float]) -> Counted:
+    return Counted(("cats", "dogs"), torch.tensor(rows), tuple(((), ()) for _ in rows))
+
+
+def run(image: torch.Tensor, **inputs: Any) -> dict[str, Any]:
+    found = CountCheck.execute(image, inputs.pop("tolerance", 0), inputs.pop("if_none_right", "best picture"), **inputs)
+    return dict(zip(NAMES, found.args, strict=True)) | {"ui": found.ui}
+
+
+def test_keeps_the_right_pictures() -> None:
+    image = pictures(4)
+    found = run(image, counted=counted((3, 1), (2, 1), (3.3, 0.6), (9, 9)), counts=COUNTS)
+    assert (found["any"], found["best_index"], found["number"]) == (True, 0, 2)
+    assert torch.equal(found["right"], image[[0, 2]]) and torch.equal(found["best"], image[:1])
+    assert found["table"].splitlines()[3] == "picture 3: 3 cats (3.3), 1 dog (0.6): right"
+    assert len(found["ui"]["images"]) == 2 and found["ui"]["text"] == (found["table"],)
+
+
+def test_none_right_hands_on_the_best() -> None:
+    image = pictures(3)
+    found = run(image, counted=counted((0, 1), (2, 1), (9, 9)), counts=COUNTS)
+    assert (found["any"], found["best_index"], found["number"]) == (False, 1, 0)
+    assert torch.equal(found["right"], image[1:2]) and torch.equal(found["best"], image[1:2])
+
+
+def test_none_right_stops_every_picture() -> None:
+    found = run(pictures(3), counted=counted((0, 1), (2, 1), (9, 9)), counts=COUNTS, if_none_right="stop")
+    assert (found["any"], found["number"]) == (False, 0)
+    for name in ("right", "best", "best_index"):
+        assert isinstance(found[name], ExecutionBlocker), name
+    assert (
+        found["best"].message.startswith("Count Check: no picture is right") and found["table"] in found["best"].message
+    )
+    assert len(found["ui"]["images"]) == 1, "the node itself still shows the nearest"
+
+
+def test_stop_does_not_stop_right_pictures() -> None:
+    found = run(pictures(2), counted=counted((3, 1), (2, 1)), counts=COUNTS, if_none_right="stop")
+    assert torch.equal(found["right"], pictures(2)[:1])
+
+
+def test_tolerance_and_objects_line() -> None:
+    seen = counted((3, 1), (2, 2), (4, 0))
+    assert run(pictures(3), counted=seen, counts=COUNTS, tolerance=1)["number"] == 3
+    assert run(pictures(3), counted=seen, counts=COUNTS, objects="2 cats")["best_index"] == 1
+    assert run(pictures(3), counted=seen, objects="4 cats")["best_index"] == 2, "without COUNTS"
+
+
+def test_boxes_of_a_detector() -> None:
+    box = {"x": 1, "y": 1, "width": 2, "height": 2}
+    found = run(pictures(3), boxes=[[box], [], [box, box]], objects="2 cats")
+    assert (found["number"], found["best_index"]) == (1, 2)
+    both = [[box | {"label": "cat"}, box | {"label": "dog"}, box | {"label": "cat"}]]
+    assert run(pictures(1), boxes=both, objects="2 cats, 1 dog")["any"]
+
+
+def test_pictures_with_an_alpha_channel_stay_as_they_are() -> None:
+    image = torch.rand(1, 4, 4, 4)
+    assert torch.equal(run(image, counted=counted((3, 1)), counts=COUNTS)["right"], image)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"counts": COUNTS}, "needs either COUNTED of a counter or BOUNDING_BOXES .* and got neither"),
+        ({"counts": COUNTS, "counted": counted((1, 1)), "boxes": []}, "got both; disconnect one"),
+        (
+            {"counted": counted((1, 1))},
+            "does not know what was asked for. Connect COUNTS of Count Prompt, or write objects",
+        ),
+        ({"counted": counted((1, 1)), "counts": Counts("", ())}, "nothing is asked for"),
+        (
+            {"counted": counted((1, 1), (1, 1)), "counts": COUNTS},
+            "got 1 pictures and counts of 2. Connect the IMAGE that",
+        ),
+        (
+            {"counted": counted((1, 1)), "objects": "2 mice"},
+            "'mice' was not counted. Asked for: mice; counted: cats, dogs",
+        ),
+        ({"counted": counted((1, 1)), "objects": "mice"}, "objects: 'mice' has no count"),
+    ],
+)
+def test_what_it_says_to_wrong_inputs(inputs: dict[str, Any], message: str) -> None:
+    with pytest.raises(CountError, match=message):
+        run(pictures(1), **inputs)
+
+
+def test_the_help_page_names_every_input_and_output() -> None:
+    page, info = PAGE.read_text(), CountCheck.GET_NODE_INFO_V1()
+    names = [name for group in info["input_order"].values() for name in group] + info["output_name"]
+    assert [name for name in names if f"**{name}**" not in page] == []
+    assert all(f"*{option}*" in page for option in ("best picture", "stop"))

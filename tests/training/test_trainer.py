@@ -1,0 +1,265 @@
+"""A very small network trained for a few steps: it learns, and a stopped run ends up where an unbroken one does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from headcount.core.errors import CountError
+from headcount.core.t2icount.metrics import CountErrors
+from headcount.core.t2icount.network import CountNetwork
+from safetensors import safe_open
+from training.batches import Batch, batches_of, gathered
+from training.progress import COLUMNS, Progress
+from training.run_folder import RunFolder
+from training.settings import TrainSettings
+from training.trainer import Report, ShouldStop, Trainer, Validation
+
+from ..helpers.counting_sets import TINY, Squares, tiny_network, tiny_tokens
+
+SHORT = TrainSettings(epochs=2, batch=4, rate=1e-3, validate_from=1)
+
+
+def trainer(folder: Path, settings: TrainSettings = SHORT, validate: Validation | None = None) -> Trainer:
+    return Trainer(tiny_network(), tiny_tokens, Squares(7), settings, RunFolder(folder), validate)
+
+
+def scores(*values: float) -> Validation:
+    """A validation with these MAEs, one after the other."""
+    left = list(values)
+
+    def validate(_network: CountNetwork, _texts: object, _should_stop: ShouldStop) -> CountErrors:
+        return CountErrors(left.pop(0), 0.0, 1)
+
+    return validate
+
+
+def stops_after(calls: int) -> ShouldStop:
+    left = calls
+
+    def should_stop() -> bool:
+        nonlocal left
+        left -= 1
+        return left < 0
+
+    return should_stop
+
+
+def batch_of(trained: Trainer, size: int = 4) -> Batch:
+    return gathered([trained.examples.example(1, index) for index in range(size)])
+
+
+def same_weights(one: CountNetwork, other: CountNetwork) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+
+
+def test_the_loss_of_one_batch_falls(tmp_path: Path) -> None:
+    trained = trainer(tmp_path)
+    batch = batch_of(trained)
+    losses = [trained.step(batch) for _ in range(15)]
+    assert losses[-1]["loss"] < 0.75 * losses[0]["loss"]
+    assert losses[-1]["coarse_similarity"] < losses[0]["coarse_similarity"]
+
+
+def test_only_unet_and_decoder_change(tmp_path: Path) -> None:
+    trained = trainer(tmp_path)
+    before = {name: value.clone() for name, value in trained.network.state_dict().items()}
+    trained.step(batch_of(trained))
+    changed = {name for name, value in trained.network.state_dict().items() if not torch.equal(value, before[name])}
+    trainable = {name for name in before if name.startswith(("unet.", "decoder."))}
+    assert changed <= trainable
+    assert len(changed) > 0.9 * len(trainable)
+    decoder, unet = (trained.optimiser.param_groups[group] for group in (1, 0))
+    assert (unet["lr"], unet["weight_decay"]) == (0.1 * decoder["lr"], 0.1 * decoder["weight_decay"])
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
+    """Two epochs of two batches."""
+    trained = trainer(tmp_path_factory.mktemp("unbroken"), validate=scores(2, 1))
+    assert trained.fit().is_over
+    return trained
+
+
+@pytest.mark.parametrize("batches", [0, 1, 2, 3])
+def test_a_stopped_run_ends_where_an_unbroken_one_does(tmp_path: Path, unbroken: Trainer, batches: int) -> None:
+    """Stopped before any batch, within an epoch, and between two."""
+    stopped = trainer(tmp_path, validate=scores(2, 1))
+    assert not stopped.fit(should_stop=stops_after(batches)).is_over
+    validate = scores(*([2, 1] if batches < 2 else [1]))
+    resumed = Trainer(tiny_network(seed=9), tiny_tokens, Squares(7), SHORT, RunFolder(tmp_path), validate)
+    assert resumed.fit().is_over
+    assert same_weights(resumed.network, unbroken.network)
+    assert [_without_time(row) for row in resumed.progress.rows] == [_without_time(r) for r in unbroken.progress.rows]
+    assert resumed.progress.best_epoch == 2
+    for name in ("best.safetensors", "last.safetensors"):
+        assert (tmp_path / name).read_bytes() == (unbroken.folder.path / name).read_bytes()
+
+
+def test_stopped_in_its_validation_a_run_validates_first(tmp_path: Path, unbroken: Trainer) -> None:
+    calls: list[bool] = []
+
+    def interrupted(_network: CountNetwork, _texts: object, _should_stop: ShouldStop) -> None:
+        calls.append(True)
+
+    assert not trainer(tmp_path, validate=interrupted).fit().is_over
+    resumed = trainer(tmp_path, validate=scores(2, 1))
+    assert resumed.fit().is_over
+    assert len(calls) == 1
+    assert same_weights(resumed.network, unbroken.network)
+
+
+def test_a_finished_run_can_be_made_longer(tmp_path: Path, unbroken: Trainer) -> None:
+    trainer(tmp_path, replace(SHORT, epochs=1), scores(2)).fit()
+    longer = trainer(tmp_path, SHORT, scores(1))
+    assert longer.fit().is_over
+    assert same_weights(longer.network, unbroken.network)
+
+
+def _without_time(row: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in row.items() if name != "seconds"}
+
+
+def test_a_batch_in_parts_is_the_same_step(tmp_path: Path) -> None:
+    whole, parts = trainer(tmp_path / "whole"), trainer(tmp_path / "parts", replace(SHORT, accumulate=3))
+    batch = batch_of(whole)
+    one, other = whole.step(batch), parts.step(batch)
+    assert one == pytest.approx(other, rel=1e-5)
+    for name, parameter in whole.network.decoder.named_parameters():
+        gradient = parts.network.decoder.get_parameter(name).grad
+        assert torch.allclose(parameter.grad, gradient, rtol=1e-3, atol=1e-6), name
+
+
+def test_checkpointing_changes_nothing(tmp_path: Path) -> None:
+    twice, once = trainer(tmp_path / "twice"), trainer(tmp_path / "once", replace(SHORT, checkpointing=False))
+    batch = batch_of(twice)
+    assert twice.step(batch) == pytest.approx(once.step(batch), rel=1e-6)
+    assert all(
+        torch.allclose(a, b, rtol=1e-4, atol=1e-7)
+        for a, b in zip(twice.network.parameters(), once.network.parameters(), strict=True)
+    )
+
+
+def test_workers_make_the_same_batches(tmp_path: Path) -> None:
+    examples = trainer(tmp_path).examples
+    alone, helped = (list(batches_of(2, examples, 3, 1, workers, is_pinned=False)) for workers in (0, 2))
+    assert [len(batch) for batch in alone] == [3, 1]  # seven pictures, the first batch left out
+    for one, other in zip(alone, helped, strict=True):
+        assert one.nouns == other.nouns
+        assert torch.equal(one.pixels, other.pixels) and torch.equal(one.density, other.density)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_learns_too(tmp_path: Path, precision: str) -> None:
+    trained = trainer(tmp_path, replace(SHORT, precision=precision))
+    batch = batch_of(trained)
+    losses = [trained.step(batch)["loss"] for _ in range(8)]
+    assert losses[-1] < losses[0]
+    assert all(parameter.dtype == torch.float32 for parameter in trained.network.parameters())
+
+
+def test_the_best_is_kept_and_patience_ends_a_run(tmp_path: Path) -> None:
+    kept: list[bytes] = []
+
+    def remember(report: Report) -> None:
+        if report.validated is not None:
+            kept.append((tmp_path / "best.safetensors").read_bytes())
+
+    settings = replace(SHORT, epochs=9, validate_from=2, patience=2)
+    trained = trainer(tmp_path, settings, scores(5, 3, 4, 3.5))
+    progress = trained.fit(remember)
+    assert progress.is_over
+    assert [row["validation_mae"] for row in progress.rows] == [None, 5, 3, 4, 3.5]
+    assert (progress.best_epoch, progress.best_score) == (3, 3)
+    assert kept[0] != kept[1] == kept[2] == kept[3]
+    assert trainer(tmp_path, settings, scores()).fit().rows == progress.rows  # over, so nothing more is done
+
+
+def test_the_log_has_a_row_per_epoch(tmp_path: Path, unbroken: Trainer) -> None:
+    lines = unbroken.folder.log.read_text().splitlines()
+    assert lines[0] == ",".join(COLUMNS)
+    assert [line.split(",")[0] for line in lines[1:]] == ["1", "2"]
+    assert [line.split(",")[6] for line in lines[1:]] == ["2", "1"]
+    means = Progress()
+    means.add({"loss": 1.0}, 3)
+    means.add({"loss": 5.0}, 1)
+    assert means.mean("loss") == 2.0
+
+
+def test_a_checkpoint_says_what_it_is(unbroken: Trainer) -> None:
+    with safe_open(unbroken.folder.best, "pt") as file:
+        assert file.metadata() == {"headcount.t2icount": "tiny"}
+        assert set(file.keys()) == set(tiny_network().state_dict())
+
+
+def test_the_schedule_goes_through_the_whole_run(tmp_path: Path) -> None:
+    seen: list[float] = []
+
+    def halving(progress: float) -> float:
+        seen.append(progress)
+        return 1 - progress / 2
+
+    trained = trainer(tmp_path, replace(SHORT, schedule=halving))
+    trained.fit()
+    assert seen == [0, 0.25, 0.5, 0.75]
+    assert trained.optimiser.param_groups[1]["lr"] == SHORT.rate * (1 - 0.75 / 2)
+
+
+def test_gradients_are_held_down(tmp_path: Path) -> None:
+    trained = trainer(tmp_path, replace(SHORT, largest_gradient=1e-3))
+    trained.step(batch_of(trained))
+    norms = [p.grad.norm() for p in trained.network.parameters() if p.grad is not None]
+    assert torch.stack(norms).norm() == pytest.approx(1e-3, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"), [({"seed": 1}, "seed 0 then, 1 now"), ({"batch": 5}, "batch 4 then, 5 now")]
+)
+def test_other_settings_do_not_go_on_with_a_run(tmp_path: Path, change: dict[str, int], message: str) -> None:
+    trainer(tmp_path).fit(should_stop=stops_after(0))
+    with pytest.raises(CountError, match=message):
+        trainer(tmp_path, replace(SHORT, **change))
+
+
+def test_a_damaged_state_is_named(tmp_path: Path) -> None:
+    (tmp_path / "resume.pt").write_bytes(b"half a file")
+    with pytest.raises(CountError, match=r"resume\.pt cannot be read .* delete it"):
+        trainer(tmp_path)
+
+
+def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
+    trained = trainer(tmp_path)
+    with torch.no_grad():
+        trained.network.decoder.regressor.reg_head[0].bias.fill_(float("nan"))
+    with pytest.raises(CountError, match="the loss is nan in epoch 1, batch 1"):
+        trained.step(batch_of(trained))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: TrainSettings(batch=0), "batch is 0"),
+        (lambda: TrainSettings(precision="fp8"), "one of fp32, bf16, fp16"),
+        (lambda: Trainer(tiny_network(), tiny_tokens, Squares(0), SHORT, RunFolder(Path("/"))), "no pictures"),
+    ],
+)
+def test_says_what_cannot_be_trained_with(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(CountError, match=message):
+        make()
+
+
+def test_texts_are_read_once(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def tokens(noun: str) -> tuple[torch.Tensor, torch.Tensor]:
+        asked.append(noun)
+        return tiny_tokens(noun)
+
+    trained = Trainer(tiny_network(), tokens, Squares(7), SHORT, RunFolder(tmp_path))
+    rows = trained.texts.rows(["dots", "squares", "dots"])
+    assert asked == ["dots", "squares"]
+    assert torch.equal(rows.hidden[0], rows.hidden[2]) and not torch.equal(rows.hidden[0], rows.hidden[1])
+    assert rows.mask.shape == (3, TINY.text.positions)

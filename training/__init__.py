@@ -1,0 +1,8 @@
+"""Training and evaluation of T2ICount networks: `python -m training.train --help`, `python -m training.evaluate --help`.
+
+Runs in the Python of ComfyUI, but without ComfyUI itself.
+"""
+
+from .pack import register_pack
+
+register_pack()

@@ -1,0 +1,90 @@
+"""The files of a training run: its log, its networks, and the state from which it goes on.
+
+Every file is written beside its place and moved there, so that an interruption leaves the former one whole.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from headcount.core.errors import CountError
+from headcount.core.t2icount.network import CountNetwork
+from safetensors.torch import save_file
+
+CONFIG_ENTRY = "headcount.t2icount"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """FOLDER/log.csv, FOLDER/best.safetensors, FOLDER/last.safetensors and FOLDER/resume.pt."""
+
+    path: Path
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.csv"
+
+    @property
+    def best(self) -> Path:
+        return self.path / "best.safetensors"
+
+    @property
+    def last(self) -> Path:
+        return self.path / "last.safetensors"
+
+    @property
+    def resume(self) -> Path:
+        return self.path / "resume.pt"
+
+    def write_log(self, text: str) -> None:
+        """Write the whole log anew."""
+        _replace(self.log, lambda path: path.write_text(text))
+
+    def write_network(self, network: CountNetwork, path: Path) -> None:
+        """Write a checkpoint, see `write_checkpoint`."""
+        _replace(path, lambda beside: write_checkpoint(network, beside))
+
+    def write_resume(self, state: dict[str, Any]) -> None:
+        """Write the state of the run."""
+        _replace(self.resume, lambda path: torch.save(state, path))
+
+    def read_resume(self) -> dict[str, Any] | None:
+        """The state that `write_resume` wrote, on the CPU; None where there is none.
+
+        Raises:
+            CountError: the file is damaged.
+        """
+        return self._read(is_mapped=False) if self.resume.exists() else None
+
+    def configuration(self) -> str | None:
+        """Name of the configuration of the run's network; None where there is no run to go on with.
+
+        Raises:
+            CountError: the file is damaged.
+        """
+        return self._read(is_mapped=True)["settings"]["configuration"] if self.resume.exists() else None
+
+    def _read(self, is_mapped: bool) -> dict[str, Any]:
+        try:
+            return torch.load(self.resume, map_location="cpu", weights_only=True, mmap=is_mapped)
+        except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+            raise CountError(f"{self.resume} cannot be read ({error}); delete it to begin anew") from error
+
+
+def write_checkpoint(network: CountNetwork, path: Path) -> None:
+    """Write the network as safetensors, with the names of the authors' checkpoint and its configuration's name."""
+    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    save_file(state, path, {CONFIG_ENTRY: network.config.name})
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".part")
+    write(beside)
+    os.replace(beside, path)
