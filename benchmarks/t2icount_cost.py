@@ -7,6 +7,8 @@ depend on training) and counts a few nouns in one picture of a few windows, thre
 - noun by noun: every noun encodes the windows again;
 - as published: besides, the text tower runs once per window, attention is computed with whole matrices and its mean over
   the heads is kept for every layer of the U-Net until the maps are fused, although a count does not read them.
+
+Putting the windows together again is left out, it is the same for all.
 """
 
 from __future__ import annotations

@@ -20,22 +20,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import training  # noqa: F401 - makes `headcount` importable
-from headcount.core.t2icount.checkpoint import load_network  # isort: skip
-from headcount.core.t2icount.config import SHAPES
-from headcount.core.t2icount.counting import CountSettings
-from headcount.core.t2icount.losses import LossSettings
-from headcount.core.t2icount.network import CountNetwork
-from safetensors.torch import load_file
-from training.evaluation import evaluate
-from training.options import noun_tokens
-from training.run_folder import RunFolder
-from training.settings import TrainSettings
-from training.texts import NounTexts
-from training.trainer import Report, Trainer
+from training.pack import register_pack
 
-from demo.count_scenes import CountScenes, Recipe, make_scenes, minority_scene, ordinary_scene
-from demo.train_counter import begun_network, counted_pictures, scenes_to_learn, settings_of
+register_pack()
+from headcount.core.t2icount.checkpoint import load_network  # noqa: E402
+from headcount.core.t2icount.config import SHAPES  # noqa: E402
+from headcount.core.t2icount.counting import CountSettings  # noqa: E402
+from headcount.core.t2icount.losses import LossSettings  # noqa: E402
+from headcount.core.t2icount.network import CountNetwork  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
+
+from demo.count_scenes import CountScenes, Recipe, make_scenes, minority_scene, ordinary_scene  # noqa: E402
+from demo.train_counter import begun_network, counted_pictures, scenes_to_learn, settings_of  # noqa: E402
+from training.evaluation import evaluate  # noqa: E402
+from training.options import noun_tokens  # noqa: E402
+from training.run_folder import RunFolder  # noqa: E402
+from training.settings import TrainSettings  # noqa: E402
+from training.texts import NounTexts  # noqa: E402
+from training.trainer import Report, Trainer  # noqa: E402
 
 Numbers = NDArray[np.float64]
 

@@ -6,6 +6,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from .attention_map_recorder import AttentionMapRecorder
 from .attention_map_viewer import AttentionMapViewer
+from .count_check import CountCheck
 from .count_prompt import CountPrompt
 from .instance_masks import InstanceMasks
 from .isac_attention_control import IsacAttentionControl
@@ -19,6 +20,7 @@ NODES: list[type[io.ComfyNode]] = [
     AttentionMapRecorder,
     AttentionMapViewer,
     InstanceMasks,
+    CountCheck,
     LoadShapesDemoModel,
 ]
 

@@ -12,3 +12,9 @@ MapsType = io.Custom("HEADCOUNT_MAPS")
 
 BoxesType = io.Custom("BOUNDING_BOXES")
 """ComfyUI's own list of boxes, each with x, y, width and height in pixels; 0.3.75 does not name the type yet."""
+
+CounterType = io.Custom("T2ICOUNT")
+"""Counts things in pictures; `bridge.t2icount.LoadedCounter` or anything with its method `count`."""
+
+CountedType = io.Custom("HEADCOUNT_COUNTED")
+"""`core.counting.counted.Counted`: how many of what there are in each picture of a batch."""

@@ -4,7 +4,8 @@
   python -m training.evaluate --model best_model_paper.pth --set fsc147-s --data FSC147 --list FSC-147-S.json
   python -m training.evaluate --model best.safetensors --set carpk --data CARPK
 
-fsc147    FSC-147 (see python -m training.train --help); published: test 11.76 / 97.86, val 13.78 / 58.78
+fsc147    FSC-147 (folders images_384_VarV2 and FSC_147, see python -m training.train --help); published: test
+          11.76 / 97.86, val 13.78 / 58.78
 fsc147-s  pictures of FSC-147 that show few of the kind asked for; --list is the T2ICount authors' FSC-147-S.json (230
           pictures; published 5.99 / 10.55) or FSC-147-S-v1.json (196 pictures; published MAE 4.69)
 carpk     CARPK (folders Images, Annotations, ImageSets) with the noun "cars"; published: test 8.61 / 13.47
@@ -76,7 +77,7 @@ def run(options: argparse.Namespace) -> None:
     network = load_network(read_weights(options.model)).float().eval().to(device)
     texts = NounTexts(network, noun_tokens(options.tokenizer, network.config))
     with torch.inference_mode():
-        found = evaluate(network, texts, pictures, CountSettings(), _show)
+        found = evaluate(network, texts, pictures, CountSettings("native"), _show)
     if options.csv is not None:
         options.csv.write_text(found.as_csv())
     print(

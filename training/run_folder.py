@@ -6,7 +6,6 @@ Every file is written beside its place and moved there, so that an interruption 
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +72,7 @@ class RunFolder:
     def _read(self, is_mapped: bool) -> dict[str, Any]:
         try:
             return torch.load(self.resume, map_location="cpu", weights_only=True, mmap=is_mapped)
-        except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        except Exception as error:  # what torch raises on a damaged file depends on where the damage is
             raise CountError(f"{self.resume} cannot be read ({error}); delete it to begin anew") from error
 
 

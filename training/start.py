@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from .fresh_decoder import begin_decoder
 from .pickled_weights import read_pickled_weights
 
 _TRAINED_ALREADY = "decoder.regressor."
@@ -22,7 +23,7 @@ _LISTED = 5
 
 
 @dataclass(frozen=True)
-class _Source:
+class Source:
     """A text-to-image model whose weights a network takes over; the decoder begins with random ones.
 
     Attributes:
@@ -38,8 +39,8 @@ class _Source:
     names: Mapping[str, str]
 
 
-_SOURCES = (
-    _Source(
+SOURCES = (
+    Source(
         "Stable Diffusion 1.5",
         "model.diffusion_model.",
         OFFICIAL,
@@ -49,7 +50,7 @@ _SOURCES = (
             "clip.transformer.": "cond_stage_model.transformer.",
         },
     ),
-    _Source(
+    Source(
         "the Shapes demo model",
         "text_encoder.clip_l.transformer.",
         SHAPES,
@@ -77,9 +78,9 @@ def start_network(path: Path, seed: int) -> CountNetwork:
     weights = read_weights(path)
     if any(name.startswith(_TRAINED_ALREADY) for name in weights):
         return load_network(weights).float()
-    for source in _SOURCES:
+    for source in SOURCES:
         if any(name.startswith(source.mark) for name in weights):
-            return _taken_over(source, weights, path, seed)
+            return taken_over(source, weights, path, seed)
     raise CountError(
         f"{path} holds neither Stable Diffusion 1.5, nor T2ICount, nor the Shapes demo model; "
         f"its weights begin with {', '.join(sorted(weights)[:_LISTED])}"
@@ -102,11 +103,19 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise CountError(f"{path} is not a whole safetensors file ({error}); fetch it again") from error
 
 
-def _taken_over(source: _Source, weights: Mapping[str, Tensor], path: Path, seed: int) -> CountNetwork:
+def taken_over(source: Source, weights: Mapping[str, Tensor], path: Path, seed: int) -> CountNetwork:
+    """A network with a text-to-image model's weights and a random decoder.
+
+    Args:
+        path: of the weights, for errors.
+
+    Raises:
+        CountError: weights are missing or of another size.
+    """
     with torch.device("meta"):
         network = CountNetwork(source.config)
     wanted = {name: value for name, value in network.state_dict().items() if not name.startswith("decoder.")}
-    named = {name: _name_in_file(name, source) for name in wanted}
+    named = {name: name_in_file(name, source) for name in wanted}
     missing = [name for name in named.values() if name not in weights]
     other = [
         f"{name} {tuple(weights[name].shape)} instead of {tuple(wanted[own].shape)}"
@@ -118,15 +127,14 @@ def _taken_over(source: _Source, weights: Mapping[str, Tensor], path: Path, seed
             f"{path} is not {source.name}: {len(missing)} weights are missing and {len(other)} have another size, "
             f"for example {', '.join((missing + other)[:_LISTED])}"
         )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network.decoder = type(network.decoder)(source.config)
+    begin_decoder(network, seed)
     taken = {own: _plain(weights[name]) for own, name in named.items()}
     network.load_state_dict(taken, strict=False, assign=True)
     return network
 
 
-def _name_in_file(name: str, source: _Source) -> str:
+def name_in_file(name: str, source: Source) -> str:
+    """What a weight of the network is called in the model it is taken from."""
     own, theirs = next(pair for pair in source.names.items() if name.startswith(pair[0]))
     return theirs + name.removeprefix(own)
 

@@ -131,7 +131,7 @@ def run(options: argparse.Namespace) -> None:
     pictures, validation = Fsc147(options.data), fsc147_counted(options.data, "val")
     network = _begun(folder, options.start, settings.seed)
     tokens = noun_tokens(options.tokenizer, network.config)
-    validate = validation_of(validation, CountSettings(), _show_validation)
+    validate = validation_of(validation, CountSettings("native"), _show_validation)
     trainer = Trainer(network.to(device), tokens, pictures, settings, folder, validate)
     with stops_on_interrupt() as should_stop:
         progress = trainer.fit(_show, should_stop)

@@ -95,6 +95,8 @@ class Trainer:
 
     def fit(self, on_report: Callable[[Report], None] = _ignore, should_stop: ShouldStop = _never) -> Progress:
         """Train to the last epoch, or until told to stop; either way `Trainer(...).fit()` can go on later."""
+        if self.progress.is_over:
+            return self.progress
         while not self.progress.is_over:
             if not self._train_epoch(on_report, should_stop) or not self._close_epoch(on_report, should_stop):
                 break

@@ -99,7 +99,7 @@ class _Merge(nn.Module):
         self.conv1, self.conv2 = _conv(low, out), _conv(high + out, out)
 
     def merged(self, low: Tensor, high: Tensor, similarity: Tensor | None) -> Tensor:
-        lifted = self.conv1(enlarged(low, high.shape[-1]))
+        lifted: Tensor = self.conv1(enlarged(low, high.shape[-1]))
         x: Tensor = self.conv2(torch.cat([high, lifted], 1))
         if similarity is None:
             return x

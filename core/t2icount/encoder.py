@@ -29,7 +29,8 @@ class _ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv1(functional.silu(self.norm1(x)))
         y = self.conv2(functional.silu(self.norm2(y)))
-        return y + (x if self.nin_shortcut is None else self.nin_shortcut(x))
+        out: Tensor = y + (x if self.nin_shortcut is None else self.nin_shortcut(x))
+        return out
 
 
 class _Attention(nn.Module):
@@ -44,7 +45,8 @@ class _Attention(nn.Module):
         y = self.norm(x)
         q, k, v = (rearrange(part(y), "b c h w -> b 1 (h w) c") for part in (self.q, self.k, self.v))
         mixed = functional.scaled_dot_product_attention(q, k, v)
-        return x + self.proj_out(rearrange(mixed, "b 1 (h w) c -> b c h w", h=x.shape[2]))
+        out: Tensor = x + self.proj_out(rearrange(mixed, "b 1 (h w) c -> b c h w", h=x.shape[2]))
+        return out
 
 
 class _Downsample(nn.Module):

@@ -42,5 +42,5 @@ class CounterHead(nn.Module):
 def _attended(x: Tensor, places: Tensor, attention: nn.Module, norm: nn.Module) -> Tensor:
     pixels, where = (rearrange(part, "b c h w -> b (h w) c") for part in (x, places))
     query = pixels + where
-    pixels = norm(pixels + attention(query, query, pixels))
-    return rearrange(pixels, "b (h w) c -> b c h w", h=x.shape[2])
+    attended: Tensor = norm(pixels + attention(query, query, pixels))
+    return rearrange(attended, "b (h w) c -> b c h w", h=x.shape[2])

@@ -52,12 +52,14 @@ class CountNetwork(nn.Module):
     @property
     def diffusion_model(self) -> UNet:
         """The U-Net, which training changes slowly."""
-        return self.unet["unet"]["diffusion_model"]  # type: ignore[index, return-value]
+        found: UNet = self.unet["unet"]["diffusion_model"]  # type: ignore[index]
+        return found
 
     @property
     def text_tower(self) -> TextTower:
         """The text tower, which training leaves as it is."""
-        return self.clip["transformer"]["text_model"]  # type: ignore[index, return-value]
+        found: TextTower = self.clip["transformer"]["text_model"]  # type: ignore[index]
+        return found
 
     def checkpoint_blocks(self, on: bool) -> None:
         """Compute the U-Net's blocks twice in training, to save memory."""

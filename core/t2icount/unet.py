@@ -65,7 +65,8 @@ class _GatedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         value, gate = self.proj(x).chunk(2, dim=-1)
-        return value * functional.gelu(gate)
+        out: Tensor = value * functional.gelu(gate)
+        return out
 
 
 class _Feedforward(nn.Module):
@@ -90,7 +91,8 @@ class _TransformerBlock(nn.Module):
         y = self.norm1(x)
         x = x + self.attn1(y, y)
         x = x + self.attn2(self.norm2(x), context, maps)
-        return x + self.ff(self.norm3(x))
+        out: Tensor = x + self.ff(self.norm3(x))
+        return out
 
 
 class SpatialTransformer(nn.Module):
@@ -120,7 +122,8 @@ class SpatialTransformer(nn.Module):
         y = rearrange(y, "b (h w) c -> b c h w", h=x.shape[2])
         if not self.is_linear:
             y = self.proj_out(y)
-        return x + y
+        out: Tensor = x + y
+        return out
 
 
 def _pointwise(channels: int, out: int) -> nn.Conv2d:
@@ -159,7 +162,10 @@ class _Block(nn.ModuleList):
                 needs = (embedding,)
             elif isinstance(part, SpatialTransformer):
                 needs = (context, maps)
-            x = checkpoint(part, x, *needs, use_reentrant=False) if is_checkpointed and needs else part(x, *needs)
+            if is_checkpointed and needs:
+                x = checkpoint(part, x, *needs, use_reentrant=False, preserve_rng_state=False)  # nothing here is random
+            else:
+                x = part(x, *needs)
         return x
 
 

@@ -40,7 +40,7 @@ def test_shares_are_the_published_ones() -> None:
             return 50
 
         def sample(self, index: int) -> tuple[np.ndarray, str, np.ndarray]:
-            return np.full((64, 64, 3), 4 * index, np.uint8), f"noun {index}", np.full((64, 64), 1 / 4096, np.float32)
+            return np.full((48, 48, 3), 4 * index, np.uint8), f"noun {index}", np.ones((48, 48), np.float32)
 
     examples = Examples(Colours(), TINY, 0)
     kinds = {"own": 0, "other": 0, "mosaic": 0}
@@ -104,5 +104,5 @@ def test_says_what_is_wrong_with_a_picture() -> None:
             picture, noun, density = super().sample(index)
             return picture, noun, density[:-1]
 
-    with pytest.raises(CountError, match=r"picture 2 .*\(80, 96, 3\).*\(79, 96\)"):
+    with pytest.raises(CountError, match=r"picture 2 .*\(60, 76, 3\).*\(59, 76\)"):
         Examples(Wrong(3), TINY, 0).example(0, 2)

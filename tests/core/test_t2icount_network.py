@@ -108,7 +108,6 @@ def test_attention_does_not_change_a_count() -> None:
 
 
 def test_checkpointed_blocks_give_the_same_maps_and_gradients() -> None:
-    """Blocks that run again for their gradient show their attention once."""
     found: list[tuple[CountMaps, dict[str, Tensor]]] = []
     for is_checkpointed in (False, True):
         network = random_network(SMALL)

@@ -8,6 +8,8 @@ from headcount.core.t2icount.config import CounterConfig, EncoderConfig, TextCon
 from headcount.core.t2icount.network import CountNetwork
 from torch import Tensor
 
+from training.fresh_decoder import begin_decoder
+
 TINY = CounterConfig(
     name="tiny",
     text=TextConfig(vocabulary=20, positions=6, width=32, layers=1, heads=2, inner=32),
@@ -18,7 +20,7 @@ TINY = CounterConfig(
     middle=16,
     heads=4,
     attention_weights=((2, 0.6), (1, 0.4)),
-    window=64,
+    window=48,
 )
 NOUNS = ("squares", "dots", "lines")
 
@@ -27,7 +29,9 @@ def tiny_network(seed: int = 0) -> CountNetwork:
     """With random weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return CountNetwork(TINY)
+        network = CountNetwork(TINY)
+    begin_decoder(network, seed)
+    return network
 
 
 def tiny_tokens(noun: str) -> tuple[Tensor, Tensor]:
@@ -40,7 +44,7 @@ def tiny_tokens(noun: str) -> tuple[Tensor, Tensor]:
 class Squares:
     """Pictures of bright squares on grey; the noun goes round."""
 
-    def __init__(self, pictures: int, side: int = 80, seed: int = 0) -> None:
+    def __init__(self, pictures: int, side: int = 60, seed: int = 0) -> None:
         self._generator, self._side = np.random.default_rng(seed), side
         self._samples = [self._drawn(index) for index in range(pictures)]
 

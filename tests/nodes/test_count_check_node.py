@@ -13,6 +13,8 @@ from headcount.core.errors import CountError
 from headcount.core.prompts import Counts, parse_prompt
 from headcount.nodes.count_check import CountCheck
 
+from demo.server import ComfyServer
+
 PAGE = Path(__file__).resolve().parents[2] / "web" / "docs" / "HeadcountCountCheck" / "en.md"
 PROMPT = "three red cats and a dog"
 COUNTS = Counts(PROMPT, parse_prompt(PROMPT))
@@ -85,6 +87,42 @@ def test_pictures_with_an_alpha_channel_stay_as_they_are() -> None:
     assert torch.equal(run(image, counted=counted((3, 1)), counts=COUNTS)["right"], image)
 
 
+def _graph() -> dict[str, Any]:
+    """The boxes of Instance Masks, checked twice: "stop" with a number that cannot be, and with every number allowed."""
+    sampling = {"seed": 1, "steps": 2, "cfg": 3.0, "sampler_name": "euler", "scheduler": "simple", "denoise": 1.0}
+    positive, negative, latent = {"positive": ["2", 0]}, {"negative": ["2", 0]}, {"latent_image": ["3", 0]}
+    found = {"maps": ["4", 1], "samples": ["5", 0], "instances": "found", "batch_index": 0, "threshold": 0.5}
+    check = {"image": ["7", 0], "boxes": ["6", 2], "if_none_right": "stop", "objects": "900 circles"}
+    nodes = {
+        "1": ("HeadcountLoadShapesDemoModel", {}),
+        "2": ("HeadcountCountPrompt", {"clip": ["1", 1], "text": "two circles", "objects": ""}),
+        "3": ("EmptyLatentImage", {"width": 128, "height": 128, "batch_size": 1}),
+        "4": ("HeadcountAttentionMapRecorder", {"model": ["1", 0]}),
+        "5": ("KSampler", {"model": ["4", 0], **positive, **negative, **latent, **sampling}),
+        "6": ("HeadcountInstanceMasks", found),
+        "7": ("VAEDecode", {"samples": ["5", 0], "vae": ["1", 2]}),
+        "8": ("HeadcountCountCheck", {**check, "tolerance": 0}),
+        "9": ("HeadcountCountCheck", {**check, "tolerance": 1000}),
+        **{
+            save: ("SaveImage", {"images": [check, 1], "filename_prefix": "check"})
+            for save, check in (("A", "8"), ("B", "9"))
+        },
+        **{text: ("PreviewAny", {"source": [check, 5]}) for text, check in (("C", "8"), ("D", "9"))},
+    }
+    return {name: {"class_type": kind, "inputs": inputs} for name, (kind, inputs) in nodes.items()}
+
+
+@pytest.mark.server
+def test_stop_in_the_real_executor(server: ComfyServer) -> None:
+    outputs = server.run(_graph())
+    assert "A" not in outputs and len(outputs["B"]["images"]) == 1, "only the right picture is saved"
+    assert outputs["C"]["text"][0].endswith("0 of 1 right; best: picture 1")
+    assert outputs["D"]["text"][0].endswith("1 of 1 right; best: picture 1")
+    assert outputs["8"]["text"] == outputs["C"]["text"] and len(outputs["8"]["images"]) == 1, (
+        "the node shows it as well"
+    )
+
+
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
@@ -113,6 +151,6 @@ def test_what_it_says_to_wrong_inputs(inputs: dict[str, Any], message: str) -> N
 
 def test_the_help_page_names_every_input_and_output() -> None:
     page, info = PAGE.read_text(), CountCheck.GET_NODE_INFO_V1()
-    names = [name for group in info["input_order"].values() for name in group] + info["output_name"]
+    names = [name for group in ("required", "optional") for name in info["input_order"][group]] + info["output_name"]
     assert [name for name in names if f"**{name}**" not in page] == []
     assert all(f"*{option}*" in page for option in ("best picture", "stop"))

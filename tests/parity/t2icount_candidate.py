@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -28,6 +27,7 @@ from demo.comfy_host import register_pack
 
 register_pack()
 from headcount.core.t2icount.config import OFFICIAL, CounterConfig, EncoderConfig, TextConfig, UNetConfig  # noqa: E402
+from headcount.core.t2icount.counting import CountSettings, count_picture  # noqa: E402
 from headcount.core.t2icount.cross_attention import AttentionMaps  # noqa: E402
 from headcount.core.t2icount.losses import (  # noqa: E402
     LossSettings,
@@ -38,6 +38,7 @@ from headcount.core.t2icount.losses import (  # noqa: E402
 )
 from headcount.core.t2icount.network import CountNetwork  # noqa: E402
 from headcount.core.t2icount.transform import Choices, Labelled, augmented  # noqa: E402
+from headcount.core.t2icount.windows import cut_windows, window_corners  # noqa: E402
 
 from tests.parity.deterministic import CASES, DATA_CHOICES, Case, checksum, picture, tokens, weight  # noqa: E402
 
@@ -62,37 +63,22 @@ def filled_network(config: CounterConfig) -> CountNetwork:
     return network.eval()
 
 
-def as_windows(case: Case, side: int) -> tuple[Tensor, list[tuple[int, int]]]:
-    """(N, 3, side, side) pixels in -1..1 and where each window's top left corner is; the last ones touch the border."""
+def as_windows(case: Case, side: int) -> Tensor:
+    """(N, 3, side, side) pixels in -1..1."""
     pixels = torch.from_numpy(picture(case)).permute(2, 0, 1) / 255 * 2 - 1
-    rows, columns = (
-        [min(start, length - side) for start in range(0, length, side)] for length in (case.height, case.width)
-    )
-    corners = [(top, left) for top in rows for left in columns]
-    return torch.stack([pixels[:, top : top + side, left : left + side] for top, left in corners]), corners
-
-
-def whole_density(case: Case, density: Tensor, corners: list[tuple[int, int]], config: CounterConfig) -> Tensor:
-    """(H, W) objects per pixel: the windows' densities, averaged where they overlap."""
-    spread = functional.interpolate(density, scale_factor=config.cell, mode="bilinear") / config.cell**2
-    total, covered = torch.zeros(2, case.height, case.width)
-    for window, (top, left) in zip(spread[:, 0], corners, strict=True):
-        place = (slice(top, top + config.window), slice(left, left + config.window))
-        total[place] += window
-        covered[place] += 1
-    return total / covered / config.density_scale
+    return cut_windows(pixels, window_corners(case.height, case.width, side), side)
 
 
 @torch.no_grad()
 def case_arrays(network: CountNetwork, case: Case) -> dict[str, Any]:
     """Everything that is recorded of one picture, without the case's name."""
-    windows, corners = as_windows(case, network.config.window)
+    windows = as_windows(case, network.config.window)
     text = network.embed_text(*(torch.from_numpy(part)[None] for part in tokens(case)))
     repeated, latent, maps = text.each_repeated(len(windows)), network.encode(windows), AttentionMaps()
     counted = network.count_latent(latent, repeated, with_attention=True)
     features = network.diffusion_model(latent, repeated.hidden, maps)
     decoded = network.decoder.decode(features, repeated.vector)
-    density = whole_density(case, counted.density, corners, network.config)
+    whole = count_picture(network, torch.from_numpy(picture(case)) / 255, text, CountSettings("native"))
     found: dict[str, Any] = {
         "image": picture(case),
         "latent": latent,
@@ -101,9 +87,9 @@ def case_arrays(network: CountNetwork, case: Case) -> dict[str, Any]:
         "sim_x2": counted.coarse_similarity,
         "sim_x1": counted.fine_similarity,
         "fused_attn": counted.attention,
-        "density_full": density,
-        "count": density.sum(),
-        "count_float64_sum": density.double().sum(),
+        "density_full": whole.density[0],
+        "count": whole.numbers[0],
+        "count_float64_sum": whole.density.double().sum(),
     }
     found |= {f"feat{feature.shape[-1]}": feature for feature in features}
     found |= {f"upsample{index + 1}_feat": feature for index, feature in enumerate(decoded.features)}
@@ -136,7 +122,7 @@ def training_arrays(network: CountNetwork, recorded: Mapping[str, Any]) -> dict[
     network.checkpoint_blocks(True)
     network.requires_grad_(True)
     text = network.embed_text(*(torch.from_numpy(part)[None] for part in tokens(case)))
-    maps = network(as_windows(case, network.config.window)[0], text, with_attention=True)
+    maps = network(as_windows(case, network.config.window), text, with_attention=True)
     losses = counting_loss(maps, truth, region, network.config, settings)
     losses.total.backward()
     evidence = gather_evidence(truth, region, maps.attention, settings, network.config.density_scale)

@@ -12,19 +12,21 @@ from headcount.core.errors import CountError
 from headcount.core.t2icount.metrics import CountErrors
 from headcount.core.t2icount.network import CountNetwork
 from safetensors import safe_open
+
 from training.batches import Batch, batches_of, gathered
 from training.progress import COLUMNS, Progress
 from training.run_folder import RunFolder
 from training.settings import TrainSettings
+from training.texts import NounTexts
 from training.trainer import Report, ShouldStop, Trainer, Validation
 
 from ..helpers.counting_sets import TINY, Squares, tiny_network, tiny_tokens
 
-SHORT = TrainSettings(epochs=2, batch=4, rate=1e-3, validate_from=1)
+SHORT = TrainSettings(epochs=2, batch=3, rate=1e-3, validate_from=1)
 
 
 def trainer(folder: Path, settings: TrainSettings = SHORT, validate: Validation | None = None) -> Trainer:
-    return Trainer(tiny_network(), tiny_tokens, Squares(7), settings, RunFolder(folder), validate)
+    return Trainer(tiny_network(), tiny_tokens, Squares(5), settings, RunFolder(folder), validate)
 
 
 def scores(*values: float) -> Validation:
@@ -59,9 +61,25 @@ def same_weights(one: CountNetwork, other: CountNetwork) -> bool:
 def test_the_loss_of_one_batch_falls(tmp_path: Path) -> None:
     trained = trainer(tmp_path)
     batch = batch_of(trained)
-    losses = [trained.step(batch) for _ in range(15)]
-    assert losses[-1]["loss"] < 0.75 * losses[0]["loss"]
-    assert losses[-1]["coarse_similarity"] < losses[0]["coarse_similarity"]
+    losses = [trained.step(batch) for _ in range(12)]
+    for name in ("loss", "regression", "coarse_similarity", "fine_similarity"):
+        assert losses[-1][name] < 0.9 * losses[0][name], name
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_new_network_can_learn_to_count(seed: int) -> None:
+    """Where all of its density is 0, the last ReLU lets no gradient through."""
+    network = tiny_network(seed)
+    text = NounTexts(network, tiny_tokens).rows(["dots"])
+    pixels = torch.rand(1, 3, TINY.window, TINY.window, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    density = network(pixels, text).density
+    assert density.min() > 0.5
+    assert torch.equal(density, _again(seed, pixels))
+
+
+def _again(seed: int, pixels: torch.Tensor) -> torch.Tensor:
+    network = tiny_network(seed)
+    return network(pixels, NounTexts(network, tiny_tokens).rows(["dots"])).density
 
 
 def test_only_unet_and_decoder_change(tmp_path: Path) -> None:
@@ -90,7 +108,7 @@ def test_a_stopped_run_ends_where_an_unbroken_one_does(tmp_path: Path, unbroken:
     stopped = trainer(tmp_path, validate=scores(2, 1))
     assert not stopped.fit(should_stop=stops_after(batches)).is_over
     validate = scores(*([2, 1] if batches < 2 else [1]))
-    resumed = Trainer(tiny_network(seed=9), tiny_tokens, Squares(7), SHORT, RunFolder(tmp_path), validate)
+    resumed = Trainer(tiny_network(seed=9), tiny_tokens, Squares(5), SHORT, RunFolder(tmp_path), validate)
     assert resumed.fit().is_over
     assert same_weights(resumed.network, unbroken.network)
     assert [_without_time(row) for row in resumed.progress.rows] == [_without_time(r) for r in unbroken.progress.rows]
@@ -130,7 +148,8 @@ def test_a_batch_in_parts_is_the_same_step(tmp_path: Path) -> None:
     assert one == pytest.approx(other, rel=1e-5)
     for name, parameter in whole.network.decoder.named_parameters():
         gradient = parts.network.decoder.get_parameter(name).grad
-        assert torch.allclose(parameter.grad, gradient, rtol=1e-3, atol=1e-6), name
+        difference = (parameter.grad - gradient).norm()
+        assert difference < 0.02 * parameter.grad.norm() + 1e-6, name  # a ReLU may flip on a rounding error
 
 
 def test_checkpointing_changes_nothing(tmp_path: Path) -> None:
@@ -146,7 +165,7 @@ def test_checkpointing_changes_nothing(tmp_path: Path) -> None:
 def test_workers_make_the_same_batches(tmp_path: Path) -> None:
     examples = trainer(tmp_path).examples
     alone, helped = (list(batches_of(2, examples, 3, 1, workers, is_pinned=False)) for workers in (0, 2))
-    assert [len(batch) for batch in alone] == [3, 1]  # seven pictures, the first batch left out
+    assert [len(batch) for batch in alone] == [2]  # five pictures, the first batch left out
     for one, other in zip(alone, helped, strict=True):
         assert one.nouns == other.nouns
         assert torch.equal(one.pixels, other.pixels) and torch.equal(one.density, other.density)
@@ -156,7 +175,7 @@ def test_workers_make_the_same_batches(tmp_path: Path) -> None:
 def test_half_precision_learns_too(tmp_path: Path, precision: str) -> None:
     trained = trainer(tmp_path, replace(SHORT, precision=precision))
     batch = batch_of(trained)
-    losses = [trained.step(batch)["loss"] for _ in range(8)]
+    losses = [trained.step(batch)["loss"] for _ in range(3)]
     assert losses[-1] < losses[0]
     assert all(parameter.dtype == torch.float32 for parameter in trained.network.parameters())
 
@@ -168,7 +187,7 @@ def test_the_best_is_kept_and_patience_ends_a_run(tmp_path: Path) -> None:
         if report.validated is not None:
             kept.append((tmp_path / "best.safetensors").read_bytes())
 
-    settings = replace(SHORT, epochs=9, validate_from=2, patience=2)
+    settings = replace(SHORT, epochs=9, batch=5, validate_from=2, patience=2)
     trained = trainer(tmp_path, settings, scores(5, 3, 4, 3.5))
     progress = trained.fit(remember)
     assert progress.is_over
@@ -216,7 +235,7 @@ def test_gradients_are_held_down(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "message"), [({"seed": 1}, "seed 0 then, 1 now"), ({"batch": 5}, "batch 4 then, 5 now")]
+    ("change", "message"), [({"seed": 1}, "seed 0 then, 1 now"), ({"batch": 5}, "batch 3 then, 5 now")]
 )
 def test_other_settings_do_not_go_on_with_a_run(tmp_path: Path, change: dict[str, int], message: str) -> None:
     trainer(tmp_path).fit(should_stop=stops_after(0))
@@ -258,7 +277,7 @@ def test_texts_are_read_once(tmp_path: Path) -> None:
         asked.append(noun)
         return tiny_tokens(noun)
 
-    trained = Trainer(tiny_network(), tokens, Squares(7), SHORT, RunFolder(tmp_path))
+    trained = Trainer(tiny_network(), tokens, Squares(5), SHORT, RunFolder(tmp_path))
     rows = trained.texts.rows(["dots", "squares", "dots"])
     assert asked == ["dots", "squares"]
     assert torch.equal(rows.hidden[0], rows.hidden[2]) and not torch.equal(rows.hidden[0], rows.hidden[1])

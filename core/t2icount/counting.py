@@ -1,0 +1,163 @@
+"""Counts K nouns in one picture: windows in batches, each encoded once for all nouns, and put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from torch import Tensor
+from torch.nn import functional
+
+from ..counting.counted import Point
+from ..errors import CountError
+from .network import CountNetwork
+from .peaks import peaks
+from .text import ClassText
+from .windows import Corner, Joined, cut_windows, window_corners
+
+SHORT_SIDE, NATIVE = "short side", "native"
+SCALES = (SHORT_SIDE, NATIVE)
+_LONGEST = 16  # windows along a side that is only there because a narrow picture was enlarged
+
+OnWindows = Callable[[int, int], None]
+"""Called with passes of the network done and passes in all. What it raises ends the count."""
+
+
+@dataclass(frozen=True)
+class CountSettings:
+    """How a picture is counted.
+
+    Attributes:
+        scale: "short side": the picture is scaled so that its shorter side is one window, as the pictures of FSC-147 are.
+            "native": counted at its own size, as CARPK is; smaller pictures are enlarged to one window.
+        batch: windows times nouns that go through the network at once.
+    """
+
+    scale: str = SHORT_SIDE
+    batch: int = 8
+
+    def __post_init__(self) -> None:
+        if self.scale not in SCALES:
+            raise CountError(f"scale is {self.scale!r}; it can be {' or '.join(map(repr, SCALES))}")
+        if self.batch < 1:
+            raise CountError(f"{self.batch} windows at once; it must be at least 1")
+
+
+@dataclass(frozen=True)
+class PictureCount:
+    """Counts of K nouns in a picture of H x W pixels. Everything is on the CPU, float32.
+
+    Attributes:
+        numbers: (K,) how many there are, not whole.
+        density: (K, H, W) objects per pixel; each map sums to its number.
+        similarity: (K, H, W) cosine between picture and noun, -1 to 1.
+        points: per noun, as many (x, y) in pixels as its rounded number, halves up, strongest first.
+    """
+
+    numbers: Tensor
+    density: Tensor
+    similarity: Tensor
+    points: tuple[tuple[Point, ...], ...]
+
+
+@torch.no_grad()
+def count_picture(
+    network: CountNetwork,
+    picture: Tensor,
+    text: ClassText,
+    settings: CountSettings,
+    on_windows: OnWindows | None = None,
+) -> PictureCount:
+    """Count in one picture.
+
+    Besides the results, memory holds two maps of the scaled picture per noun and one batch of windows.
+
+    Args:
+        picture: (H, W, 3) in 0..1, of any size.
+        text: K nouns, on the network's device.
+
+    Raises:
+        CountError: the picture holds numbers that are no colours, or the network's results are none.
+    """
+    if not torch.isfinite(picture).all():
+        raise CountError("the picture has pixels that are not numbers (NaN or infinite); whatever made it failed")
+    height, width = picture.shape[:2]
+    config = network.config
+    pixels = _scaled(rearrange(picture, "h w c -> c h w").float().cpu(), config.window, settings.scale)
+    tall, wide = pixels.shape[1:]
+    density, similarity = (Joined(len(text), tall, wide, config.window) for _ in range(2))
+    for corners, cells, likeness in _passes(network, pixels, text, settings.batch, on_windows):
+        density.add(corners, cells / config.cell**2)
+        similarity.add(corners, likeness)
+    counted = density.mean().div_(config.density_scale)
+    numbers = counted.sum((1, 2), dtype=torch.float64)
+    if not torch.isfinite(numbers).all():
+        raise CountError(
+            f"the network's results are no numbers at {next(network.parameters()).dtype}. Load the model with precision fp32"
+        )
+    points = tuple(
+        tuple((x * width / wide, y * height / tall) for x, y in peaks(one, int(number + 0.5), config.cell))
+        for one, number in zip(counted, numbers.tolist(), strict=True)
+    )
+    size = (height, width)
+    return PictureCount(numbers.float(), _conserved(counted, size, numbers), _fitted(similarity.mean(), size), points)
+
+
+def _passes(
+    network: CountNetwork, pixels: Tensor, text: ClassText, batch: int, on_windows: OnWindows | None
+) -> Iterator[tuple[list[Corner], Tensor, Tensor]]:
+    """Per group of W windows: their corners, and (W, K, g, g) densities and similarities."""
+    window, nouns, like = network.config.window, len(text), next(network.parameters())
+    corners = window_corners(pixels.shape[1], pixels.shape[2], window)
+    shared = max(1, batch // nouns)  # windows of one pass
+    at_once = max(1, batch // shared)  # nouns of one pass
+    passes, done = -(-len(corners) // shared) * -(-nouns // at_once), 0
+    for first in range(0, len(corners), shared):
+        some = corners[first : first + shared]
+        latent = network.encode(cut_windows(pixels, some, window).to(like) * 2 - 1)
+        found: list[Tensor] = []
+        for noun in range(0, nouns, at_once):
+            asked = text[noun : noun + at_once]
+            maps = network.count_latent(latent.repeat(len(asked), 1, 1, 1), asked.each_repeated(len(some)))
+            both = torch.stack([maps.density, maps.fine_similarity])
+            found.append(rearrange(both, "m (k w) 1 h v -> m w k h v", w=len(some)))
+            done += 1
+            if on_windows is not None:
+                on_windows(done, passes)
+        cells, likeness = torch.cat(found, 2)
+        yield some, cells, likeness
+
+
+def _scaled(picture: Tensor, window: int, scale: str) -> Tensor:
+    """(3, H, W) with both sides at least a window, resized as Pillow's bicubic does.
+
+    The shape of the picture is kept, but for very narrow ones: enlarged a thousand times they would have millions of pixels.
+    """
+    height, width = picture.shape[1:]
+    factor = window / min(height, width)
+    if factor <= 1 and scale == NATIVE:
+        return picture
+    longest = max(_LONGEST * window, height, width)
+    size = tuple(max(window, min(longest, round(side * factor))) for side in (height, width))
+    if size == (height, width):
+        return picture
+    return functional.interpolate(picture[None], size=size, mode="bicubic", antialias=True)[0].clamp(0, 1)
+
+
+def _fitted(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """(K, h, w) to (K, H, W)."""
+    if maps.shape[1:] == size:
+        return maps
+    is_smaller = any(new < old for new, old in zip(size, maps.shape[1:], strict=True))
+    return functional.interpolate(maps[None], size=size, mode="area" if is_smaller else "bilinear")[0]
+
+
+def _conserved(density: Tensor, size: tuple[int, int], numbers: Tensor) -> Tensor:
+    """Densities at another size, with the same sums."""
+    if density.shape[1:] == size:
+        return density
+    fitted = _fitted(density, size)
+    sums = fitted.sum((1, 2), dtype=torch.float64)
+    return fitted.mul_(torch.where(sums > 0, numbers / sums, 0.0).float()[:, None, None])

@@ -1,0 +1,56 @@
+"""Square windows over a picture, as the published evaluation lays them: side by side, the last ones moved back inside."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Corner = tuple[int, int]
+"""(top, left) in pixels."""
+
+
+def window_starts(length: int, window: int) -> list[int]:
+    """Where windows begin along one side of `length` pixels, at least `window` of them."""
+    return [min(window * index, length - window) for index in range(-(-length // window))]
+
+
+def window_corners(height: int, width: int, window: int) -> list[Corner]:
+    """(top, left) of all windows, row by row."""
+    return [(top, left) for top in window_starts(height, window) for left in window_starts(width, window)]
+
+
+def cut_windows(picture: Tensor, corners: list[Corner], window: int) -> Tensor:
+    """(C, H, W) to (len(corners), C, window, window)."""
+    return torch.stack([picture[:, top : top + window, left : left + window] for top, left in corners])
+
+
+class Joined:
+    """Maps of windows put together again: each pixel is the mean over the windows that show it.
+
+    Only the sum is kept, on the CPU, so memory does not grow with the number of windows.
+    """
+
+    def __init__(self, maps: int, height: int, width: int, window: int) -> None:
+        self._sum = torch.zeros(maps, height, width)
+        self._window = window
+        rows, columns = (_coverage(length, window) for length in (height, width))
+        self._coverage = rows[:, None] * columns
+
+    def add(self, corners: list[Corner], maps: Tensor) -> None:
+        """Add (len(corners), M, g, g) cell values, enlarged to pixels; each pixel gets the value of its place."""
+        pixels = functional.interpolate(maps.float(), size=(self._window, self._window), mode="bilinear").cpu()
+        for (top, left), one in zip(corners, pixels, strict=True):
+            self._sum[:, top : top + self._window, left : left + self._window] += one
+
+    def mean(self) -> Tensor:
+        """(M, H, W). To be called once: it is computed in place."""
+        return self._sum.div_(self._coverage)
+
+
+def _coverage(length: int, window: int) -> Tensor:
+    """(length,) how many windows show each place along a side."""
+    covered = torch.zeros(length)
+    for start in window_starts(length, window):
+        covered[start : start + window] += 1
+    return covered

@@ -1,0 +1,109 @@
+"""The example workflows about counting: pictures counted and checked, a photo counted, seeds searched by their count."""
+
+from __future__ import annotations
+
+from .workflow_file import NOTE, Group, Placed
+from .workflow_parts import BLUE, GREEN, GREY, PROMPTS, PURPLE, SAMPLING, decode, sampler, source
+
+SHAPES_COUNTER, OFFICIAL_COUNTER = "shapes_counter.safetensors", "best_model_paper.pth"
+
+COUNT_NOTE = """# Keep the pictures that are right
+
+Press **Run**. Eight pictures are drawn, the Shapes counter counts each, and **Count Check** lets only those through that show \
+what the prompt asks for.
+
+- **Counted**: a dot on each thing that was found, and the number.
+- **Count Check**: which pictures are right, and the best one. Only these are saved.
+
+Then try:
+
+1. Write another prompt into **Count Prompt**.
+2. Raise **tolerance** in Count Check to let nearly right pictures through.
+3. Set **if_none_right** to *stop*: then nothing is saved when no picture is right.
+
+The counter knows the shapes only. For your own pictures choose the T2ICount file in *Load T2ICount Model*; the workflow \
+t2icount_photo says where it comes from."""
+
+PHOTO_NOTE = """# Count things in a photo
+
+1. Download **best_model_paper.pth** from the page of the T2ICount authors (github.com/cha15yq/T2ICount) and put it into \
+`models/t2icount`. Its authors state no licence; the file is not part of this pack.
+2. Choose your picture in **Load Image**.
+3. Write what is to be counted into **T2ICount Counter**: a plain plural such as `cats`, several ones separated by commas.
+4. Press **Run**.
+
+The counter was trained on photos of many similar things, 7 and more. Look at its overlay before you trust a number."""
+
+SEARCH_NOTE = """# Search the seed
+
+Press **Run**. **Count Search** tries several seeds for a part of the way, counts what each is about to show, and hands on the \
+seed whose picture comes nearest to what the prompt asks for.
+
+- **As it comes**: the first seed.
+- **The chosen seed**: the same sampler with the seed that Count Search found; **Count Check** says whether it is right.
+
+Connect both **LATENT** and **seed** of the node to the sampler, and give both the same steps, cfg, sampler and scheduler.
+
+More **seeds** find better pictures and cost more."""
+
+
+def _counter(file: str) -> Placed:
+    return Placed("counter", "HeadcountLoadT2ICountModel", {}, {"model_name": file})
+
+
+def _counted(key: str, image: str) -> Placed:
+    """T2ICount Counter that counts what the prompt asks for."""
+    links = {"t2icount": ("counter", "T2ICOUNT"), "image": (image, "IMAGE"), "counts": ("prompt", "COUNTS")}
+    return Placed(key, "HeadcountT2ICountCounter", links, title="Counted")
+
+
+def _checked(image: str, counted: str) -> tuple[Placed, ...]:
+    """Count Check, its table, and Save Image behind it."""
+    links = {"image": (image, "IMAGE"), "counted": (counted, "COUNTED"), "counts": ("prompt", "COUNTS")}
+    return (
+        Placed("check", "HeadcountCountCheck", links),
+        Placed("table", "PreviewAny", {"source": ("check", "table")}, title="Asked and counted", extra_height=110),
+    )
+
+
+def _read() -> Placed:
+    return Placed("read", "PreviewAny", {"source": ("prompt", "summary")}, title="What is counted")
+
+
+def shapes_count() -> tuple[Group, ...]:
+    """A batch, counted; only the right pictures are saved."""
+    note = Placed("note", NOTE, widgets={"text": COUNT_NOTE}, title="What to do", extra_height=420)
+    start = source("four green hearts", 8)
+    saved = Placed(
+        *("saved", "SaveImage", {"images": ("check", "right")}),
+        *({"filename_prefix": "headcount/right"}, "Only the right pictures"),
+    )
+    check, table = _checked("decode", "counted")
+    return (
+        Group("Start here", GREY, (0, 0), ((380, (note,)),)),
+        Group("Model and prompt", BLUE, (440, 0), ((380, (*start[:2], _read(), *start[2:])),)),
+        Group(
+            *("Draw and count", PURPLE, (920, 0)),
+            (
+                (300, (sampler("sampler", "model"), decode("decode", "sampler"), _counter(SHAPES_COUNTER))),
+                (380, (_counted("counted", "decode"),)),
+            ),
+        ),
+        Group("Keep what is right", GREEN, (1760, 0), ((380, (check, table)), (380, (saved,)))),
+    )
+
+
+def t2icount_photo() -> tuple[Group, ...]:
+    """A picture of one's own, counted by the authors' network."""
+    note = Placed("note", NOTE, widgets={"text": PHOTO_NOTE}, title="What to do", extra_height=360)
+    links = {"t2icount": ("counter", "T2ICOUNT"), "image": ("photo", "IMAGE")}
+    counted = Placed("counted", "HeadcountT2ICountCounter", links, {"text": "cats"})
+    shown = Placed("table", "PreviewAny", {"source": ("counted", "table")}, title="How many")
+    return (
+        Group("Start here", GREY, (0, 0), ((380, (note,)),)),
+        Group(
+            *("Picture and counter", BLUE, (440, 0)),
+            ((340, (Placed("photo", "LoadImage", {}, {"image": "example.png"}), _counter(OFFICIAL_COUNTER))),),
+        ),
+        Group("How many", GREEN, (880, 0), ((420, (counted,)), (340, (shown,)))),
+    )

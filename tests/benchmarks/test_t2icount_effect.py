@@ -1,0 +1,72 @@
+"""The ablation's figures are right, and a finished run is not made again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.t2icount_effect import (
+    VARIANTS,
+    Plan,
+    interval_of,
+    main,
+    mean,
+    root_mean_square,
+    table,
+    train,
+)
+from demo.train_counter import begun_network
+
+
+def test_intervals() -> None:
+    values = np.random.default_rng(0).normal(2.0, 1.0, 400)
+    low, high = interval_of(mean, values)
+    assert low < values.mean() < high and high - low == pytest.approx(2 * 1.96 / 20, rel=0.15)
+    low, high = interval_of(root_mean_square, values)
+    assert low < np.sqrt(5) < high
+    assert interval_of(mean, np.ones(5)) == (1.0, 1.0)
+
+
+def test_table() -> None:
+    errors = {
+        "backbone": {"ordinary": np.array([3.0, -3.0]), "minority": np.array([4.0, 4.0])},
+        "full": {"ordinary": np.array([1.0, -1.0]), "minority": np.array([-0.5, 0.5])},
+    }
+    lines = table(errors)
+    assert lines[2] == (
+        "| backbone | 3.00 (3.00 to 3.00) | 3.00 (3.00 to 3.00) | +2.00 (+2.00 to +2.00) "
+        "| 4.00 (4.00 to 4.00) | 4.00 (4.00 to 4.00) | +3.50 (+3.50 to +3.50) |"
+    )
+    assert lines[3].startswith("| full | 1.00") and lines[3].count("|") == lines[0].count("|") == lines[1].count("|")
+
+
+def test_variants_differ_as_they_say(tmp_path: Path) -> None:
+    plan = Plan(scenes=2, epochs=1)
+    parts = {name: train(name, plan, tmp_path, lambda line: None) for name in VARIANTS}
+    has_fusion = {name: any("fusion" in key for key in network.state_dict()) for name, network in parts.items()}
+    assert has_fusion == {"backbone": False, "with L_RRC": False, "with HSCM": True, "full": True}
+    key = "decoder.upsample1.text_conv.weight"  # without HSCM, only L_RRC reaches it
+    moved = {name: (parts[name].state_dict()[key] - _untrained(name, key)).abs().max() > 1e-6 for name in parts}
+    assert moved == {"backbone": False, "with L_RRC": True, "with HSCM": True, "full": True}
+
+
+def _untrained(name: str, key: str) -> torch.Tensor:
+    return begun_network(0, VARIANTS[name].semantic).state_dict()[key]
+
+
+def test_a_run_prints_its_table_and_is_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["x", "--scenes", "2", "--epochs", "1", "--judged", "2", "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", line)
+    main()
+    first = capsys.readouterr().out
+    main()
+    second = capsys.readouterr().out
+    assert [row for row in first.splitlines() if row.startswith("|")] == second.splitlines()[1:]
+    assert all(f"{name}: epoch 1" in first for name in VARIANTS) and "epoch" not in second
+    assert all(f"| {name} |" in first for name in VARIANTS)

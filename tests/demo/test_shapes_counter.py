@@ -1,0 +1,100 @@
+"""The shipped counter counts, drawn scenes and the diffusion model's own pictures; the script that trained it learns."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from headcount.core.t2icount.config import SHAPES
+from headcount.core.t2icount.counting import CountSettings, count_picture
+from headcount.core.t2icount.network import CountNetwork
+from headcount.core.t2icount.text import ClassText
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from demo.count_scenes import CountScenes, Recipe, make_scenes, minority_scene, rich_scene
+from demo.shapes import NOUNS, PLURALS
+from demo.train_counter import KnownExamples, begun_network, counted_pictures, schedule, settings_of
+from training.batches import gathered
+from training.options import noun_tokens
+from training.run_folder import CONFIG_ENTRY, RunFolder
+from training.start import start_network
+from training.texts import NounTexts
+from training.trainer import Trainer
+
+SHIPPED = Path(__file__).resolve().parents[2] / "demo" / "weights" / "t2icount" / "shapes_counter.safetensors"
+
+
+@pytest.fixture(scope="module")
+def shipped() -> CountNetwork:
+    return start_network(SHIPPED, 0).eval()
+
+
+def texts(network: CountNetwork) -> ClassText:
+    return NounTexts(network, noun_tokens(None, SHAPES)).rows(list(PLURALS.values()))
+
+
+def errors(network: CountNetwork, scenes: CountScenes) -> np.ndarray:
+    """(N, K) counted minus true for every noun."""
+    text, rows = texts(network), []
+    for scene in scenes.scenes:
+        pixels = torch.from_numpy(scene.picture).float() / 255
+        found = count_picture(network, pixels, text, CountSettings("native"))
+        rows.append(found.numbers.numpy() - [scene.count(noun) for noun in NOUNS])
+    return np.array(rows)
+
+
+def test_the_file_is_small_and_names_its_configuration() -> None:
+    assert SHIPPED.stat().st_size <= 15 * 2**20
+    with safe_open(SHIPPED, "pt") as file:
+        assert file.metadata()[CONFIG_ENTRY] == "shapes"
+    assert {value.dtype for value in load_file(SHIPPED).values()} == {torch.float16, torch.int64}
+
+
+@pytest.mark.parametrize("recipe", [rich_scene, minority_scene])
+def test_it_counts_every_noun_present_or_not(shipped: CountNetwork, recipe: Recipe) -> None:
+    scenes = make_scenes(recipe, 24, 99)
+    wrong = np.abs(errors(shipped, scenes))
+    is_there = np.array([[scene.count(noun) > 0 for noun in NOUNS] for scene in scenes.scenes])
+    assert wrong[is_there].mean() < 1.0 and wrong[~is_there].mean() < 0.4
+
+
+def test_known_examples_say_what_is_there() -> None:
+    scenes = make_scenes(rich_scene, 12, 6)
+    examples = KnownExamples(scenes, SHAPES, 0)
+    sums = []
+    for epoch in range(12):
+        for index in range(len(scenes)):
+            labelled = examples._labelled(index, random.Random(f"{epoch} {index}"))
+            scene, noun = scenes.scenes[index], next(one for one in NOUNS if PLURALS[one] == labelled.noun)
+            if len(labelled.picture) == len(scene.picture) and np.array_equal(labelled.picture, scene.picture):
+                sums.append((float(labelled.density.sum()), scene.count(noun), bool(labelled.region.any())))
+    assert len(sums) > 80 and all(is_open == (truth > 0) for _, truth, is_open in sums)
+    assert all(total == pytest.approx(truth, rel=1e-4) for total, truth, _ in sums)
+    assert 0 < sum(truth == 0 for _, truth, _ in sums) < len(sums) / 2
+
+
+def test_training_learns(tmp_path: Path) -> None:
+    scenes = make_scenes(rich_scene, 4, 2)
+    trainer = Trainer(begun_network(0), noun_tokens(None, SHAPES), scenes, settings_of(1), RunFolder(tmp_path))
+    trainer.progress.batches = 0
+    trainer._base_rates = [3e-4, 3e-4]
+    trainer.settings = settings_of(1)
+    batch = gathered([KnownExamples(scenes, SHAPES, 0).example(0, index) for index in range(4)])
+    losses = [trainer.step(batch)["loss"] for _ in range(8)]
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_the_rate_warms_up_and_comes_down() -> None:
+    rates = [schedule(step / 1000) for step in range(1000)]
+    assert rates[0] < 0.1 and max(rates) > 0.98 and rates[999] < 0.03 and rates.index(max(rates)) < 40
+
+
+def test_pictures_to_count_name_their_truth() -> None:
+    scenes = make_scenes(minority_scene, 3, 1)
+    for picture, scene in zip(counted_pictures(scenes), scenes.scenes, strict=True):
+        assert picture.count == scene.count(scene.noun) and picture.noun == PLURALS[scene.noun]
+        assert np.array_equal(picture.read(), scene.picture)
