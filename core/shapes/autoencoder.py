@@ -25,7 +25,8 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.layers(x)
+        out: Tensor = x + self.layers(x)
+        return out
 
 
 class ShapesAutoencoder(nn.Module):
@@ -62,11 +63,13 @@ class ShapesAutoencoder(nn.Module):
 
     def encode(self, pixels: Tensor) -> Tensor:
         """(B, 3, 8h, 8w) in -1..1 to (B, 8, h, w), about unit variance after `ShapesLatent.process_in`."""
-        return self.encoder(pixels)
+        latent: Tensor = self.encoder(pixels)
+        return latent
 
     def decode(self, latent: Tensor) -> Tensor:
         """(B, 8, h, w) to (B, 3, 8h, 8w), about -1..1."""
-        return self.decoder(latent)
+        pixels: Tensor = self.decoder(latent)
+        return pixels
 
 
 def to_pixels(pictures: Tensor) -> Tensor:

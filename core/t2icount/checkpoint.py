@@ -13,6 +13,8 @@ from ..errors import CountError
 from .config import OFFICIAL, SHAPES, CounterConfig
 from .network import CountNetwork
 
+CONFIG_ENTRY = "headcount.t2icount"
+"""Entry of a safetensors file's metadata: the name of the configuration."""
 CONFIGURATIONS = (OFFICIAL, SHAPES)
 _FIRST_LAYER = "unet.unet.diffusion_model.input_blocks.0.0.weight"
 _RESUME_ENTRY = "model_state_dict"
@@ -26,6 +28,8 @@ _OTHER_MODELS = {
     "model.diffusion_model.": "a Stable Diffusion checkpoint",
     "diffusion_model.": "a diffusion model",
     "lora_": "a LoRA",
+    "first_stage_model.": "a VAE",
+    "text_model.": "a text encoder",
 }
 
 
@@ -50,6 +54,19 @@ def load_network(state: Mapping[str, Any], config: CounterConfig | None = None) 
     _compare(weights, network.state_dict(), config)
     network.load_state_dict(weights, assign=True)
     return network.requires_grad_(False).eval()
+
+
+def config_named(name: str) -> CounterConfig:
+    """The configuration that a file names.
+
+    Raises:
+        CountError: this version of the pack does not know it.
+    """
+    found = {config.name: config for config in CONFIGURATIONS}.get(name)
+    if found is None:
+        known = " and ".join(config.name for config in CONFIGURATIONS)
+        raise CountError(f"this T2ICount file is of the size {name!r}; this version of Headcount knows {known}. Update it")
+    return found
 
 
 def config_of(weights: Mapping[str, Tensor]) -> CounterConfig:

@@ -121,7 +121,7 @@ def _passes(
         for noun in range(0, nouns, at_once):
             asked = text[noun : noun + at_once]
             maps = network.count_latent(latent.repeat(len(asked), 1, 1, 1), asked.each_repeated(len(some)))
-            both = torch.stack([maps.density, maps.fine_similarity])
+            both = torch.stack([maps.density, maps.fine_similarity]).float()
             found.append(rearrange(both, "m (k w) 1 h v -> m w k h v", w=len(some)))
             done += 1
             if on_windows is not None:
