@@ -12,6 +12,8 @@ from .instance_masks import InstanceMasks
 from .isac_attention_control import IsacAttentionControl
 from .isac_latent_selection import IsacLatentSelection
 from .load_shapes_demo_model import LoadShapesDemoModel
+from .load_t2icount_model import LoadT2ICountModel
+from .t2icount_counter import T2ICountCounter
 
 NODES: list[type[io.ComfyNode]] = [
     CountPrompt,
@@ -20,6 +22,8 @@ NODES: list[type[io.ComfyNode]] = [
     AttentionMapRecorder,
     AttentionMapViewer,
     InstanceMasks,
+    LoadT2ICountModel,
+    T2ICountCounter,
     CountCheck,
     LoadShapesDemoModel,
 ]

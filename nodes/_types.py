@@ -18,3 +18,6 @@ CounterType = io.Custom("T2ICOUNT")
 
 CountedType = io.Custom("HEADCOUNT_COUNTED")
 """`core.counting.counted.Counted`: how many of what there are in each picture of a batch."""
+
+CandidatesType = io.Custom("HEADCOUNT_CANDIDATES")
+"""`bridge.count_search.run.Candidates`: seeds that were looked at, and where they start."""

@@ -14,8 +14,8 @@ resume.pt. Ctrl-C stops after the present batch; the same command goes on from t
 interruption would have. Load T2ICount Model loads best.safetensors from ComfyUI's models/t2icount.
 
 The defaults are those of the published training. They need a GPU: weights, gradients and Adam's state alone take about
-15 GB, whatever the precision. With less memory: --accumulate 4 runs a batch in four parts, --precision bf16 computes in
-half the memory.
+15 GB, whatever the precision. What a batch takes on top shrinks with --accumulate 4, which runs it in four parts, and
+with --precision bf16.
 """
 
 from __future__ import annotations

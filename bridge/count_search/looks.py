@@ -104,7 +104,9 @@ def looks_of(model: Any, positive: Any, negative: Any, start: Start, settings: S
     return Looks(patched, positive, negative, settings.cfg, start, plan, settings.at_once)
 
 
-def _until_seen(executor: Any, guider: Any, sigmas: Any, extra_args: Any, callback: Any, noise: Tensor, *rest: Any) -> Any:
+def _until_seen(
+    executor: Any, guider: Any, sigmas: Any, extra_args: Any, callback: Any, noise: Tensor, *rest: Any
+) -> Any:
     """SAMPLER_SAMPLE wrapper: the run ends as any other, with samples that nobody reads."""
     try:
         return executor(guider, sigmas, extra_args, callback, noise, *rest)

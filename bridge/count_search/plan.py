@@ -58,7 +58,9 @@ def plan_for(model: Any, settings: SearchSettings) -> Plan:
     if settings.look not in LOOKS:
         raise CountError(f"look is '{settings.look}'; it can be {', '.join(repr(name) for name in LOOKS)}")
     if not 0 < settings.decide_at <= 1:
-        raise CountError(f"decide_at is {settings.decide_at}; it can be above 0 and up to 1, where every seed is finished")
+        raise CountError(
+            f"decide_at is {settings.decide_at}; it can be above 0 and up to 1, where every seed is finished"
+        )
     own = comfy.samplers.KSampler(
         model, settings.steps, model.load_device, settings.sampler, settings.scheduler, settings.denoise, model.model_options
     ).sigmas  # fmt: skip

@@ -20,10 +20,10 @@ class SearchSettings:
         seeds: how many are tried at most.
         decide_at: what a look at one seed costs, as a share of the steps, above 0 and up to 1.
         look: what is sampled of a seed, see `plan_for`.
-        stop_when_found: try no further seeds once as many are right as the latent has pictures.
         at_once: how many seeds are tried together at most; fewer where memory is short.
         frames: how many frames of a video are counted, evenly spread; its counts are their mean.
         steered: whether what other nodes of this pack put on the model acts on the seeds that are tried.
+        stop_when_found: try no further seeds once as many are right as the latent has pictures.
     """
 
     seed: int
@@ -35,7 +35,7 @@ class SearchSettings:
     seeds: int = 8
     decide_at: float = 0.3
     look: LookName = "auto"
-    stop_when_found: bool = True
     at_once: int = 2
     frames: int = 4
     steered: bool = False
+    stop_when_found: bool = True

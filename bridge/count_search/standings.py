@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ...core.counting.asked import columns_of
 from ...core.counting.counted import Counted
 from ...core.counting.ranking import distances, misses
 from ...core.counting.wording import count_words
@@ -30,12 +31,17 @@ class Candidate:
 
 
 def judged(indices: list[int], seeds: list[int], counted: Counted, asked: Mapping[str, int]) -> list[Candidate]:
-    """Candidates with their counts, in their order. The counted nouns are exactly those asked."""
+    """Candidates with their counts, in their order.
+
+    Raises:
+        CountError: an asked noun was not counted.
+    """
+    numbers = counted.numbers[:, columns_of(counted, asked)].tolist()
     rows = zip(
-        indices, seeds, counted.numbers.tolist(), misses(counted, asked).tolist(), distances(counted, asked).tolist(),
+        indices, seeds, numbers, misses(counted, asked).tolist(), distances(counted, asked).tolist(),
         strict=True,
     )  # fmt: skip
-    return [Candidate(index, seed, tuple(numbers), off, far) for index, seed, numbers, off, far in rows]
+    return [Candidate(index, seed, tuple(row), off, far) for index, seed, row, off, far in rows]
 
 
 def best_first(candidates: list[Candidate]) -> list[Candidate]:

@@ -64,7 +64,9 @@ def start_of(model: Any, latent: dict[str, Any], seed: int, seeds: int) -> Start
     """
     samples, mask = latent["samples"], latent.get("noise_mask")
     if samples.is_nested:
-        raise CountError(f"{NODE} counts pictures and videos; this latent holds several streams, such as video and sound")
+        raise CountError(
+            f"{NODE} counts pictures and videos; this latent holds several streams, such as video and sound"
+        )
     if seeds < len(samples):
         raise CountError(
             f"{NODE} chooses {len(samples)} of {seeds} seeds: the latent has {len(samples)} pictures. Raise seeds, or lower "

@@ -1,4 +1,4 @@
-"""How far counts are from what is asked, and which picture is nearest."""
+"""How far counts are from what is asked."""
 
 from __future__ import annotations
 
@@ -28,13 +28,3 @@ def distances(counted: Counted, asked: Mapping[str, int]) -> Tensor:
     """
     numbers = counted.numbers[:, columns_of(counted, asked)]
     return (numbers - numbers.new_tensor(list(asked.values()))).abs().sum(1)
-
-
-def nearest_first(counted: Counted, asked: Mapping[str, int]) -> list[int]:
-    """Indices of the N pictures from nearest to furthest: by `misses`, then by `distances`, then in their order.
-
-    Raises:
-        CountError: an asked noun was not counted.
-    """
-    keys = list(zip(misses(counted, asked).tolist(), distances(counted, asked).tolist(), strict=True))
-    return sorted(range(len(keys)), key=keys.__getitem__)

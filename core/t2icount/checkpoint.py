@@ -65,7 +65,9 @@ def config_named(name: str) -> CounterConfig:
     found = {config.name: config for config in CONFIGURATIONS}.get(name)
     if found is None:
         known = " and ".join(config.name for config in CONFIGURATIONS)
-        raise CountError(f"this T2ICount file is of the size {name!r}; this version of Headcount knows {known}. Update it")
+        raise CountError(
+            f"this T2ICount file is of the size {name!r}; this version of Headcount knows {known}. Update it"
+        )
     return found
 
 

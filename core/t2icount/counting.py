@@ -130,17 +130,23 @@ def _passes(
         yield some, cells, likeness
 
 
-def _scaled(picture: Tensor, window: int, scale: str) -> Tensor:
-    """(3, H, W) with both sides at least a window, resized as Pillow's bicubic does.
+def counting_size(height: int, width: int, window: int, scale: str) -> tuple[int, int]:
+    """Height and width at which a picture is counted; both are at least `window`.
 
     The shape of the picture is kept, but for very narrow ones: enlarged a thousand times they would have millions of pixels.
     """
-    height, width = picture.shape[1:]
     factor = window / min(height, width)
     if factor <= 1 and scale == NATIVE:
-        return picture
+        return height, width
     longest = max(_LONGEST * window, height, width)
-    size = tuple(max(window, min(longest, round(side * factor))) for side in (height, width))
+    tall, wide = (max(window, min(longest, round(side * factor))) for side in (height, width))
+    return tall, wide
+
+
+def _scaled(picture: Tensor, window: int, scale: str) -> Tensor:
+    """(3, H, W) at its counting size, resized as Pillow's bicubic does."""
+    height, width = picture.shape[1:]
+    size = counting_size(height, width, window, scale)
     if size == (height, width):
         return picture
     return functional.interpolate(picture[None], size=size, mode="bicubic", antialias=True)[0].clamp(0, 1)

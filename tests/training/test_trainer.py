@@ -142,14 +142,13 @@ def _without_time(row: dict[str, object]) -> dict[str, object]:
 
 
 def test_a_batch_in_parts_is_the_same_step(tmp_path: Path) -> None:
-    whole, parts = trainer(tmp_path / "whole"), trainer(tmp_path / "parts", replace(SHORT, accumulate=3))
-    batch = batch_of(whole)
+    whole, parts = trainer(tmp_path / "whole"), trainer(tmp_path / "parts", replace(SHORT, accumulate=2))
+    batch = batch_of(whole, size=3)  # two and one
     one, other = whole.step(batch), parts.step(batch)
     assert one == pytest.approx(other, rel=1e-5)
-    for name, parameter in whole.network.decoder.named_parameters():
-        gradient = parts.network.decoder.get_parameter(name).grad
-        difference = (parameter.grad - gradient).norm()
-        assert difference < 0.02 * parameter.grad.norm() + 1e-6, name  # a ReLU may flip on a rounding error
+    gradients = [torch.cat([p.grad.flatten() for p in run.network.decoder.parameters()]) for run in (whole, parts)]
+    difference = (gradients[0] - gradients[1]).norm() / gradients[0].norm()
+    assert difference < 0.02  # a ReLU may flip on a rounding error
 
 
 def test_checkpointing_changes_nothing(tmp_path: Path) -> None:

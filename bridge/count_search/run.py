@@ -1,0 +1,118 @@
+"""The search's nodes as ComfyUI sees them: with its progress bar and preview."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import comfy.utils
+import latent_preview
+from torch import Tensor
+
+from ...core.counting.asked import asked_numbers
+from ...core.counting.boxes import counted_from_boxes
+from ...core.counting.counted import Counted
+from ...core.errors import CountError
+from ...core.prompts import Counts, parse_objects_line
+from .pictures import Counter, Shown, mean_over_frames
+from .search import Found, Progress, Search, find_seeds, found_among, look_at_all
+from .standings import as_table, judged
+from .start import Start
+
+PICK = "Count Search Pick"
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What Count Search Candidates looked at. Travels as CANDIDATES.
+
+    Attributes:
+        start: where they started.
+        shown: what they are predicted to show, in the order of their indices.
+        asked: noun -> number where the positive conditioning says so; empty where it does not.
+    """
+
+    start: Start
+    shown: Shown
+    asked: dict[str, int]
+
+
+def search_seeds(search: Search, counter: Counter) -> tuple[Found, str]:
+    """What was found, and the table for the user.
+
+    Raises:
+        CountError: see `find_seeds`.
+    """
+    if counter is None:
+        raise CountError(f"{PICK.removesuffix(' Pick')} got no counter; connect T2ICOUNT of Load T2ICount Model")
+    found = find_seeds(replace(search, progress=_progress(search.model)), counter)
+    return found, as_table(found.candidates, search.asked(), batch=len(search.latent["samples"]) > 1)
+
+
+def look_for_pick(search: Search) -> Candidates:
+    """Look at every candidate.
+
+    Raises:
+        CountError: see `look_at_all`.
+    """
+    start, shown = look_at_all(replace(search, progress=_progress(search.model)))
+    return Candidates(start, shown, search.asked() if search.is_asked() else {})
+
+
+def pick(
+    candidates: Candidates, counted: Counted | None, boxes: Any, counts: Counts | None, objects: str
+) -> tuple[Found, str]:
+    """Choose by counts that came from elsewhere.
+
+    Args:
+        counted: of the pictures that Count Search Candidates gave; without it `boxes` are counted.
+        boxes: BOUNDING_BOXES of a detector that saw them.
+        counts, objects: what is asked for; the line overrules COUNTS, and both what the prompt asks.
+
+    Raises:
+        CountError: the inputs do not fit each other; the message says which.
+    """
+    if (counted is None) == (boxes is None):
+        raise CountError(
+            f"{PICK} needs either COUNTED of a counter or BOUNDING_BOXES of a detector that saw the candidates' pictures, "
+            + ("and got neither" if counted is None else "and got both; disconnect one")
+        )
+    asked = _asked(candidates, counts, objects)
+    frames = len(candidates.shown.frames)
+    counted = counted_from_boxes(boxes, list(asked), frames) if counted is None else counted
+    if len(counted.numbers) != frames:
+        raise CountError(
+            f"{PICK} got counts of {len(counted.numbers)} pictures, and the candidates have {frames}. Give the counter "
+            "exactly the IMAGE of Count Search Candidates"
+        )
+    start = candidates.start
+    indices = list(range(len(candidates.shown.pictures)))
+    seeds = [start.seed_of(index) for index in indices]
+    tried = judged(indices, seeds, mean_over_frames(counted, candidates.shown.each), asked)
+    found = found_among(tried, candidates.shown.pictures, start)
+    return found, as_table(found.candidates, asked, batch=start.wanted > 1)
+
+
+def _asked(candidates: Candidates, counts: Counts | None, objects: str) -> dict[str, int]:
+    line = parse_objects_line(objects)
+    asked = asked_numbers(line or (counts.objects if counts is not None else ())) or candidates.asked
+    if not asked:
+        raise CountError(
+            f"{PICK} does not know what is asked for. Encode the positive prompt with Count Prompt, or write objects, such "
+            "as '3 cats, 1 dog'"
+        )
+    return asked
+
+
+def _progress(model: Any) -> Progress | None:
+    """ComfyUI's own bar and preview; updating it is also where a cancelled run ends."""
+    if model is None:
+        return None
+    previewer = latent_preview.get_previewer(model.load_device, model.model.latent_format)
+    bar = comfy.utils.ProgressBar(1)
+
+    def step_done(done: int, total: int, denoised: Tensor) -> None:
+        preview = previewer.decode_latent_to_preview_image("JPEG", denoised) if previewer else None
+        bar.update_absolute(done, total, preview)
+
+    return step_done

@@ -1,0 +1,1 @@
+"""T2ICount inside ComfyUI: its files, its memory, its nodes' work."""

@@ -1,0 +1,91 @@
+"""Where T2ICount's files are, and how they are read: never anything but tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import comfy.utils
+import folder_paths
+from torch import Tensor
+
+from ...core.errors import CountError
+
+FOLDER = "t2icount"
+EXTENSIONS = frozenset({".safetensors", ".pth", ".pt", ".tar"})
+OFFICIAL_FILE = "best_model_paper.pth"
+NO_FILE = f"put {OFFICIAL_FILE} into models/{FOLDER}"
+"""Stands in the list of files when there is none."""
+SHIPPED = Path(__file__).resolve().parents[2] / "demo" / "weights" / FOLDER
+
+
+def register_folder() -> None:
+    """Tell ComfyUI about models/t2icount and the pack's own file; folders of extra_model_paths.yaml stay first."""
+    for folder in (Path(folder_paths.models_dir) / FOLDER, SHIPPED):
+        folder_paths.add_model_folder_path(FOLDER, str(folder))
+    # ComfyUI gives a new kind of model no extensions, and then lists every file.
+    folder_paths.folder_names_and_paths[FOLDER][1].update(EXTENSIONS)
+
+
+def model_files() -> list[str]:
+    """Names for the list of files; never empty."""
+    return folder_paths.get_filename_list(FOLDER) or [NO_FILE]
+
+
+def model_path(name: str) -> Path:
+    """The file that a name of the list stands for.
+
+    Raises:
+        CountError: it is gone, or there was none.
+    """
+    found = folder_paths.get_full_path(FOLDER, name)
+    if found is None:
+        raise CountError(
+            f"there is no T2ICount file {name!r}. Put {OFFICIAL_FILE} of the T2ICount authors, or a .safetensors file of "
+            f"this pack's training, into ComfyUI's folder models/{FOLDER}, press R in the page and choose it"
+        )
+    return Path(found)
+
+
+def file_state(name: str) -> str:
+    """Changes when the file does, so that ComfyUI reads it again."""
+    found = folder_paths.get_full_path(FOLDER, name)
+    if found is None:
+        return ""
+    status = Path(found).stat()
+    return f"{status.st_mtime_ns} {status.st_size}"
+
+
+def read_weights(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, str]]:
+    """Tensors of a file by name, on the CPU, and the metadata of a safetensors file.
+
+    A safetensors file is mapped, not copied into memory. Of other files only tensors are read; what they would have Python
+    run is refused.
+
+    Raises:
+        CountError: the file is damaged, or holds more than tensors.
+    """
+    try:
+        content, metadata = comfy.utils.load_torch_file(str(path), safe_load=True, return_metadata=True)
+    except OSError as error:
+        raise CountError(f"{path.name} cannot be read: {error}") from error
+    except Exception as error:  # each way of being damaged has a class of its own, and it depends on torch's version
+        if "Unsupported" in str(error):  # "Unsupported global", "Unsupported operand", "Unsupported class"
+            raise CountError(
+                f"{path.name} holds Python objects beside its tensors, and loading it could run any program; it was not "
+                f"loaded. Take {OFFICIAL_FILE} as the T2ICount authors published it, or a .safetensors file"
+            ) from error
+        raise CountError(
+            f"{path.name} is damaged, or no file of weights at all ({_first_line(error)}). Fetch it again, whole"
+        ) from error
+    if not isinstance(content, Mapping):
+        raise CountError(f"{path.name} holds a {type(content).__name__} rather than tensors with names")
+    return content, metadata or {}
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
+
+
+# At import, as ComfyUI registers its own: the page's list of models has the folder before a node is used.
+register_folder()

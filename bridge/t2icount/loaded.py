@@ -1,0 +1,145 @@
+"""A T2ICount model in ComfyUI's memory management. Travels as T2ICOUNT."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import comfy.model_management
+import comfy.model_patcher
+import torch
+from torch import Tensor
+
+from ...core.counting.counted import Counted
+from ...core.errors import CountError
+from ...core.t2icount.checkpoint import CONFIG_ENTRY, config_named, load_network
+from ...core.t2icount.counting import SHORT_SIDE, CountSettings, PictureCount, count_picture, counting_size
+from ...core.t2icount.network import CountNetwork
+from ...core.t2icount.text import ClassText
+from ...core.t2icount.windows import window_corners
+from .files import model_path, read_weights
+from .pictures import rgb_pictures
+from .words import Words
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_BATCH = 4
+_VALUES_PER_PIXEL = 1767  # that an SD encoder holds at once, as ComfyUI reckons for its own VAE
+
+OnProgress = Callable[[int, int], None]
+"""Called with passes of the network done and passes in all. What it raises ends the count."""
+
+
+class LoadedCounter:
+    """Counts nouns in pictures."""
+
+    def __init__(self, network: CountNetwork) -> None:
+        management = comfy.model_management
+        self.network = network
+        self.patcher = comfy.model_patcher.ModelPatcher(
+            network, load_device=management.get_torch_device(), offload_device=management.unet_offload_device()
+        )
+        self._words = Words(network)
+
+    def count(
+        self,
+        pictures: Tensor,
+        nouns: Sequence[str],
+        on_progress: OnProgress | None = None,
+        scale: str = SHORT_SIDE,
+    ) -> Counted:
+        """Counts of K nouns in N pictures; maps are dropped picture by picture.
+
+        Args:
+            pictures: (N, H, W, C) in 0..1.
+            nouns: in the plural, such as "cats".
+            scale: see `CountSettings`.
+
+        Raises:
+            CountError: see `each_picture`.
+        """
+        return counted_of(nouns, list(_without_maps(self.each_picture(pictures, nouns, on_progress, scale))))
+
+    def each_picture(
+        self,
+        pictures: Tensor,
+        nouns: Sequence[str],
+        on_progress: OnProgress | None = None,
+        scale: str = SHORT_SIDE,
+    ) -> Iterator[PictureCount]:
+        """Counts, densities, similarities and points, one picture after the other.
+
+        Raises:
+            CountError: the pictures are none, or a noun is empty, too long or unknown to a model of few words.
+            InterruptProcessingException: the user pressed cancel.
+        """
+        rgb = rgb_pictures(pictures)
+        tokens, mask = self._words.tokens(nouns)
+        settings = CountSettings(scale, _BATCH)
+        text = self._read(tokens, mask, self._memory(rgb.shape[1], rgb.shape[2], len(nouns), settings))
+        for index, picture in enumerate(rgb):
+
+            def on_pass(done: int, passes: int, before: int = index) -> None:
+                comfy.model_management.throw_exception_if_processing_interrupted()
+                if on_progress is not None:
+                    on_progress(before * passes + done, len(rgb) * passes)
+
+            yield _with_less_memory(self.network, picture, text, settings, on_pass)
+
+    def _read(self, tokens: Tensor, mask: Tensor, memory: int) -> ClassText:
+        """What the text tower makes of the nouns. Afterwards the network is where it computes."""
+        # The layers are torch's own: ComfyUI cannot keep a part of them elsewhere and cast it when needed.
+        comfy.model_management.load_models_gpu([self.patcher], memory_required=memory, force_full_load=True)
+        device = self.patcher.load_device
+        return self.network.embed_text(tokens.to(device), mask.to(device))
+
+    def _memory(self, height: int, width: int, nouns: int, settings: CountSettings) -> int:
+        """Bytes that one pass takes beside the weights."""
+        window = self.network.config.window
+        windows = len(window_corners(*counting_size(height, width, window, settings.scale), window))
+        together = min(windows * nouns, settings.batch)
+        return together * window**2 * _VALUES_PER_PIXEL * next(self.network.parameters()).element_size()
+
+
+def load_counter(name: str, precision: str) -> LoadedCounter:
+    """Read a file of ComfyUI's folder models/t2icount.
+
+    Args:
+        name: as ComfyUI lists it.
+        precision: one of `PRECISIONS`; only fp32 gives the numbers of the authors.
+
+    Raises:
+        CountError: the file is missing or damaged, or holds something else.
+    """
+    path = model_path(name)
+    weights, metadata = read_weights(path)
+    try:
+        config = config_named(metadata[CONFIG_ENTRY]) if CONFIG_ENTRY in metadata else None
+        network = load_network(weights, config)
+    except CountError as error:
+        raise CountError(f"{path.name}: {error}") from error
+    del weights  # so that each tensor goes as soon as it is converted
+    return LoadedCounter(network.to(PRECISIONS[precision]))
+
+
+def counted_of(nouns: Sequence[str], results: Sequence[PictureCount]) -> Counted:
+    """Counts of several pictures as one."""
+    return Counted(tuple(nouns), torch.stack([r.numbers for r in results]), tuple(r.points for r in results))
+
+
+def _without_maps(results: Iterator[PictureCount]) -> Iterator[PictureCount]:
+    nothing = torch.empty(0)
+    return (replace(result, density=nothing, similarity=nothing) for result in results)
+
+
+def _with_less_memory(
+    network: CountNetwork, picture: Tensor, text: ClassText, settings: CountSettings, on_pass: OnProgress
+) -> PictureCount:
+    """Count; where memory runs out, with half as many windows at once, down to one."""
+    while True:
+        try:
+            return count_picture(network, picture, text, settings, on_pass)
+        except comfy.model_management.OOM_EXCEPTION:
+            if settings.batch == 1:
+                raise
+        comfy.model_management.soft_empty_cache()
+        settings = replace(settings, batch=settings.batch // 2)

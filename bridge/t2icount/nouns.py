@@ -1,0 +1,37 @@
+"""What is to be counted: the nouns of a line of text, or of COUNTS."""
+
+from __future__ import annotations
+
+import re
+
+from ...core.counting.asked import asked_numbers
+from ...core.errors import CountError
+from ...core.prompts.counts import Counts
+from ...core.prompts.plural import plural
+from ..token_positions import prompt_without_weights
+
+_BETWEEN = re.compile(r"[,;\n]")
+
+
+def nouns_to_count(text: str, counts: Counts | None) -> tuple[str, ...]:
+    """Nouns in their order, each once.
+
+    Args:
+        text: nouns separated by commas, semicolons or line breaks. They are counted as they are written; the signs of prompt
+            weights are left out, "(cats:1.2)" is "cats".
+        counts: where the text is empty: what a prompt asks for, in the plural and without adjectives.
+
+    Raises:
+        CountError: neither names anything.
+    """
+    parts = (" ".join(part.split()) for part in _BETWEEN.split(prompt_without_weights(text)))
+    nouns = [part for part in parts if part]
+    if not nouns and counts is not None:
+        nouns = [plural(noun) for noun in asked_numbers(counts.objects)]
+    if not nouns:
+        why = "text is empty" + ("" if counts is None else ", and the prompt of COUNTS asks for no number of things")
+        raise CountError(
+            f"there is nothing to count: {why}. Write nouns in the plural into text, such as 'cats, dogs', or connect COUNTS "
+            "of Count Prompt"
+        )
+    return tuple({noun.lower(): noun for noun in reversed(nouns)}.values())[::-1]

@@ -1,0 +1,99 @@
+"""Inputs that the nodes of Count Search share."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..bridge.count_search.settings import LOOKS, SearchSettings
+from ..bridge.selection_run import sampler_names, scheduler_names
+from ._schema import advanced
+
+_DEFAULT = SearchSettings(0, 20, 8.0, "euler", "normal")
+_SAME = "The same as in the sampler that makes the picture."
+
+
+def sampler_inputs() -> list[io.Input]:
+    """What is sampled: the sampler's own inputs, and the VAE."""
+    default = _DEFAULT
+    return [
+        io.Model.Input("model", tooltip="The model that makes the picture, with its LoRAs and patches."),
+        io.Conditioning.Input("positive", tooltip="From Count Prompt: it says what is counted."),
+        io.Conditioning.Input("negative", tooltip=_SAME),
+        io.Latent.Input(
+            "latent_image",
+            tooltip="The empty latent, or a picture's or video's. As many of the best seeds are kept as it has pictures.",
+        ),
+        io.Vae.Input(
+            "vae", tooltip="Makes pictures of what is seen. A quick one, such as taesd of Load VAE, saves time here."
+        ),
+        io.Int.Input(
+            "seed",
+            default=0,
+            min=0,
+            max=0xFFFFFFFFFFFFFFFF,
+            control_after_generate=True,
+            tooltip="The first seed that is tried; then come the next ones. Connect the seed output to the sampler's seed.",
+        ),
+        io.Int.Input("steps", default=default.steps, min=1, max=10000, tooltip=_SAME),
+        io.Float.Input("cfg", default=default.cfg, min=0.0, max=100.0, step=0.1, tooltip=_SAME),
+        io.Combo.Input("sampler_name", options=sampler_names(), default=default.sampler, tooltip=_SAME),
+        io.Combo.Input("scheduler", options=scheduler_names(), default=default.scheduler, tooltip=_SAME),
+        io.Float.Input("denoise", default=default.denoise, min=0.01, max=1.0, step=0.01, tooltip=_SAME),
+    ]
+
+
+def look_inputs() -> list[io.Input]:
+    """How many seeds are looked at, and how."""
+    default = _DEFAULT
+    return [
+        io.Int.Input(
+            "seeds",
+            default=default.seeds,
+            min=1,
+            max=1024,
+            tooltip="How many seeds are tried at most. More find better ones and cost more.",
+        ),
+        io.Float.Input(
+            "decide_at",
+            default=default.decide_at,
+            min=0.05,
+            max=1.0,
+            step=0.05,
+            tooltip="What a look at one seed costs, as a part of the steps. More foresees the picture better.",
+        ),
+        advanced(
+            io.Combo.Input,
+            "look",
+            options=list(LOOKS),
+            default=default.look,
+            tooltip=(
+                "draft: the whole way in few large steps. own steps: the sampler's first steps, and the picture that the "
+                "model expects there. auto: draft, and own steps where the sampler adds noise."
+            ),
+        ),
+        advanced(
+            io.Int.Input,
+            "at_once",
+            default=default.at_once,
+            min=1,
+            max=64,
+            tooltip="How many seeds are tried together, where memory allows. 1 stops soonest; more keep a large card busy.",
+        ),
+        advanced(
+            io.Int.Input,
+            "frames",
+            default=default.frames,
+            min=1,
+            max=1024,
+            tooltip="Of a video, how many frames are counted, evenly spread; the mean counts. Pictures have one.",
+        ),
+        advanced(
+            io.Boolean.Input,
+            "steered",
+            default=default.steered,
+            tooltip=(
+                "Whether ISAC Attention Control, when it is on the model, steers the tried seeds too. Costs a part of its "
+                "time for each seed."
+            ),
+        ),
+    ]

@@ -1,0 +1,80 @@
+"""Node: Count Search."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..bridge.count_search.run import search_seeds
+from ..bridge.count_search.search import Search
+from ..bridge.count_search.settings import SearchSettings
+from ..bridge.node_text import show_text
+from ._count_search import look_inputs, sampler_inputs
+from ._schema import Schema, advanced
+from ._types import CounterType, CountsType
+
+
+class CountSearch(io.ComfyNode):
+    """Tries seeds in a few steps each, counts what they will show, and hands on the one that is right."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return Schema(
+            node_id="HeadcountCountSearch",
+            display_name="Count Search",
+            category="Headcount",
+            description=(
+                "Tries several seeds in a few quick steps each, lets a counter look at what they will show, and hands on the "
+                "first one that shows the asked number of things. Put it before the sampler: connect LATENT and seed to it. "
+                "Works with every model and sampler; it finds a good seed among those tried, and is as good as the counter."
+            ),
+            search_aliases=["count", "best of n", "best seed", "seed search", "number of objects", "headcount"],
+            inputs=[
+                *sampler_inputs(),
+                CounterType.Input(
+                    "counter", tooltip="T2ICOUNT of Load T2ICount Model: counts what each seed is going to show."
+                ),
+                *look_inputs(),
+                advanced(
+                    io.Boolean.Input,
+                    "stop_when_found",
+                    default=SearchSettings.stop_when_found,
+                    tooltip="Try no further seeds once one is right; with a batch, once as many are right as it has "
+                    "pictures. Off: try all, and take the ones whose counts are nearest.",
+                ),
+                CountsType.Input(
+                    "counts",
+                    optional=True,
+                    tooltip="COUNTS from Count Prompt, where another node has dropped them from the conditioning.",
+                ),
+            ],
+            outputs=[
+                io.Latent.Output(
+                    "latent",
+                    display_name="LATENT",
+                    tooltip="The latent to sample from, for the sampler's latent_image.",
+                ),
+                io.Int.Output("seed_out", display_name="seed", tooltip="The best seed, for the sampler's seed input."),
+                io.String.Output(
+                    "table", display_name="table", tooltip="What was counted for every tried seed, best first."
+                ),
+                io.Image.Output(
+                    "predictions",
+                    display_name="predictions",
+                    tooltip="What each tried seed was seen to show, in few steps, in the order of the table.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, model, positive, negative, latent_image, vae, seed, steps, cfg, sampler_name, scheduler, denoise, counter,
+        seeds, decide_at, look, at_once, frames, steered, stop_when_found, counts=None,
+    ) -> io.NodeOutput:  # fmt: skip
+        settings = SearchSettings(
+            seed, steps, cfg, sampler_name, scheduler, denoise, seeds, decide_at, look, at_once, frames, steered,
+            stop_when_found,
+        )  # fmt: skip
+        search = Search(model, positive, negative, latent_image, vae, settings, counts)
+        found, table = search_seeds(search, counter)
+        show_text(table)
+        return io.NodeOutput(found.latent, found.seed, table, found.pictures)

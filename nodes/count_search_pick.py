@@ -1,0 +1,67 @@
+"""Node: Count Search Pick."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..bridge.count_search.run import pick
+from ..bridge.node_text import show_text
+from ._schema import Schema
+from ._types import BoxesType, CandidatesType, CountedType, CountsType
+
+
+class CountSearchPick(io.ComfyNode):
+    """The second half of Count Search: chooses among seeds by what a counter or detector found."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return Schema(
+            node_id="HeadcountCountSearchPick",
+            display_name="Count Search Pick",
+            category="Headcount",
+            description=(
+                "Chooses among the seeds of Count Search Candidates the one whose picture shows the asked number of things, "
+                "as a counter or detector of any pack sees it. Connect LATENT and seed to the sampler."
+            ),
+            search_aliases=["count", "best of n", "best seed", "seed search", "detector", "headcount"],
+            inputs=[
+                CandidatesType.Input("candidates", tooltip="CANDIDATES of Count Search Candidates."),
+                CountedType.Input(
+                    "counted",
+                    optional=True,
+                    tooltip="COUNTED of a counter that saw the pictures of Count Search Candidates.",
+                ),
+                BoxesType.Input(
+                    "boxes",
+                    optional=True,
+                    tooltip="In place of COUNTED: BOUNDING_BOXES of any detector that saw these pictures.",
+                ),
+                CountsType.Input(
+                    "counts",
+                    optional=True,
+                    tooltip="COUNTS of Count Prompt, where another node has dropped them from the conditioning.",
+                ),
+                io.String.Input(
+                    "objects",
+                    default="",
+                    optional=True,
+                    tooltip="Leave empty to look for what the prompt asks for. '3 cats, 1 dog' looks for these instead.",
+                ),
+            ],
+            outputs=[
+                io.Latent.Output(
+                    display_name="LATENT", tooltip="The latent to sample from, for the sampler's latent_image."
+                ),
+                io.Int.Output(display_name="seed", tooltip="The best seed, for the sampler's seed input."),
+                io.String.Output(display_name="table", tooltip="What was counted for every seed, best first."),
+                io.Image.Output(
+                    display_name="predictions", tooltip="The pictures of Count Search Candidates, best first."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, candidates, counted=None, boxes=None, counts=None, objects="") -> io.NodeOutput:
+        found, table = pick(candidates, counted, boxes, counts, objects)
+        show_text(table)
+        return io.NodeOutput(found.latent, found.seed, table, found.pictures)

@@ -1,0 +1,85 @@
+"""Node: T2ICount Counter."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io, ui
+
+from ..bridge.node_text import show_text
+from ..bridge.t2icount.node_results import count_in_pictures
+from ..core.t2icount.counting import SCALES, SHORT_SIDE
+from ._schema import Schema
+from ._types import BoxesType, CountedType, CounterType, CountsType
+
+_ORDER = "All nouns of the first picture, then of the second, and so on."
+
+
+class T2ICountCounter(io.ComfyNode):
+    """Counts the things that a text names."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return Schema(
+            node_id="HeadcountT2ICountCounter",
+            display_name="T2ICount Counter",
+            category="Headcount",
+            description=(
+                "Counts the things that a text names in every picture of a batch, and shows where it sees them. It adds up a "
+                "density rather than finding boxes, so it also counts crowds, and its counts have decimals."
+            ),
+            search_aliases=["count objects", "how many", "number of objects", "density", "t2icount", "headcount"],
+            is_output_node=True,
+            inputs=[
+                CounterType.Input("t2icount", tooltip="T2ICOUNT of Load T2ICount Model."),
+                io.Image.Input("image", tooltip="The pictures to count in."),
+                io.String.Input(
+                    "text",
+                    default="",
+                    multiline=True,
+                    placeholder="cats, dogs",
+                    tooltip="Plain nouns in the plural, separated by commas or lines: 'cats, dogs'. Sentences make it count "
+                    "badly. Empty: the things that COUNTS asks for.",
+                ),
+                io.Combo.Input(
+                    "scale",
+                    options=list(SCALES),
+                    default=SHORT_SIDE,
+                    tooltip="short side: the picture is scaled so that its shorter side is one window, as the authors do "
+                    "with photos. native: counted at its own size in many windows, slower; for many very small things.",
+                ),
+                CountsType.Input(
+                    "counts", optional=True, tooltip="COUNTS of Count Prompt: its nouns are counted when text is empty."
+                ),
+            ],
+            outputs=[
+                io.Int.Output(
+                    display_name="count", is_output_list=True, tooltip=f"Whole numbers, a list. {_ORDER} Halves go up."
+                ),
+                io.Float.Output(display_name="exact count", is_output_list=True, tooltip="The same, with decimals."),
+                io.Mask.Output(
+                    display_name="density", tooltip=f"Things per pixel; a mask's sum is the count. {_ORDER}"
+                ),
+                io.Image.Output(
+                    display_name="overlay", tooltip=f"The pictures with what was counted on them. {_ORDER}"
+                ),
+                io.Mask.Output(
+                    display_name="similarity",
+                    tooltip=f"How much each place looks like the noun to the model, 0 to 1. {_ORDER}",
+                ),
+                BoxesType.Output(
+                    display_name="BOUNDING_BOXES",
+                    tooltip="Per picture, a small box around the middle of each thing, with its noun as label.",
+                ),
+                CountedType.Output(display_name="COUNTED", tooltip="For Count Check and Count Search Pick."),
+                io.String.Output(display_name="table", tooltip="What was counted, one line per picture."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, t2icount, image, text, scale, counts=None) -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
+        found = count_in_pictures(t2icount, image, text, counts, scale)
+        show_text(found.table)
+        shown = {**ui.PreviewImage(found.overlays, cls=cls).as_dict(), "text": (found.table,)}
+        return io.NodeOutput(
+            found.rounded, found.numbers, found.density, found.overlays, found.similarity, found.boxes, found.counted,
+            found.table, ui=shown,
+        )  # fmt: skip
