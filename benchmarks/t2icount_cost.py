@@ -215,7 +215,7 @@ def main() -> None:
     config = SIZES[given.size]
     with torch.inference_mode():
         work = random_work(config, given.windows, given.nouns, torch.device(given.device))
-        idle, rows = idle_parts(work), measured(work, given.rounds)
+        idle, rows = idle_parts(random_work(config, 1, 1, torch.device("meta"))), measured(work, given.rounds)
     built = sum(weight.numel() for weight in work.network.parameters())
     leaves = sum(not list(module.children()) for module in work.network.modules())
     how = "bytes of live tensors" if given.device == "cpu" else "the accelerator's allocated memory"

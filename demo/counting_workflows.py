@@ -36,15 +36,24 @@ The counter was trained on photos of many similar things, 7 and more. Look at it
 
 SEARCH_NOTE = """# Search the seed
 
-Press **Run**. **Count Search** tries several seeds for a part of the way, counts what each is about to show, and hands on the \
-seed whose picture comes nearest to what the prompt asks for.
+Press **Run**. **Count Search** tries several seeds in a few quick steps each, lets the counter look at what they will show, \
+and hands on the first one that is right.
 
 - **As it comes**: the first seed.
-- **The chosen seed**: the same sampler with the seed that Count Search found; **Count Check** says whether it is right.
+- **The chosen seed**: the same sampler with the seed that was found. **Count Check** says whether its picture is right.
 
-Connect both **LATENT** and **seed** of the node to the sampler, and give both the same steps, cfg, sampler and scheduler.
+Connect both **LATENT** and **seed** of Count Search to the sampler, and give both the same steps, cfg, sampler and scheduler.
 
-More **seeds** find better pictures and cost more."""
+More **seeds** find better pictures and cost more. *ISAC Attention Control* may sit before the sampler as well: first search, \
+then steer."""
+
+PICK_NOTE = """# Search the seed with any detector
+
+Press **Run**. *Count Search* in two parts: **Count Search Candidates** shows what several seeds will make, a counter looks at \
+these pictures, and **Count Search Pick** hands the best seed to the sampler.
+
+For your own pictures put a detector of any pack in the place of *T2ICount Counter*, and connect its BOUNDING_BOXES to \
+**boxes** of Count Search Pick. When several kinds of things are asked for, its boxes need labels."""
 
 
 def _counter(file: str) -> Placed:
@@ -106,4 +115,82 @@ def t2icount_photo() -> tuple[Group, ...]:
             ((340, (Placed("photo", "LoadImage", {}, {"image": "example.png"}), _counter(OFFICIAL_COUNTER))),),
         ),
         Group("How many", GREEN, (880, 0), ((420, (counted,)), (340, (shown,)))),
+    )
+
+
+_SEARCHED = {
+    "model": ("model", "MODEL"), **PROMPTS, "latent_image": ("latent", "LATENT"), "vae": ("model", "VAE"),
+}  # fmt: skip
+
+
+def _with_seed(key: str, search: str) -> tuple[Placed, ...]:
+    """Sampler and VAE Decode that make the picture of the seed that `search` found."""
+    chosen = {"latent_image": (search, "LATENT"), "seed": (search, "seed")}
+    return sampler(key, "model", **chosen), decode(f"{key}_decode", key)
+
+
+def count_search() -> tuple[Group, ...]:
+    """The first seed, and the one that Count Search finds."""
+    note = Placed("note", NOTE, widgets={"text": SEARCH_NOTE}, title="What to do", extra_height=400)
+    start = source("four green hearts", 1)
+    links = {**_SEARCHED, "counter": ("counter", "T2ICOUNT")}
+    table = Placed("tried", "PreviewAny", {"source": ("search", "table")}, title="The seeds tried", extra_height=90)
+    shown = Placed("picture", "PreviewImage", {"images": ("decode", "IMAGE")}, title="As it comes")
+    saved = Placed(
+        *("chosen_picture", "SaveImage", {"images": ("chosen_decode", "IMAGE")}),
+        *({"filename_prefix": "headcount/searched"}, "The chosen seed"),
+    )
+    return (
+        Group("Start here", GREY, (0, 0), ((380, (note,)),)),
+        Group("Model and prompt", BLUE, (440, 0), ((380, (*start[:2], _read(), *start[2:])),)),
+        Group(
+            *("As it comes", GREY, (920, 0)),
+            ((300, ()), (290, (sampler("sampler", "model"), decode("decode", "sampler"))), (380, (shown,))),
+        ),
+        Group(
+            *("The chosen seed", GREEN, (920, 500)),
+            (
+                (300, (_counter(SHAPES_COUNTER), Placed("search", "HeadcountCountSearch", links, SAMPLING), table)),
+                (290, _with_seed("chosen", "search")),
+                (380, (saved,)),
+            ),
+        ),
+        Group(
+            *("Is it right?", PURPLE, (2090, 500)),
+            ((380, (_counted("counted", "chosen_decode"),)), (380, _checked("chosen_decode", "counted"))),
+        ),
+    )
+
+
+def count_search_pick() -> tuple[Group, ...]:
+    """The same in two parts, between which any counter or detector can sit."""
+    note = Placed("note", NOTE, widgets={"text": PICK_NOTE}, title="What to do", extra_height=340)
+    start = source("three red circles", 1)
+    candidates = Placed("candidates", "HeadcountCountSearchCandidates", _SEARCHED, SAMPLING)
+    links = {
+        "candidates": ("candidates", "CANDIDATES"),
+        "counted": ("counted", "COUNTED"),
+        "counts": ("prompt", "COUNTS"),
+    }
+    table = Placed("tried", "PreviewAny", {"source": ("pick", "table")}, title="The seeds tried", extra_height=90)
+    saved = Placed(
+        *("chosen_picture", "SaveImage", {"images": ("chosen_decode", "IMAGE")}),
+        *({"filename_prefix": "headcount/picked"}, "The chosen seed"),
+    )
+    return (
+        Group("Start here", GREY, (0, 0), ((380, (note,)),)),
+        Group("Model and prompt", BLUE, (440, 0), ((380, (*start[:2], _read(), *start[2:])),)),
+        Group("What seeds will make", PURPLE, (920, 0), ((300, (candidates,)),)),
+        Group(
+            *("Count them, with any counter or detector", PURPLE, (1320, 0)),
+            ((380, (_counter(SHAPES_COUNTER), _counted("counted", "candidates"))),),
+        ),
+        Group(
+            *("The chosen seed", GREEN, (1800, 0)),
+            (
+                (300, (Placed("pick", "HeadcountCountSearchPick", links), table)),
+                (290, _with_seed("chosen", "pick")),
+                (380, (saved,)),
+            ),
+        ),
     )

@@ -12,7 +12,12 @@ NOTE = "MarkdownNote"
 MULTILINE_HEIGHT, PICTURE_HEIGHT, TEXT_HEIGHT = 80, 250, 90
 SLOT_HEIGHT, WIDGET_HEIGHT, TITLE_HEIGHT = 20, 24, 30
 BETWEEN_COLUMNS, BETWEEN_NODES, AROUND_GROUP, GROUP_TITLE = 60, 24, 20, 34
-PICTURE_NODES = frozenset({"PreviewImage", "SaveImage", "HeadcountAttentionMapViewer", "HeadcountInstanceMasks"})
+PICTURE_NODES = frozenset(
+    {
+        *("PreviewImage", "SaveImage", "LoadImage", "HeadcountAttentionMapViewer", "HeadcountInstanceMasks"),
+        *("HeadcountT2ICountCounter", "HeadcountCountCheck"),
+    }
+)
 
 
 @dataclass(frozen=True)

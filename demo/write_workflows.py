@@ -10,12 +10,21 @@ from typing import Any
 
 from .attention_workflows import shapes_attention, shapes_isac, shapes_selection
 from .comfy_host import ROOT
+from .counting_workflows import count_search, count_search_pick, shapes_count, t2icount_photo
 from .server import ComfyServer
 from .workflow_file import workflow_file
 from .workflow_to_prompt import ObjectInfo
 
 FOLDER = ROOT / "workflows"
-WORKFLOWS = {"shapes_selection": shapes_selection, "shapes_isac": shapes_isac, "shapes_attention": shapes_attention}
+WORKFLOWS = {
+    "shapes_selection": shapes_selection,
+    "shapes_isac": shapes_isac,
+    "shapes_attention": shapes_attention,
+    "shapes_count": shapes_count,
+    "t2icount_photo": t2icount_photo,
+    "count_search": count_search,
+    "count_search_pick": count_search_pick,
+}
 
 
 def build_workflow(name: str, schemas: ObjectInfo) -> dict[str, Any]:

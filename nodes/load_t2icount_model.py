@@ -37,8 +37,8 @@ class LoadT2ICountModel(io.ComfyNode):
                     "precision",
                     options=list(PRECISIONS),
                     default="fp32",
-                    tooltip="Only fp32 gives the numbers of the authors. bf16 and fp16 halve the 4.3 GB of the authors' model, and "
-                    "counts change a little; fp16 can fail.",
+                    tooltip="Only fp32 gives the numbers of the authors. bf16 and fp16 halve the 4.3 GB of the authors' "
+                    "model, and counts change a little; fp16 can fail.",
                 ),
             ],
             outputs=[CounterType.Output(display_name="T2ICOUNT", tooltip="For T2ICount Counter and Count Search.")],

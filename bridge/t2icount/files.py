@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +17,7 @@ EXTENSIONS = frozenset({".safetensors", ".pth", ".pt", ".tar"})
 OFFICIAL_FILE = "best_model_paper.pth"
 NO_FILE = f"put {OFFICIAL_FILE} into models/{FOLDER}"
 """Stands in the list of files when there is none."""
+_REFUSED = "weights_only"  # in what torch says when it stops reading, with advice that nobody should follow
 SHIPPED = Path(__file__).resolve().parents[2] / "demo" / "weights" / FOLDER
 
 
@@ -67,24 +69,27 @@ def read_weights(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, str]]:
     """
     try:
         content, metadata = comfy.utils.load_torch_file(str(path), safe_load=True, return_metadata=True)
-    except OSError as error:
-        raise CountError(f"{path.name} cannot be read: {error}") from error
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise CountError(f"{path.name} cannot be read: {error.strerror}") from error
     except Exception as error:  # each way of being damaged has a class of its own, and it depends on torch's version
-        if "Unsupported" in str(error):  # "Unsupported global", "Unsupported operand", "Unsupported class"
-            raise CountError(
-                f"{path.name} holds Python objects beside its tensors, and loading it could run any program; it was not "
-                f"loaded. Take {OFFICIAL_FILE} as the T2ICount authors published it, or a .safetensors file"
-            ) from error
-        raise CountError(
-            f"{path.name} is damaged, or no file of weights at all ({_first_line(error)}). Fetch it again, whole"
-        ) from error
+        raise _unreadable(path, str(error)) from error
     if not isinstance(content, Mapping):
-        raise CountError(f"{path.name} holds a {type(content).__name__} rather than tensors with names")
+        raise _unreadable(path, f"it holds a {type(content).__name__}")
     return content, metadata or {}
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
+def _unreadable(path: Path, why: str) -> CountError:
+    if _REFUSED not in why:
+        reason = f" ({why.splitlines()[0][:200]})" if why else ""
+        return CountError(f"{path.name} is damaged, or no file of weights at all{reason}. Fetch it again, whole")
+    if zipfile.is_zipfile(path):  # whole, and of torch.save
+        return CountError(
+            f"{path.name} holds Python objects beside its tensors, and loading it could run any program; it was not loaded. "
+            f"Take {OFFICIAL_FILE} as the T2ICount authors published it, or a .safetensors file"
+        )
+    return CountError(
+        f"{path.name} is no file of weights that can be read safely. Take {OFFICIAL_FILE} or a .safetensors file"
+    )
 
 
 # At import, as ComfyUI registers its own: the page's list of models has the folder before a node is used.

@@ -56,8 +56,9 @@ def check_counts(counted: Counted, asked: Mapping[str, int], tolerance: int = 0)
     exact = (numbers - wanted).abs().sum(1).tolist()
     best = min(range(len(off)), key=lambda index: (not fits[index], off[index], exact[index]))
     right = tuple(index for index, fit in enumerate(fits) if fit)
+    nouns = [counted.nouns[column] for column in columns]
     lines = [
-        f"picture {index + 1}: {_listed(row, asked)}: {'right' if fits[index] else 'wrong'}{_off_by(off[index])}"
+        f"picture {index + 1}: {_listed(row, nouns)}: {'right' if fits[index] else 'wrong'}{_off_by(off[index])}"
         for index, row in enumerate(numbers.tolist())
     ]
     summary = f"{len(right)} of {len(off)} right; best: picture {best + 1}"

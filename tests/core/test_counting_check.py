@@ -58,7 +58,7 @@ def test_right_best_and_table() -> None:
         "asked: 3 cats, 1 dog",
         "picture 1: 2 cats (2.3), 1 dog: wrong, off by 1",
         "picture 2: 3 cats (3.1), 1 dog (1.2): right",
-        "picture 3: 3 cats, 4 dog: wrong, off by 3",
+        "picture 3: 3 cats, 4 dogs: wrong, off by 3",
         "1 of 3 right; best: picture 2",
     ]
 
