@@ -163,6 +163,8 @@ def _widget_values(schema: dict[str, Any], given: dict[str, Any]) -> Iterator[An
         yield given.get(name, options.get("default", first))
         if name in SEED_NAMES:
             yield "fixed"
+    if any(options.get("image_upload") for _, _, options in _widgets(schema)):
+        yield "image"  # what the page saves of the button that uploads a picture
 
 
 def _links(nodes: list[Placed], ids: dict[str, int], schemas: ObjectInfo) -> list[list[Any]]:
