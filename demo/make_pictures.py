@@ -6,36 +6,18 @@ Those of the page itself need chromium; without it they stay as they are.
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
-
-import numpy as np
-from PIL import Image
 
 from .asks import ASKS
-from .comfy_host import ROOT
-from .contact_sheet import captioned, contact_sheet, fitted
+from .contact_sheet import captioned, contact_sheet
+from .counting_pictures import check_pictures, counter_pictures, pick_pictures, search_pictures
 from .page_pictures import photograph_page
+from .picture_files import HELP, WORKFLOWS, save, square_thumbnail, thumbnail
 from .report import make_row
 from .server import ComfyServer
 from .shapes import PLURALS
 from .workflow_runs import run_attention, run_selection, run_with_and_without
 
-WORKFLOWS, HELP = ROOT / "workflows", ROOT / "web" / "docs"
 SEED = 1
-THUMBNAIL = 512
-CELL = 226
-
-Captioned = tuple[str, np.ndarray]
-
-
-def _save(picture: Image.Image, path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
-    picture.convert("RGB").save(path, quality=88, optimize=True)
-    print(path.relative_to(ROOT), flush=True)
-
-
-def _thumbnail(lines: list[list[Captioned]], path: Path) -> None:
-    _save(fitted(np.asarray(captioned(lines, CELL)), THUMBNAIL), path)
 
 
 def isac_pictures(server: ComfyServer) -> None:
@@ -43,9 +25,9 @@ def isac_pictures(server: ComfyServer) -> None:
     rows = []
     for number, ask in enumerate(ASKS[:3]):
         rows.append(make_row(ask, *run_with_and_without(server, ask.prompt, 4, SEED + number)))
-    _save(contact_sheet(rows), HELP / "HeadcountIsacAttentionControl" / "with_and_without.jpg")
+    save(contact_sheet(rows), HELP / "HeadcountIsacAttentionControl" / "with_and_without.jpg")
     pairs = zip(rows[0].without[:2], rows[0].steered[:2], strict=True)
-    _thumbnail([[("without ISAC", a), ("with ISAC", b)] for a, b in pairs], WORKFLOWS / "shapes_isac.jpg")
+    thumbnail([[("without ISAC", a), ("with ISAC", b)] for a, b in pairs], WORKFLOWS / "shapes_isac.jpg")
 
 
 def selection_pictures(server: ComfyServer) -> None:
@@ -55,10 +37,10 @@ def selection_pictures(server: ComfyServer) -> None:
     lines = [
         [(ask.prompt, first), ("the chosen noise", chosen)] for ask, (first, chosen) in zip(asks, pairs, strict=True)
     ]
-    _save(
+    save(
         captioned([lines[0] + lines[1], lines[2] + lines[3]], 192), HELP / "HeadcountIsacLatentSelection" / "chosen.jpg"
     )
-    _thumbnail(
+    thumbnail(
         [[("as it comes", first), ("chosen", chosen)] for first, chosen in pairs[:2]],
         WORKFLOWS / "shapes_selection.jpg",
     )
@@ -68,10 +50,10 @@ def attention_pictures(server: ComfyServer) -> None:
     """What shapes_attention shows: the viewer, the recorder, the masks, the thumbnail."""
     lines = run_attention(server, SEED)
     overview = lines[0]
-    _save(captioned(lines), HELP / "HeadcountAttentionMapViewer" / "words_regions_steps.jpg")
-    _save(captioned([overview[:3]], 192), HELP / "HeadcountAttentionMapRecorder" / "words.jpg")
-    _save(captioned([[overview[0], overview[-1]]], 192), HELP / "HeadcountInstanceMasks" / "masks.jpg")
-    _thumbnail([overview[:2], overview[2:4]], WORKFLOWS / "shapes_attention.jpg")
+    save(captioned(lines), HELP / "HeadcountAttentionMapViewer" / "words_regions_steps.jpg")
+    save(captioned([overview[:3]], 192), HELP / "HeadcountAttentionMapRecorder" / "words.jpg")
+    save(captioned([[overview[0], overview[-1]]], 192), HELP / "HeadcountInstanceMasks" / "masks.jpg")
+    thumbnail([overview[:2], overview[2:4]], WORKFLOWS / "shapes_attention.jpg")
 
 
 def model_pictures(server: ComfyServer) -> None:
@@ -80,7 +62,7 @@ def model_pictures(server: ComfyServer) -> None:
     for noun in PLURALS.values():
         without, _ = run_with_and_without(server, f"three {noun}", 1, SEED)
         drawn.append((f"three {noun}", without[0]))
-    _save(captioned([drawn[:4], drawn[4:]]), HELP / "HeadcountLoadShapesDemoModel" / "shapes.jpg")
+    save(captioned([drawn[:4], drawn[4:]]), HELP / "HeadcountLoadShapesDemoModel" / "shapes.jpg")
 
 
 def main() -> None:
@@ -90,12 +72,16 @@ def main() -> None:
         selection_pictures(server)
         attention_pictures(server)
         model_pictures(server)
+        check_pictures(server)
+        counter_pictures(server)
+        search_pictures(server)
+        pick_pictures(server)
         chromium = shutil.which("chromium")
         if chromium is None:
             print("no chromium on this machine: the pictures of the page stay as they are")
             return
         for picture, path in photograph_page(server, chromium):
-            _save(picture, HELP / path)
+            (square_thumbnail if path.parent == WORKFLOWS else save)(picture, path)
 
 
 if __name__ == "__main__":

@@ -5,21 +5,44 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from .comfy_host import ROOT
+from .picture_files import HELP, WORKFLOWS
 from .server import ComfyServer
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False, "Comfy.Graph.CanvasInfo": False}
 TIMEOUT_MS = 120_000
 SIZE = {"width": 1800, "height": 1000}
-# File under web/docs -> titles of the nodes shown; none for the whole graph.
+
+
+@dataclass(frozen=True)
+class View:
+    """A picture of a workflow in the page: its file, and the titles of the nodes shown; none for the whole graph."""
+
+    path: Path
+    titles: tuple[str, ...] = ()
+
+
+# Workflow -> what is photographed of it, and whether it is run before; the photo's file of weights is not everybody's.
 VIEWS = {
-    "HeadcountIsacAttentionControl/graph.jpg": (),
-    "HeadcountCountPrompt/node.jpg": ("Count Prompt", "What is counted"),
+    "shapes_isac": (
+        True,
+        View(HELP / "HeadcountIsacAttentionControl" / "graph.jpg"),
+        View(HELP / "HeadcountCountPrompt" / "node.jpg", ("Count Prompt", "What is counted")),
+    ),
+    "shapes_count": (
+        True,
+        View(HELP / "HeadcountLoadT2ICountModel" / "node.jpg", ("Load T2ICount Model", "Counted")),
+    ),
+    "t2icount_photo": (
+        False,
+        View(WORKFLOWS / "t2icount_photo.jpg", ("Load Image", "Load T2ICount Model", "T2ICount Counter")),
+    ),
 }
 READY = "window.app?.graph && window.app.extensionManager && !document.querySelector('#splash')"
 IDLE = """async () => {
@@ -43,28 +66,34 @@ ONLY_THE_GRAPH = (
 )
 
 
-def photograph_page(server: ComfyServer, chromium: str) -> Iterator[tuple[Image.Image, str]]:
-    """Open and run shapes_isac in a real browser. Yields pictures, each with its place under web/docs."""
+def photograph_page(server: ComfyServer, chromium: str) -> Iterator[tuple[Image.Image, Path]]:
+    """Open the workflows of VIEWS in a real browser. Yields pictures, each with its file."""
     user = server.base / "user" / "default"
     user.mkdir(parents=True, exist_ok=True)
     (user / "comfy.settings.json").write_text(json.dumps(SETTINGS))
-    workflow = json.loads((ROOT / "workflows" / "shapes_isac.json").read_text())
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS, timeout=TIMEOUT_MS)
         page = browser.new_page(viewport=SIZE)
         page.set_default_timeout(TIMEOUT_MS)
         page.goto(server.address)
         page.wait_for_function(READY)
-        page.evaluate("workflow => app.loadGraphData(workflow)", workflow)
-        page.evaluate("() => app.queuePrompt(0)")
-        page.wait_for_timeout(1000)
-        while not page.evaluate(IDLE):
-            page.wait_for_timeout(500)
-        page.wait_for_timeout(2000)  # the page fetches the pictures
-        page.add_style_tag(content=ONLY_THE_GRAPH)
-        for path, titles in VIEWS.items():
-            yield _view(page, titles), path
+        for name, (is_run, *views) in VIEWS.items():
+            workflow = json.loads((WORKFLOWS / f"{name}.json").read_text())
+            page.evaluate("workflow => app.loadGraphData(workflow)", workflow)
+            if is_run:
+                _run(page)
+            page.wait_for_timeout(2000)  # the page fetches the pictures
+            page.add_style_tag(content=ONLY_THE_GRAPH)
+            for view in views:
+                yield _view(page, view.titles), view.path
         browser.close()
+
+
+def _run(page: Page) -> None:
+    page.evaluate("() => app.queuePrompt(0)")
+    page.wait_for_timeout(1000)
+    while not page.evaluate(IDLE):
+        page.wait_for_timeout(500)
 
 
 def _view(page: Page, titles: tuple[str, ...]) -> Image.Image:

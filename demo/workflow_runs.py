@@ -21,12 +21,13 @@ _OUTPUTS_OF_ISAC = ("PreviewImage", "SaveImage")
 
 
 @cache
-def _prompt(client: ComfyClient, name: str) -> Prompt:
+def workflow_prompt(client: ComfyClient, name: str) -> Prompt:
+    """workflows/<name>.json as a prompt for this ComfyUI."""
     workflow = json.loads((ROOT / "workflows" / f"{name}.json").read_text())
     return workflow_to_prompt(workflow, client.object_info())
 
 
-def _with(prompt: Prompt, settings: dict[str, dict[str, Any]]) -> Prompt:
+def with_widgets(prompt: Prompt, settings: dict[str, dict[str, Any]]) -> Prompt:
     """A copy in which all nodes of a class have other widget values; links stay."""
     changed = copy.deepcopy(prompt)
     for node in changed.values():
@@ -47,7 +48,8 @@ def _upstream(prompt: Prompt, node: str) -> set[str]:
     return found
 
 
-def _pictures(client: ComfyClient, shown: dict[str, Any]) -> Pictures:
+def pictures_of(client: ComfyClient, shown: dict[str, Any]) -> Pictures:
+    """The pictures that a node shows in the page."""
     files = (client.image(reference) for reference in shown["images"])
     return [np.asarray(Image.open(io.BytesIO(data)).convert("RGB")) for data in files]
 
@@ -59,7 +61,7 @@ def run_with_and_without(client: ComfyClient, text: str, pictures: int, seed: in
         "EmptyLatentImage": {"batch_size": pictures},
         "KSampler": {"seed": seed},
     }
-    whole = _with(_prompt(client, "shapes_isac"), settings)
+    whole = with_widgets(workflow_prompt(client, "shapes_isac"), settings)
     ends = {node: _upstream(whole, node) for node, placed in whole.items() if placed["class_type"] in _OUTPUTS_OF_ISAC}
     decoded = {node for node in ends if whole[whole[node]["inputs"]["images"][0]]["class_type"] == "VAEDecode"}
     needed = set().union(*(ends[node] for node in decoded))
@@ -67,7 +69,7 @@ def run_with_and_without(client: ComfyClient, text: str, pictures: int, seed: in
     classes = {node: {whole[other]["class_type"] for other in ends[node]} for node in decoded}
     (steered,) = (node for node in decoded if "HeadcountIsacAttentionControl" in classes[node])
     (without,) = decoded - {steered}
-    return _pictures(client, outputs[without]), _pictures(client, outputs[steered])
+    return pictures_of(client, outputs[without]), pictures_of(client, outputs[steered])
 
 
 def run_selection(client: ComfyClient, text: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -77,25 +79,27 @@ def run_selection(client: ComfyClient, text: str, seed: int) -> tuple[np.ndarray
         "HeadcountIsacLatentSelection": {"seed": seed},
         "KSampler": {"seed": seed},
     }
-    prompt = _with(_prompt(client, "shapes_selection"), settings)
+    prompt = with_widgets(workflow_prompt(client, "shapes_selection"), settings)
     outputs = client.run(prompt)
     pictures = {
-        prompt[node]["class_type"]: _pictures(client, shown)[0] for node, shown in outputs.items() if "images" in shown
+        prompt[node]["class_type"]: pictures_of(client, shown)[0]
+        for node, shown in outputs.items()
+        if "images" in shown
     }
     return pictures["PreviewImage"], pictures["SaveImage"]
 
 
 def run_attention(client: ComfyClient, seed: int) -> list[list[tuple[str, np.ndarray]]]:
     """Run workflows/shapes_attention.json. Returns lines of captioned pictures: overview, then one per noun over the steps."""
-    prompt = _with(_prompt(client, "shapes_attention"), {"KSampler": {"seed": seed}})
+    prompt = with_widgets(workflow_prompt(client, "shapes_attention"), {"KSampler": {"seed": seed}})
     outputs = client.run(prompt)
     views: dict[str, list[tuple[str, np.ndarray]]] = {}
     for node, placed in prompt.items():
         if placed["class_type"] == "HeadcountAttentionMapViewer":
             captions = _listed(prompt, outputs, node)
-            views[placed["inputs"]["show"]] = list(zip(captions, _pictures(client, outputs[node]), strict=True))
+            views[placed["inputs"]["show"]] = list(zip(captions, pictures_of(client, outputs[node]), strict=True))
     (picture,) = (
-        _pictures(client, outputs[node])[0]
+        pictures_of(client, outputs[node])[0]
         for node, placed in prompt.items()
         if placed["class_type"] == "PreviewImage" and prompt[placed["inputs"]["images"][0]]["class_type"] == "VAEDecode"
     )
@@ -105,7 +109,7 @@ def run_attention(client: ComfyClient, seed: int) -> list[list[tuple[str, np.nda
         ("picture", picture),
         *((f"words: {noun}", overlay) for noun, overlay in views["words"]),
         ("regions", views["regions"][0][1]),
-        ("instance masks", _all_masks(_pictures(client, outputs[masks]))),
+        ("instance masks", _all_masks(pictures_of(client, outputs[masks]))),
     ]
     steps = [[view for view in views["steps"] if view[0].startswith(noun + ",")] for noun in nouns]
     return [overview, *steps]

@@ -8,6 +8,9 @@ from .attention_map_recorder import AttentionMapRecorder
 from .attention_map_viewer import AttentionMapViewer
 from .count_check import CountCheck
 from .count_prompt import CountPrompt
+from .count_search import CountSearch
+from .count_search_candidates import CountSearchCandidates
+from .count_search_pick import CountSearchPick
 from .instance_masks import InstanceMasks
 from .isac_attention_control import IsacAttentionControl
 from .isac_latent_selection import IsacLatentSelection
@@ -19,6 +22,9 @@ NODES: list[type[io.ComfyNode]] = [
     CountPrompt,
     IsacAttentionControl,
     IsacLatentSelection,
+    CountSearch,
+    CountSearchCandidates,
+    CountSearchPick,
     AttentionMapRecorder,
     AttentionMapViewer,
     InstanceMasks,

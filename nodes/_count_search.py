@@ -16,7 +16,9 @@ def sampler_inputs() -> list[io.Input]:
     """What is sampled: the sampler's own inputs, and the VAE."""
     default = _DEFAULT
     return [
-        io.Model.Input("model", tooltip="The model that makes the picture, with its LoRAs and patches."),
+        io.Model.Input(
+            "model", tooltip="The model that makes the picture, with its LoRAs, patches and ISAC Attention Control."
+        ),
         io.Conditioning.Input("positive", tooltip="From Count Prompt: it says what is counted."),
         io.Conditioning.Input("negative", tooltip=_SAME),
         io.Latent.Input(
@@ -68,7 +70,7 @@ def look_inputs() -> list[io.Input]:
             default=default.look,
             tooltip=(
                 "draft: the whole way in few large steps. own steps: the sampler's first steps, and the picture that the "
-                "model expects there. auto: draft, and own steps where the sampler adds noise."
+                "model expects there. auto: draft up to 35 % of the steps; own steps beyond, and where the sampler adds noise."
             ),
         ),
         advanced(
@@ -86,14 +88,5 @@ def look_inputs() -> list[io.Input]:
             min=1,
             max=1024,
             tooltip="Of a video, how many frames are counted, evenly spread; the mean counts. Pictures have one.",
-        ),
-        advanced(
-            io.Boolean.Input,
-            "steered",
-            default=default.steered,
-            tooltip=(
-                "Whether ISAC Attention Control, when it is on the model, steers the tried seeds too. Costs a part of its "
-                "time for each seed."
-            ),
         ),
     ]

@@ -68,10 +68,10 @@ class CountSearch(io.ComfyNode):
     @classmethod
     def execute(
         cls, model, positive, negative, latent_image, vae, seed, steps, cfg, sampler_name, scheduler, denoise, counter,
-        seeds, decide_at, look, at_once, frames, steered, stop_when_found, counts=None,
+        seeds, decide_at, look, at_once, frames, stop_when_found, counts=None,
     ) -> io.NodeOutput:  # fmt: skip
         settings = SearchSettings(
-            seed, steps, cfg, sampler_name, scheduler, denoise, seeds, decide_at, look, at_once, frames, steered,
+            seed, steps, cfg, sampler_name, scheduler, denoise, seeds, decide_at, look, at_once, frames,
             stop_when_found,
         )  # fmt: skip
         search = Search(model, positive, negative, latent_image, vae, settings, counts)

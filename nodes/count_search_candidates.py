@@ -39,10 +39,10 @@ class CountSearchCandidates(io.ComfyNode):
     @classmethod
     def execute(
         cls, model, positive, negative, latent_image, vae, seed, steps, cfg, sampler_name, scheduler, denoise, seeds,
-        decide_at, look, at_once, frames, steered,
+        decide_at, look, at_once, frames,
     ) -> io.NodeOutput:  # fmt: skip
         settings = SearchSettings(
-            seed, steps, cfg, sampler_name, scheduler, denoise, seeds, decide_at, look, at_once, frames, steered
+            seed, steps, cfg, sampler_name, scheduler, denoise, seeds, decide_at, look, at_once, frames
         )
         candidates = look_for_pick(Search(model, positive, negative, latent_image, vae, settings))
         return io.NodeOutput(candidates.shown.frames, candidates)

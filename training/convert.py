@@ -47,11 +47,10 @@ def convert(source: Path, target: Path, dtype: torch.dtype) -> None:
 def _verify(network: CountNetwork, path: Path) -> None:
     expected = network.state_dict()
     with safe_open(path, "pt") as file:
-        is_same = (file.metadata() or {}).get(CONFIG_ENTRY) == network.config.name and set(file.keys()) == set(expected)
-        wrong = (
-            [name for name in file.keys() if not torch.equal(file.get_tensor(name), expected[name])] if is_same else []
-        )
-    if wrong or not is_same:
+        name, stored = (file.metadata() or {}).get(CONFIG_ENTRY), list(file.keys())
+        is_same = name == network.config.name and set(stored) == set(expected)
+        is_same = is_same and all(torch.equal(file.get_tensor(key), expected[key]) for key in stored)
+    if not is_same:
         raise CountError(f"{path} does not hold what was written to it; is the disk full or faulty?")
 
 

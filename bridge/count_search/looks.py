@@ -18,7 +18,6 @@ from .settings import SearchSettings
 from .start import Start
 
 _KEY = "headcount_count_search"
-_OWN_KEYS = "headcount"
 _MEMORY_MARGIN = 1.5  # ComfyUI's own, when it decides how many conditionings share a batch
 
 StepDone = Callable[[int, Tensor], None]
@@ -72,8 +71,8 @@ class Looks:
         seen: list[Tensor] = []
 
         def after_step(step: int, denoised: Tensor, x: Tensor, total: int) -> None:
-            comfy.model_management.throw_exception_if_processing_interrupted()
             step_done(len(indices), denoised[:1])
+            comfy.model_management.throw_exception_if_processing_interrupted()
             if step + 1 >= self.plan.steps:
                 seen.append(denoised)
                 raise _Seen
@@ -91,14 +90,13 @@ class Looks:
 def looks_of(model: Any, positive: Any, negative: Any, start: Start, settings: SearchSettings) -> Looks:
     """Looks at candidates of `start` through a clone of `model`, which is not changed.
 
+    Whatever is on the model acts on them, ISAC too: a seed that is right without it is often wrong with it, and the other way
+    round. Handles of MAPS get nothing of these runs.
+
     Raises:
         CountError: see `plan_for`.
     """
     patched = model.clone()
-    if not settings.steered:
-        for kind, wrappers in patched.wrappers.items():
-            for key in [key for key in wrappers if str(key).startswith(_OWN_KEYS)]:
-                patched.remove_wrappers_with_key(kind, key)
     _wrap_first(patched, _until_seen)
     plan = plan_for(patched, settings)
     return Looks(patched, positive, negative, settings.cfg, start, plan, settings.at_once)

@@ -15,6 +15,7 @@ from .settings import LOOKS, NODE, SearchSettings
 DRAFT_SAMPLER = "dpmpp_2m"
 LEAST_CALLS = 4
 """A picture cannot be foreseen with fewer calls; models that make pictures in so few steps are looked at when done."""
+_DRAFT_UP_TO = 0.35
 
 # They add no noise and solve the one equation that every seed's way follows, so that few large steps end near many small
 # ones. Not cfg_pp: guidance enters it in another way, and another picture comes out.
@@ -49,8 +50,9 @@ def plan_for(model: Any, settings: SearchSettings) -> Plan:
     """The look that `settings` ask for.
 
     "draft" goes the whole way in few large steps of a solver of second order. "own steps" goes the sampler's first steps
-    and takes the model's prediction of the clean picture there. "auto" is a draft where the sampler's own way leads to
-    nearly the same picture, and own steps elsewhere, since a sampler that adds noise makes another one.
+    and takes the model's prediction of the clean picture there. "auto" is the one that foresees the picture better on the
+    Shapes model: a draft where there are few calls and the sampler's own way leads to nearly the same picture, and own steps
+    where there are more, or where the sampler adds noise and makes another picture.
 
     Raises:
         CountError: an unknown look, a share that is none, or a sampler that has no step to take.
@@ -68,7 +70,8 @@ def plan_for(model: Any, settings: SearchSettings) -> Plan:
     if total < 1:
         raise CountError(f"{NODE} has no step to try seeds in: raise steps or denoise")
     calls = min(total, max(LEAST_CALLS, round(settings.decide_at * total)))
-    is_draft = settings.look == "draft" or (settings.look == "auto" and settings.sampler in _SAME_WAY)
+    is_better = settings.sampler in _SAME_WAY and calls <= _DRAFT_UP_TO * total
+    is_draft = settings.look == "draft" or (settings.look == "auto" and is_better)
     if is_draft and calls < total:
         return Plan(DRAFT_SAMPLER, coarse(own, calls), calls, together=True)
     return Plan(settings.sampler, own, calls, settings.sampler in _SAME_IN_BATCH)

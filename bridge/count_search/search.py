@@ -17,6 +17,7 @@ from torch import Tensor
 from ...core.counting.asked import asked_numbers
 from ...core.errors import CountError
 from ...core.prompts import CONDITIONING_KEY, Counts
+from ...core.prompts.plural import plural
 from .looks import Looks, looks_of
 from .pictures import Counter, Shown, mean_over_frames, shown_by
 from .settings import NODE, SearchSettings
@@ -50,7 +51,7 @@ class Search:
     progress: Progress | None = None
 
     def asked(self) -> dict[str, int]:
-        """Noun -> number, from the positive conditioning; several conditionings ask for their things together.
+        """Noun in the plural -> number; several positive conditionings ask for their things together.
 
         Raises:
             CountError: nothing is asked for.
@@ -61,7 +62,8 @@ class Search:
                 f"{NODE} does not know what is asked for. Encode the positive prompt with Count Prompt and connect that "
                 f"node's CONDITIONING to positive, or its COUNTS to {NODE}"
             )
-        asked = asked_numbers([item for counts in different.values() for item in counts.objects])
+        objects = [item for counts in different.values() for item in counts.objects]
+        asked = {plural(noun): number for noun, number in asked_numbers(objects).items()}
         if not asked:
             raise CountError(f"{NODE} has nothing to choose by: the positive prompt counts nothing")
         return asked
@@ -125,8 +127,8 @@ def find_seeds(search: Search, counter: Counter) -> Found:
     bar, tried, pictures = _Bar(search, looks), [], []
     for part in _parts(search.settings.seeds, looks):
         shown = _shown(search, looks, bar, part)
-        comfy.model_management.throw_exception_if_processing_interrupted()
         counted = mean_over_frames(counter.count(shown.frames, tuple(asked)), shown.each)
+        comfy.model_management.throw_exception_if_processing_interrupted()
         tried += judged(part, [start.seed_of(index) for index in part], counted, asked)
         pictures.append(shown.pictures)
         is_enough = sum(one.misses == 0 for one in tried) >= start.wanted
@@ -149,9 +151,9 @@ def _parts(seeds: int, looks: Looks) -> list[list[int]]:
 
 
 def _shown(search: Search, looks: Looks, bar: _Bar, part: list[int]) -> Shown:
-    latents = looks.predicted(part, bar.step_done)
+    shown = shown_by(search.vae, looks.predicted(part, bar.step_done), search.settings.frames)
     comfy.model_management.throw_exception_if_processing_interrupted()
-    return shown_by(search.vae, latents, search.settings.frames)
+    return shown
 
 
 class _Bar:

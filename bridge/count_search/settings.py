@@ -22,7 +22,6 @@ class SearchSettings:
         look: what is sampled of a seed, see `plan_for`.
         at_once: how many seeds are tried together at most; fewer where memory is short.
         frames: how many frames of a video are counted, evenly spread; its counts are their mean.
-        steered: whether what other nodes of this pack put on the model acts on the seeds that are tried.
         stop_when_found: try no further seeds once as many are right as the latent has pictures.
     """
 
@@ -35,7 +34,6 @@ class SearchSettings:
     seeds: int = 8
     decide_at: float = 0.3
     look: LookName = "auto"
-    at_once: int = 2
+    at_once: int = 1
     frames: int = 4
-    steered: bool = False
     stop_when_found: bool = True

@@ -34,4 +34,7 @@ def nouns_to_count(text: str, counts: Counts | None) -> tuple[str, ...]:
             f"there is nothing to count: {why}. Write nouns in the plural into text, such as 'cats, dogs', or connect COUNTS "
             "of Count Prompt"
         )
-    return tuple({noun.lower(): noun for noun in reversed(nouns)}.values())[::-1]
+    once: dict[str, str] = {}
+    for noun in nouns:
+        once.setdefault(noun.lower(), noun)
+    return tuple(once.values())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from .plurals import _IRREGULAR, SAME_IN_BOTH, is_plural, singular
+from .plurals import _IRREGULAR, SAME_IN_BOTH, is_plural
 
 _PLURALS = {one: many for many, one in reversed(_IRREGULAR.items())}
+_NOT_A_MAN = ("human", "german", "roman", "shaman", "talisman", "ottoman", "caiman", "norman", "walkman")
 _VOWELS = "aeiou"
 
 
@@ -18,7 +19,7 @@ def plural(word: str) -> str:
         return _PLURALS[word]
     if word in SAME_IN_BOTH or is_plural(word):
         return word
-    if word.endswith("man") and singular(f"{word[:-3]}men") == word:
+    if word.endswith("man") and not word.endswith(_NOT_A_MAN):
         return f"{word[:-3]}men"
     if word.endswith(("s", "ch", "sh", "x", "z")):
         return f"{word}es"

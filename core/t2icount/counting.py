@@ -81,7 +81,9 @@ def count_picture(
     Raises:
         CountError: the picture holds numbers that are no colours, or the network's results are none.
     """
-    if not torch.isfinite(picture).all():
+    if (
+        not torch.stack(picture.aminmax()).isfinite().all()
+    ):  # either is NaN where a pixel is; isfinite of all would copy them
         raise CountError("the picture has pixels that are not numbers (NaN or infinite); whatever made it failed")
     height, width = picture.shape[:2]
     config = network.config
@@ -92,7 +94,7 @@ def count_picture(
         density.add(corners, cells / config.cell**2)
         similarity.add(corners, likeness)
     counted = density.mean().div_(config.density_scale)
-    numbers = counted.sum((1, 2), dtype=torch.float64)
+    numbers = _sums(counted)
     if not torch.isfinite(numbers).all():
         raise CountError(
             f"the network's results are no numbers at {next(network.parameters()).dtype}. Load the model with precision fp32"
@@ -165,5 +167,10 @@ def _conserved(density: Tensor, size: tuple[int, int], numbers: Tensor) -> Tenso
     if density.shape[1:] == size:
         return density
     fitted = _fitted(density, size)
-    sums = fitted.sum((1, 2), dtype=torch.float64)
+    sums = _sums(fitted)
     return fitted.mul_(torch.where(sums > 0, numbers / sums, 0.0).float()[:, None, None])
+
+
+def _sums(maps: Tensor) -> Tensor:
+    """(K,) float64; by rows first, since torch would make a float64 copy of the maps."""
+    return maps.sum(2).sum(1, dtype=torch.float64)

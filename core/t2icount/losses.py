@@ -32,12 +32,15 @@ class LossSettings:
         attention: a cell without object is neither for nor against from this fused attention on (the paper's theta).
         shape_weight: of the L1 distance between normalised maps within L_reg.
         similarity_weight: of L_RRC, for each of the two similarity maps; 0 trains without them.
+        background_weight: of the things that are counted where there are none; 0 as published. A picture without the noun
+            has no other pull on its density, see above.
     """
 
     object_density: float = 1e-3
     attention: float = 0.3
     shape_weight: float = 0.1
     similarity_weight: float = 0.01
+    background_weight: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,8 @@ def regression_loss(density: Tensor, truth: Tensor, settings: LossSettings, scal
     mask = (truth > settings.object_density * scale).to(density)
     structure = _structure_loss(density * mask, truth * mask)
     shape = (_normalised(density) - _normalised(truth)).abs().sum((1, 2, 3)).mean()
-    return structure + settings.shape_weight * shape
+    background = (density * (1 - mask)).sum((1, 2, 3)).mean() / scale
+    return structure + settings.shape_weight * shape + settings.background_weight * background
 
 
 def counting_loss(

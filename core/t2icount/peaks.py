@@ -29,8 +29,9 @@ def peaks(density: Tensor, number: int, cell: int) -> tuple[Point, ...]:
         (x, y) in pixels, inside the picture.
     """
     height, width = density.shape
-    padded = functional.pad(density[None, None].float(), (0, -width % cell, 0, -height % cell))
-    cells = (functional.avg_pool2d(padded, cell)[0, 0] * cell**2).cpu().numpy()
+    cells = (
+        functional.avg_pool2d(density[None, None].float(), cell, ceil_mode=True, divisor_override=1)[0, 0].cpu().numpy()
+    )
     left = np.pad(cells.astype(np.float64), _REACH)
     if number < 1 or not left.sum() > 0:
         return ()

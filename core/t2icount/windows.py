@@ -34,8 +34,7 @@ class Joined:
     def __init__(self, maps: int, height: int, width: int, window: int) -> None:
         self._sum = torch.zeros(maps, height, width)
         self._window = window
-        rows, columns = (_coverage(length, window) for length in (height, width))
-        self._coverage = rows[:, None] * columns
+        self._rows, self._columns = (_coverage(length, window) for length in (height, width))
 
     def add(self, corners: list[Corner], maps: Tensor) -> None:
         """Add (len(corners), M, g, g) cell values, enlarged to pixels; each pixel gets the value of its place."""
@@ -45,7 +44,7 @@ class Joined:
 
     def mean(self) -> Tensor:
         """(M, H, W). To be called once: it is computed in place."""
-        return self._sum.div_(self._coverage)
+        return self._sum.div_(self._rows[:, None]).div_(self._columns)
 
 
 def _coverage(length: int, window: int) -> Tensor:

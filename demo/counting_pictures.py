@@ -1,0 +1,47 @@
+"""Makes the pictures of the help pages and workflows about counting."""
+
+from __future__ import annotations
+
+from .asks import ASKS
+from .contact_sheet import captioned
+from .counting_runs import lined_up, run_counting
+from .picture_files import HELP, WORKFLOWS, save, thumbnail
+from .server import ComfyServer
+
+SEED = 1
+
+
+def check_pictures(server: ComfyServer) -> None:
+    """A batch, counted and checked; the thumbnail of shapes_count."""
+    run = run_counting(server, "shapes_count", "four green hearts", SEED, 8)
+    kept = [("kept", picture) for picture in run.saved[:4]]
+    save(captioned([*lined_up(run.verdicts, run.counted, 4), kept], 192), HELP / "HeadcountCountCheck" / "kept.jpg")
+    thumbnail(lined_up(run.verdicts, run.counted, 2)[:2], WORKFLOWS / "shapes_count.jpg")
+
+
+def counter_pictures(server: ComfyServer) -> None:
+    """Overlays of a prompt with two nouns."""
+    run = run_counting(server, "shapes_count", "three circles and two stars", SEED, 2)
+    captions = ["circles", "stars", "circles", "stars"]
+    save(captioned(lined_up(captions, run.counted, 4), 192), HELP / "HeadcountT2ICountCounter" / "counted.jpg")
+
+
+def search_pictures(server: ComfyServer) -> None:
+    """The first seed and the found one, for prompts of the demo; the thumbnail of count_search."""
+    lines = []
+    for number, ask in enumerate(ASKS[1:5]):
+        run = run_counting(server, "count_search", ask.prompt, SEED + number, 1)
+        lines.append([(ask.prompt, run.plain[0]), ("the chosen seed", run.saved[0])])
+    save(captioned([lines[0] + lines[1], lines[2] + lines[3]], 192), HELP / "HeadcountCountSearch" / "chosen.jpg")
+    thumbnail([[("as it comes", a[1]), ("chosen", b[1])] for a, b in lines[:2]], WORKFLOWS / "count_search.jpg")
+
+
+def pick_pictures(server: ComfyServer) -> None:
+    """What seeds will make, counted, and the one that was picked; the thumbnail of count_search_pick."""
+    run = run_counting(server, "count_search_pick", "three red circles", SEED, 1)
+    seeds = [f"seed {SEED + number}" for number in range(len(run.counted))]
+    lines = lined_up(seeds, run.counted, 4)
+    save(captioned(lines, 192), HELP / "HeadcountCountSearchCandidates" / "candidates.jpg")
+    picked = [*lines[0][:3], ("the chosen seed", run.saved[0])]
+    save(captioned([picked], 192), HELP / "HeadcountCountSearchPick" / "picked.jpg")
+    thumbnail([picked[:2], picked[2:]], WORKFLOWS / "count_search_pick.jpg")

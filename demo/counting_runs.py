@@ -1,0 +1,60 @@
+"""Runs the example workflows about counting with other prompts and hands back what they show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .comfy_client import ComfyClient, Prompt
+from .workflow_runs import Pictures, pictures_of, with_widgets, workflow_prompt
+
+COUNTER, CHECK = "HeadcountT2ICountCounter", "HeadcountCountCheck"
+
+
+@dataclass(frozen=True)
+class Counting:
+    """What a counting workflow shows.
+
+    Attributes:
+        counted: what T2ICount Counter shows: per picture, one overlay for each noun.
+        counts: what it counted, one line per picture.
+        saved: the pictures behind Save Image.
+        plain: the pictures behind Preview Image.
+        verdicts: Count Check's verdict on each picture; empty without one.
+    """
+
+    counted: Pictures
+    counts: list[str]
+    saved: Pictures
+    plain: Pictures
+    verdicts: list[str]
+
+
+def run_counting(client: ComfyClient, name: str, text: str, seed: int, pictures: int) -> Counting:
+    """Run workflows/<name>.json for a prompt."""
+    seeded = ("KSampler", "HeadcountCountSearch", "HeadcountCountSearchCandidates")
+    settings: dict[str, dict[str, Any]] = {node: {"seed": seed} for node in seeded}
+    settings |= {"HeadcountCountPrompt": {"text": text}, "EmptyLatentImage": {"batch_size": pictures}}
+    prompt = with_widgets(workflow_prompt(client, name), settings)
+    outputs = client.run(prompt)
+
+    def shown(kind: str) -> Pictures:
+        return [picture for node in _of(prompt, kind) for picture in pictures_of(client, outputs[node])]
+
+    def told(kind: str) -> list[str]:
+        lines = [line for node in _of(prompt, kind) for line in outputs[node]["text"][0].splitlines()]
+        return [line.partition(": ")[2] for line in lines if line.startswith("picture ")]
+
+    return Counting(shown(COUNTER), told(COUNTER), shown("SaveImage"), shown("PreviewImage"), told(CHECK))
+
+
+def _of(prompt: Prompt, kind: str) -> list[str]:
+    return [node for node, placed in prompt.items() if placed["class_type"] == kind]
+
+
+def lined_up(captions: list[str], pictures: Pictures, columns: int) -> list[list[tuple[str, np.ndarray]]]:
+    """Captioned pictures in lines of so many."""
+    cells = list(zip(captions, pictures, strict=True))
+    return [cells[start : start + columns] for start in range(0, len(cells), columns)]

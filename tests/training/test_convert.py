@@ -1,0 +1,89 @@
+"""Converting a checkpoint: the same network, read back."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from headcount.core.errors import CountError
+from headcount.core.t2icount.checkpoint import load_network
+from headcount.core.t2icount.network import CountNetwork
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from training import convert
+from training.start import start_network
+
+SHAPES_MODEL = Path(__file__).resolve().parents[2] / "demo" / "weights" / "shapes.safetensors"
+
+
+@pytest.fixture(scope="module")
+def network() -> CountNetwork:
+    return start_network(SHAPES_MODEL, seed=0)
+
+
+@pytest.fixture(scope="module")
+def source(network: CountNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As the authors save it: with weights that no count depends on, here inside a resume file."""
+    path = tmp_path_factory.mktemp("source") / "12_ckpt.tar"
+    extra = {"unet.unet.diffusion_model.out.2.bias": torch.zeros(4), "vae.post_quant_conv.bias": torch.zeros(4)}
+    torch.save({"epoch": 12, "optimizer_state_dict": {}, "model_state_dict": {**network.state_dict(), **extra}}, path)
+    return path
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
+def test_the_same_network(network: CountNetwork, source: Path, tmp_path: Path, precision: str) -> None:
+    target, dtype = tmp_path / "out.safetensors", convert.PRECISIONS[precision]
+    convert.convert(source, target, dtype)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.safetensors"]
+    with safe_open(target, "pt") as file:
+        assert file.metadata() == {"headcount.t2icount": "shapes"}
+    found = load_network(load_file(target)).state_dict()
+    for name, value in network.state_dict().items():
+        expected = value.to(dtype) if value.is_floating_point() else value
+        assert found[name].dtype == expected.dtype and torch.equal(found[name], expected), name
+
+
+def test_what_it_says(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(CountError, match=r"there is no file .*gone\.pth"):
+        convert.convert(tmp_path / "gone.pth", tmp_path / "out.safetensors", torch.float32)
+    for target in (tmp_path / "out.pth", tmp_path / "nowhere" / "out.safetensors"):
+        with pytest.raises(CountError, match=r"name a \.safetensors file in a folder that is there"):
+            convert.convert(source, target, torch.float32)
+    with pytest.raises(CountError, match="not a T2ICount checkpoint, but a diffusion model"):
+        convert.convert(SHAPES_MODEL, tmp_path / "out.safetensors", torch.float32)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_it_wrote_is_read_back(network: CountNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that loses a bit is noticed, and the file that was there before stays."""
+    target = tmp_path / "out.safetensors"
+    target.write_bytes(b"before")
+    real = convert.write_checkpoint
+
+    def lose_a_bit(written: CountNetwork, path: Path) -> None:
+        real(written, path)
+        data = bytearray(path.read_bytes())
+        data[-1] ^= 1
+        path.write_bytes(data)
+
+    monkeypatch.setattr(convert, "write_checkpoint", lose_a_bit)
+    source = tmp_path / "source.pth"
+    torch.save(network.state_dict(), source)
+    with pytest.raises(CountError, match="does not hold what was written to it"):
+        convert.convert(source, target, torch.float32)
+    assert target.read_bytes() == b"before" and not target.with_name("out.safetensors.part").exists()
+
+
+def test_command_line(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    target = tmp_path / "out.safetensors"
+    monkeypatch.setattr(sys, "argv", ["convert", str(source), str(target), "--precision", "fp16"])
+    convert.main()
+    assert "read back and compared" in capsys.readouterr().out and target.stat().st_size < 20e6
+    monkeypatch.setattr(sys, "argv", ["convert", str(tmp_path / "gone.pth"), str(target)])
+    with pytest.raises(SystemExit, match="convert: there is no file"):
+        convert.main()
