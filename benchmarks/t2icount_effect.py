@@ -26,12 +26,17 @@ register_pack()
 from headcount.core.t2icount.checkpoint import load_network  # noqa: E402
 from headcount.core.t2icount.config import SHAPES  # noqa: E402
 from headcount.core.t2icount.counting import CountSettings  # noqa: E402
-from headcount.core.t2icount.losses import LossSettings  # noqa: E402
 from headcount.core.t2icount.network import CountNetwork  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 from demo.count_scenes import CountScenes, Recipe, make_scenes, minority_scene, ordinary_scene  # noqa: E402
-from demo.train_counter import begun_network, counted_pictures, scenes_to_learn, settings_of  # noqa: E402
+from demo.train_counter import (  # noqa: E402
+    SIMILARITY_WEIGHT,
+    begun_network,
+    counted_pictures,
+    scenes_to_learn,
+    settings_of,
+)
 from training.evaluation import evaluate  # noqa: E402
 from training.options import noun_tokens  # noqa: E402
 from training.run_folder import RunFolder  # noqa: E402
@@ -60,12 +65,11 @@ class Variant:
     similarity_weight: float
 
 
-_WEIGHT = LossSettings().similarity_weight
 VARIANTS = {
     "backbone": Variant(semantic=False, similarity_weight=0.0),
-    "with L_RRC": Variant(semantic=False, similarity_weight=_WEIGHT),
+    "with L_RRC": Variant(semantic=False, similarity_weight=SIMILARITY_WEIGHT),
     "with HSCM": Variant(semantic=True, similarity_weight=0.0),
-    "full": Variant(semantic=True, similarity_weight=_WEIGHT),
+    "full": Variant(semantic=True, similarity_weight=SIMILARITY_WEIGHT),
 }
 
 

@@ -24,11 +24,11 @@ Picture = NDArray[np.uint8]
 Density = NDArray[np.float32]
 Recipe = Callable[[random.Random], "CountScene"]
 
-_RADIUS = (8.0, 15.0)  # pixels
-_SIZES, _SIZE_WEIGHTS = (SIZE, 3 * SIZE // 2, 2 * SIZE), (7, 2, 1)
+_RADIUS = (9.0, 15.0)  # pixels
+_SIZES, _SIZE_WEIGHTS = (SIZE, 3 * SIZE // 2, 2 * SIZE), (8, 1, 1)
 _GAP = (-2.0, 4.0)  # between the circles around shapes, which most shapes do not fill
 _COVERED = 0.33  # of the picture by those circles, at most
-_MOST = 16
+_MOST = 12
 _SPREAD = 0.5  # standard deviation of a shape's density, in radii
 _LATENT_NOISE = 0.25
 

@@ -44,7 +44,10 @@ from .shapes import NOUNS, PLURALS  # noqa: E402
 SHAPES_MODEL = Path(__file__).parent / "weights" / "shapes.safetensors"
 SCENES, VALIDATION_SCENES = 2400, 64
 BATCHES_BETWEEN_SAVES = 50
-BACKGROUND_WEIGHT = 0.1  # the published 0 leaves what is counted on other shapes to the similarities alone
+SHAPE_WEIGHT = 0.3  # the published 0.1 takes the density off other shapes slowly
+BACKGROUND_WEIGHT = (
+    0.02  # published: 0. Much more, and predicting nothing at all is the best that a fresh decoder can do
+)
 SIMILARITY_WEIGHT = 0.1  # the published 0.01 leaves a network of this size with similarities of 1 everywhere for long
 _AUTOENCODER = "first_stage_model."
 _OWN_SHARE, _ANY_SHARE = 0.5, 0.25  # as the published training has them
@@ -92,7 +95,9 @@ def settings_of(epochs: int, seed: int = 0) -> TrainSettings:
         precision="bf16",
         checkpointing=False,
         seed=seed,
-        loss=LossSettings(similarity_weight=SIMILARITY_WEIGHT, background_weight=BACKGROUND_WEIGHT),
+        loss=LossSettings(
+            shape_weight=SHAPE_WEIGHT, similarity_weight=SIMILARITY_WEIGHT, background_weight=BACKGROUND_WEIGHT
+        ),
     )
 
 

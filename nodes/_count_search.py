@@ -16,9 +16,7 @@ def sampler_inputs() -> list[io.Input]:
     """What is sampled: the sampler's own inputs, and the VAE."""
     default = _DEFAULT
     return [
-        io.Model.Input(
-            "model", tooltip="The model that makes the picture, with its LoRAs, patches and ISAC Attention Control."
-        ),
+        io.Model.Input("model", tooltip="The model that makes the picture, with its LoRAs and patches, ISAC too."),
         io.Conditioning.Input("positive", tooltip="From Count Prompt: it says what is counted."),
         io.Conditioning.Input("negative", tooltip=_SAME),
         io.Latent.Input(
@@ -70,7 +68,8 @@ def look_inputs() -> list[io.Input]:
             default=default.look,
             tooltip=(
                 "draft: the whole way in few large steps. own steps: the sampler's first steps, and the picture that the "
-                "model expects there. auto: draft up to 35 % of the steps; own steps beyond, and where the sampler adds noise."
+                "model expects there. auto: draft up to 35 % of the steps; own steps beyond, with ISAC and with samplers that "
+                "add noise."
             ),
         ),
         advanced(

@@ -7,9 +7,11 @@ from typing import Any
 
 import comfy.samplers
 import torch
+from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ...core.errors import CountError
+from ..isac import _KEY as ISAC_KEY
 from .settings import LOOKS, NODE, SearchSettings
 
 DRAFT_SAMPLER = "dpmpp_2m"
@@ -51,8 +53,8 @@ def plan_for(model: Any, settings: SearchSettings) -> Plan:
 
     "draft" goes the whole way in few large steps of a solver of second order. "own steps" goes the sampler's first steps
     and takes the model's prediction of the clean picture there. "auto" is the one that foresees the picture better on the
-    Shapes model: a draft where there are few calls and the sampler's own way leads to nearly the same picture, and own steps
-    where there are more, or where the sampler adds noise and makes another picture.
+    Shapes model: a draft where there are few calls and the sampler's own way leads to nearly the same picture; own steps
+    where there are more, where the sampler adds noise, and where ISAC moves the latent in each of its steps.
 
     Raises:
         CountError: an unknown look, a share that is none, or a sampler that has no step to take.
@@ -70,7 +72,8 @@ def plan_for(model: Any, settings: SearchSettings) -> Plan:
     if total < 1:
         raise CountError(f"{NODE} has no step to try seeds in: raise steps or denoise")
     calls = min(total, max(LEAST_CALLS, round(settings.decide_at * total)))
-    is_better = settings.sampler in _SAME_WAY and calls <= _DRAFT_UP_TO * total
+    is_steered = bool(model.get_wrappers(WrappersMP.SAMPLER_SAMPLE, ISAC_KEY))
+    is_better = settings.sampler in _SAME_WAY and calls <= _DRAFT_UP_TO * total and not is_steered
     is_draft = settings.look == "draft" or (settings.look == "auto" and is_better)
     if is_draft and calls < total:
         return Plan(DRAFT_SAMPLER, coarse(own, calls), calls, together=True)

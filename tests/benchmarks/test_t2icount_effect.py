@@ -47,7 +47,7 @@ def test_table() -> None:
 def test_variants_differ_as_they_say(tmp_path: Path) -> None:
     plan = Plan(scenes=2, epochs=1)
     parts = {name: train(name, plan, tmp_path, lambda line: None) for name in VARIANTS}
-    has_fusion = {name: any("fusion" in key for key in network.state_dict()) for name, network in parts.items()}
+    has_fusion = {name: any("txt_fusion" in key for key in network.state_dict()) for name, network in parts.items()}
     assert has_fusion == {"backbone": False, "with L_RRC": False, "with HSCM": True, "full": True}
     key = "decoder.upsample1.text_conv.weight"  # without HSCM, only L_RRC reaches it
     moved = {name: (parts[name].state_dict()[key] - _untrained(name, key)).abs().max() > 1e-6 for name in parts}

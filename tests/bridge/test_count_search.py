@@ -196,6 +196,12 @@ def test_which_look(sampler: str, look: Any, drafts: bool) -> None:
     assert (finished.sampler, finished.steps) == (sampler, 20)
 
 
+def test_isac_is_followed_step_by_step() -> None:
+    model, settings = shared_tiny().model, replace(USUAL, steps=20, decide_at=0.3, look="auto")
+    assert plan_for(with_recorder(model)[0], settings).sampler == DRAFT_SAMPLER
+    assert plan_for(with_isac(model, IsacSettings())[0], settings).sampler == settings.sampler
+
+
 @pytest.mark.parametrize("scheduler", comfy.samplers.SCHEDULER_NAMES)
 def test_every_scheduler(scheduler: str) -> None:
     """Some make fewer or more steps than were asked for."""
@@ -428,7 +434,7 @@ def test_maps_hold_the_picture_only() -> None:
     for patch in (with_recorder, lambda model: with_isac(model, IsacSettings(mode="fast"))):
         model, handle = patch(setup.model)
         for look in ("draft", "own steps"):
-            found = find(Scripted(4), replace(USUAL, look=look), model=model)
+            found = find(Scripted(4, 4), replace(USUAL, look=look), model=model)
             with pytest.raises(CountError, match="no attention was recorded"):
                 handle.record_for(EMPTY)
         samples = ksampler(setup, USUAL, found.latent, found.seed, model)

@@ -75,7 +75,11 @@ def test_ordinary_scenes_ask_for_the_many_and_minority_scenes_for_the_few() -> N
 def test_rich_scenes_are_rich() -> None:
     scenes = make_scenes(rich_scene, 200, 3).scenes
     assert {len(numbers(scene)) for scene in scenes} == {1, 2, 3, 4}
-    assert {scene.noun for scene in scenes} == set(NOUNS) and {len(scene.picture) for scene in scenes} == {128, 192, 256}
+    assert {scene.noun for scene in scenes} == set(NOUNS) and {len(scene.picture) for scene in scenes} == {
+        128,
+        192,
+        256,
+    }
     assert {1, 2, 3, 4, 5, 6, 7, 8} <= {scene.count(scene.noun) for scene in scenes}
 
 
