@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -77,8 +77,8 @@ VARIANTS = {
 class Plan:
     """How much is done: training scenes, passes over them, and scenes of each kind to judge with."""
 
-    scenes: int = 4000
-    epochs: int = 4
+    scenes: int = 2400
+    epochs: int = 3
     judged: int = 300
     seed: int = 0
 
@@ -87,10 +87,14 @@ def train(name: str, plan: Plan, out: Path, report: Callable[[str], None]) -> Co
     """Train one variant in a folder of its own, or go on with it, or only read it where it is finished."""
     variant, folder = VARIANTS[name], RunFolder(out / name.replace(" ", "_"))
     network = begun_network(plan.seed, variant.semantic)
-    scenes = scenes_to_learn(ordinary_scene, plan.scenes, plan.seed)
-    trainer = Trainer(network, noun_tokens(None, SHAPES), scenes, _settings(variant, plan), folder)
+    trainer = Trainer(network, noun_tokens(None, SHAPES), _scenes(plan), _settings(variant, plan), folder)
     trainer.fit(partial(_tell, name, report))
     return network
+
+
+@cache
+def _scenes(plan: Plan) -> CountScenes:
+    return scenes_to_learn(ordinary_scene, plan.scenes, plan.seed)
 
 
 def _settings(variant: Variant, plan: Plan) -> TrainSettings:
