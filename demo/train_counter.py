@@ -46,7 +46,9 @@ SHAPES_MODEL = Path(__file__).parent / "weights" / "shapes.safetensors"
 SCENES, VALIDATION_SCENES = 2400, 64
 BATCHES_BETWEEN_SAVES = 50
 SHAPE_WEIGHT = 0.3  # the published 0.1 takes the density off other shapes slowly
-BACKGROUND_WEIGHT = 0.02  # published: 0. With 0.1 a fresh decoder learns to predict nothing, from which it never returns
+BACKGROUND_WEIGHT = (
+    0.02  # published: 0. With 0.1 a fresh decoder learns to predict nothing, from which it never returns
+)
 SIMILARITY_WEIGHT = 0.1  # the published 0.01 leaves a network of this size with similarities of 1 everywhere for long
 _AUTOENCODER = "first_stage_model."
 _OWN_SHARE, _ANY_SHARE = 0.5, 0.25  # as the published training has them

@@ -26,7 +26,6 @@ from .scenes import Scene, random_scene
 import_comfyui("--cpu")
 import comfy.ops  # noqa: E402
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel  # noqa: E402
-from headcount.core.shapes.autoencoder import ShapesAutoencoder, to_pixels  # noqa: E402
 from headcount.bridge.shapes.model import UNET_CONFIG  # noqa: E402
 from headcount.bridge.shapes.text_encoder import (  # noqa: E402
     CLIP_CONFIG,
@@ -34,6 +33,7 @@ from headcount.bridge.shapes.text_encoder import (  # noqa: E402
     ShapesTextTransformer,
     ShapesTokenizer,
 )
+from headcount.core.shapes.autoencoder import ShapesAutoencoder, to_pixels  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 END_TOKEN = CLIP_CONFIG["eos_token_id"]

@@ -13,10 +13,9 @@ from typing import Any
 
 import torch
 from headcount.core.errors import CountError
+from headcount.core.t2icount.checkpoint import CONFIG_ENTRY
 from headcount.core.t2icount.network import CountNetwork
 from safetensors.torch import save_file
-
-CONFIG_ENTRY = "headcount.t2icount"
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .plurals import _IRREGULAR, SAME_IN_BOTH, is_plural
+from .plurals import IRREGULAR, SAME_IN_BOTH, is_plural
 
-_PLURALS = {one: many for many, one in reversed(_IRREGULAR.items())}
+_PLURALS = {one: many for many, one in reversed(IRREGULAR.items())}
 _NOT_A_MAN = ("human", "german", "roman", "shaman", "talisman", "ottoman", "caiman", "norman", "walkman")
 _VOWELS = "aeiou"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_IRREGULAR = {
+IRREGULAR = {
     "mice": "mouse", "children": "child", "geese": "goose", "people": "person", "men": "man", "women": "woman",
     "feet": "foot", "teeth": "tooth", "oxen": "ox", "dice": "die", "lice": "louse", "wolves": "wolf", "knives": "knife",
     "leaves": "leaf", "lives": "life", "wives": "wife", "loaves": "loaf", "thieves": "thief", "calves": "calf",
@@ -45,7 +45,7 @@ _PLURAL_MAN = ("men", "women")
 def is_plural(word: str) -> bool:
     """Whether a lower-case word can be a plural noun ("mice", "sheep", "cats"), judged by its form alone."""
     last = word.rsplit("-", 1)[-1]
-    if last in _IRREGULAR or last in SAME_AS_PLURAL or last.endswith(_PLURAL_MAN):
+    if last in IRREGULAR or last in SAME_AS_PLURAL or last.endswith(_PLURAL_MAN):
         return True
     return (
         len(last) > 2
@@ -61,8 +61,8 @@ def singular(word: str) -> str:
         if mark in word:
             head, _, last = word.rpartition(mark)
             return f"{head}{mark}{singular(last)}"
-    if word in _IRREGULAR:
-        return _IRREGULAR[word]
+    if word in IRREGULAR:
+        return IRREGULAR[word]
     if word.endswith("men") and word not in {
         "omen",
         "specimen",

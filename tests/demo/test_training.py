@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from headcount.core.shapes.autoencoder import ShapesAutoencoder
 from headcount.bridge.shapes.files import load_shapes_model
 from headcount.bridge.shapes.text_encoder import VOCABULARY_SIZE
+from headcount.core.shapes.autoencoder import ShapesAutoencoder
 from safetensors.torch import load_file
 
 from demo import train_autoencoder, train_shapes

@@ -39,13 +39,23 @@ def test_every_node_is_listed(object_info: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem, indirect=True)
 def test_workflow_runs(workflow: dict[str, Any], server: ComfyServer, object_info: dict[str, Any]) -> None:
-    prompt = workflow_to_prompt(workflow, object_info)
+    prompt = _with_shipped_counter(workflow_to_prompt(workflow, object_info))
     outputs = server.run(prompt)
     ends = [node for node, placed in prompt.items() if object_info[placed["class_type"]]["output_node"]]
     assert [node for node in ends if node not in outputs] == [], "these output nodes showed nothing"
     for shown in outputs.values():
         for reference in shown.get("images", []):
             assert server.image(reference)
+
+
+def _with_shipped_counter(prompt: dict[str, Any]) -> dict[str, Any]:
+    """The T2ICount authors' file is not to be had here: the shipped one takes its place, with a noun that it knows."""
+    for placed in prompt.values():
+        if placed["inputs"].get("model_name") == "best_model_paper.pth":
+            placed["inputs"]["model_name"] = "shapes_counter.safetensors"
+            [counter] = [other for other in prompt.values() if other["class_type"] == "HeadcountT2ICountCounter"]
+            counter["inputs"]["text"] = "circles"
+    return prompt
 
 
 def _replace(pattern: str, **more: Any) -> dict[str, Any]:
