@@ -4,8 +4,10 @@
 scenes: the plain backbone, with L_RRC, with HSCM, and with both. The scenes are like FSC-147: many of one kind, which is
 asked for. They are judged on such scenes, and on minority scenes after FSC-147-S: many of one kind, but one or two of
 the asked one. Then come mean absolute error and root mean square error with 95 % bootstrap intervals, and differences to the
-full network, scene by scene. Networks are kept in --out; a stopped run goes on. The shipped counter, trained longer and
-on richer scenes, is shown beside them.
+full network, scene by scene. Networks are kept in --out; a stopped run goes on. All four are trained with the weights of
+the losses that suit a network of this size (`demo.train_counter`), not the published ones, and all four with its term
+against false objects. There is one training run of each, so the intervals say nothing about how runs differ. The shipped
+counter, trained longer and on richer scenes, is shown beside them.
 """
 
 from __future__ import annotations
