@@ -7,7 +7,7 @@ from headcount.bridge.t2icount.nouns import nouns_to_count
 from headcount.core.errors import CountError
 from headcount.core.prompts import CountedObject, Counts
 from headcount.core.prompts.plural import plural
-from headcount.core.prompts.plurals import _IRREGULAR, SAME_IN_BOTH, is_plural, same_noun, singular
+from headcount.core.prompts.plurals import IRREGULAR, SAME_IN_BOTH, is_plural, same_noun, singular
 
 ASKED = Counts("", (CountedObject("dog", 1, ("red",)), CountedObject("mice", 2), CountedObject("dogs", 3, ("blue",))))
 
@@ -54,7 +54,7 @@ def test_plurals(one: str, many: str) -> None:
     assert plural(one) == many
 
 
-@pytest.mark.parametrize("word", sorted({*_IRREGULAR, *_IRREGULAR.values(), *SAME_IN_BOTH}))
+@pytest.mark.parametrize("word", sorted({*IRREGULAR, *IRREGULAR.values(), *SAME_IN_BOTH}))
 def test_a_plural_is_the_same_noun(word: str) -> None:
     """So that Count Check finds what was asked for among what was counted."""
     assert same_noun(plural(word), word) and plural(plural(word)) == plural(word)
