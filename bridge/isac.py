@@ -29,7 +29,7 @@ from .patched_model import with_runs
 from .recorder import RecordedRun
 
 NODE = "ISAC Attention Control"
-_KEY = "headcount_isac"
+WRAPPER_KEY = "headcount_isac"
 
 
 ObjectiveName = Literal["anchored", "paper"]
@@ -85,7 +85,7 @@ def with_isac(model: Any, settings: IsacSettings, counts: Counts | None = None) 
     Raises:
         CountError: the model is of a family whose attention cannot be read.
     """
-    return with_runs(model, _KEY, NODE, lambda *run: _IsacRun(*run, settings, counts), settings.memory)
+    return with_runs(model, WRAPPER_KEY, NODE, lambda *run: _IsacRun(*run, settings, counts), settings.memory)
 
 
 class _IsacRun:
