@@ -6,7 +6,6 @@ to the end. Only the model is asked about fewer and fewer candidates, and about 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,15 +24,13 @@ from .conditionings import CountedConditioning, counted_conditionings
 from .families.family import Family
 from .noise_share import noise_share
 from .recorded_call import recording_options
+from .sampling_progress import SamplingProgress
 from .shared_noise import SharedNoise
 from .state_gate import StateGate, known_name
 from .whole_picture import whole_pictures_only
 
 _MOST_AT_ONCE = 16
 _MEMORY_MARGIN = 1.5  # ComfyUI's own, when it decides how many conditionings share a batch
-
-Progress = Callable[[int, int, Tensor], None]
-"""Called at each step with candidate steps done, their total, and (1, ...) the leader's predicted clean latent."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class Selection:
     settings: SelectionSettings
     keep: int
     counts: Counts | None = None
-    progress: Progress | None = None
+    progress: SamplingProgress | None = None
 
 
 class Decided(Exception):

@@ -17,9 +17,10 @@ from torch import Tensor
 from ..core.errors import CountError
 from ..core.isac.selection import halving
 from ..core.prompts.counts import Counts
-from .candidate_run import CandidateRun, Decided, Progress, Selection
+from .candidate_run import CandidateRun, Decided, Selection
 from .candidates import NODE, Candidate, SelectionSettings, Standings
 from .families.table import family_of
+from .sampling_progress import SamplingProgress
 from .whole_picture import refuse_context_windows
 
 _KEY = "headcount_selection"
@@ -33,7 +34,7 @@ def select_candidates(
     latent: dict[str, Any],
     settings: SelectionSettings,
     counts: Counts | None = None,
-    progress: Progress | None = None,
+    progress: SamplingProgress | None = None,
 ) -> list[Candidate]:
     """All candidates, best first; those that were dropped early come last.
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import comfy.samplers
-import comfy.utils
-import latent_preview
-from torch import Tensor
 
 from ..core.prompts.counts import Counts
-from .candidate_run import Progress
 from .candidates import Candidate, SelectionSettings
 from .latent_selection import select_candidates
+from .sampling_progress import sampling_progress
 
 
 def sampler_names() -> list[str]:
@@ -42,23 +39,9 @@ def select_latent(
     Raises:
         CountError: see `select_candidates`.
     """
-    candidates = select_candidates(model, positive, negative, latent, settings, counts, _progress(model))
+    candidates = select_candidates(model, positive, negative, latent, settings, counts, sampling_progress(model))
     kept = candidates[: len(latent["samples"])]
     return {**latent, "batch_index": [candidate.index for candidate in kept]}, candidates
-
-
-def _progress(model: Any) -> Progress | None:
-    """ComfyUI's own bar, with the leader's preview; updating it is also where a cancelled run ends."""
-    if model is None:
-        return None
-    previewer = latent_preview.get_previewer(model.load_device, model.model.latent_format)
-    bar = comfy.utils.ProgressBar(1)
-
-    def step_done(done: int, total: int, denoised: Tensor) -> None:
-        preview = previewer.decode_latent_to_preview_image("JPEG", denoised) if previewer else None
-        bar.update_absolute(done, total, preview)
-
-    return step_done
 
 
 def as_table(candidates: list[Candidate], seed: int) -> str:

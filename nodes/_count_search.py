@@ -5,11 +5,10 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..bridge.count_search.settings import LOOKS, SearchSettings
-from ..bridge.selection_run import sampler_names, scheduler_names
+from ._sampler_inputs import SAME, sampling_inputs
 from ._schema import advanced
 
 _DEFAULT = SearchSettings(0, 20, 8.0, "euler", "normal")
-_SAME = "The same as in the sampler that makes the picture."
 
 
 def sampler_inputs() -> list[io.Input]:
@@ -18,7 +17,7 @@ def sampler_inputs() -> list[io.Input]:
     return [
         io.Model.Input("model", tooltip="The model that makes the picture, with its LoRAs and patches, ISAC too."),
         io.Conditioning.Input("positive", tooltip="From Count Prompt: it says what is counted."),
-        io.Conditioning.Input("negative", tooltip=_SAME),
+        io.Conditioning.Input("negative", tooltip=SAME),
         io.Latent.Input(
             "latent_image",
             tooltip="The empty latent, or a picture's or video's. As many of the best seeds are kept as it has pictures.",
@@ -34,11 +33,7 @@ def sampler_inputs() -> list[io.Input]:
             control_after_generate=True,
             tooltip="The first seed that is tried; then come the next ones. Connect the seed output to the sampler's seed.",
         ),
-        io.Int.Input("steps", default=default.steps, min=1, max=10000, tooltip=_SAME),
-        io.Float.Input("cfg", default=default.cfg, min=0.0, max=100.0, step=0.1, tooltip=_SAME),
-        io.Combo.Input("sampler_name", options=sampler_names(), default=default.sampler, tooltip=_SAME),
-        io.Combo.Input("scheduler", options=scheduler_names(), default=default.scheduler, tooltip=_SAME),
-        io.Float.Input("denoise", default=default.denoise, min=0.01, max=1.0, step=0.01, tooltip=_SAME),
+        *sampling_inputs(default),
     ]
 
 

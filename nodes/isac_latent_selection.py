@@ -5,12 +5,11 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..bridge.latent_selection import SelectionSettings
-from ..bridge.selection_run import as_table, sampler_names, scheduler_names, select_latent
+from ..bridge.selection_run import as_table, select_latent
 from ..core.isac.selection import SCORES
+from ._sampler_inputs import SAME, sampling_inputs
 from ._schema import Schema, advanced
 from ._types import CountsType
-
-_SAME = "The same as in the sampler that makes the picture."
 
 
 class IsacLatentSelection(io.ComfyNode):
@@ -32,7 +31,7 @@ class IsacLatentSelection(io.ComfyNode):
             inputs=[
                 io.Model.Input("model", tooltip="The model that makes the picture, with its LoRAs and patches."),
                 io.Conditioning.Input("positive", tooltip="From Count Prompt: it says what is counted."),
-                io.Conditioning.Input("negative", tooltip=_SAME),
+                io.Conditioning.Input("negative", tooltip=SAME),
                 io.Latent.Input(
                     "latent_image",
                     tooltip="The empty latent, or a picture's. As many of the best candidates are kept as it has pictures.",
@@ -45,11 +44,7 @@ class IsacLatentSelection(io.ComfyNode):
                     control_after_generate=True,
                     tooltip="The noises of this seed are tried. Connect the seed output to the sampler's seed.",
                 ),
-                io.Int.Input("steps", default=default.steps, min=1, max=10000, tooltip=_SAME),
-                io.Float.Input("cfg", default=default.cfg, min=0.0, max=100.0, step=0.1, tooltip=_SAME),
-                io.Combo.Input("sampler_name", options=sampler_names(), default=default.sampler, tooltip=_SAME),
-                io.Combo.Input("scheduler", options=scheduler_names(), default=default.scheduler, tooltip=_SAME),
-                io.Float.Input("denoise", default=default.denoise, min=0.01, max=1.0, step=0.01, tooltip=_SAME),
+                *sampling_inputs(default),
                 io.Int.Input(
                     "candidates",
                     default=default.candidates,

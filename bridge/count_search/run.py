@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-import comfy.utils
-import latent_preview
-from torch import Tensor
-
 from ...core.counting.asked import asked_numbers
 from ...core.counting.boxes import counted_from_boxes
 from ...core.counting.counted import Counted
 from ...core.errors import CountError
 from ...core.prompts import Counts, parse_objects_line
+from ..sampling_progress import sampling_progress
 from .pictures import Counter, Shown, mean_over_frames
-from .search import Found, Progress, Search, find_seeds, found_among, look_at_all
+from .search import Found, Search, find_seeds, found_among, look_at_all
 from .standings import as_table, judged
 from .start import Start
 
@@ -45,7 +42,7 @@ def search_seeds(search: Search, counter: Counter) -> tuple[Found, str]:
     """
     if counter is None:
         raise CountError(f"{PICK.removesuffix(' Pick')} got no counter; connect T2ICOUNT of Load T2ICount Model")
-    found = find_seeds(replace(search, progress=_progress(search.model)), counter)
+    found = find_seeds(replace(search, progress=sampling_progress(search.model)), counter)
     return found, as_table(found.candidates, search.asked(), batch=len(search.latent["samples"]) > 1)
 
 
@@ -55,7 +52,7 @@ def look_for_pick(search: Search) -> Candidates:
     Raises:
         CountError: see `look_at_all`.
     """
-    start, shown = look_at_all(replace(search, progress=_progress(search.model)))
+    start, shown = look_at_all(replace(search, progress=sampling_progress(search.model)))
     return Candidates(start, shown, search.asked() if search.is_asked() else {})
 
 
@@ -102,17 +99,3 @@ def _asked(candidates: Candidates, counts: Counts | None, objects: str) -> dict[
             "as '3 cats, 1 dog'"
         )
     return asked
-
-
-def _progress(model: Any) -> Progress | None:
-    """ComfyUI's own bar and preview; updating it is also where a cancelled run ends."""
-    if model is None:
-        return None
-    previewer = latent_preview.get_previewer(model.load_device, model.model.latent_format)
-    bar = comfy.utils.ProgressBar(1)
-
-    def step_done(done: int, total: int, denoised: Tensor) -> None:
-        preview = previewer.decode_latent_to_preview_image("JPEG", denoised) if previewer else None
-        bar.update_absolute(done, total, preview)
-
-    return step_done

@@ -6,7 +6,6 @@ counter. The sum of the looks is its cost; the picture itself is an ordinary run
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +17,12 @@ from ...core.counting.asked import asked_numbers
 from ...core.errors import CountError
 from ...core.prompts import CONDITIONING_KEY, Counts
 from ...core.prompts.plural import plural
+from ..sampling_progress import SamplingProgress
 from .looks import Looks, looks_of
 from .pictures import Counter, Shown, mean_over_frames, shown_by
 from .settings import NODE, SearchSettings
 from .standings import Candidate, best_first, judged
 from .start import Start, start_of
-
-Progress = Callable[[int, int, Tensor], None]
-"""Called at each step with steps done, their total, and (1, ...) a predicted clean latent to show."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class Search:
     vae: Any
     settings: SearchSettings
     counts: Counts | None = None
-    progress: Progress | None = None
+    progress: SamplingProgress | None = None
 
     def asked(self) -> dict[str, int]:
         """Noun in the plural -> number; several positive conditionings ask for their things together.

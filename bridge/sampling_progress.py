@@ -1,0 +1,27 @@
+"""ComfyUI's progress bar and preview for runs that this pack starts itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import comfy.utils
+import latent_preview
+from torch import Tensor
+
+SamplingProgress = Callable[[int, int, Tensor], None]
+"""Called at each step with steps done, their total, and (1, ...) a predicted clean latent to show."""
+
+
+def sampling_progress(model: Any) -> SamplingProgress | None:
+    """ComfyUI's own bar and preview for `model`, None without one; updating it is also where a cancelled run ends."""
+    if model is None:
+        return None
+    previewer = latent_preview.get_previewer(model.load_device, model.model.latent_format)
+    bar = comfy.utils.ProgressBar(1)
+
+    def step_done(done: int, total: int, denoised: Tensor) -> None:
+        preview = previewer.decode_latent_to_preview_image("JPEG", denoised) if previewer else None
+        bar.update_absolute(done, total, preview)
+
+    return step_done

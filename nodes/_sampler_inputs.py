@@ -1,0 +1,22 @@
+"""Widgets of nodes that sample as the user's sampler does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..bridge.selection_run import sampler_names, scheduler_names
+
+SAME = "The same as in the sampler that makes the picture."
+
+
+def sampling_inputs(default: Any) -> list[io.Input]:
+    """steps, cfg, sampler_name, scheduler and denoise, with the defaults of a node's settings."""
+    return [
+        io.Int.Input("steps", default=default.steps, min=1, max=10000, tooltip=SAME),
+        io.Float.Input("cfg", default=default.cfg, min=0.0, max=100.0, step=0.1, tooltip=SAME),
+        io.Combo.Input("sampler_name", options=sampler_names(), default=default.sampler, tooltip=SAME),
+        io.Combo.Input("scheduler", options=scheduler_names(), default=default.scheduler, tooltip=SAME),
+        io.Float.Input("denoise", default=default.denoise, min=0.01, max=1.0, step=0.01, tooltip=SAME),
+    ]
