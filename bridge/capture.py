@@ -27,7 +27,7 @@ def both_as_heads(q: Tensor, k: Tensor, heads: int, kwargs: Mapping[str, Any]) -
     return _as_heads(q, heads, has_heads), _as_heads(k, heads, has_heads)
 
 
-def _as_bias(mask: Tensor | None, like: Tensor) -> Tensor | None:
+def as_bias(mask: Tensor | None, like: Tensor) -> Tensor | None:
     """A mask as ComfyUI's attention functions take it, as (B, H, N, K) to be added to the scores."""
     if mask is None:
         return None
@@ -91,7 +91,7 @@ class Capture:
     def _read(self, q: Tensor, k: Tensor, heads: int, mask: Tensor | None, kwargs: Mapping[str, Any]) -> None:
         options = kwargs.get("transformer_options") or {}
         queries, keys = both_as_heads(q, k, heads, kwargs)
-        self._take(self.reader.read(queries, keys, _as_bias(mask, queries), options), options)
+        self._take(self.reader.read(queries, keys, as_bias(mask, queries), options), options)
 
     def _take(self, call: AttentionCall | None, options: Mapping[str, Any]) -> None:
         self.seen += 1
@@ -102,7 +102,7 @@ class Capture:
             chunks = list(options.get("uuids", ()))
             if self.uuid not in chunks:
                 return
-            call = _chunk(call, chunks.index(self.uuid), len(chunks))
+            call = chunk_of(call, chunks.index(self.uuid), len(chunks))
         self._keep(call)
 
     def _keep(self, call: AttentionCall) -> None:
@@ -124,7 +124,7 @@ class Capture:
         self.calls.append(call)
 
 
-def _chunk(call: AttentionCall, index: int, chunks: int) -> AttentionCall:
+def chunk_of(call: AttentionCall, index: int, chunks: int) -> AttentionCall:
     """The part of a call that belongs to one of the conditionings that share its batch."""
     bias = call.bias
     if bias is not None and bias.shape[0] > 1:

@@ -42,8 +42,8 @@ def recording_options(
             return executor(x, t, c_concat, c_crossattn, control, own, **kwargs)
         own[SLOT] = capture.override(attention, own.get(SLOT) if keep_previous else None)
         text = 0 if c_crossattn is None else c_crossattn.shape[1]
-        size = (x.shape[-2], x.shape[-1])
-        with capture.model_call(ModelInputs(executor.class_obj.diffusion_model, size, text, kwargs, own)):
+        size, frames = (x.shape[-2], x.shape[-1]), x.shape[2] if x.ndim == 5 else 1
+        with capture.model_call(ModelInputs(executor.class_obj.diffusion_model, size, text, kwargs, own, frames)):
             return executor(x, t, c_concat, c_crossattn, control, own, **kwargs)
 
     add_wrapper_with_key(WrappersMP.APPLY_MODEL, _KEY, with_capture, options, is_model_options=True)

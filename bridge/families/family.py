@@ -26,6 +26,7 @@ class ModelInputs:
         text: number of tokens in the text context.
         conditions: ComfyUI's further inputs by name, such as "ref_latents".
         options: ComfyUI's transformer_options.
+        frames: of the latent, of one context window where the run has several; 1 for a picture.
     """
 
     diffusion: Any
@@ -33,6 +34,7 @@ class ModelInputs:
     text: int
     conditions: Mapping[str, Any]
     options: Options
+    frames: int = 1
 
 
 Record = Callable[[AttentionCall, Options], None]

@@ -17,11 +17,12 @@ class TokenOrder:
     """How the tokens of a joint attention are laid out.
 
     Attributes:
-        grid: (h, w) of the image tokens.
+        grid: (h, w) of the image tokens, of one frame of a video.
         text: the text tokens.
-        image: the tokens of the picture itself, h * w of them, row by row.
+        image: the tokens of the picture itself, h * w of them, row by row; of a video all frames, one after the other.
         length: number of all tokens, reference pictures and padding included.
         text_calls: how many attention calls over text alone come before the first one that sees the image.
+        frames: F, of a video.
     """
 
     grid: Grid
@@ -29,6 +30,7 @@ class TokenOrder:
     image: slice
     length: int
     text_calls: int = 0
+    frames: int = 1
 
 
 def patches(size: Grid, patch: int) -> Grid:

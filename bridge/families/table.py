@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...core.errors import CountError
 from .chroma import CHROMA
+from .cosmos import COSMOS, COSMOS_PREDICT2
 from .family import Family
 from .flux import FLUX
 from .hidream import HIDREAM
+from .hunyuan_video import HUNYUAN_IMAGE, HUNYUAN_VIDEO
+from .ltx import LTX
 from .lumina import LUMINA
+from .mochi import MOCHI
 from .pixart import PIXART
 from .qwen_image import QWEN_IMAGE
 from .sd3 import SD3
 from .unet import UNET
+from .wan import WAN
 
 FAMILIES = (UNET, SD3, PIXART, FLUX, CHROMA, QWEN_IMAGE, LUMINA, HIDREAM)
+# Read over all frames at once, and without gradients. HunyuanImage is here since it shares HunyuanVideo's architecture.
+VIDEO_FAMILIES = (WAN, HUNYUAN_VIDEO, HUNYUAN_IMAGE, LTX, MOCHI, COSMOS, COSMOS_PREDICT2)
 
 
-def family_of(model: Any, node: str) -> Family:
+def family_of(model: Any, node: str, families: Sequence[Family] = FAMILIES) -> Family:
     """The family of a MODEL; one whose attention cannot be read is refused before anything is sampled.
+
+    Args:
+        model: ComfyUI's MODEL.
+        node: name of the node that errors speak of.
+        families: those that the node works with.
 
     Raises:
         CountError: the model is of another family, or a node gave none.
     """
     if model is None:
         raise CountError(f"{node} got no model; connect a loader's MODEL output")
-    for family in FAMILIES:
+    for family in families:
         if family.has(model.model):
             return family
-    name, known = type(model.model).__name__, "; ".join(family.name for family in FAMILIES)
+    name, known = type(model.model).__name__, "; ".join(family.name for family in families)
     raise CountError(f"{node} cannot read the attention of this model ({name}). It works with {known}")

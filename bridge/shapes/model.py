@@ -67,6 +67,7 @@ class ShapesConfig(comfy.supported_models_base.BASE):
     """ComfyUI's description of the diffusion model: a U-Net that predicts rectified flow on 16x16 latents."""
 
     unet_config = UNET_CONFIG
+    unet_extra_config: dict[str, Any] = {}  # the base class's would overwrite the number of heads
     sampling_settings = {"shift": 1.0}
     memory_usage_factor = 0.5
     supported_inference_dtypes = (torch.float32,)

@@ -24,14 +24,16 @@ class AttentionCall:
         layer: where in the model, such as "output.3.0".
         kind: "self" when image tokens look at image tokens, "cross" when they look at text tokens, "joint" when one
             softmax runs over both.
-        grid: (h, w) of the image tokens whose queries these are, h * w = N.
+        grid: (h, w) of the image tokens whose queries these are, of one frame: F * h * w = N, frame by frame.
         queries: (B, H, N, d), of image tokens only.
         keys: (B, H, K, d), all that the softmax runs over: N image tokens, T text tokens, or both.
         text: which keys are the text tokens of a "joint" call.
-        image: which keys are the image tokens of a "joint" call, in the order of its queries.
+        image: which tokens of the attention the queries are; in a "joint" or "self" call their keys too, in the same
+            order. None where they are all of the image tokens, and these have an attention of their own.
         bias: added to the scores before the softmax, broadcastable to (B, H, N, K); None where the model masks nothing.
         image_grid: grid of the image keys, where the queries are only a part of the image tokens; None for `grid`.
         place: which of the model's attention calls this is, from 1.
+        frames: F, of a video; 1 for a picture.
     """
 
     layer: str
@@ -44,12 +46,15 @@ class AttentionCall:
     bias: Tensor | None = None
     image_grid: Grid | None = None
     place: int = 0
+    frames: int = 1
 
     def columns(self, kind: Kind) -> slice | None:
         """The keys whose probabilities are this kind of attention; None when the call has none."""
         if self.kind == "joint":
             return self.image if kind == "self" else self.text
-        return slice(None) if self.kind == kind else None
+        if self.kind != kind:
+            return None
+        return slice(None) if self.kind == "cross" or self.image is None else self.image
 
 
 def outline(call: AttentionCall) -> AttentionCall:
@@ -95,17 +100,20 @@ def head_probabilities(call: AttentionCall, head: int) -> Tensor:
 
 
 def thinned(call: AttentionCall, most: int) -> AttentionCall:
-    """The call with the queries of every second, fourth ... row and column only, so that at most `most` are left."""
-    step = 1
-    while -(-call.grid[0] // step) * -(-call.grid[1] // step) > most:
+    """The call with the queries of every second, fourth ... row and column only, so that at most `most` are left.
+
+    One of every frame stays.
+    """
+    step, (height, width) = 1, call.grid
+    while call.frames * -(-height // step) * -(-width // step) > most and step < max(height, width):
         step *= 2
     if step == 1:
         return call
-    height, width = call.grid
-    kept = rearrange(torch.arange(height * width, device=call.queries.device), "(h w) -> h w", h=height)[::step, ::step]
+    cells = torch.arange(call.frames * height * width, device=call.queries.device)
+    kept = rearrange(cells, "(f h w) -> f h w", h=height, w=width)[:, ::step, ::step]
     pixels = kept.flatten()
     bias = call.bias
     if bias is not None and bias.shape[2] > 1:
         bias = bias[:, :, pixels]
-    grid, finest = (kept.shape[0], kept.shape[1]), call.image_grid or call.grid
+    grid, finest = (kept.shape[1], kept.shape[2]), call.image_grid or call.grid
     return replace(call, queries=call.queries[:, :, pixels], grid=grid, image_grid=finest, bias=bias)

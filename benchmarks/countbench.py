@@ -1,0 +1,95 @@
+"""CountBench, the benchmark of the NUMINA paper: do videos show as many things as their prompts ask for?
+
+`python -m benchmarks.countbench --prompts prompts.txt --counts noun_counts.jsonl --videos FOLDER --detector DETECTOR`
+counts in every frame and prints CountAcc, temporal consistency (TC) and, with --clip, the CLIP score. The two files are those
+of the authors' evaluation, or of the same form. Videos are 001_anything.mp4 or .webm, video_001.mp4, folders of frames, or
+pictures. With --workflow, the missing ones are made first in your running ComfyUI. DETECTOR is the folder of a Grounding DINO
+(the authors' is IDEA-Research/grounding-dino-tiny on the Hub), `shapes` for the exact counter of the demo's pictures, or
+`t2icount:FILE`. Finished videos and counts are kept, so a stopped run goes on; --out gets results.json and report.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from training.pack import register_pack
+
+register_pack()
+from headcount.core.errors import CountError  # noqa: E402
+
+from demo.comfy_client import PromptError  # noqa: E402
+
+from .countbench_parts.run import run  # noqa: E402
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--prompts", type=Path, required=True, metavar="FILE", help="one prompt per line")
+    parser.add_argument(
+        "--counts",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help='per line such as {"cats": 3}, in the order of the prompts',
+    )
+    parser.add_argument(
+        "--videos", type=Path, required=True, metavar="FOLDER", help="where videos are, or are to be made"
+    )
+    parser.add_argument("--out", type=Path, default=Path("output/countbench"), help="folder of results")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="only N of the prompts, evenly taken")
+    parser.add_argument(
+        "--missing",
+        choices=("skip", "zero"),
+        default="skip",
+        help="prompts without video: left out (as the authors do), or 0",
+    )
+    parser.add_argument(
+        "--against", type=Path, metavar="results.json", help="another run, to print the difference to it"
+    )
+
+    counting = parser.add_argument_group("counting")
+    counting.add_argument("--detector", required=True, metavar="DETECTOR", help="FOLDER, shapes, or t2icount:FILE")
+    counting.add_argument(
+        "--box-threshold", type=float, default=0.32, help="least score of Grounding DINO's boxes (0.32)"
+    )
+    counting.add_argument("--clip", metavar="FOLDER", help="measure the CLIP score with this model too")
+    counting.add_argument(
+        "--allow-download", action="store_true", help="models may be names on the Hub and are downloaded"
+    )
+    counting.add_argument("--device", help="cpu, cuda, ... (the accelerator if there is one)")
+    counting.add_argument("--batch", type=_positive, default=8, help="frames at once (8)")
+
+    making = parser.add_argument_group("making videos")
+    making.add_argument("--workflow", type=Path, metavar="FILE.json", help="a workflow, from File > Export (API)")
+    making.add_argument("--server", default="http://127.0.0.1:8188", help="address of your running ComfyUI")
+    making.add_argument("--seed", type=int, default=1, help="of every video (1, as in the paper)")
+    making.add_argument(
+        "--prompt-node", metavar="ID.input", help="what gets the prompt (the node with the title 'prompt')"
+    )
+    making.add_argument(
+        "--output-node", metavar="ID", help="the node that saves the video, where several save something"
+    )
+    making.add_argument("--timeout", type=float, default=3600.0, help="longest time for one video in seconds (3600)")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
+
+
+def main(line: Sequence[str] | None = None) -> None:
+    """Run with the command line `line`, or that of the process."""
+    parser = _parser()
+    arguments = parser.parse_args(line)
+    try:
+        run(arguments)
+    except (CountError, PromptError, OSError) as error:
+        parser.exit(1, f"{parser.prog}: {error}\n")
+
+
+if __name__ == "__main__":
+    main()

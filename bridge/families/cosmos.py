@@ -1,0 +1,47 @@
+"""Cosmos 1 and Cosmos Predict2: self- and cross-attention over all frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from comfy.ldm.cosmos.model import GeneralDIT
+from comfy.ldm.cosmos.predict2 import MiniTrainDIT
+
+from ...core.prompts.context import TextLayout, one_encoder
+from ...core.prompts.counts import Counts
+from .family import Family, ModelInputs
+from .joint import TokenOrder, patches
+from .video import Watched, separate_order, video_reader
+
+
+def attentions(model: GeneralDIT) -> Iterator[Watched]:
+    """Cosmos 1 builds a block of parts, of which each is an attention or an MLP."""
+    for index, block in enumerate(model.blocks.values()):
+        for part in block.blocks:
+            attention = getattr(part.block, "attn", None)
+            if attention is not None:
+                yield Watched(attention, f"block.{index}", "self" if attention.is_selfattn else "cross")
+
+
+def predict2_attentions(model: MiniTrainDIT) -> Iterator[Watched]:
+    """Two in each block."""
+    for index, block in enumerate(model.blocks):
+        yield Watched(block.self_attn, f"block.{index}", "self")
+        yield Watched(block.cross_attn, f"block.{index}", "cross")
+
+
+def order_of(inputs: ModelInputs) -> TokenOrder:
+    """The video alone; given frames are part of it."""
+    model = inputs.diffusion
+    frames = -(-inputs.frames // model.patch_temporal)
+    return separate_order(inputs, patches(inputs.latent, model.patch_spatial), frames)
+
+
+def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
+    """T5's tokens, padded to 512 at least."""
+    return one_encoder(counts, "t5xxl", conditioning["cross_attn"].shape[1])
+
+
+COSMOS = Family("Cosmos 1", GeneralDIT, video_reader(attentions, order_of), (), layout)
+COSMOS_PREDICT2 = Family("Cosmos Predict2", MiniTrainDIT, video_reader(predict2_attentions, order_of), (), layout)

@@ -1,0 +1,54 @@
+"""Wan 2.1 and 2.2: self- and cross-attention over all frames. VACE's further blocks work for theirs and are not read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from comfy.ldm.wan.model import HumoWanModel, WanI2VCrossAttention, WanModel, WanModel_S2V
+from comfy.ldm.wan.model_animate import AnimateWanModel
+
+from ...core.prompts.context import TextLayout, one_encoder
+from ...core.prompts.counts import Counts
+from .family import Family, ModelInputs
+from .joint import TokenOrder, patches
+from .video import Watched, separate_order, video_reader
+
+
+def attentions(model: WanModel) -> Iterator[Watched]:
+    """Image-to-video models look at the start picture first and then, with a second softmax, at the text."""
+    for index, block in enumerate(model.blocks):
+        layer = f"block.{index}"
+        yield Watched(block.self_attn, layer, "self")
+        yield Watched(block.cross_attn, layer, "cross", 2 if isinstance(block.cross_attn, WanI2VCrossAttention) else 1)
+
+
+def order_of(inputs: ModelInputs) -> TokenOrder:
+    """[reference picture of Fun models, video, frames that `time_dim_concat` adds]."""
+    model, conditions = inputs.diffusion, inputs.conditions
+    patch = model.patch_size[1]
+    reference, more = conditions.get("reference_latent"), conditions.get("time_dim_concat")
+    before = behind = 0
+    if reference is not None and model.ref_conv is not None:
+        before = (reference.shape[-2] // patch) * (reference.shape[-1] // patch)
+    if more is not None:
+        height, width = patches((more.shape[-2], more.shape[-1]), patch)
+        behind = more.shape[-3] * height * width
+    return separate_order(inputs, patches(inputs.latent, patch), inputs.frames, before, behind)
+
+
+def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
+    """UMT5's tokens, padded to 512 at least."""
+    return one_encoder(counts, "umt5xxl", conditioning["cross_attn"].shape[1])
+
+
+# S2V hands no options to its attention, so that no override sees it. HuMo and Animate set a reference picture among the
+# frames, and look at sound and faces.
+WAN = Family(
+    "Wan 2.1 and 2.2",
+    WanModel,
+    video_reader(attentions, order_of),
+    (),
+    layout,
+    without=(WanModel_S2V, HumoWanModel, AnimateWanModel),
+)

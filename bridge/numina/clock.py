@@ -1,0 +1,80 @@
+"""Where in a sampling run a model call is: the step of its schedule, and the place in the authors' 50 steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import comfy.model_sampling
+import torch
+from torch import Tensor
+
+REFERENCE_STEPS = 50  # of the authors' schedule, which the fading of the bias is given in
+_WAN_SHIFT = 5.0
+_TOLERANCE = 1e-4
+
+
+def step_of(options: Mapping[str, Any]) -> int:
+    """Index of the step that a model call belongs to; samplers also ask between two steps.
+
+    Args:
+        options: ComfyUI's transformer_options.
+    """
+    level = options["sigmas"].flatten()[0]
+    return max(int((options["sample_sigmas"][:-1] >= level * (1 - _TOLERANCE)).sum()) - 1, 0)
+
+
+def progress_of(sampling: Any, sigma: Tensor, shift: float | None) -> float:
+    """How much of the way from noise to picture lies behind a noise level, 0 to 1.
+
+    Args:
+        sampling: ComfyUI's `model_sampling`.
+        shift: reckon by a rectified flow of this shift, whatever the model's own is; None for the model's own scale.
+    """
+    if shift is not None and isinstance(sampling, comfy.model_sampling.CONST):
+        level = float(sigma)
+        return 1 - level / (shift - (shift - 1) * level)
+    return 1 - float(sampling.timestep(sigma) / sampling.timestep(sampling.sigma_max))
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Tells the time of one run.
+
+    Attributes:
+        places: per step, its place in the authors' schedule, 0 to `REFERENCE_STEPS`.
+        reference: index of the step in which the layout is read; None where the run begins behind it.
+    """
+
+    places: tuple[float, ...]
+    reference: int | None
+
+    def place(self, options: Mapping[str, Any]) -> float:
+        """Place of a model call in the authors' schedule."""
+        return self.places[min(step_of(options), len(self.places) - 1)]
+
+
+def clock_of(sampling: Any, sigmas: Tensor, percent: float, by_noise: bool, is_wan: bool) -> Clock:
+    """The clock of a run.
+
+    Args:
+        sampling: ComfyUI's `model_sampling`.
+        sigmas: (S + 1,) the run's noise levels.
+        percent: share of the way at which the layout is read.
+        by_noise: reckon by noise level instead of by step.
+        is_wan: reckon noise levels by the schedule of the authors' model.
+    """
+    levels, steps = sigmas[:-1].detach().float().cpu(), max(len(sigmas) - 1, 1)
+    shares = [progress_of(sampling, level, _WAN_SHIFT if is_wan else None) for level in levels]
+    begins_late = bool(levels[0] < torch.as_tensor(sampling.sigma_max).float().cpu() * (1 - 1e-2))
+    if by_noise or begins_late:  # steps of a run that begins in the middle say nothing about how far it is
+        reference = next((step for step, share in enumerate(shares) if share >= percent - 1e-3), None)
+        if reference == 0 and begins_late:
+            reference = None
+    else:
+        shares = [step / steps for step in range(steps)]
+        reference = min(round(percent * steps), steps - 1)
+    if reference == 0:  # the model's layers are known only after a first step
+        reference = 1 if steps > 1 else None
+    return Clock(tuple(REFERENCE_STEPS * share for share in shares), reference)

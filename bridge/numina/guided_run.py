@@ -1,0 +1,245 @@
+"""One sampling run under NUMINA: reads layouts on the way, and biases attention once they are known.
+
+The run starts as the ordinary one. Inside the reference step, as soon as the chosen layers have shown their attention, it is
+known whether anything is to change. If not, the run simply goes on and is the picture; else it is broken off there, and a
+second one starts from the same noise with the bias.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+import comfy.model_management
+import comfy.model_patcher
+import torch
+from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
+from torch import Tensor
+
+from ...core.attention.calls import AttentionCall
+from ...core.attention.records import RecordedMaps
+from ...core.numina.schedule import fade
+from ..capture import SLOT, as_bias, chunk_of
+from ..conditionings import CountedConditioning
+from ..families.family import Family, ModelInputs, Reader
+from .biased_rows import AttentionArguments, arguments_of
+from .clock import Clock, step_of
+from .first_run_cache import FirstRunCache
+from .guided_rows import PictureGuide, Place
+from .layout_reading import PictureReading
+from .reference_layers import LayerList
+from .settings import NuminaSettings
+from .window import Window, window_of
+
+_KEY = "headcount_numina_call"
+
+
+class Restart(Exception):
+    """Breaks a run off: there is something to change."""
+
+
+class GuidedRun:
+    """State of one run; dropped with it.
+
+    Attributes:
+        restart: what a run that is to be started again is broken off with.
+        counted: the conditionings that count something.
+        guides: conditioning to the guide of each item of the batch, once known.
+        readings: the same to what the reference step has shown so far.
+        maps: what the layouts of the first conditioning were read off, item by item.
+        read_at: step and noise level at which it was.
+    """
+
+    def __init__(
+        self,
+        counted: list[CountedConditioning],
+        family: Family,
+        clock: Clock,
+        settings: NuminaSettings,
+        shape: tuple[int, ...],
+    ) -> None:
+        self.restart = Restart()
+        self.guides: dict[Any, dict[int, PictureGuide]] = {}
+        self.readings: dict[Any, dict[int, PictureReading]] = {}
+        self.maps: list[RecordedMaps] = []
+        self.read_at: tuple[int, float] | None = None
+        self.counted, self._counted = counted, {one.conditioning["uuid"]: one for one in counted}
+        self._family, self._clock, self._settings = family, clock, settings
+        self._shape, self._frames = shape, 1
+        self._layers = LayerList()
+        self._may_restart = True
+        self._cache = FirstRunCache(len(clock.places), clock.reference) if settings.cache and clock.reference else None
+
+    def options(self, model_options: dict[str, Any]) -> dict[str, Any]:
+        """A copy of `model_options` under which the run is read and guided."""
+        options = comfy.model_patcher.create_model_options_clone(model_options)
+        add_wrapper_with_key(WrappersMP.APPLY_MODEL, _KEY, self._model_call, options, is_model_options=True)
+        if self._cache is not None and self._may_restart:
+            add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, _KEY, self._cache, options, is_model_options=True)
+        return options
+
+    def begin_again(self) -> None:
+        """From here on the run is guided and nothing is read."""
+        self._may_restart, self._cache = False, None
+
+    def _model_call(
+        self,
+        executor: Any,
+        x: Tensor,
+        t: Tensor,
+        c_concat: Any = None,
+        c_crossattn: Tensor | None = None,
+        control: Any = None,
+        transformer_options: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Tensor:
+        own = dict(transformer_options or {})
+        arguments = (x, t, c_concat, c_crossattn, control, own)
+        if torch.is_grad_enabled() and not torch.is_inference_mode_enabled() and x.requires_grad:
+            return executor(*arguments, **kwargs)  # another node's gradient, through attention of its own
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        frames = x.shape[2] if x.ndim == 5 else 1
+        text = 0 if c_crossattn is None else c_crossattn.shape[1]
+        inputs = ModelInputs(executor.class_obj.diffusion_model, tuple(x.shape[-2:]), text, kwargs, own, frames)
+        call = _ModelCall(self, self._family.reader(inputs.latent), own)
+        own[SLOT] = call.override(own.get(SLOT))
+        with call.around(inputs):
+            answer: Tensor = executor(*arguments, **kwargs)
+        self._call_done(own)
+        return answer
+
+    def wants(self, options: Mapping[str, Any]) -> bool:
+        """Whether a model call is one that layouts are read in."""
+        return self._may_restart and not self.guides and step_of(options) == self._clock.reference
+
+    def chosen_layers(self, one_grid: bool) -> tuple[str, ...]:
+        """Names of the layers that layouts are read in."""
+        return self._layers.chosen(self._settings.reference_layer, one_grid, self._settings.method == "robust")
+
+    def saw(self, call: AttentionCall) -> None:
+        """Take note of a layer of the model."""
+        self._layers.add(call)
+
+    def fade(self, options: Mapping[str, Any]) -> float:
+        """delta(t) of the paper at a model call; 0 where the guidance is over."""
+        return fade(self._clock.place(options), self._settings.preset.guidance)
+
+    def window(self, options: Mapping[str, Any], items: int, frames: int) -> Window:
+        """What a model call shows, of `items` rows for each conditioning."""
+        return window_of(options, items, frames, self._shape)
+
+    def read(self, uuid: Any, call: AttentionCall, options: Mapping[str, Any]) -> None:
+        """Take in the call of a chosen layer for one conditioning."""
+        one = self._counted.get(uuid)
+        if one is None:
+            return
+        window = self.window(options, len(call.queries), call.frames)
+        known, target = self.readings.setdefault(uuid, {}), one.target
+        for row, item in enumerate(window.items):
+            reading = known.setdefault(item, PictureReading(target.tokens, target.counts, one.layout.length))
+            reading.add(call, row, window.frames)
+        self._frames = window.total
+
+    def layers_read(self, options: Mapping[str, Any]) -> None:
+        """All chosen layers of a model call were read; decides once every conditioning has been."""
+        shown = [reading for known in self.readings.values() for reading in known.values()]
+        every_item = all(len(known) == self._shape[0] for known in self.readings.values())
+        if (
+            set(self.readings) == set(self._counted)
+            and every_item
+            and all(one.is_complete(self._frames) for one in shown)
+        ):
+            self._decide(options)
+
+    def _call_done(self, options: Mapping[str, Any]) -> None:
+        reference = self._clock.reference
+        is_over = reference is not None and step_of(options) > reference
+        if is_over and self._may_restart and self.readings and not self.guides:
+            self._decide(options)  # a conditioning of this run was not active at the reference step
+
+    def _decide(self, options: Mapping[str, Any]) -> None:
+        settings = self._settings
+        self.read_at = step_of(options), float(options["sigmas"].flatten()[0])
+        first = self.readings.get(self.counted[0].conditioning["uuid"], {})
+        self.maps = [first[item].maps() for item in sorted(first)]
+        for uuid, readings in self.readings.items():
+            one = self._counted[uuid]
+            self.guides[uuid] = {
+                item: PictureGuide(
+                    reading.layouts(settings.preset),
+                    one.target.tokens,
+                    one.layout.length,
+                    settings.preset,
+                    settings.strength,
+                )
+                for item, reading in sorted(readings.items())
+            }
+        self.readings.clear()
+        was_shortened = self._cache is not None and self._cache.skipped > 0
+        guides = [guide for one in self.guides.values() for guide in one.values()]
+        if was_shortened or (settings.strength > 0 and any(guide.layouts.changed for guide in guides)):
+            raise self.restart
+
+    def guided(self) -> bool:
+        """Whether attention is biased."""
+        return not self._may_restart
+
+
+class _ModelCall:
+    """One call of the model."""
+
+    def __init__(self, run: GuidedRun, reader: Reader, options: Mapping[str, Any]) -> None:
+        self._run, self._reader = run, reader
+        self._uuids = list(options.get("uuids", ()))
+        self._wants = run.wants(options)
+        self._fade = run.fade(options) if run.guided() else 0.0
+        self._left = set(run.chosen_layers(reader.one_grid)) if self._wants else set()
+
+    def around(self, inputs: ModelInputs) -> AbstractContextManager[None]:
+        """Around the model's own forward."""
+        return self._reader.begin(inputs, lambda call, options: None)
+
+    def override(self, previous: Callable[..., Tensor] | None) -> Callable[..., Tensor]:
+        """An attention override that reads and biases, on top of the user's own attention."""
+
+        @torch.compiler.disable
+        def attend(function: Any, q: Tensor, k: Tensor, v: Tensor, heads: int, *args: Any, **kwargs: Any) -> Tensor:
+            own = (function,) if previous is not None else ()
+            out = (previous or function)(*own, q, k, v, heads, *args, **kwargs)
+            mask = args[0] if args else kwargs.get("mask")
+            bias = as_bias(mask, q)
+            arguments = arguments_of(q, k, v, heads, bias, kwargs)
+            options = kwargs.get("transformer_options") or {}
+            call = self._reader.read(arguments.queries, arguments.keys, bias, options)
+            return out if call is None else self._seen(call, arguments, out, options)
+
+        return attend
+
+    def _seen(
+        self, call: AttentionCall, arguments: AttentionArguments, out: Tensor, options: Mapping[str, Any]
+    ) -> Tensor:
+        self._run.saw(call)
+        if self._wants and call.layer in self._left:
+            for index, uuid in enumerate(self._uuids):
+                self._run.read(uuid, chunk_of(call, index, len(self._uuids)), options)
+            if call.kind != "self":
+                self._left.discard(call.layer)
+                if not self._left:
+                    self._run.layers_read(options)
+        if self._fade and call.kind != "self":
+            self._bias(call, arguments, out, options)
+        return out
+
+    def _bias(
+        self, call: AttentionCall, arguments: AttentionArguments, out: Tensor, options: Mapping[str, Any]
+    ) -> None:
+        each = len(out) // max(len(self._uuids), 1)
+        window = self._run.window(options, each, call.frames)
+        first = 0 if call.image is None else call.image.start
+        for index, uuid in enumerate(self._uuids):
+            guides = self._run.guides.get(uuid, {})
+            for row, item in enumerate(window.items):
+                if item in guides and guides[item].layouts.changed:
+                    place = Place(index * each + row, first, window.frames)
+                    guides[item].apply(out, call, arguments, place, self._fade)

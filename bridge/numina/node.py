@@ -1,0 +1,96 @@
+"""NUMINA Count Guide: a model whose runs are read early and, where the counts are wrong, sampled again with a guide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from comfy.patcher_extension import WrappersMP
+from torch import Tensor
+
+from ...core.prompts.counts import Counts
+from ..conditionings import counted_conditionings
+from ..families.family import Family
+from ..families.pixart import PIXART
+from ..families.table import FAMILIES, VIDEO_FAMILIES, family_of
+from ..families.wan import WAN
+from ..maps import MapsHandle
+from .clock import clock_of
+from .guided_run import GuidedRun, Restart
+from .record import record_of
+from .settings import NuminaSettings
+
+NODE = "NUMINA Count Guide"
+WRAPPER_KEY = "headcount_numina"
+# PixArt does not show ComfyUI its attention, so that it can be read but not guided.
+GUIDED_FAMILIES = tuple(family for family in (*VIDEO_FAMILIES, *FAMILIES) if family is not PIXART)
+
+
+def with_numina(model: Any, settings: NuminaSettings, counts: Counts | None = None) -> tuple[Any, MapsHandle]:
+    """A clone of `model` that is guided while it samples, and the handle that each run fills.
+
+    Raises:
+        CountError: the model is of a family whose attention cannot be guided.
+    """
+    family, handle = family_of(model, NODE, GUIDED_FAMILIES), MapsHandle()
+    patched = model.clone()
+
+    def sample(executor, guider, sigmas, extra_args, callback, noise, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
+        run = _run_of(guider, sigmas, family, settings, counts, noise)
+        if run is None:
+            return executor(guider, sigmas, extra_args, callback, noise, *rest)
+        given = extra_args["model_options"]
+        rewind = _rewinding(noise, patched.load_device)
+        try:
+            first = {**extra_args, "model_options": run.options(given)}
+            samples = executor(guider, sigmas, first, callback, noise.clone(), *rest)
+        except Restart as restart:
+            if restart is not run.restart:
+                raise
+            rewind()
+            run.begin_again()
+            second = {**extra_args, "model_options": run.options(given)}
+            samples = executor(guider, sigmas, second, callback, noise, *rest)
+        record = record_of(run, guider.inner_model.process_latent_out(samples.to(torch.float32)))
+        if record is not None:
+            handle.add(record)
+        return samples
+
+    patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY, sample)
+    _put_first(patched.wrappers[WrappersMP.SAMPLER_SAMPLE])
+    return patched, handle
+
+
+def _put_first(wrappers: dict[str, Any]) -> None:
+    """Around all other wrappers: each of the two runs is a whole run to the nodes that follow the sampler."""
+    others = {key: wrappers.pop(key) for key in list(wrappers) if key != WRAPPER_KEY}
+    wrappers.update(others)
+
+
+def _run_of(
+    guider: Any, sigmas: Tensor, family: Family, settings: NuminaSettings, counts: Counts | None, noise: Tensor
+) -> GuidedRun | None:
+    """None for a run that has nothing to count, or begins behind the reference step."""
+    counted = counted_conditionings(guider.conds.get("positive", []), NODE, family, counts)
+    is_wan = family is WAN
+    by_noise = settings.when == "noise level" or (settings.when == "auto" and is_wan)
+    clock = clock_of(guider.inner_model.model_sampling, sigmas, settings.reference_percent, by_noise, is_wan)
+    if not counted or clock.reference is None:
+        return None
+    return GuidedRun(counted, family, clock, settings, tuple(noise.shape))
+
+
+def _rewinding(noise: Tensor, device: torch.device) -> Callable[[], None]:
+    """A function that turns PyTorch's random numbers back to where they are now."""
+    state = torch.random.get_rng_state()
+    kinds = {one.type for one in (noise.device, torch.device(device))} - {"cpu"}
+    modules = [module for kind in kinds if hasattr(module := torch.get_device_module(kind), "get_rng_state")]
+    others = [module.get_rng_state() for module in modules]
+
+    def rewind() -> None:
+        torch.random.set_rng_state(state)
+        for module, own in zip(modules, others, strict=True):
+            module.set_rng_state(own)
+
+    return rewind

@@ -1,0 +1,43 @@
+"""What NUMINA Count Guide can be told, and what it means for the core."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from ...core.numina import PAPER, RELEASE, ROBUST, Preset
+
+Method = Literal["robust", "paper", "release"]
+When = Literal["auto", "steps", "noise level"]
+METHODS: tuple[Method, ...] = get_args(Method)
+WHENS: tuple[When, ...] = get_args(When)
+AUTO_LAYER = -1
+
+_PRESETS: dict[Method, Preset] = {"robust": ROBUST, "paper": PAPER, "release": RELEASE}
+
+
+@dataclass(frozen=True)
+class NuminaSettings:
+    """Settings of NUMINA Count Guide.
+
+    Attributes:
+        strength: multiplies the bias; 0 changes nothing.
+        reference_percent: where the layout is read, as a share of the sampling, 0 to 1 (t* of the paper: 20 of 50 steps).
+        method: "robust" is ours, "paper" and "release" are the authors', see `core.numina`.
+        when: how `reference_percent` and the fading of the bias are meant: by "steps", or by "noise level", which no
+            scheduler and no few-step LoRA changes. "auto" goes by noise level on Wan, by steps elsewhere.
+        reference_layer: index of the attention layer that the layout is read in (l* of the paper), `AUTO_LAYER` to choose.
+        cache: the run up to the reference step takes over the model's last answer where it would hardly differ.
+    """
+
+    strength: float = 1.0
+    reference_percent: float = 0.4
+    method: Method = "robust"
+    when: When = "auto"
+    reference_layer: int = AUTO_LAYER
+    cache: bool = False
+
+    @property
+    def preset(self) -> Preset:
+        """Layout and guidance settings of the method."""
+        return _PRESETS[self.method]

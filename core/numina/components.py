@@ -1,0 +1,45 @@
+"""The main directions in which the rows of an attention matrix differ: batched, repeatable, without a copy of it."""
+
+from __future__ import annotations
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+SPARE = 8  # directions beyond those asked for, which the iteration needs to tell the last of them apart
+
+
+@torch.no_grad()
+def principal_components(attention: Tensor, number: int = 3, iterations: int = 4) -> Tensor:
+    """Principal components of attention rows (NUMINA, eq. 3): subspace iteration from a fixed start.
+
+    Args:
+        attention: (..., P, P), rows are queries; float32 or float64.
+        number: how many components.
+        iterations: of two products with the matrix each.
+
+    Returns:
+        (..., P, number): rows of U * S of the column-centred matrix, the strongest first. The sign of a component is
+        such that its largest entry by size is positive. Components that the matrix does not have are 0.
+    """
+    middle = attention.mean(-2, keepdim=True)
+    size = min(number + SPARE, attention.shape[-1])
+    basis = _fixed_start(attention.shape[-1], size).to(attention)
+    for _ in range(iterations):
+        basis = torch.linalg.qr(_back(attention, middle, attention @ basis - middle @ basis)).Q
+    seen = attention @ basis - middle @ basis
+    directions, strengths, _ = torch.linalg.svd(seen, full_matrices=False)
+    directions, strengths = directions[..., :number], strengths[..., :number]
+    largest = directions.gather(-2, directions.abs().argmax(-2, keepdim=True))
+    components = directions * largest.sign() * rearrange(strengths, "... n -> ... 1 n")
+    return torch.nn.functional.pad(components, (0, number - components.shape[-1]))
+
+
+def _back(attention: Tensor, middle: Tensor, left: Tensor) -> Tensor:
+    """The transposed centred matrix times (..., P, n)."""
+    return attention.mT @ left - middle.mT @ left.sum(-2, keepdim=True)
+
+
+def _fixed_start(rows: int, columns: int) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(rows, columns, generator=generator, dtype=torch.float64)

@@ -1,0 +1,72 @@
+"""Layouts: which proposals are instances of a noun, numbered; and the layouts of all nouns and frames together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..attention.calls import Grid
+from .proposals import Proposals
+
+REMOVED = -1
+FIRST_ADDED = 100
+MOST_INSTANCES = FIRST_ADDED - 1
+
+
+@dataclass(frozen=True)
+class Layouts:
+    """What was found and what it is to become; K nouns, F frames. On the CPU.
+
+    Attributes:
+        before: (K, F, h, w) int16: 0 background, 1 to 99 instances.
+        after: (K, F, h, w) int16: the same with removed cells -1 and added instances 100 and up.
+        counts: (K, F) instances found.
+        asked: how many of each noun are wanted.
+        heads: (F,) the self-attention head that was read in each frame.
+        grid: (h, w).
+    """
+
+    before: Tensor
+    after: Tensor
+    counts: Tensor
+    asked: tuple[int, ...]
+    heads: Tensor
+    grid: Grid
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is to be added or removed."""
+        return bool(((self.after == REMOVED) | (self.after >= FIRST_ADDED)).any())
+
+    def text(self, nouns: Sequence[str]) -> str:
+        """One line per noun: asked, found in each frame, most added and removed in a frame."""
+        return "\n".join(self._line(index, noun) for index, noun in enumerate(nouns))
+
+    def _line(self, noun: int, name: str) -> str:
+        found = " ".join(str(count) for count in self.counts[noun].tolist())
+        frames = list(zip(self.before[noun], self.after[noun], strict=True))
+        added = max(len(after[after >= FIRST_ADDED].unique()) for _, after in frames)
+        removed = max(len(before[after == REMOVED].unique()) for before, after in frames)
+        return f"{name}: asked {self.asked[noun]}, found {found}, added {added}, removed {removed}"
+
+
+def instances(proposals: Proposals, focus: Tensor, overlap: float) -> Tensor:
+    """Number the proposals of which at least the share `overlap` belongs to the noun (NUMINA, eq. 9).
+
+    Args:
+        proposals: of one frame.
+        focus: (h, w) bool, the noun's cells.
+        overlap: 0 to 1, inclusive.
+
+    Returns:
+        (h, w) int16: 0 background, then instances from 1 in the order of the proposals.
+    """
+    labels = proposals.labels.flatten()
+    area = torch.bincount(labels, minlength=proposals.number)
+    inside = torch.bincount(labels, weights=focus.flatten().double(), minlength=proposals.number)
+    kept = (area > 0) & (inside / area.clamp_min(1) >= overlap)
+    numbers = torch.where(kept, kept.cumsum(0), 0).to(torch.int16)
+    return numbers[proposals.labels]

@@ -1,0 +1,155 @@
+"""From the queries and keys of one layer and step to the layouts of every noun and frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from ..attention.calls import Grid
+from ..errors import CountError
+from .components import principal_components
+from .focus import focus_mask
+from .head_scores import score_heads
+from .layout import Layouts, instances
+from .proposals import clusters
+from .refinement import Centre, refine
+from .settings import LayoutSettings
+
+MOST_ENTRIES = 2**26  # attention probabilities alive at a time, 256 MiB in float32
+LEAST_SIDE = 4
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one picture or video showed at step t* and layer l*.
+
+    Attributes:
+        queries: (F, H, P, d) of self-attention, P = h * w cells of each frame.
+        keys: (F, H, P, d), of the same frames only.
+        nouns: (K, F, P) noun response, from `noun_response`; None as long as it was not taken.
+        grid: (h, w).
+    """
+
+    queries: Tensor
+    keys: Tensor
+    nouns: Tensor | None
+    grid: Grid
+
+
+@torch.no_grad()
+def noun_response(
+    queries: Tensor,
+    keys: Tensor,
+    bias: Tensor | None,
+    columns: Sequence[tuple[int, ...]],
+    settings: LayoutSettings,
+) -> Tensor:
+    """How much each cell looks at each noun (NUMINA, eq. 8): softmax over all text keys, mean over a noun's tokens.
+
+    Args:
+        queries: (F, H, P, d) image queries of cross-attention.
+        keys: (H, T, d) text keys.
+        bias: added to the scores, broadcastable to (F, H, P, T); None where the model masks nothing.
+        columns: per noun, its token positions, K of them.
+        settings: whether the heads are averaged, or for each noun and frame the one with the highest peak is taken.
+
+    Returns:
+        (K, F, P) float32.
+    """
+    biases = [None] * len(queries) if bias is None else bias.expand(len(queries), -1, -1, -1)
+    frames = [_frame_response(own, keys, one, columns, settings) for own, one in zip(queries, biases, strict=True)]
+    return torch.stack(frames, dim=1)
+
+
+def _frame_response(
+    queries: Tensor, keys: Tensor, bias: Tensor | None, columns: Sequence[tuple[int, ...]], settings: LayoutSettings
+) -> Tensor:
+    """(K, P) of one frame; queries (H, P, d)."""
+    scores = queries.float() @ keys.float().mT * queries.shape[-1] ** -0.5
+    probabilities = torch.softmax(scores if bias is None else scores + bias, dim=-1)
+    heads = torch.stack([probabilities[..., list(own)].mean(-1) for own in columns])
+    if settings.cross_map == "mean":
+        return heads.mean(1)
+    best = heads.amax(-1).argmax(1)
+    return heads[torch.arange(len(heads), device=heads.device), best]
+
+
+@torch.no_grad()
+def read_layouts(reading: Reading, asked: Sequence[int], settings: LayoutSettings) -> Layouts:
+    """Find each noun's instances in each frame, and what to add or remove.
+
+    Args:
+        reading: with the nouns' response.
+        asked: how many of each noun are wanted, K numbers of at least 0.
+
+    Raises:
+        CountError: the response is missing or of other nouns, or the grid is smaller than 4 x 4.
+    """
+    if reading.nouns is None or len(reading.nouns) != len(asked):
+        given = 0 if reading.nouns is None else len(reading.nouns)
+        raise CountError(
+            f"counts of {len(asked)} nouns were given with the attention to {given}: give one count per noun"
+        )
+    if min(reading.grid) < LEAST_SIDE:
+        raise CountError(
+            f"an attention map of {reading.grid[0]} x {reading.grid[1]} is too small: use a larger picture"
+        )
+    heads, components = best_heads(reading, settings)
+    focus = focus_mask(rearrange(reading.nouns, "k f (h w) -> k f h w", h=reading.grid[0]), settings)
+    found = []
+    for frame, own in enumerate(components):
+        regions = clusters(own, reading.grid, settings)
+        found.append(torch.stack([instances(regions, noun[frame], settings.overlap) for noun in focus]))
+    before = torch.stack(found, dim=1).cpu()
+    counts = before.amax((-1, -2)).long()
+    after = torch.stack([_refined(own, number, settings) for own, number in zip(before, asked, strict=True)])
+    return Layouts(before, after, counts, tuple(asked), heads.cpu(), reading.grid)
+
+
+def _refined(before: Tensor, asked: int, settings: LayoutSettings) -> Tensor:
+    """(F, h, w) layouts of one noun, frame by frame, each with the places of the frame before."""
+    frames, earlier = list[Tensor](), list[Centre]()
+    for layout in before:
+        after, earlier = refine(layout, int(layout.amax()), asked, earlier, settings)
+        frames.append(after)
+    return torch.stack(frames)
+
+
+def best_heads(reading: Reading, settings: LayoutSettings) -> tuple[Tensor, Tensor]:
+    """The self-attention head of each frame that shows instances best, and its components.
+
+    Returns:
+        (F,) heads and (F, P, 3) components.
+    """
+    frames, heads, cells, _ = reading.queries.shape
+    together = max(1, MOST_ENTRIES // cells**2)
+    chosen = []
+    for frame in range(frames):
+        parts = [
+            _scored(
+                reading.queries[frame, first : first + together],
+                reading.keys[frame, first : first + together],
+                reading.grid,
+                settings,
+            )
+            for first in range(0, heads, together)
+        ]
+        scores, components = (torch.cat(part) for part in zip(*parts, strict=True))
+        best = scores.argmax()
+        chosen.append((best, components[best]))
+    best_of, components_of = zip(*chosen, strict=True)
+    return torch.stack(best_of), torch.stack(components_of)
+
+
+def _scored(queries: Tensor, keys: Tensor, grid: Grid, settings: LayoutSettings) -> tuple[Tensor, Tensor]:
+    """Scores and components of some heads of one frame: (H, P, d) twice to (H,) and (H, P, 3)."""
+    attention = torch.softmax(queries.float() @ keys.float().mT * queries.shape[-1] ** -0.5, dim=-1)
+    components = principal_components(attention)
+    if settings.head_components == "pca":
+        return score_heads(components, grid, settings), components
+    first = attention[..., :3] - attention[..., :3].mean(-2, keepdim=True)
+    return score_heads(first, grid, settings), components

@@ -1,0 +1,110 @@
+"""One frame's layout with the asked number of instances: the smallest go, copies of the smallest come."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d
+
+from ..attention.calls import Grid
+from ..errors import CountError
+from .focus import disc
+from .layout import FIRST_ADDED, REMOVED
+from .settings import LayoutSettings
+
+Centre = tuple[int, int]
+
+
+def smallest(layout: Tensor, most: int | None = None) -> int | None:
+    """Number of the smallest instance of a (h, w) layout, the lowest number on ties; None where there is none.
+
+    Args:
+        most: highest number that counts, None for any.
+    """
+    numbers, areas = layout[layout > 0].unique(return_counts=True)
+    if most is not None:
+        numbers, areas = numbers[numbers <= most], areas[numbers <= most]
+    # argmin does not promise the first of equal ones; a stable sort does.
+    return int(numbers[areas.argsort(stable=True)[0]]) if len(numbers) else None
+
+
+def refine(
+    layout: Tensor, found: int, asked: int, earlier: list[Centre], settings: LayoutSettings
+) -> tuple[Tensor, list[Centre]]:
+    """Remove or add instances until there are as many as asked (NUMINA, section 3.3, eq. 10).
+
+    Args:
+        layout: (h, w) integers: 0 background, 1 to 99 instances.
+        found: how many it has.
+        asked: how many are wanted.
+        earlier: centres of what was added in the frame before, in order.
+
+    Returns:
+        A copy of the layout with -1 for removed cells and 100, 101 ... for added instances, and their centres as rows
+        and columns.
+    """
+    layout, centres = layout.clone(), list[Centre]()
+    for _ in range(found - asked):
+        number = smallest(layout)
+        if number is not None:
+            layout[layout == number] = REMOVED
+    for index in range(asked - found):
+        template = _template(layout, settings)
+        centre = _place(layout > 0, template, earlier[index] if index < len(earlier) else None, settings)
+        _stamp(layout, template, centre, FIRST_ADDED + index)
+        centres.append(centre)
+    return layout, centres
+
+
+def _template(layout: Tensor, settings: LayoutSettings) -> Tensor:
+    """The smallest instance cut to its bounding box, or a disc."""
+    number = smallest(layout)
+    return disc(settings.radius) if number is None else cut_out(layout == number)
+
+
+def cut_out(mask: Tensor) -> Tensor:
+    """A (h, w) mask cut to the bounding box of its cells."""
+    rows, columns = (mask.any(axis).nonzero().flatten() for axis in (1, 0))
+    return mask[int(rows[0]) : int(rows[-1]) + 1, int(columns[0]) : int(columns[-1]) + 1]
+
+
+def _place(taken: Tensor, template: Tensor, earlier: Centre | None, settings: LayoutSettings) -> Centre:
+    """The cheapest centre: little overlap, near the middle of what is there, near the place in the frame before."""
+    grid = (taken.shape[0], taken.shape[1])
+    if template.shape[0] > grid[0] or template.shape[1] > grid[1]:
+        raise CountError(
+            f"nothing was found to copy, and a disc of {template.shape[0]} x {template.shape[1]} cells does not fit into "
+            f"an attention map of {grid[0]} x {grid[1]}: choose the robust layout, a smaller radius or a larger picture"
+        )
+    overlap = conv2d(taken[None, None].double(), template[None, None].double())[0, 0].round()
+    rows, columns = (
+        torch.arange(count, dtype=torch.float64) + side // 2
+        for count, side in zip(overlap.shape, template.shape, strict=True)
+    )
+    cost = overlap + settings.lambda_center * squared_distances(rows, columns, middle(taken, grid))
+    if earlier is not None:
+        cost = cost + settings.lambda_temporal * squared_distances(rows, columns, earlier)
+    step = settings.placement_step
+    cost = cost[::step, ::step]
+    row, column = divmod(int(cost.flatten().argsort(stable=True)[0]), cost.shape[1])
+    return row * step + template.shape[0] // 2, column * step + template.shape[1] // 2
+
+
+def middle(taken: Tensor, grid: Grid) -> tuple[float, float]:
+    """Centre of mass of the taken cells as row and column, the frame's middle where none is."""
+    cells = taken.nonzero().double()
+    if len(cells) == 0:
+        return grid[0] / 2, grid[1] / 2
+    row, column = cells.mean(0).tolist()
+    return row, column
+
+
+def squared_distances(rows: Tensor, columns: Tensor, centre: tuple[float, float]) -> Tensor:
+    """(rows, columns) squared distances to a centre."""
+    return (rows - centre[0]).square()[:, None] + (columns - centre[1]).square()
+
+
+def _stamp(layout: Tensor, template: Tensor, centre: Centre, number: int) -> None:
+    """Write the template over whatever is there."""
+    top, left = centre[0] - template.shape[0] // 2, centre[1] - template.shape[1] // 2
+    layout[top : top + template.shape[0], left : left + template.shape[1]][template] = number

@@ -1,0 +1,237 @@
+"""NUMINA Count Guide in ComfyUI's own samplers, on a small model of every architecture that it guides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from headcount.bridge.isac import IsacSettings, with_isac
+from headcount.bridge.numina import guided_rows, layout_reading
+from headcount.bridge.numina.node import with_numina
+from headcount.bridge.numina.settings import NuminaSettings
+from headcount.bridge.recorder import with_recorder
+from headcount.core.errors import CountError
+from headcount.core.numina import Layouts
+from headcount.core.prompts import CONDITIONING_KEY, Counts
+from torch import Tensor
+
+from ..helpers.families import SMALL, built
+from ..helpers.models import Run, Setup, random_state_after, sample, sample_advanced, shapes_setup, weights_of
+from ..helpers.video_models import VIDEOS, built_video
+
+SAMPLERS = ("euler", "heun", "dpmpp_2m", "dpmpp_sde", "euler_ancestral", "uni_pc", "dpm_2", "lcm")
+GUIDED = [one for one in SMALL if not one.name.startswith("PixArt")]
+MODELS: dict[str, tuple[Any, Callable[[str], Setup]]] = {
+    **{one.name: (one, built) for one in GUIDED},
+    **{one.name: (one, built_video) for one in VIDEOS},
+}
+every_model = pytest.mark.parametrize("name", sorted(MODELS))
+
+
+def layouts_of(found: int) -> Callable[..., Layouts]:
+    """Stands in for the reading: some instances of every noun, the rest is as asked or added in the last row."""
+
+    def layouts(self: layout_reading.PictureReading, preset: Any) -> Layouts:
+        calls = self._calls("self")
+        frames, (height, width) = len(calls[0].queries), calls[0].grid
+        before = torch.zeros(len(self.asked), frames, height, width, dtype=torch.int16)
+        before[..., 0, 0] = 1
+        after = before.clone()
+        if found == 0:
+            after[..., height - 1, :2] = 100
+            after[..., 0, 0] = -1
+        counts = torch.full((len(self.asked), frames), found)
+        return Layouts(before, after, counts, self.asked, torch.zeros(frames), (height, width))
+
+    return layouts
+
+
+@pytest.fixture
+def wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every reading asks for changes."""
+    monkeypatch.setattr(layout_reading.PictureReading, "layouts", layouts_of(0))
+
+
+@pytest.fixture
+def right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No reading asks for changes."""
+    monkeypatch.setattr(layout_reading.PictureReading, "layouts", layouts_of(1))
+
+
+@pytest.fixture
+def without_bias(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guided_rows.PictureGuide, "apply", lambda *_: None)
+
+
+def runs_of(name: str, batch: int = 1, **options: Any) -> tuple[Setup, Run]:
+    one, make = MODELS[name]
+    return make(name), one.run(batch, **options)
+
+
+def calls_of(model: Any, setup: Setup, run: Run) -> tuple[Tensor, int]:
+    """What is sampled, and how often the model's blocks were asked to begin."""
+    seen = []
+    hook = setup.model.model.diffusion_model.register_forward_pre_hook(lambda *_: seen.append(1))
+    try:
+        return sample(model, setup, run), len(seen)
+    finally:
+        hook.remove()
+
+
+@every_model
+def test_a_second_run_without_bias_is_the_plain_one(name: str, wrong: None, without_bias: None) -> None:
+    setup, run = runs_of(name, batch=2)
+    guided, _ = with_numina(setup.model, NuminaSettings(when="steps"))
+    samples, calls = calls_of(guided, setup, run)
+    plain, plain_calls = calls_of(setup.model, setup, run)
+    assert torch.equal(samples, plain)
+    assert calls == plain_calls + 2, "two of three steps, the second one in part"
+
+
+@every_model
+def test_nothing_to_change_goes_on(name: str, right: None) -> None:
+    setup, run = runs_of(name)
+    guided, handle = with_numina(setup.model, NuminaSettings())
+    samples, calls = calls_of(guided, setup, run)
+    plain, plain_calls = calls_of(setup.model, setup, run)
+    assert torch.equal(samples, plain)
+    assert calls == plain_calls
+    record, belongs = handle.record_for(samples)
+    assert belongs and set(record.layouts) == {"red cats", "dog"}
+
+
+@every_model
+def test_a_bias_changes_the_picture(name: str, wrong: None) -> None:
+    setup, run = runs_of(name)
+    guided, handle = with_numina(setup.model, NuminaSettings())
+    samples = sample(guided, setup, run)
+    assert samples.isfinite().all()
+    assert not torch.equal(samples, sample(setup.model, setup, run))
+    assert torch.equal(samples, sample(guided, setup, run)), "and the same one again"
+    before, after = handle.record_for(samples)[0].layouts["dog"]
+    assert before.max() == 1 and after.max() == 100 and after.min() == -1
+
+
+@pytest.mark.parametrize("name", ["Wan 2.1", "Stable Diffusion 1.5"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_no_sampler_notices(sampler: str, name: str, wrong: None, without_bias: None) -> None:
+    setup, run = runs_of(name, sampler=sampler, steps=5)
+    guided, _ = with_numina(setup.model, NuminaSettings())
+    assert torch.equal(sample(guided, setup, run), sample(setup.model, setup, run))
+
+
+def test_real_readings_on_the_shapes_model() -> None:
+    setup = shapes_setup()
+    run = Run(steps=10, batch=3)
+    guided, handle = with_numina(setup.model, NuminaSettings())
+    samples = sample(guided, setup, run)
+    record, belongs = handle.record_for(samples)
+    assert belongs and record.steps[0].step == 4
+    assert {noun: before.shape for noun, (before, _) in record.layouts.items()} == {
+        "red circles": (3, 16, 16),
+        "stars": (3, 16, 16),
+    }
+    each = [sample(guided, setup, replace(run, batch=1, seed=3)), samples[:1]]
+    assert torch.allclose(*each, atol=1e-3), "a picture of a batch is guided by its own layout"
+
+
+def test_strength_0_reads_and_changes_nothing(wrong: None) -> None:
+    setup = shapes_setup()
+    guided, handle = with_numina(setup.model, NuminaSettings(strength=0.0))
+    samples = sample(guided, setup)
+    assert torch.equal(samples, sample(setup.model, setup))
+    assert handle.record_for(samples)[1]
+
+
+def test_the_unpatched_model_and_random_numbers_stay(wrong: None) -> None:
+    setup = shapes_setup()
+    plain, options, weights = sample(setup.model, setup), repr(setup.model.model_options), weights_of(setup.model)
+    guided, _ = with_numina(setup.model, NuminaSettings())
+    hooks = [len(one._forward_pre_hooks) for one in setup.model.model.modules()]
+    assert not torch.equal(sample(guided, setup), plain)
+    assert (repr(setup.model.model_options), weights_of(setup.model)) == (options, weights)
+    assert [len(one._forward_pre_hooks) for one in setup.model.model.modules()] == hooks
+    assert torch.equal(sample(setup.model, setup), plain)
+    run = Run("euler_ancestral")
+    states = [random_state_after(lambda model=model: sample(model, setup, run)) for model in (setup.model, guided)]
+    assert states[0] == states[1]
+
+
+def test_cancel_in_either_run_leaves_nothing_behind(wrong: None) -> None:
+    setup = shapes_setup()
+    guided, _ = with_numina(setup.model, NuminaSettings())
+    fresh = sample(guided, setup)
+    for last in (0, 3):
+        seen = []
+
+        def stop(*_: Any, seen: list[int] = seen, last: int = last) -> None:
+            seen.append(1)
+            if len(seen) > last:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            sample(guided, setup, callback=stop)
+        assert torch.equal(sample(guided, setup), fresh)
+
+
+def test_advanced_sampling_gives_the_same(wrong: None) -> None:
+    setup, run = shapes_setup(), Run(steps=4)
+    guided, _ = with_numina(setup.model, NuminaSettings())
+    assert torch.equal(sample_advanced(guided, setup, run), sample(guided, setup, run))
+
+
+@pytest.mark.parametrize("other", ["isac", "recorder"])
+def test_both_orders_give_the_same(other: str, wrong: None) -> None:
+    setup, run = shapes_setup(), Run(steps=5)
+    patch = {"isac": lambda model: with_isac(model, IsacSettings())[0], "recorder": lambda model: with_recorder(model)[0]}
+    before, _ = with_numina(patch[other](setup.model), NuminaSettings())
+    behind = patch[other](with_numina(setup.model, NuminaSettings())[0])
+    samples = sample(before, setup, run)
+    assert torch.equal(samples, sample(behind, setup, run))
+    if other == "recorder":
+        assert torch.equal(samples, sample(with_numina(setup.model, NuminaSettings())[0], setup, run))
+
+
+def test_cached_calls_are_not_in_the_picture(right: None) -> None:
+    setup, run = shapes_setup(), Run(steps=40)
+    seen: list[int] = []
+    hook = setup.model.model.diffusion_model.time_embed.register_forward_pre_hook(lambda *_: seen.append(1))
+    try:
+        samples = sample(with_numina(setup.model, NuminaSettings(cache=True))[0], setup, run)
+    finally:
+        hook.remove()
+    assert torch.equal(samples, sample(setup.model, setup, run))
+    assert 40 < len(seen) < 40 + 17, "the first run saved some of its calls, and was thrown away"
+
+
+def test_empty_counts_change_nothing(wrong: None) -> None:
+    setup = shapes_setup()
+    nothing = Counts("", (), setup.counts.tokens, setup.counts.lengths)
+    positive = [[text, {**options, CONDITIONING_KEY: nothing}] for text, options in setup.positive]
+    guided, handle = with_numina(setup.model, NuminaSettings())
+    samples = sample(guided, setup, positive=positive)
+    assert torch.equal(samples, sample(setup.model, setup))
+    with pytest.raises(CountError, match="no attention was recorded"):
+        handle.record_for(samples)
+
+
+def test_one_step_and_late_beginnings_are_plain(wrong: None) -> None:
+    setup = shapes_setup()
+    guided, _ = with_numina(setup.model, NuminaSettings())
+    for run in (Run(steps=1), Run(steps=4, denoise=0.3, latent=torch.ones(1, 8, 16, 16))):
+        assert torch.equal(sample(guided, setup, run), sample(setup.model, setup, run))
+
+
+def test_a_layer_that_is_not_there_is_named(wrong: None) -> None:
+    setup = shapes_setup()
+    guided, _ = with_numina(setup.model, NuminaSettings(reference_layer=40))
+    with pytest.raises(CountError, match="reference_layer is 40, but this model has 11 attention layers"):
+        sample(guided, setup)
+
+
+def test_a_model_that_hides_its_attention_is_refused() -> None:
+    with pytest.raises(CountError, match="NUMINA Count Guide cannot read the attention of this model"):
+        with_numina(built("PixArt Sigma").model, NuminaSettings())

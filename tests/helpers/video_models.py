@@ -1,0 +1,349 @@
+"""One small model with random weights for every video architecture that the pack reads, made of ComfyUI's own classes."""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import comfy.clip_vision
+import comfy.supported_models as supported
+import torch
+
+from .families import POOLED, WIDTH, Small, Text, build
+from .models import Setup
+
+VISION = 16
+PICTURES = 5  # tokens of a start picture
+
+
+@dataclass(frozen=True)
+class SmallVideo(Small):
+    """A small model that makes videos.
+
+    Attributes:
+        frames: F, that the model's tokens have.
+        calls: (layer, kind) of the attention calls that are read of one model call, in order.
+        unread: how many of its attention calls are not read.
+    """
+
+    frames: int = 3
+    calls: tuple[tuple[str, str], ...] = ()
+    unread: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """F * h * w."""
+        assert self.grid is not None
+        return self.frames * self.grid[0] * self.grid[1]
+
+
+@dataclass(frozen=True)
+class TextOf:
+    """Makes a conditioning.
+
+    Attributes:
+        length: of the text.
+        read: how many of its tokens are no padding, said by a mask; None for no mask.
+        pooled: whether there is a pooled vector.
+        pictures: tokens of a start picture as CLIP Vision gives them, and their width.
+        lettering: number of tokens of ByT5.
+        more: further entries.
+    """
+
+    length: int = 7
+    read: int | None = None
+    pooled: bool = False
+    pictures: tuple[int, int] | None = None
+    lettering: int = 0
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, generator: torch.Generator, side: int) -> Text:
+        options = dict(self.more)
+        if self.read is not None:
+            options["attention_mask"] = (torch.arange(self.length) < self.read).long()[None]
+        if self.pooled:
+            options["pooled_output"] = torch.randn(1, POOLED, generator=generator)
+        if self.pictures is not None:
+            seen = comfy.clip_vision.Output()
+            seen.last_hidden_state = torch.randn(1, *self.pictures, generator=generator)
+            seen.penultimate_hidden_states = seen.last_hidden_state
+            options["clip_vision_output"] = seen
+        if self.lettering:
+            options["conditioning_byt5small"] = torch.randn(1, self.lettering, 1472, generator=generator)
+        return torch.randn(1, self.length, WIDTH, generator=generator), options
+
+
+def _both(blocks: int) -> tuple[tuple[str, str], ...]:
+    return tuple((f"block.{index}", kind) for index in range(blocks) for kind in ("self", "cross"))
+
+
+WAN = {
+    "image_model": "wan2.1",
+    "model_type": "t2v",
+    "dim": 48,
+    "ffn_dim": 64,
+    "num_heads": 4,
+    "num_layers": 2,
+    "text_dim": WIDTH,
+    "in_dim": 16,
+    "out_dim": 16,
+    "freq_dim": 32,
+    "patch_size": (1, 2, 2),
+}
+HUNYUAN = {
+    "image_model": "hunyuan_video",
+    "in_channels": 16,
+    "out_channels": 16,
+    "vec_in_dim": POOLED,
+    "context_in_dim": WIDTH,
+    "hidden_size": 48,
+    "mlp_ratio": 2.0,
+    "num_heads": 2,
+    "depth": 2,
+    "depth_single_blocks": 1,
+    "axes_dim": [8, 8, 8],
+    "theta": 256,
+    "patch_size": [1, 2, 2],
+    "qkv_bias": True,
+    "guidance_embed": True,
+    "use_cond_type_embedding": False,
+    "vision_in_dim": None,
+    "byt5": False,
+    "meanflow": False,
+}
+HUNYUAN_15 = {
+    **HUNYUAN,
+    "in_channels": 65,
+    "out_channels": 32,
+    "vec_in_dim": None,
+    "patch_size": [1, 1, 1],
+    "guidance_embed": False,
+    "depth_single_blocks": 0,
+    "use_cond_type_embedding": True,
+    "vision_in_dim": VISION,
+    "byt5": True,
+}
+HUNYUAN_IMAGE = {
+    **HUNYUAN,
+    "in_channels": 64,
+    "out_channels": 64,
+    "vec_in_dim": None,
+    "patch_size": [1, 1],
+    "axes_dim": [12, 12],
+    "byt5": True,
+}
+HUNYUAN_CALLS = (("double.0", "joint"), ("double.1", "joint"), ("single.0", "joint"))
+LTX = {
+    "image_model": "ltxv",
+    "in_channels": 128,
+    "cross_attention_dim": 48,
+    "attention_head_dim": 24,
+    "num_attention_heads": 2,
+    "caption_channels": WIDTH,
+    "num_layers": 2,
+}
+MOCHI = {
+    "image_model": "mochi_preview",
+    "depth": 2,
+    "patch_size": 2,
+    "num_heads": 2,
+    "hidden_size_x": 48,
+    "hidden_size_y": 24,
+    "mlp_ratio_x": 256.0,  # ComfyUI's block insists on the width of the real one's MLP
+    "mlp_ratio_y": 2.0,
+    "learn_sigma": False,
+    "in_channels": 12,
+    "qk_norm": True,
+    "qkv_bias": False,
+    "out_bias": True,
+    "patch_embed_bias": True,
+    "timestep_mlp_bias": True,
+    "attend_to_padding": False,
+    "timestep_scale": 1000.0,
+    "use_t5": True,
+    "t5_feat_dim": WIDTH,
+    "t5_token_length": 9,
+    "rope_theta": 10000.0,
+}
+COSMOS = {
+    "image_model": "cosmos",
+    "max_img_h": 32,
+    "max_img_w": 32,
+    "max_frames": 16,
+    "in_channels": 16,
+    "out_channels": 16,
+    "patch_spatial": 2,
+    "patch_temporal": 1,
+    "model_channels": 48,
+    "num_blocks": 2,
+    "num_heads": 2,
+    "block_config": "FA-CA-MLP",
+    "concat_padding_mask": True,
+    "crossattn_emb_channels": WIDTH,
+    "pos_emb_cls": "rope3d",
+    "pos_emb_interpolation": "crop",
+    "block_x_format": "THWBD",
+    "affline_emb_norm": True,
+    "use_adaln_lora": True,
+    "adaln_lora_dim": 8,
+    "extra_per_block_abs_pos_emb": True,
+    "extra_per_block_abs_pos_emb_type": "learnable",
+}
+PREDICT2 = {
+    **{key: COSMOS[key] for key in COSMOS if key not in ("block_config", "block_x_format", "affline_emb_norm")},
+    "image_model": "cosmos_predict2",
+    "extra_per_block_abs_pos_emb": False,
+}
+del PREDICT2["extra_per_block_abs_pos_emb_type"]
+
+UMT5, T5, LLAMA = {"umt5xxl": 7}, {"t5xxl": 7}, {"l": 5, "llama": 7 + 95}
+ONCE = ((2,), (4,))
+ODD, EVEN, CELLS = (16, 3, 7, 12), (16, 3, 8, 12), (128, 3, 4, 6)
+GRID = (4, 6)
+POOLED_TEXT = TextOf(pooled=True)
+PICTURE_TEXT = TextOf(pictures=(PICTURES, 1280))
+
+VIDEOS = (
+    SmallVideo("Wan 2.1", supported.WAN21_T2V, WAN, UMT5, ONCE, 7, ODD, TextOf(), GRID, calls=_both(2)),
+    SmallVideo(
+        "Wan 2.1 image to video",
+        supported.WAN21_I2V,
+        {**WAN, "model_type": "i2v", "in_dim": 36},
+        UMT5,
+        ONCE,
+        7,
+        EVEN,
+        PICTURE_TEXT,
+        GRID,
+        calls=_both(2),
+        unread=2,
+    ),
+    SmallVideo(
+        "Wan 2.1 VACE",
+        supported.WAN21_Vace,
+        {**WAN, "model_type": "vace", "num_layers": 4, "vace_layers": 2, "vace_in_dim": 96},
+        UMT5,
+        ONCE,
+        7,
+        EVEN,
+        TextOf(),
+        GRID,
+        calls=_both(4),
+        unread=4,
+    ),
+    SmallVideo(
+        "Wan 2.1 Fun",
+        supported.WAN21_FunControl2V,
+        {**WAN, "model_type": "i2v", "in_dim": 48, "in_dim_ref_conv": 16},
+        UMT5,
+        ONCE,
+        7,
+        EVEN,
+        PICTURE_TEXT,
+        GRID,
+        calls=_both(2),
+        unread=2,
+    ),
+    SmallVideo(
+        "Wan 2.1 camera",
+        supported.WAN21_Camera,
+        {**WAN, "model_type": "camera", "in_dim": 32},
+        UMT5,
+        ONCE,
+        7,
+        EVEN,
+        PICTURE_TEXT,
+        GRID,
+        calls=_both(2),
+        unread=2,
+    ),
+    SmallVideo(
+        "Wan 2.2 5B",
+        supported.WAN22_T2V,
+        {**WAN, "in_dim": 48, "out_dim": 48},
+        UMT5,
+        ONCE,
+        7,
+        (48, 3, 7, 12),
+        TextOf(),
+        GRID,
+        calls=_both(2),
+    ),
+    SmallVideo(
+        "HunyuanVideo 1",
+        supported.HunyuanVideo,
+        HUNYUAN,
+        LLAMA,
+        ONCE,
+        7,
+        EVEN,
+        POOLED_TEXT,
+        GRID,
+        start=95,
+        calls=HUNYUAN_CALLS,
+        unread=2,
+    ),
+    SmallVideo(
+        "HunyuanVideo 1.5",
+        supported.HunyuanVideo15,
+        HUNYUAN_15,
+        {"qwen25_7b": 7 + 98},
+        ONCE,
+        7,
+        (32, 3, 4, 6),
+        TextOf(pooled=True, pictures=(PICTURES, VISION), lettering=3),
+        GRID,
+        start=98,
+        calls=HUNYUAN_CALLS[:2],
+        unread=2,
+    ),
+    SmallVideo(
+        "HunyuanImage 2.1",
+        supported.HunyuanImage21,
+        HUNYUAN_IMAGE,
+        {"qwen25_7b": 7 + 34},
+        ONCE,
+        7,
+        (64, 4, 6),
+        TextOf(pooled=True, lettering=3),
+        GRID,
+        start=34,
+        frames=1,
+        calls=HUNYUAN_CALLS,
+        unread=2,
+    ),
+    SmallVideo("LTX-Video", supported.LTXV, LTX, T5, ONCE, 7, CELLS, TextOf(read=6), GRID, calls=_both(2)),
+    SmallVideo(
+        "Mochi",
+        supported.GenmoMochi,
+        MOCHI,
+        {"t5xxl": 9},
+        ONCE,
+        7,
+        (12, 3, 8, 12),
+        TextOf(length=9, read=7),
+        GRID,
+        calls=(("block.0", "joint"), ("block.1", "joint")),
+    ),
+    SmallVideo("Cosmos 1", supported.CosmosT2V, COSMOS, T5, ONCE, 7, EVEN, TextOf(), GRID, calls=_both(2)),
+    SmallVideo(
+        "Cosmos Predict2", supported.CosmosT2IPredict2, PREDICT2, T5, ONCE, 7, EVEN, TextOf(), GRID, calls=_both(2)
+    ),
+)
+
+
+def video(name: str) -> SmallVideo:
+    """The small model of that name."""
+    return next(one for one in VIDEOS if one.name == name)
+
+
+@cache
+def built_video(name: str) -> Setup:
+    """`build` made once."""
+    return build(video(name))
+
+
+atexit.register(built_video.cache_clear)  # ComfyUI's patchers cannot be taken down once its modules are gone
