@@ -45,12 +45,12 @@ class Outcome:
         return sum(abs(self.counted.get(n, 0) - case.asked.get(n, 0)) for n in {*self.counted, *case.asked})
 
 
-def make_cases(single: int, several: int, seed: int) -> list[Case]:
-    """`single` prompts for 2 to 6 of one kind, `several` for two or three kinds (1 to 3, or 1 to 2, of each)."""
+def make_cases(single: int, several: int, seed: int, most: int = 6) -> list[Case]:
+    """`single` prompts for 2 to `most` of one kind, `several` for two or three kinds (1 to 3, or 1 to 2, of each)."""
     rng = random.Random(seed)
     cases = []
     for index in range(single):
-        kinds = (Kind(NOUNS[index % len(NOUNS)], 2 + index // len(NOUNS) % 5),)
+        kinds = (Kind(NOUNS[index % len(NOUNS)], 2 + index // len(NOUNS) % (most - 1)),)
         cases.append((kinds, write_prompt(kinds, rng)))
     for index in range(several):
         many = 2 + index % 2

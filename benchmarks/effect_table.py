@@ -22,12 +22,12 @@ def groups_of(cases: list[Case], by_count: bool) -> dict[str, list[int]]:
             groups.setdefault("2 kinds in 2 colours", []).append(index)
             continue
         one = len(case.asked) == 1
-        names = ["2 to 6 of one kind" if one else "2 to 3 kinds", "all without colours"]
+        names = ["one kind" if one else "2 to 3 kinds", "all without colours"]
         if one and by_count:
             names.append(f"{sum(case.asked.values())} of one kind")
         for name in names:
             groups.setdefault(name, []).append(index)
-    last = ("2 to 6 of one kind", "2 to 3 kinds", "all without colours", "2 kinds in 2 colours")
+    last = ("one kind", "2 to 3 kinds", "all without colours", "2 kinds in 2 colours")
     return {
         name: groups[name]
         for name in sorted(groups, key=lambda name: (1 + last.index(name) if name in last else 0, name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,7 +14,9 @@ from ..core.attention.word_heat import noun_heat_over_time
 from ..core.drawing.overlay import resize_maps
 from ..core.errors import CountError
 from .maps import MapsHandle
-from .viewer import NOT_OF_THIS_LATENT, PIXELS_PER_CELL
+from .viewer import NOT_OF_THIS_LATENT, PIXELS_PER_CELL, instances_of_layout
+
+Which = Literal["found", "asked", "layout"]
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,16 @@ class FoundInstances:
     text: str
 
 
-def find_instances(handle: MapsHandle, samples: Tensor, item: int, as_asked: bool, threshold: float) -> FoundInstances:
+def find_instances(handle: MapsHandle, samples: Tensor, item: int, which: Which, threshold: float) -> FoundInstances:
     """Separate the counted things of one picture.
 
     The maps of the second half of the recorded steps are used: those of the noisy half are of things to come.
 
+    Args:
+        which: as many as the maps show, as many as were asked for, or those of the layout that a run was guided to.
+
     Raises:
-        CountError: nothing was recorded, or the run made fewer pictures.
+        CountError: nothing was recorded, the run made fewer pictures, or it had no layout.
     """
     record, belongs = handle.record_for(samples)
     note = "" if belongs else f"{NOT_OF_THIS_LATENT}\n"
@@ -46,7 +52,7 @@ def find_instances(handle: MapsHandle, samples: Tensor, item: int, as_asked: boo
         raise CountError(f"batch_index is {item}, but the run made {batch} pictures; the last one is {batch - 1}")
     size = (record.samples.shape[-2] * PIXELS_PER_CELL, record.samples.shape[-1] * PIXELS_PER_CELL)
     masks, boxes, lines = [], [], []
-    for noun, small in _by_noun(record, item, as_asked, threshold):
+    for noun, small in _by_noun(record, item, which, threshold):
         for mask in (resize_maps(small, size) > 0.5).float():
             box = bounding_box(mask > 0)
             if box is not None:
@@ -58,11 +64,22 @@ def find_instances(handle: MapsHandle, samples: Tensor, item: int, as_asked: boo
     return FoundInstances(torch.stack(masks), tuple(boxes), note + "\n".join(lines))
 
 
-def _by_noun(record: RunRecord, item: int, as_asked: bool, threshold: float) -> list[tuple[str, Tensor]]:
+def _by_noun(record: RunRecord, item: int, which: Which, threshold: float) -> list[tuple[str, Tensor]]:
+    if which == "layout":
+        return _of_layout(record, item)
     over_time = noun_heat_over_time(record)[:, item]
     heat = over_time[len(over_time) // 2 :].mean(0)
     found = []
     for noun, own, count in zip(record.nouns, heat, record.counts, strict=True):
-        masks = split_into(own, threshold, count) if as_asked else noun_instances(own, threshold)
+        masks = split_into(own, threshold, count) if which == "asked" else noun_instances(own, threshold)
         found.append((noun, masks))
     return found
+
+
+def _of_layout(record: RunRecord, item: int) -> list[tuple[str, Tensor]]:
+    if not record.layouts:
+        raise CountError(
+            "these maps have no layout. Connect MAPS of NUMINA Count Guide, or choose found or asked in instances"
+        )
+    found = {noun: instances_of_layout(after[item]) for noun, (_, after) in record.layouts.items()}
+    return [(noun, torch.stack(masks) if masks else torch.zeros(0, *record.grid)) for noun, masks in found.items()]

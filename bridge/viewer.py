@@ -17,6 +17,7 @@ from ..core.errors import CountError
 from .maps import MapsHandle
 
 PIXELS_PER_CELL = 8
+VIDEO_DIMENSIONS = 5  # of a latent
 NOT_OF_THIS_LATENT = "These maps are of the newest recorded run; none was recorded for this LATENT."
 _STEPS_SHOWN = 8
 
@@ -25,7 +26,7 @@ _STEPS_SHOWN = 8
 class ViewSettings:
     """What the viewer shows; see the node for the meaning of each."""
 
-    show: Literal["words", "regions", "steps"] = "words"
+    show: Literal["words", "regions", "steps", "layout"] = "words"
     words: str = ""
     opacity: float = 0.7
     scale: Scale = "per word"
@@ -50,11 +51,25 @@ def pictures_for(record: RunRecord, image: Tensor | None) -> Tensor:
     if image is None:
         height, width = record.samples.shape[-2:]
         return plain_picture(batch, (height * PIXELS_PER_CELL, width * PIXELS_PER_CELL))
+    pictures = image[..., :3].float().cpu()
+    if len(image) != batch and record.samples.ndim == VIDEO_DIMENSIONS:
+        return _frames_shown(pictures, len(record.samples), batch)
     if len(image) != batch:
         raise CountError(
             f"{len(image)} pictures were given, but the run made {batch}. Connect the picture decoded from the same LATENT"
         )
-    return image[..., :3].float().cpu()
+    return pictures
+
+
+def _frames_shown(pictures: Tensor, videos: int, batch: int) -> Tensor:
+    """One picture for each frame of the latent; a video has several for most of them."""
+    if len(pictures) % videos:
+        raise CountError(
+            f"{len(pictures)} pictures were given for {videos} videos. Connect the pictures decoded from the same LATENT"
+        )
+    clips = rearrange(pictures, "(v t) h w c -> v t h w c", v=videos)
+    shown = torch.linspace(0, clips.shape[1] - 1, batch // videos).round().long()
+    return rearrange(clips[:, shown], "v f h w c -> (v f) h w c")
 
 
 def view_maps(handle: MapsHandle, samples: Tensor, image: Tensor | None, settings: ViewSettings) -> View:
@@ -65,7 +80,7 @@ def view_maps(handle: MapsHandle, samples: Tensor, image: Tensor | None, setting
     """
     record, belongs = handle.record_for(samples)
     pictures = pictures_for(record, image)
-    draw = {"words": _words, "regions": _regions, "steps": _steps}[settings.show]
+    draw = {"words": _words, "regions": _regions, "steps": _steps, "layout": _layout}[settings.show]
     view = draw(record, pictures, settings)
     if belongs:
         return view
@@ -102,4 +117,29 @@ def _regions(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> Vie
         overlays.append(region_overlay(picture, large, settings.opacity))
         masks.append(large.amax(0) if len(large) else torch.zeros(size))
         lines.append(f"picture {item + 1}: {len(regions)} regions of {', '.join(record.nouns)}")
+    return View(torch.stack(overlays), torch.stack(masks), "\n".join(lines))
+
+
+def instances_of_layout(layout: Tensor) -> list[Tensor]:
+    """One mask per instance of a (h, w) layout, those that were added behind the others; removed ones are left out."""
+    return [(layout == number).float() for number in layout.unique().tolist() if number > 0]
+
+
+def _layout(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> View:
+    """The layout as it was read, and as it was put right, of one picture after the other."""
+    if not record.layouts:
+        raise CountError(
+            "these maps have no layout. Connect MAPS of NUMINA Count Guide, or choose words, regions or steps in show"
+        )
+    size = (pictures.shape[1], pictures.shape[2])
+    overlays, masks, lines = [], [], []
+    for item, picture in enumerate(pictures):
+        for state, name in enumerate(("as read", "put right")):
+            found = {noun: instances_of_layout(pair[state][item]) for noun, pair in record.layouts.items()}
+            small = [mask for own in found.values() for mask in own]
+            large = (resize_maps(torch.stack(small), size) > 0.5).float() if small else torch.zeros(0, *size)
+            overlays.append(region_overlay(picture, large, settings.opacity))
+            masks.append(large.amax(0) if len(large) else torch.zeros(size))
+            counted = ", ".join(f"{len(own)} {noun}" for noun, own in found.items())
+            lines.append(f"picture {item + 1}, {name}: {counted}")
     return View(torch.stack(overlays), torch.stack(masks), "\n".join(lines))

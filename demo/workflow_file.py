@@ -31,6 +31,8 @@ class Placed:
         widgets: widget name -> value; the others get the node's defaults.
         title: what stands above it; empty for the node's own name.
         extra_height: pixels below the widgets, for what the node shows.
+        files: where the model files that the node names can be had; the page offers those that are missing. The folder
+            that a file belongs into is the last but one part of its address, and its name the last.
     """
 
     key: str
@@ -39,6 +41,7 @@ class Placed:
     widgets: dict[str, Any] = field(default_factory=dict)
     title: str = ""
     extra_height: int = 0
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,6 +184,11 @@ def _links(nodes: list[Placed], ids: dict[str, int], schemas: ObjectInfo) -> lis
     return found
 
 
+def _model_file(address: str) -> dict[str, str]:
+    folder, name = address.split("/")[-2:]
+    return {"name": name, "url": address, "directory": folder}
+
+
 def _saved_node(
     node: Placed, number: int, order: int, place: list[int], links: list[list[Any]], schemas: ObjectInfo
 ) -> dict[str, Any]:
@@ -213,7 +221,9 @@ def _saved_node(
         {"name": name, "type": kind, "links": found or None}
         for name, kind, found in zip(schema["output_name"], schema["output"], out_of, strict=True)
     ]
-    properties = {"Node name for S&R": node.type}
+    properties: dict[str, Any] = {"Node name for S&R": node.type}
+    if node.files:
+        properties["models"] = [_model_file(address) for address in node.files]
     values = list(_widget_values(schema, node.widgets))
     return saved | {"inputs": inputs, "outputs": outputs, "properties": properties, "widgets_values": values}
 

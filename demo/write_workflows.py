@@ -11,6 +11,7 @@ from typing import Any
 from .attention_workflows import shapes_attention, shapes_isac, shapes_selection
 from .comfy_host import ROOT
 from .counting_workflows import count_search, count_search_pick, shapes_count, t2icount_photo
+from .numina_workflows import shapes_numina, wan_numina
 from .server import ComfyServer
 from .workflow_file import workflow_file
 from .workflow_to_prompt import ObjectInfo
@@ -20,6 +21,8 @@ WORKFLOWS = {
     "shapes_selection": shapes_selection,
     "shapes_isac": shapes_isac,
     "shapes_attention": shapes_attention,
+    "shapes_numina": shapes_numina,
+    "wan_numina": wan_numina,
     "shapes_count": shapes_count,
     "t2icount_photo": t2icount_photo,
     "count_search": count_search,

@@ -24,16 +24,19 @@ class InstanceMasks(io.ComfyNode):
             ),
             search_aliases=["segment", "instances", "boxes", "detailer", "count", "headcount"],
             inputs=[
-                MapsType.Input("maps", tooltip="MAPS from ISAC Attention Control or Attention Map Recorder."),
+                MapsType.Input(
+                    "maps", tooltip="MAPS from ISAC Attention Control, NUMINA Count Guide or Attention Map Recorder."
+                ),
                 io.Latent.Input(
                     "samples",
                     tooltip="The sampler's LATENT. It says which run to read, and makes this node wait for it.",
                 ),
                 io.Combo.Input(
                     "instances",
-                    options=["found", "asked"],
+                    options=["found", "asked", "layout"],
                     default="found",
-                    tooltip="found: as many as the maps show. asked: as many as the prompt asks for.",
+                    tooltip="found: as many as the maps show. asked: as many as the prompt asks for. "
+                    "layout: where NUMINA Count Guide wanted them.",
                 ),
                 io.Int.Input(
                     "batch_index", default=0, min=0, max=4095, tooltip="Which picture of the batch; the first one is 0."
@@ -62,6 +65,6 @@ class InstanceMasks(io.ComfyNode):
 
     @classmethod
     def execute(cls, maps, samples, instances, batch_index, threshold) -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
-        found = find_instances(maps, samples["samples"], batch_index, instances == "asked", threshold)
+        found = find_instances(maps, samples["samples"], batch_index, instances, threshold)
         boxes = [{"x": box.x, "y": box.y, "width": box.width, "height": box.height} for box in found.boxes]
         return io.NodeOutput(found.masks, len(boxes), boxes, found.text, ui=ui.PreviewMask(found.masks, cls=cls))

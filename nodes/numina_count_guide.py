@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..bridge.numina.node import with_numina
+from ..bridge.numina.node import with_numina, with_shared_guide
 from ..bridge.numina.settings import AUTO_LAYER, METHODS, WHENS, NuminaSettings
+from ..bridge.numina.shared_guide import SharedGuide
 from ._schema import Schema, advanced
 from ._types import CountsType, MapsType
 
@@ -32,7 +33,7 @@ class NuminaCountGuide(io.ComfyNode):
                 io.Model.Input(
                     "model",
                     tooltip="The model to guide. LoRAs and other patches may come before or after. For a model in two parts "
-                    "(Wan 2.2 14B) guide the high-noise one.",
+                    "(Wan 2.2 14B): the high-noise one.",
                 ),
                 io.Float.Input(
                     "strength",
@@ -83,6 +84,11 @@ class NuminaCountGuide(io.ComfyNode):
                     tooltip="Save model calls on the way to the reference step where hardly anything changes. The picture "
                     "itself is computed in full.",
                 ),
+                io.Model.Input(
+                    "low_noise_model",
+                    optional=True,
+                    tooltip="Of a model in two parts (Wan 2.2 14B): the part that ends the video. It follows the same layout.",
+                ),
                 CountsType.Input(
                     "counts",
                     optional=True,
@@ -96,12 +102,20 @@ class NuminaCountGuide(io.ComfyNode):
                     display_name="MAPS",
                     tooltip="What was read, with the layout before and after: for the viewer and Instance Masks.",
                 ),
+                io.Model.Output(
+                    display_name="LOW_NOISE_MODEL",
+                    tooltip="The second part of a model in two parts, guided; else empty.",
+                ),
             ],
         )
 
     @classmethod
     def execute(
-        cls, model, strength, reference_percent, method, when, reference_layer, cache, counts=None
+        cls, model, strength, reference_percent, method, when, reference_layer, cache,
+        low_noise_model=None, counts=None,
     ) -> io.NodeOutput:  # fmt: skip
         settings = NuminaSettings(strength, reference_percent, method, when, reference_layer, cache)
-        return io.NodeOutput(*with_numina(model, settings, counts))
+        shared = SharedGuide()
+        guided, maps = with_numina(model, settings, counts, shared)
+        low = None if low_noise_model is None else with_shared_guide(low_noise_model, settings, counts, shared)
+        return io.NodeOutput(guided, maps, low)

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import comfy.model_sampling
+import numpy as np
 import torch
 from torch import Tensor
 
 REFERENCE_STEPS = 50  # of the authors' schedule, which the fading of the bias is given in
 _WAN_SHIFT = 5.0
 _TOLERANCE = 1e-4
+_PLACES = 513
 
 
 def step_of(options: Mapping[str, Any]) -> int:
@@ -25,17 +27,20 @@ def step_of(options: Mapping[str, Any]) -> int:
     return max(int((options["sample_sigmas"][:-1] >= level * (1 - _TOLERANCE)).sum()) - 1, 0)
 
 
-def progress_of(sampling: Any, sigma: Tensor, shift: float | None) -> float:
-    """How much of the way from noise to picture lies behind a noise level, 0 to 1.
+def progress_of(sampling: Any, sigmas: Tensor, shift: float | None) -> list[float]:
+    """How much of the way from noise to picture lies behind each noise level, 0 to 1.
 
     Args:
         sampling: ComfyUI's `model_sampling`.
-        shift: reckon by a rectified flow of this shift, whatever the model's own is; None for the model's own scale.
+        sigmas: (S,).
+        shift: reckon by a rectified flow of this shift, whatever the model's own is; None for ComfyUI's percent.
     """
+    levels = sigmas.detach().double().cpu()
     if shift is not None and isinstance(sampling, comfy.model_sampling.CONST):
-        level = float(sigma)
-        return 1 - level / (shift - (shift - 1) * level)
-    return 1 - float(sampling.timestep(sigma) / sampling.timestep(sampling.sigma_max))
+        return (1 - levels / (shift - (shift - 1) * levels)).tolist()
+    percents = np.linspace(0, 1, _PLACES)
+    known = np.array([float(sampling.percent_to_sigma(float(percent))) for percent in percents])
+    return np.interp(-levels.numpy(), -known, percents).tolist()
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ def clock_of(sampling: Any, sigmas: Tensor, percent: float, by_noise: bool, is_w
         is_wan: reckon noise levels by the schedule of the authors' model.
     """
     levels, steps = sigmas[:-1].detach().float().cpu(), max(len(sigmas) - 1, 1)
-    shares = [progress_of(sampling, level, _WAN_SHIFT if is_wan else None) for level in levels]
+    shares = progress_of(sampling, levels, _WAN_SHIFT if is_wan else None)
     begins_late = bool(levels[0] < torch.as_tensor(sampling.sigma_max).float().cpu() * (1 - 1e-2))
     if by_noise or begins_late:  # steps of a run that begins in the middle say nothing about how far it is
         reference = next((step for step, share in enumerate(shares) if share >= percent - 1e-3), None)

@@ -30,6 +30,7 @@ from .guided_rows import PictureGuide, Place
 from .layout_reading import PictureReading
 from .reference_layers import LayerList
 from .settings import NuminaSettings
+from .shared_guide import Guides
 from .window import Window, window_of
 
 _KEY = "headcount_numina_call"
@@ -60,7 +61,7 @@ class GuidedRun:
         shape: tuple[int, ...],
     ) -> None:
         self.restart = Restart()
-        self.guides: dict[Any, dict[int, PictureGuide]] = {}
+        self.guides: Guides = {}
         self.readings: dict[Any, dict[int, PictureReading]] = {}
         self.maps: list[RecordedMaps] = []
         self.read_at: tuple[int, float] | None = None
@@ -78,6 +79,11 @@ class GuidedRun:
         if self._cache is not None and self._may_restart:
             add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, _KEY, self._cache, options, is_model_options=True)
         return options
+
+    def follow(self, guides: Guides) -> None:
+        """Be guided by what another run read."""
+        self.guides = guides
+        self.begin_again()
 
     def begin_again(self) -> None:
         """From here on the run is guided and nothing is read."""
@@ -110,8 +116,9 @@ class GuidedRun:
         return answer
 
     def wants(self, options: Mapping[str, Any]) -> bool:
-        """Whether a model call is one that layouts are read in."""
-        return self._may_restart and not self.guides and step_of(options) == self._clock.reference
+        """Whether a model call is one that layouts are read in; a node that saves model calls may have left the step out."""
+        reference = self._clock.reference
+        return self._may_restart and not self.guides and reference is not None and step_of(options) >= reference
 
     def chosen_layers(self, one_grid: bool) -> tuple[str, ...]:
         """Names of the layers that layouts are read in."""

@@ -10,16 +10,17 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ...core.prompts.counts import Counts
-from ..conditionings import counted_conditionings
+from ..conditionings import CountedConditioning, counted_conditionings
 from ..families.family import Family
 from ..families.pixart import PIXART
 from ..families.table import FAMILIES, VIDEO_FAMILIES, family_of
 from ..families.wan import WAN
 from ..maps import MapsHandle
-from .clock import clock_of
+from .clock import Clock, clock_of
 from .guided_run import GuidedRun, Restart
 from .record import record_of
 from .settings import NuminaSettings
+from .shared_guide import SharedGuide
 
 NODE = "NUMINA Count Guide"
 WRAPPER_KEY = "headcount_numina"
@@ -27,8 +28,14 @@ WRAPPER_KEY = "headcount_numina"
 GUIDED_FAMILIES = tuple(family for family in (*VIDEO_FAMILIES, *FAMILIES) if family is not PIXART)
 
 
-def with_numina(model: Any, settings: NuminaSettings, counts: Counts | None = None) -> tuple[Any, MapsHandle]:
+def with_numina(
+    model: Any, settings: NuminaSettings, counts: Counts | None = None, shared: SharedGuide | None = None
+) -> tuple[Any, MapsHandle]:
     """A clone of `model` that is guided while it samples, and the handle that each run fills.
+
+    Args:
+        counts: used where the positive conditioning carries none.
+        shared: takes the guide of each run, for `with_shared_guide`.
 
     Raises:
         CountError: the model is of a family whose attention cannot be guided.
@@ -50,8 +57,10 @@ def with_numina(model: Any, settings: NuminaSettings, counts: Counts | None = No
                 raise
             rewind()
             run.begin_again()
-            second = {**extra_args, "model_options": run.options(given)}
+            second = {**extra_args, "model_options": _with_fresh_cache(run.options(given), guider)}
             samples = executor(guider, sigmas, second, callback, noise, *rest)
+        if shared is not None:
+            shared.keep(run.counted, tuple(noise.shape), run.guides if run.guided() else {})
         record = record_of(run, guider.inner_model.process_latent_out(samples.to(torch.float32)))
         if record is not None:
             handle.add(record)
@@ -60,6 +69,27 @@ def with_numina(model: Any, settings: NuminaSettings, counts: Counts | None = No
     patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY, sample)
     _put_first(patched.wrappers[WrappersMP.SAMPLER_SAMPLE])
     return patched, handle
+
+
+def with_shared_guide(model: Any, settings: NuminaSettings, counts: Counts | None, shared: SharedGuide) -> Any:
+    """A clone of `model`, the low-noise half of a model in two parts, that follows the guide of the other half's run.
+
+    Raises:
+        CountError: the model is of a family whose attention cannot be guided.
+    """
+    family, patched = family_of(model, NODE, GUIDED_FAMILIES), model.clone()
+
+    def sample(executor, guider, sigmas, extra_args, callback, noise, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
+        counted, clock = _counted_and_clock(guider, sigmas, family, settings, counts)
+        guides = shared.guides_for(counted, tuple(noise.shape)) if counted else {}
+        if guides:
+            run = GuidedRun(counted, family, clock, settings, tuple(noise.shape))
+            run.follow(guides)
+            extra_args = {**extra_args, "model_options": run.options(extra_args["model_options"])}
+        return executor(guider, sigmas, extra_args, callback, noise, *rest)
+
+    patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY, sample)
+    return patched
 
 
 def _put_first(wrappers: dict[str, Any]) -> None:
@@ -72,13 +102,29 @@ def _run_of(
     guider: Any, sigmas: Tensor, family: Family, settings: NuminaSettings, counts: Counts | None, noise: Tensor
 ) -> GuidedRun | None:
     """None for a run that has nothing to count, or begins behind the reference step."""
-    counted = counted_conditionings(guider.conds.get("positive", []), NODE, family, counts)
-    is_wan = family is WAN
-    by_noise = settings.when == "noise level" or (settings.when == "auto" and is_wan)
-    clock = clock_of(guider.inner_model.model_sampling, sigmas, settings.reference_percent, by_noise, is_wan)
+    counted, clock = _counted_and_clock(guider, sigmas, family, settings, counts)
     if not counted or clock.reference is None:
         return None
     return GuidedRun(counted, family, clock, settings, tuple(noise.shape))
+
+
+def _counted_and_clock(
+    guider: Any, sigmas: Tensor, family: Family, settings: NuminaSettings, counts: Counts | None
+) -> tuple[list[CountedConditioning], Clock]:
+    counted = counted_conditionings(guider.conds.get("positive", []), NODE, family, counts)
+    is_wan = family is WAN
+    by_noise = settings.when == "noise level" or (settings.when == "auto" and is_wan)
+    sampling = guider.inner_model.model_sampling
+    return counted, clock_of(sampling, sigmas, settings.reference_percent, by_noise, is_wan)
+
+
+def _with_fresh_cache(model_options: dict[str, Any], guider: Any) -> dict[str, Any]:
+    """ComfyUI's EasyCache and LazyCache remember the model's answers until a run ends; the second run has its own."""
+    cache = model_options["transformer_options"].get("easycache")
+    if cache is not None:
+        fresh = cache.clone().prepare_timesteps(guider.inner_model.model_sampling)
+        model_options["transformer_options"]["easycache"] = fresh
+    return model_options
 
 
 def _rewinding(noise: Tensor, device: torch.device) -> Callable[[], None]:

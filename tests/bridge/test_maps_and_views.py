@@ -183,7 +183,7 @@ class TestViews:
 
 class TestInstances:
     def test_found(self) -> None:
-        found = find_instances(filled(latent(0)), latent(0), 0, False, 0.5)
+        found = find_instances(filled(latent(0)), latent(0), 0, "found", 0.5)
         assert found.masks.shape == (4, 128, 96) and set(found.masks.unique().tolist()) == {0.0, 1.0}
         assert [line.split(":")[0] for line in found.text.splitlines()] == ["circles"] * 3 + ["stars"]
         places = {(box.y + box.height / 2, box.x + box.width / 2) for box in found.boxes}
@@ -195,26 +195,26 @@ class TestInstances:
             assert not outside.any()
 
     def test_asked(self) -> None:
-        found = find_instances(filled(latent(0), circles=CIRCLES[:2]), latent(0), 0, True, 0.5)
+        found = find_instances(filled(latent(0), circles=CIRCLES[:2]), latent(0), 0, "asked", 0.5)
         assert [line.split(":")[0] for line in found.text.splitlines()] == ["circles"] * 3 + ["stars"]
 
     @pytest.mark.parametrize("item", [2, 99])
     def test_no_such_picture(self, item: int) -> None:
         samples = latent(0, batch=2)
         with pytest.raises(CountError, match=f"batch_index is {item}, but the run made 2 pictures; the last one is 1"):
-            find_instances(filled(samples), samples, item, False, 0.5)
+            find_instances(filled(samples), samples, item, "found", 0.5)
 
     def test_every_picture_of_a_batch(self) -> None:
         samples = latent(0, batch=2)
-        assert all(len(find_instances(filled(samples), samples, item, False, 0.5).boxes) == 4 for item in (0, 1))
+        assert all(len(find_instances(filled(samples), samples, item, "found", 0.5).boxes) == 4 for item in (0, 1))
 
     def test_nothing_found(self) -> None:
-        found = find_instances(filled(latent(0), circles=[], stars=[]), latent(0), 0, False, 0.5)
+        found = find_instances(filled(latent(0), circles=[], stars=[]), latent(0), 0, "found", 0.5)
         assert found.masks.shape == (1, 128, 96) and not found.masks.any()
         assert found.boxes == () and found.text == "none of circles, stars"
 
     def test_one_noun_found(self) -> None:
-        found = find_instances(filled(latent(0), circles=[]), latent(0), 0, False, 0.5)
+        found = find_instances(filled(latent(0), circles=[]), latent(0), 0, "found", 0.5)
         assert [line.split(":")[0] for line in found.text.splitlines()] == ["stars"]
 
 
@@ -271,7 +271,7 @@ def test_views_and_masks_of_a_transformer(name: str) -> None:
         view = view_maps(maps, samples, None, ViewSettings(show, "all"))
         assert torch.isfinite(view.pictures).all() and view.pictures.shape[-1] == 3
     assert view_maps(maps, samples, None, ViewSettings("words", "dog")).pictures.shape[0] == 2
-    assert find_instances(maps, samples, 1, True, 0.5).masks.shape == (3, *size)
+    assert find_instances(maps, samples, 1, "asked", 0.5).masks.shape == (3, *size)
 
 
 def test_the_empty_record_of_old_words() -> None:

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import comfy.context_windows
+import comfy.sample
 import pytest
 import torch
+from comfy_extras.nodes_easycache import EasyCacheNode
 from headcount.bridge.isac import IsacSettings, with_isac
 from headcount.bridge.numina import guided_rows, layout_reading
 from headcount.bridge.numina.node import with_numina
@@ -16,10 +19,11 @@ from headcount.bridge.recorder import with_recorder
 from headcount.core.errors import CountError
 from headcount.core.numina import Layouts
 from headcount.core.prompts import CONDITIONING_KEY, Counts
+from headcount.nodes.numina_count_guide import NuminaCountGuide
 from torch import Tensor
 
 from ..helpers.families import SMALL, built
-from ..helpers.models import Run, Setup, random_state_after, sample, sample_advanced, shapes_setup, weights_of
+from ..helpers.models import Run, Setup, random_state_after, sample, sample_advanced, shapes_setup, start, weights_of
 from ..helpers.video_models import VIDEOS, built_video
 
 SAMPLERS = ("euler", "heun", "dpmpp_2m", "dpmpp_sde", "euler_ancestral", "uni_pc", "dpm_2", "lcm")
@@ -186,7 +190,10 @@ def test_advanced_sampling_gives_the_same(wrong: None) -> None:
 @pytest.mark.parametrize("other", ["isac", "recorder"])
 def test_both_orders_give_the_same(other: str, wrong: None) -> None:
     setup, run = shapes_setup(), Run(steps=5)
-    patch = {"isac": lambda model: with_isac(model, IsacSettings())[0], "recorder": lambda model: with_recorder(model)[0]}
+    patch = {
+        "isac": lambda model: with_isac(model, IsacSettings())[0],
+        "recorder": lambda model: with_recorder(model)[0],
+    }
     before, _ = with_numina(patch[other](setup.model), NuminaSettings())
     behind = patch[other](with_numina(setup.model, NuminaSettings())[0])
     samples = sample(before, setup, run)
@@ -235,3 +242,72 @@ def test_a_layer_that_is_not_there_is_named(wrong: None) -> None:
 def test_a_model_that_hides_its_attention_is_refused() -> None:
     with pytest.raises(CountError, match="NUMINA Count Guide cannot read the attention of this model"):
         with_numina(built("PixArt Sigma").model, NuminaSettings())
+
+
+def test_easycache_starts_afresh_in_the_second_run(wrong: None, without_bias: None) -> None:
+    setup, run = shapes_setup(), Run(steps=20)
+    cached = EasyCacheNode.execute(setup.model, 0.5, 0.1, 0.95, False).args[0]
+    guided, handle = with_numina(cached, NuminaSettings())
+    samples = sample(guided, setup, run)
+    assert torch.equal(samples, sample(cached, setup, run))
+    assert not torch.equal(samples, sample(setup.model, setup, run)), "some steps were saved"
+    assert handle.record_for(samples)[1]
+
+
+def context_windows(model: Any, length: int, overlap: int, dim: int) -> Any:
+    patched = model.clone()
+    patched.model_options["context_handler"] = comfy.context_windows.IndexListContextHandler(
+        context_schedule=comfy.context_windows.get_matching_context_schedule("standard_static"),
+        fuse_method=comfy.context_windows.get_matching_fuse_method("pyramid"),
+        context_length=length,
+        context_overlap=overlap,
+        dim=dim,
+    )
+    comfy.context_windows.create_prepare_sampling_wrapper(patched)
+    return patched
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_context_windows_over_a_video(bias: bool, wrong: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    setup, run = runs_of("Wan 2.1")
+    run = replace(run, latent=torch.zeros(1, 16, 7, 7, 12))
+    windowed = context_windows(setup.model, 3, 1, 2)
+    guided, handle = with_numina(windowed, NuminaSettings(when="steps"))
+    if not bias:
+        monkeypatch.setattr(guided_rows.PictureGuide, "apply", lambda *_: None)
+    samples = sample(guided, setup, run)
+    assert torch.equal(samples, sample(windowed, setup, run)) is not bias
+    assert handle.record_for(samples)[0].layouts["dog"][0].shape == (7, 4, 6), "every frame, read once"
+
+
+def test_the_second_half_of_a_model_follows_the_first(wrong: None) -> None:
+    setup, run = runs_of("Wan 2.1", steps=8)
+    high, _, low = NuminaCountGuide.execute(
+        setup.model, 1.0, 0.4, "robust", "auto", -1, False, low_noise_model=setup.model
+    ).args
+
+    def in_two_parts(first: Any, second: Any) -> Tensor:
+        with torch.inference_mode():
+            latent, noise = start(setup, run)
+            common = (run.steps, run.cfg, run.sampler, run.scheduler, setup.positive, setup.negative)
+            half = comfy.sample.sample(
+                first, noise, *common, latent, last_step=6, force_full_denoise=False, disable_pbar=True, seed=1
+            )
+            return comfy.sample.sample(
+                second,
+                torch.zeros_like(noise),
+                *common,
+                half,
+                start_step=6,
+                disable_noise=True,
+                disable_pbar=True,
+                seed=1,
+            )
+
+    plain_end, guided_end = in_two_parts(high, setup.model), in_two_parts(high, low)
+    assert not torch.equal(plain_end, guided_end)
+    assert torch.equal(in_two_parts(setup.model, low), in_two_parts(setup.model, setup.model)) is False, (
+        "kept from before"
+    )
+    other = replace(run, latent=torch.zeros(1, 16, 5, 7, 12))
+    assert torch.equal(sample(low, setup, other), sample(setup.model, setup, other)), "not a video of another size"

@@ -61,7 +61,7 @@ def _records(setup: Setup, run: Run, plain: torch.Tensor) -> bool:
         model, maps = with_recorder(setup.model)
         recorded = sample(model, setup, run)
         views = [view_maps(maps, recorded, None, ViewSettings(show)) for show in ("words", "regions", "steps")]
-        masks = find_instances(maps, recorded, 0, True, 0.5).masks
+        masks = find_instances(maps, recorded, 0, "asked", 0.5).masks
     except CountError:
         return False
     drawn = all(bool(torch.isfinite(view.pictures).all()) and len(view.pictures) for view in views)
