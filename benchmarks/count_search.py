@@ -273,6 +273,7 @@ def main() -> None:
         "--counter", type=Path, help="a T2ICount file that looks at the seeds, in place of the exact one"
     )
     parser.add_argument("--out", type=Path, default=Path("output/count_search.jsonl"))
+    parser.add_argument("--part", help="i/n: sample every n-th prompt from the i-th on, and print no table; see --out")
     arguments = parser.parse_args()
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     cases = make_cases(arguments.single, arguments.several, arguments.seed)
@@ -281,7 +282,12 @@ def main() -> None:
     groups = [numbers.permutation(many) / max(many, 1) for many in (arguments.single, arguments.several)]
     spread = np.concatenate(groups)
     cases = [cases[index] for index in np.argsort(spread, kind="stable")][: arguments.first]
+    if arguments.part:
+        first, parts = map(int, arguments.part.split("/"))
+        cases = cases[first::parts]
     runs = load_runs(cases, arguments.out, arguments.counter, arguments.decide_at, print)
+    if arguments.part:
+        return
     print("\n".join(table(cases, runs)))
 
 

@@ -42,15 +42,15 @@ def _cell(sheet: Image.Image, place: tuple[int, int], picture: np.ndarray, count
     _write(pen, (x, y + CELL + FRAME + 1), f"{count}", 15, colour)
 
 
-def contact_sheet(rows: Sequence[Row]) -> Image.Image:
-    """Every prompt's pictures, without ISAC on the left and with it on the right, each with its count."""
+def contact_sheet(rows: Sequence[Row], node: str = "ISAC") -> Image.Image:
+    """Every prompt's pictures, without a node on the left and with it on the right, each with its count."""
     pictures = len(rows[0].without)
     half = pictures * (CELL + GAP) - GAP
     height = MARGIN + 2 * LINE + len(rows) * (CELL + 3 * LINE) + MARGIN
     sheet = Image.new("RGB", (2 * MARGIN + 2 * half + BETWEEN, height), PAPER)
     pen = ImageDraw.Draw(sheet)
     lefts = (MARGIN, MARGIN + half + BETWEEN)
-    for left, title in zip(lefts, ("without ISAC", "with ISAC, same noise"), strict=True):
+    for left, title in zip(lefts, (f"without {node}", f"with {node}, same noise"), strict=True):
         _write(pen, (left, MARGIN), title, 20)
     y = MARGIN + 2 * LINE
     for row in rows:

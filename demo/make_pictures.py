@@ -15,9 +15,10 @@ from .picture_files import HELP, WORKFLOWS, save, square_thumbnail, thumbnail
 from .report import make_row
 from .server import ComfyServer
 from .shapes import PLURALS
-from .workflow_runs import run_attention, run_selection, run_with_and_without
+from .workflow_runs import NUMINA, run_attention, run_selection, run_with_and_without
 
 SEED = 1
+_GUIDED = (ASKS[8], ASKS[3], ASKS[6])
 
 
 def isac_pictures(server: ComfyServer) -> None:
@@ -28,6 +29,17 @@ def isac_pictures(server: ComfyServer) -> None:
     save(contact_sheet(rows), HELP / "HeadcountIsacAttentionControl" / "with_and_without.jpg")
     pairs = zip(rows[0].without[:2], rows[0].steered[:2], strict=True)
     thumbnail([[("without ISAC", a), ("with ISAC", b)] for a, b in pairs], WORKFLOWS / "shapes_isac.jpg")
+
+
+def numina_pictures(server: ComfyServer) -> None:
+    """The same for NUMINA, and what its viewer shows."""
+    rows = []
+    for number, ask in enumerate(_GUIDED):
+        pictures = run_with_and_without(server, ask.prompt, 4, SEED + number, NUMINA)
+        rows.append(make_row(ask, *pictures))
+    save(contact_sheet(rows, "NUMINA"), HELP / "HeadcountNuminaCountGuide" / "with_and_without.jpg")
+    pairs = zip(rows[0].without[:2], rows[0].steered[:2], strict=True)
+    thumbnail([[("without", a), ("with the guide", b)] for a, b in pairs], WORKFLOWS / "shapes_numina.jpg")
 
 
 def selection_pictures(server: ComfyServer) -> None:
@@ -69,6 +81,7 @@ def main() -> None:
     """Run everything in one server."""
     with ComfyServer() as server:
         isac_pictures(server)
+        numina_pictures(server)
         selection_pictures(server)
         attention_pictures(server)
         model_pictures(server)

@@ -39,6 +39,17 @@ VIEWS = {
         True,
         View(HELP / "HeadcountLoadT2ICountModel" / "node.jpg", ("Load T2ICount Model", "Counted")),
     ),
+    "shapes_numina": (
+        True,
+        View(
+            HELP / "HeadcountNuminaCountGuide" / "layout.jpg",
+            ("Attention Map Viewer: layout", "What was found, and put right"),
+        ),
+    ),
+    "wan_numina": (
+        False,
+        View(WORKFLOWS / "wan_numina.jpg", ("Load Diffusion Model", "Count Prompt", "NUMINA Count Guide", "KSampler")),
+    ),
     "t2icount_photo": (
         False,
         View(WORKFLOWS / "t2icount_photo.jpg", ("Load Image", "Load T2ICount Model", "T2ICount Counter")),

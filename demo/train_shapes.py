@@ -117,7 +117,7 @@ class Trainee(nn.Module):
         self.diffusion_model = UNetModel(**UNET_CONFIG, dtype=torch.float32, device="cpu", operations=layers)
         self.text = ShapesTextTransformer(dict(CLIP_CONFIG), torch.float32, "cpu", layers)
         for layer in self.text.text_model.encoder.layers:
-            layer.forward = _out_of_place(layer)  # ComfyUI adds in place, which autograd cannot undo
+            layer.forward = out_of_place(layer)  # ComfyUI adds in place, which autograd cannot undo
         start_weights(self)
         nn.init.zeros_(self.diffusion_model.out[2].weight)
         self.text.text_model.embeddings.token_embedding.ids[: len(known_ids)] = known_ids
@@ -130,7 +130,9 @@ class Trainee(nn.Module):
         return self.diffusion_model(x, sigma * 1000, context=context * first_end_or_before.unsqueeze(-1))
 
 
-def _out_of_place(layer: nn.Module):  # noqa: ANN202
+def out_of_place(layer: nn.Module):  # noqa: ANN202 - a method
+    """The forward of ComfyUI's text layer `layer`, without adding in place."""
+
     def forward(x: Tensor, mask: Tensor | None = None, optimized_attention=None) -> Tensor:  # noqa: ANN001
         x = x + layer.self_attn(layer.layer_norm1(x), mask, optimized_attention)
         return x + layer.mlp(layer.layer_norm2(x))

@@ -6,6 +6,7 @@ import copy
 import io
 import json
 import re
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -17,7 +18,7 @@ from .comfy_host import ROOT
 from .workflow_to_prompt import workflow_to_prompt
 
 Pictures = list[np.ndarray]
-_OUTPUTS_OF_ISAC = ("PreviewImage", "SaveImage")
+_PICTURES = ("PreviewImage", "SaveImage")
 
 
 @cache
@@ -54,20 +55,34 @@ def pictures_of(client: ComfyClient, shown: dict[str, Any]) -> Pictures:
     return [np.asarray(Image.open(io.BytesIO(data)).convert("RGB")) for data in files]
 
 
-def run_with_and_without(client: ComfyClient, text: str, pictures: int, seed: int) -> tuple[Pictures, Pictures]:
-    """Run workflows/shapes_isac.json for a prompt. Returns the pictures without ISAC and those with it."""
+@dataclass(frozen=True)
+class Comparison:
+    """A workflow that draws the same noise without and with a node, and the node's id."""
+
+    workflow: str
+    node: str
+
+
+ISAC = Comparison("shapes_isac", "HeadcountIsacAttentionControl")
+NUMINA = Comparison("shapes_numina", "HeadcountNuminaCountGuide")
+
+
+def run_with_and_without(
+    client: ComfyClient, text: str, pictures: int, seed: int, compared: Comparison = ISAC
+) -> tuple[Pictures, Pictures]:
+    """Run a comparison for a prompt. Returns the pictures without its node and those with it."""
     settings = {
         "HeadcountCountPrompt": {"text": text},
         "EmptyLatentImage": {"batch_size": pictures},
         "KSampler": {"seed": seed},
     }
-    whole = with_widgets(workflow_prompt(client, "shapes_isac"), settings)
-    ends = {node: _upstream(whole, node) for node, placed in whole.items() if placed["class_type"] in _OUTPUTS_OF_ISAC}
+    whole = with_widgets(workflow_prompt(client, compared.workflow), settings)
+    ends = {node: _upstream(whole, node) for node, placed in whole.items() if placed["class_type"] in _PICTURES}
     decoded = {node for node in ends if whole[whole[node]["inputs"]["images"][0]]["class_type"] == "VAEDecode"}
     needed = set().union(*(ends[node] for node in decoded))
     outputs = client.run({node: placed for node, placed in whole.items() if node in needed})
     classes = {node: {whole[other]["class_type"] for other in ends[node]} for node in decoded}
-    (steered,) = (node for node in decoded if "HeadcountIsacAttentionControl" in classes[node])
+    (steered,) = (node for node in decoded if compared.node in classes[node])
     (without,) = decoded - {steered}
     return pictures_of(client, outputs[without]), pictures_of(client, outputs[steered])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from . import gradients, memory, pictures, precision
+from . import gradients, memory, pictures, precision, shapes_video
 from .costs import costs
 from .part import Part
 
@@ -38,6 +38,7 @@ CHECKS = (
         needs_gpu=True,
     ),
     Part("shapes", "Pictures of the Shapes model against those of a CPU", 60, pictures.shapes),
+    Part("shapes-video", "A training step of the Shapes video model", 60, shapes_video.training),
 )
 
 

@@ -1,4 +1,4 @@
-"""Where the Shapes model's weights are, and how they get into ComfyUI."""
+"""Where the Shapes models' weights are, and how they get into ComfyUI."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import comfy.utils
 
 from ...core.errors import CountError
 from .model import ShapesModel, build_shapes_model
+from .video_model import build_shapes_video_model
 
-WEIGHTS = Path(__file__).resolve().parents[2] / "demo" / "weights" / "shapes.safetensors"
+_FOLDER = Path(__file__).resolve().parents[2] / "demo" / "weights"
+WEIGHTS = _FOLDER / "shapes.safetensors"
+VIDEO_WEIGHTS = _FOLDER / "shapes_video.safetensors"
 
 
 def load_shapes_model(path: Path = WEIGHTS) -> ShapesModel:
@@ -23,3 +26,18 @@ def load_shapes_model(path: Path = WEIGHTS) -> ShapesModel:
             f"the Shapes demo model is missing: {path.name} is not in the pack's demo/weights folder. Install the pack again"
         )
     return build_shapes_model(comfy.utils.load_torch_file(str(path), safe_load=True))
+
+
+def load_shapes_video_model(path: Path = VIDEO_WEIGHTS) -> ShapesModel:
+    """Read a safetensors file of the Shapes video model.
+
+    Raises:
+        CountError: the file is missing or holds another model.
+    """
+    if not path.is_file():
+        raise CountError(
+            f"the Shapes video model is missing: {path.name} is not in the pack's demo/weights folder. This version comes "
+            "without it: in a clone of the pack's repository `make setup` and then `.venv/bin/python -m "
+            f"demo.train_shapes_video --out output/shapes_video` train it; copy {path.name} from there into demo/weights"
+        )
+    return build_shapes_video_model(comfy.utils.load_torch_file(str(path), safe_load=True))

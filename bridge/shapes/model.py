@@ -15,9 +15,9 @@ import comfy.supported_models_base
 import torch
 from torch import Tensor
 
-from ...core.errors import CountError
 from ...core.shapes.autoencoder import DOWNSCALE, LATENT_CHANNELS, ShapesAutoencoder
 from .text_encoder import WIDTH, ShapesTextEncoder, ShapesTokenizer
+from .weights import DIFFUSION, PICTURES, TEXT, empty_autoencoder, fill, part_of_state, patcher_of, statistics_of
 
 UNET_CONFIG: dict[str, Any] = {
     "image_size": 16,
@@ -37,7 +37,7 @@ UNET_CONFIG: dict[str, Any] = {
     "adm_in_channels": None,
     "use_temporal_attention": False,
 }
-_PREFIXES = {"diffusion": "diffusion_model.", "text": "text_encoder.", "pictures": "first_stage_model."}
+_MODEL = "Shapes model"
 
 
 class ShapesLatent(comfy.latent_formats.LatentFormat):
@@ -103,27 +103,6 @@ class ShapesModel:
     vae: comfy.sd.VAE
 
 
-def _part(state: dict[str, Tensor], part: str) -> dict[str, Tensor]:
-    prefix = _PREFIXES[part]
-    found = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
-    if not found:
-        raise CountError(f"this is not a Shapes model: the file has no weights under '{prefix}'")
-    return {key: value.float() if value.is_floating_point() else value for key, value in found.items()}
-
-
-def _load(module: torch.nn.Module, weights: dict[str, Tensor]) -> None:
-    try:
-        module.load_state_dict(weights)
-    except RuntimeError as error:
-        raise CountError(f"this is not a Shapes model that this version of the pack can read: {error}") from error
-
-
-def _patcher(model: torch.nn.Module, device: torch.device, offload: torch.device) -> comfy.model_patcher.ModelPatcher:
-    # Newer ComfyUI picks the patcher that suits its memory manager under this name.
-    kind = getattr(comfy.model_patcher, "CoreModelPatcher", comfy.model_patcher.ModelPatcher)
-    return kind(model, load_device=device, offload_device=offload)
-
-
 def build_shapes_model(state: dict[str, Tensor]) -> ShapesModel:
     """Build the model from the weights of `demo/weights/shapes.safetensors`.
 
@@ -133,22 +112,16 @@ def build_shapes_model(state: dict[str, Tensor]) -> ShapesModel:
     Raises:
         CountError: tensors are missing or have other shapes.
     """
-    statistics = {key: state.get(f"latent.{key}") for key in ("mean", "std", "rgb_factors")}
-    if any(value is None for value in statistics.values()):
-        raise CountError("this is not a Shapes model: the file has no latent statistics")
+    config = ShapesConfig(ShapesLatent(**statistics_of(state, _MODEL)))
     device = comfy.model_management.get_torch_device()
     offload = comfy.model_management.unet_offload_device()
-
-    config = ShapesConfig(ShapesLatent(**statistics))
     diffusion = comfy.model_base.BaseModel(config, comfy.model_base.ModelType.FLOW, device=offload)
-    _load(diffusion.diffusion_model, _part(state, "diffusion"))
+    fill(diffusion.diffusion_model, part_of_state(state, DIFFUSION, _MODEL), _MODEL)
 
     target = comfy.supported_models_base.ClipTarget(ShapesTokenizer, ShapesTextEncoder)
     clip = comfy.sd.CLIP(target, model_options={"dtype": torch.float32})
-    _load(clip.cond_stage_model, _part(state, "text"))
+    fill(clip.cond_stage_model, part_of_state(state, TEXT, _MODEL), _MODEL)
 
-    with torch.device("meta"):  # no start weights: they would take numbers from the global generator
-        autoencoder = ShapesAutoencoder()
-    autoencoder.to_empty(device="cpu")
-    _load(autoencoder, _part(state, "pictures"))
-    return ShapesModel(_patcher(diffusion, device, offload), clip, ShapesVAE(autoencoder))
+    autoencoder = empty_autoencoder()
+    fill(autoencoder, part_of_state(state, PICTURES, _MODEL), _MODEL)
+    return ShapesModel(patcher_of(diffusion, device, offload), clip, ShapesVAE(autoencoder))

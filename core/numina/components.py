@@ -14,16 +14,16 @@ def principal_components(attention: Tensor, number: int = 3, iterations: int = 4
     """Principal components of attention rows (NUMINA, eq. 3): subspace iteration from a fixed start.
 
     Args:
-        attention: (..., P, P), rows are queries; float32 or float64.
+        attention: (..., R, P), rows are queries; float32 or float64.
         number: how many components.
         iterations: of two products with the matrix each.
 
     Returns:
-        (..., P, number): rows of U * S of the column-centred matrix, the strongest first. The sign of a component is
+        (..., R, number): rows of U * S of the column-centred matrix, the strongest first. The sign of a component is
         such that its largest entry by size is positive. Components that the matrix does not have are 0.
     """
     middle = attention.mean(-2, keepdim=True)
-    size = min(number + SPARE, attention.shape[-1])
+    size = min(number + SPARE, *attention.shape[-2:])
     basis = _fixed_start(attention.shape[-1], size).to(attention)
     for _ in range(iterations):
         basis = torch.linalg.qr(_back(attention, middle, attention @ basis - middle @ basis)).Q

@@ -7,7 +7,7 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from .settings import LayoutSettings
+from .settings import ClusterSettings
 
 
 def disc(reach: float) -> Tensor:
@@ -16,7 +16,7 @@ def disc(reach: float) -> Tensor:
     return side[:, None].square() + side.square() <= reach * reach
 
 
-def focus_mask(maps: Tensor, settings: LayoutSettings) -> Tensor:
+def focus_mask(maps: Tensor, settings: ClusterSettings) -> Tensor:
     """Cells from `focus_ratio` of their map's maximum, without those that lie alone (DBSCAN's noise).
 
     A cell stays when it lies within `focus_reach` of one that has `focus_neighbours` around it.

@@ -128,26 +128,35 @@ def guide_of(after: Tensor, frames: int, settings: GuidanceSettings, device: tor
     rows = ((layout == REMOVED) | (layout >= FIRST_ADDED)).any(0).nonzero().flatten()
     position = torch.zeros(layout.shape[1], dtype=torch.int64)
     position[rows] = torch.arange(len(rows))
-    return Guide(rows.to(device), tuple(_cells(noun, frames, position, device) for noun in layout), settings)
+    return Guide(rows.to(device), tuple(_cells(noun, frames, position, settings, device) for noun in layout), settings)
 
 
-def _cells(layout: Tensor, frames: int, position: Tensor, device: torch.device) -> NounCells:
+def _cells(
+    layout: Tensor, frames: int, position: Tensor, settings: GuidanceSettings, device: torch.device
+) -> NounCells:
     """One noun's cells; layout (L,), position (L,) of each query among the guide's rows."""
     pictures = rearrange(layout, "(f p) -> f p", f=frames)
-    copied = [smallest(picture, MOST_INSTANCES) for picture in pictures]
-    numbers = torch.tensor([0 if number is None else number for number in copied])
+    copied = torch.tensor([smallest(picture, MOST_INSTANCES) or 0 for picture in pictures])
     wanted = rearrange(layout >= FIRST_ADDED, "(f p) -> f p", f=frames)
-    has_reference = (numbers > 0)[:, None]
-    is_reference = (pictures == numbers[:, None]) & has_reference & wanted.any(1, keepdim=True)
-    frame_of, _ = (wanted & has_reference).nonzero(as_tuple=True)
-    group_of, _ = is_reference.nonzero(as_tuple=True)
-    used, groups = frame_of.unique(return_inverse=True)
-    weights = (group_of == used[:, None]).float()
+    shown = copied > 0
+    if settings.reference == "video":
+        used = shown & wanted.any()
+        has_reference = shown.any().expand(frames)
+        group_of_frame = torch.zeros(frames, dtype=torch.int64)
+    else:
+        used = shown & wanted.any(1)
+        has_reference = shown
+        group_of_frame = used.cumsum(0) - 1
+    is_reference = (pictures == copied[:, None]) & used[:, None]
+    group_of = group_of_frame[:, None].expand_as(pictures)
+    with_reference = wanted & has_reference[:, None]
+    groups = group_of[is_reference]
+    weights = (groups == torch.arange(int(groups.max()) + 1 if len(groups) else 0)[:, None]).float()
     found = NounCells(
         removed=position[layout == REMOVED],
-        alone=position[(wanted & ~has_reference).flatten()],
-        added=position[(wanted & has_reference).flatten()],
-        groups=groups,
+        alone=position[(wanted & ~has_reference[:, None]).flatten()],
+        added=position[with_reference.flatten()],
+        groups=group_of[with_reference],
         references=is_reference.flatten().nonzero().flatten(),
         weights=weights / weights.sum(1, keepdim=True),
     )

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d
 
 from ..attention.calls import Grid
-from .settings import LayoutSettings
+from .settings import ClusterSettings
 
 GREY = (0.299, 0.587, 0.114)  # the weights of red, green and blue in a picture's brightness
 FLAT = 1e-8
@@ -23,7 +23,7 @@ def stretched(components: Tensor, flat: float | None = None) -> Tensor:
 
 
 @torch.no_grad()
-def score_heads(components: Tensor, grid: Grid, settings: LayoutSettings) -> Tensor:
+def score_heads(components: Tensor, grid: Grid, settings: ClusterSettings) -> Tensor:
     """Score heads by their components as grey pictures (NUMINA, eq. 4 to 7; block size as in the released code).
 
     Args:

@@ -49,7 +49,7 @@ class Layouts:
         found = " ".join(str(count) for count in self.counts[noun].tolist())
         frames = list(zip(self.before[noun], self.after[noun], strict=True))
         added = max(len(after[after >= FIRST_ADDED].unique()) for _, after in frames)
-        removed = max(len(before[after == REMOVED].unique()) for before, after in frames)
+        removed = max(len(before[(after == REMOVED) & (before > 0)].unique()) for before, after in frames)
         return f"{name}: asked {self.asked[noun]}, found {found}, added {added}, removed {removed}"
 
 

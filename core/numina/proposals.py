@@ -10,7 +10,7 @@ from torch import Tensor
 from ..attention.calls import Grid
 from .head_scores import stretched
 from .mean_shift import estimate_bandwidth, mean_shift
-from .settings import LayoutSettings
+from .settings import ClusterSettings
 
 LEAST_BANDWIDTH = 0.5  # of points that coincide
 
@@ -28,7 +28,7 @@ class Proposals:
     number: int
 
 
-def clusters(components: Tensor, grid: Grid, settings: LayoutSettings) -> Proposals:
+def clusters(components: Tensor, grid: Grid, settings: ClusterSettings) -> Proposals:
     """Mean-shift clusters of a head's components and of the cells' places (NUMINA, section 3.2).
 
     Args:

@@ -6,20 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from einops import rearrange
 from torch import Tensor
 
 from ..attention.calls import Grid
 from ..errors import CountError
-from .components import principal_components
-from .focus import focus_mask
-from .head_scores import score_heads
-from .layout import Layouts, instances
-from .proposals import clusters
-from .refinement import Centre, refine
+from .cluster_reading import read_clusters
+from .layout import Layouts
 from .settings import LayoutSettings
+from .thing_reading import read_things
 
-MOST_ENTRIES = 2**26  # attention probabilities alive at a time, 256 MiB in float32
 LEAST_SIDE = 4
 
 
@@ -78,7 +73,6 @@ def _frame_response(
     return heads[torch.arange(len(heads), device=heads.device), best]
 
 
-@torch.no_grad()
 def read_layouts(reading: Reading, asked: Sequence[int], settings: LayoutSettings) -> Layouts:
     """Find each noun's instances in each frame, and what to add or remove.
 
@@ -98,58 +92,7 @@ def read_layouts(reading: Reading, asked: Sequence[int], settings: LayoutSetting
         raise CountError(
             f"an attention map of {reading.grid[0]} x {reading.grid[1]} is too small: use a larger picture"
         )
-    heads, components = best_heads(reading, settings)
-    focus = focus_mask(rearrange(reading.nouns, "k f (h w) -> k f h w", h=reading.grid[0]), settings)
-    found = []
-    for frame, own in enumerate(components):
-        regions = clusters(own, reading.grid, settings)
-        found.append(torch.stack([instances(regions, noun[frame], settings.overlap) for noun in focus]))
-    before = torch.stack(found, dim=1).cpu()
-    counts = before.amax((-1, -2)).long()
-    after = torch.stack([_refined(own, number, settings) for own, number in zip(before, asked, strict=True)])
-    return Layouts(before, after, counts, tuple(asked), heads.cpu(), reading.grid)
-
-
-def _refined(before: Tensor, asked: int, settings: LayoutSettings) -> Tensor:
-    """(F, h, w) layouts of one noun, frame by frame, each with the places of the frame before."""
-    frames, earlier = list[Tensor](), list[Centre]()
-    for layout in before:
-        after, earlier = refine(layout, int(layout.amax()), asked, earlier, settings)
-        frames.append(after)
-    return torch.stack(frames)
-
-
-def best_heads(reading: Reading, settings: LayoutSettings) -> tuple[Tensor, Tensor]:
-    """The self-attention head of each frame that shows instances best, and its components.
-
-    Returns:
-        (F,) heads and (F, P, 3) components.
-    """
-    frames, heads, cells, _ = reading.queries.shape
-    together = max(1, MOST_ENTRIES // cells**2)
-    chosen = []
-    for frame in range(frames):
-        parts = [
-            _scored(
-                reading.queries[frame, first : first + together],
-                reading.keys[frame, first : first + together],
-                reading.grid,
-                settings,
-            )
-            for first in range(0, heads, together)
-        ]
-        scores, components = (torch.cat(part) for part in zip(*parts, strict=True))
-        best = scores.argmax()
-        chosen.append((best, components[best]))
-    best_of, components_of = zip(*chosen, strict=True)
-    return torch.stack(best_of), torch.stack(components_of)
-
-
-def _scored(queries: Tensor, keys: Tensor, grid: Grid, settings: LayoutSettings) -> tuple[Tensor, Tensor]:
-    """Scores and components of some heads of one frame: (H, P, d) twice to (H,) and (H, P, 3)."""
-    attention = torch.softmax(queries.float() @ keys.float().mT * queries.shape[-1] ** -0.5, dim=-1)
-    components = principal_components(attention)
-    if settings.head_components == "pca":
-        return score_heads(components, grid, settings), components
-    first = attention[..., :3] - attention[..., :3].mean(-2, keepdim=True)
-    return score_heads(first, grid, settings), components
+    parts = reading.queries, reading.keys, reading.nouns, reading.grid, asked
+    if settings.reader == "clusters":
+        return read_clusters(*parts, settings.clusters)
+    return read_things(*parts, settings.things)

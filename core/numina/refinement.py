@@ -10,7 +10,7 @@ from ..attention.calls import Grid
 from ..errors import CountError
 from .focus import disc
 from .layout import FIRST_ADDED, REMOVED
-from .settings import LayoutSettings
+from .settings import ClusterSettings
 
 Centre = tuple[int, int]
 
@@ -29,7 +29,7 @@ def smallest(layout: Tensor, most: int | None = None) -> int | None:
 
 
 def refine(
-    layout: Tensor, found: int, asked: int, earlier: list[Centre], settings: LayoutSettings
+    layout: Tensor, found: int, asked: int, earlier: list[Centre], settings: ClusterSettings
 ) -> tuple[Tensor, list[Centre]]:
     """Remove or add instances until there are as many as asked (NUMINA, section 3.3, eq. 10).
 
@@ -56,7 +56,7 @@ def refine(
     return layout, centres
 
 
-def _template(layout: Tensor, settings: LayoutSettings) -> Tensor:
+def _template(layout: Tensor, settings: ClusterSettings) -> Tensor:
     """The smallest instance cut to its bounding box, or a disc."""
     number = smallest(layout)
     return disc(settings.radius) if number is None else cut_out(layout == number)
@@ -68,7 +68,7 @@ def cut_out(mask: Tensor) -> Tensor:
     return mask[int(rows[0]) : int(rows[-1]) + 1, int(columns[0]) : int(columns[-1]) + 1]
 
 
-def _place(taken: Tensor, template: Tensor, earlier: Centre | None, settings: LayoutSettings) -> Centre:
+def _place(taken: Tensor, template: Tensor, earlier: Centre | None, settings: ClusterSettings) -> Centre:
     """The cheapest centre: little overlap, near the middle of what is there, near the place in the frame before."""
     grid = (taken.shape[0], taken.shape[1])
     if template.shape[0] > grid[0] or template.shape[1] > grid[1]:

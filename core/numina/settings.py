@@ -7,8 +7,8 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class LayoutSettings:
-    """How instances are read out of one step's attention, and how the layout is corrected.
+class ClusterSettings:
+    """The authors' way to read and correct a frame.
 
     Attributes:
         head_components: what scores a self-attention head: its three principal components ("pca", the paper), or how
@@ -18,11 +18,8 @@ class LayoutSettings:
             of a block, or of block "means".
         block_grid: blocks per side of that score.
         score_weights: weights of the three scores: contrast, blocks, edges.
-        proposals: instances are mean-shift clusters of the whole frame ("mean_shift"), or the noun's own cells, split
-            where the self-attention holds them apart ("split_focus").
         quantile: share of a frame's cells that the mean-shift bandwidth reaches on average.
         place_weight: weight of a cell's place, 0 to 1 over the frame, beside its components.
-        cross_map: a noun's map is the mean of the heads, or for each frame the head with the highest "peak".
         focus_ratio: a cell belongs to the noun from this share of the map's maximum.
         focus_reach: cells of a dense neighbourhood are at most this far apart, in cells.
         focus_neighbours: how many make it dense, the cell itself counted.
@@ -31,19 +28,14 @@ class LayoutSettings:
         lambda_center: cost of a squared cell between an added instance and the middle of those found.
         lambda_temporal: the same between an added instance and its place in the frame before.
         placement_step: an added instance is tried at every such row and column.
-        whole_video: instances are followed through the video and counted once for it, instead of frame by frame.
-        keep_free: added instances keep off whatever is there where they can, and never overwrite it; their disc is
-            scaled to the frame.
     """
 
     head_components: Literal["pca", "first3"] = "pca"
     blocks: Literal["sums", "means"] = "sums"
     block_grid: int = 8
     score_weights: tuple[float, float, float] = (1.0, 1.0, 0.1)
-    proposals: Literal["mean_shift", "split_focus"] = "mean_shift"
     quantile: float = 0.2
     place_weight: float = 0.5
-    cross_map: Literal["mean", "peak"] = "mean"
     focus_ratio: float = 0.05
     focus_reach: float = 3.0
     focus_neighbours: int = 5
@@ -52,8 +44,53 @@ class LayoutSettings:
     lambda_center: float = 1.0
     lambda_temporal: float = 8.0
     placement_step: int = 2
-    whole_video: bool = False
-    keep_free: bool = False
+
+
+@dataclass(frozen=True)
+class ThingSettings:
+    """Our way to read and correct a video.
+
+    Attributes:
+        contrast: a noun is somewhere when its map is on average this many times as high there as elsewhere.
+        dip: two peaks are two things when the pass between them is below this share of the lower one.
+        least_cells: a thing has at least this many cells.
+        core: self-attention is compared among cells that reach this share of their thing's peak.
+        apart: two parts of a region are two things when self-attention is more alike within each of them than between
+            them by this, on a scale of -1 to 1.
+        components: how many principal components of self-attention are compared.
+        reach: a thing of one frame is the same in the next when its middle moved by at most this many of its sides.
+        patience: a thing may be out of sight for this many frames.
+        radius: of the disc that stands for a thing where there is none to copy, as a share of the frame's shorter side.
+    """
+
+    contrast: float = 2.0
+    dip: float = 0.8
+    least_cells: int = 3
+    core: float = 0.7
+    apart: float = 0.6
+    components: int = 8
+    reach: float = 1.0
+    patience: int = 4
+    radius: float = 5 / 30
+
+
+@dataclass(frozen=True)
+class LayoutSettings:
+    """How instances are read out of one step's attention, and how the layout is corrected.
+
+    Attributes:
+        reader: "clusters" of the whole frame that overlap with the noun, frame by frame, are the authors' way.
+            "things" is ours: the noun's own cells, parted where its map dips or self-attention holds two parts
+            apart, followed through the video, counted once for it, and corrected alike in all frames.
+        cross_map: a noun's map is the mean of the heads, or for each frame the head with the highest "peak".
+        clusters: settings of the authors' way.
+        things: settings of ours.
+    """
+
+    reader: Literal["clusters", "things"] = "clusters"
+    cross_map: Literal["mean", "peak"] = "mean"
+    clusters: ClusterSettings = ClusterSettings()
+    things: ThingSettings = ThingSettings()
 
 
 @dataclass(frozen=True)
@@ -73,6 +110,7 @@ class GuidanceSettings:
             what lifts them to m + (delta - 1) * lift ("shift") and never pushes down. m is the mean score of the
             instance that is copied, own a cell's own score.
         lift: of "shift".
+        reference: m is that of each "frame"'s smallest instance, or one for the "video".
     """
 
     middle: float = 25.0
@@ -83,6 +121,7 @@ class GuidanceSettings:
     circle: float = 0.8
     added: Literal["release", "shift"] = "release"
     lift: float = 2.0
+    reference: Literal["frame", "video"] = "frame"
 
 
 @dataclass(frozen=True)
@@ -93,9 +132,6 @@ class Preset:
     guidance: GuidanceSettings = GuidanceSettings()
 
 
-RELEASE = Preset(LayoutSettings(head_components="first3"))
-PAPER = Preset(LayoutSettings(cross_map="peak", focus_ratio=0.1))
-ROBUST = Preset(
-    LayoutSettings(blocks="means", cross_map="peak", focus_ratio=0.1, whole_video=True, keep_free=True),
-    GuidanceSettings(added="shift"),
-)
+RELEASE = Preset(LayoutSettings(clusters=ClusterSettings(head_components="first3")))
+PAPER = Preset(LayoutSettings(cross_map="peak", clusters=ClusterSettings(focus_ratio=0.1)))
+ROBUST = Preset(LayoutSettings(reader="things"), GuidanceSettings(added="shift", lift=10.0, circle=6.0, reference="video"))

@@ -45,8 +45,8 @@ ADVERBS = frozenset(
 FRAMES = frozenset(
     "photo photos photograph picture pictures image images painting drawing illustration render rendering sketch shot "
     "closeup close-up view portrait scene watercolor watercolour artwork print poster snapshot video footage clip film "
-    "still depiction diagram cartoon icon clipart engraving mosaic mural logo wallpaper selfie macro panorama cgi etching "
-    "landscape".split()
+    "animation still depiction diagram cartoon icon clipart engraving mosaic mural logo wallpaper selfie macro panorama cgi "
+    "etching landscape".split()
 )
 # "a flock of nine pelicans": the word before "of" only groups what follows.
 COLLECTIVES = frozenset(

@@ -37,7 +37,7 @@ from headcount.core.numina.proposals import Proposals, clusters  # noqa: E402
 from headcount.core.numina.release_tokens import map_tokens  # noqa: E402
 
 __all__ = ["map_tokens"]
-SETTINGS = replace(RELEASE.layout, head_components="pca")
+SETTINGS = replace(RELEASE.layout.clusters, head_components="pca")
 Array = Any
 
 
@@ -49,7 +49,11 @@ def score_self_heads(attention: Array, height: int, width: int) -> Array:
 def cross_map(queries: Array, keys: Array, tokens: list[int], frames: int, height: int, width: int) -> Array:
     """Response of one noun, (frames, height, width)."""
     split = rearrange(_tensor(queries), "n (f p) d -> f n p d", f=frames)
-    return noun_response(split, _tensor(keys), None, (tuple(tokens),), SETTINGS)[0].view(frames, height, width).numpy()
+    return (
+        noun_response(split, _tensor(keys), None, (tuple(tokens),), RELEASE.layout)[0]
+        .view(frames, height, width)
+        .numpy()
+    )
 
 
 def cluster_labels(attention: Array, height: int, width: int) -> Array:

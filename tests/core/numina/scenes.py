@@ -76,21 +76,12 @@ def place_things(
     counts: Sequence[int], grid: tuple[int, int], frames: int, side: int, gap: int, generator: torch.Generator
 ) -> Tensor:
     """(K, F, h, w) numbers of the things."""
-    sides = _draw(generator, side, side + max(1, side // 2), sum(counts) * 2).tolist()
-    corners: list[tuple[int, int, int, int]] = []
-    for _ in range(4000):
+    for _ in range(500):
+        corners = _boxes(sum(counts), grid, side, gap, generator)
         if len(corners) == sum(counts):
             break
-        height, width = sides[2 * len(corners)], sides[2 * len(corners) + 1]
-        top, left = (int(_draw(generator, 0, grid[axis] - (height, width)[axis], 1)) for axis in (0, 1))
-        apart = all(
-            top >= y + h + gap or y >= top + height + gap or left >= x + w + gap or x >= left + width + gap
-            for y, x, h, w in corners
-        )
-        if apart:
-            corners.append((top, left, height, width))
-    if len(corners) < sum(counts):
-        raise ValueError("no room")
+    else:
+        raise ValueError(f"no room for {counts} on {grid}")
     things = torch.zeros(len(counts), frames, *grid, dtype=torch.int64)
     drift = _draw(generator, -1, 1, 2).tolist() if frames > 1 else [0, 0]
     index = 0
@@ -102,6 +93,23 @@ def place_things(
                 top, left = y + drift[0] * frame // 2, x + drift[1] * frame // 2
                 things[noun, frame, max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)] = number
     return things
+
+
+def _boxes(
+    number: int, grid: tuple[int, int], side: int, gap: int, generator: torch.Generator
+) -> list[tuple[int, int, int, int]]:
+    """Top, left, height and width of at most `number` boxes."""
+    boxes: list[tuple[int, int, int, int]] = []
+    for _ in range(20 * number):
+        height, width = _draw(generator, side, side + max(1, side // 2), 2).tolist()
+        top, left = (int(_draw(generator, 0, grid[axis] - (height, width)[axis], 1)) for axis in (0, 1))
+        apart = all(
+            top >= y + h + gap or y >= top + height + gap or left >= x + w + gap or x >= left + width + gap
+            for y, x, h, w in boxes
+        )
+        if apart and len(boxes) < number:
+            boxes.append((top, left, height, width))
+    return boxes
 
 
 def attend(things: Tensor, look: Look, generator: torch.Generator) -> Scene:

@@ -1,0 +1,150 @@
+"""The bias on cross-attention scores, against plain loops over cells; and when it acts."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from headcount.core.errors import CountError
+from headcount.core.numina import PAPER, ROBUST, GuidanceSettings, Layouts, fade, make_guide, row_bias
+from headcount.core.numina.schedule import (
+    delta,
+    reference_step,
+    reference_step_of,
+    sigma_of_time,
+    time_of_sigma,
+    time_of_step,
+)
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+from torch import Tensor
+
+COLUMNS = ((1, 4), (3,))
+HEADS, TOKENS, WIDTH = 3, 6, 8
+
+
+def layer(seed: int, cells: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return tuple(torch.randn(HEADS, n, WIDTH, generator=generator, dtype=torch.float64) for n in (cells, TOKENS))  # type: ignore[return-value]
+
+
+def plain(
+    queries: Tensor, keys: Tensor, after: Tensor, strength: float, frames: int, settings: GuidanceSettings
+) -> Tensor:
+    """(L, T) bias, cell by cell, of the authors' rule or ours."""
+    scores = torch.einsum("hld,htd->hlt", queries, keys).mean(0) * WIDTH**-0.5
+    cells = after.shape[1] // frames
+    bias = torch.zeros(after.shape[1], TOKENS, dtype=torch.float64)
+    for noun, columns in enumerate(COLUMNS):
+        copied: list[list[int]] = []
+        for frame in range(frames):
+            picture = after[noun, frame * cells : (frame + 1) * cells].tolist()
+            areas = {number: picture.count(number) for number in picture if 1 <= number <= 99}
+            least = min(areas, key=lambda number: (areas[number], number)) if areas else None
+            copied.append([frame * cells + i for i, number in enumerate(picture) if number == least])
+        if settings.reference == "video":
+            copied = [[cell for own in copied for cell in own]] * frames
+        for cell, number in enumerate(after[noun].tolist()):
+            reference = copied[cell // cells]
+            for column in columns:
+                if number == -1:
+                    bias[cell, column] -= settings.suppress * strength
+                elif number >= 100 and not reference:
+                    bias[cell, column] += settings.circle * strength
+                elif number >= 100:
+                    mean = sum(scores[one, c] for one in reference for c in columns) / len(reference) / len(columns)
+                    if settings.added == "release":
+                        bias[cell, column] = mean * strength - scores[cell, column]
+                    else:
+                        wanted = mean + (strength - 1) * settings.lift - scores[cell, column]
+                        bias[cell, column] = max(float(wanted), 0.0)
+    return bias
+
+
+@examples(deadline=None, max_examples=40)
+@given(
+    st.integers(0, 1000),
+    st.integers(1, 3),
+    st.lists(st.sampled_from([-1, 0, 0, 1, 2, 100, 101]), min_size=24, max_size=24),
+    st.sampled_from([1.75, 1.0, 0.3]),
+    st.sampled_from([PAPER.guidance, ROBUST.guidance]),
+)
+def test_bias_is_that_of_a_plain_loop(
+    seed: int, frames: int, cells: list[int], strength: float, settings: GuidanceSettings
+) -> None:
+    after = torch.tensor(cells).view(2, 12)[:, : 12 // frames * frames]
+    queries, keys = layer(seed, after.shape[1])
+    expected = plain(queries, keys, after, strength, frames, settings)
+    found = row_bias(queries, keys, after, COLUMNS, strength, settings, frames)
+    touched = ((after == -1) | (after >= 100)).any(0)
+    if not touched.any():
+        assert found is None
+        return
+    assert found is not None
+    assert found.rows.tolist() == touched.nonzero().flatten().tolist()
+    torch.testing.assert_close(found.bias.double(), expected[found.rows], atol=1e-5, rtol=1e-5)
+    assert not expected[~touched].any()
+
+
+def layouts(after: Tensor) -> Layouts:
+    shown = after[None, None]
+    return Layouts(shown.clamp(0, 99), shown, torch.ones(1, 1), (1,), torch.zeros(1), (after.shape[0], after.shape[1]))
+
+
+def test_a_guide_of_another_grid() -> None:
+    """A layer on half the grid: each of its cells shows what lies in the middle of four."""
+    after = torch.zeros(8, 8, dtype=torch.int16)
+    after[0:2, 0:2], after[4:8, 2:6] = 1, 100
+    guide = make_guide(layouts(after), (4, 4), ROBUST.guidance, torch.device("cpu"))
+    assert guide.rows.tolist() == [4 * y + x for y in (2, 3) for x in (1, 2)]
+    queries, keys = layer(0, 16)
+    small = torch.zeros(1, 16, dtype=torch.int16)
+    small[0, 0], small[0, guide.rows] = 1, 100
+    expected = row_bias(queries, keys, small, ((1,),), 1.0, ROBUST.guidance, 1)
+    found = guide.bias(queries, keys, ((1,),), 1.0)
+    assert found is not None and expected is not None
+    assert torch.equal(found.bias, expected.bias)
+
+
+def test_half_precision_queries() -> None:
+    after = torch.tensor([[1, 1, 100, -1], [0, 0, 0, 0]])
+    queries, keys = layer(1, 4)
+    found = [
+        row_bias(q, k, after, COLUMNS, 1.5, PAPER.guidance, 1)
+        for q, k in ((queries, keys), (queries.half(), keys.half()))
+    ]
+    assert found[1] is not None and found[1].bias.dtype == torch.float32
+    torch.testing.assert_close(found[0].bias, found[1].bias, atol=1e-2, rtol=1e-2)  # type: ignore[union-attr]
+
+
+def test_what_does_not_fit_is_said() -> None:
+    queries, keys = layer(0, 5)
+    with pytest.raises(CountError, match="5 cells was given for 2 frames"):
+        row_bias(queries, keys, torch.full((2, 5), 100), COLUMNS, 1.0, PAPER.guidance, 2)
+    with pytest.raises(CountError, match="token 6 of the prompt was given with 6 tokens"):
+        row_bias(queries, keys, torch.full((1, 5), 100), ((6,),), 1.0, PAPER.guidance, 1)
+
+
+def test_strength_fades_and_ends() -> None:
+    settings = PAPER.guidance
+    assert delta(0, settings) == pytest.approx(1.75) and delta(25, settings) == 1.0
+    assert fade(44, settings) > 0.25 and fade(45, settings) == 0
+    strengths = [delta(step, settings) for step in range(50)]
+    assert strengths == sorted(strengths, reverse=True)
+
+
+@pytest.mark.parametrize(("steps", "expected"), [(50, 20), (30, 12), (20, 8), (8, 3), (4, 2), (1, 0)])
+def test_the_reference_step_by_share(steps: int, expected: int) -> None:
+    assert reference_step(steps) == expected
+    assert time_of_step(reference_step(50), 50) == 20
+
+
+def test_time_by_noise_is_the_papers_own_schedule() -> None:
+    """Known noise levels of its 50 steps, and the way back."""
+    for step, sigma in ((0, 0.9998), (10, 0.9522), (20, 0.8821), (25, 0.8331), (30, 0.769), (44, 0.405)):
+        assert sigma_of_time(step) == pytest.approx(sigma, abs=1e-3)
+        assert time_of_sigma(sigma_of_time(step)) == pytest.approx(step, abs=1e-9)
+    assert time_of_sigma(1.0) == 0
+    own = [sigma_of_time(step) for step in range(50)]
+    assert reference_step_of([*own, 0.0]) == 20
+    assert reference_step_of([1.0, 0.95, 0.0]) == 1
