@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from ..core.attention.aggregate import fold_repeats
+from ..core.attention.layer_maps import LayerRequest
 from ..core.attention.records import MOST_SELF_PIXELS, RunRecorder, recorded_maps
 from ..core.isac.differentiate import StepLosses
 from ..core.prompts.context import context_words
@@ -60,6 +61,13 @@ class _OpenStep:
     step: int
     sigma: float
     losses: StepLosses | None
+    looks_at_layers: bool
+
+
+def _middle(model_options: dict[str, Any]) -> int:
+    """The step in the middle of the run: by then things have their places, and heads their tasks."""
+    sigmas = model_options.get("transformer_options", {}).get("sample_sigmas")
+    return 0 if sigmas is None else (len(sigmas) - 1) // 2
 
 
 class RecordedRun:
@@ -86,7 +94,7 @@ class RecordedRun:
         uuid = self._counted[0].conditioning.get("uuid")
         reader = self._family.reader((x.shape[-2], x.shape[-1]))
         capture = Capture(reader, uuid=uuid, most_self_pixels=MOST_SELF_PIXELS)
-        self._open = _OpenStep(capture, step, float(sigma[0]), self._losses)
+        self._open = _OpenStep(capture, step, float(sigma[0]), self._losses, step == _middle(model_options))
         self._losses = None
         return recording_options(model_options, capture, own_function, keep_previous=True)
 
@@ -98,8 +106,10 @@ class RecordedRun:
         self._seen += done.capture.seen
         if done.capture.calls:
             self._recorded = True
-            maps = recorded_maps(done.capture.calls)
-            maps = replace(maps, cross_attention=fold_repeats(maps.cross_attention, self._counted[0].layout.length))
+            length = self._counted[0].layout.length
+            step = done.step if done.looks_at_layers else None
+            maps = recorded_maps(done.capture.calls, LayerRequest(self._recorder.kept_words, length, step))
+            maps = replace(maps, cross_attention=fold_repeats(maps.cross_attention, length))
             losses = (None, None) if done.losses is None else (done.losses.instance, done.losses.semantic)
             self._recorder.add(done.step, done.sigma, maps, *losses)
 

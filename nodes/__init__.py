@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from ..bridge.shapes.files import VIDEO_WEIGHTS
 from .attention_map_recorder import AttentionMapRecorder
 from .attention_map_viewer import AttentionMapViewer
 from .count_check import CountCheck
@@ -15,13 +16,16 @@ from .instance_masks import InstanceMasks
 from .isac_attention_control import IsacAttentionControl
 from .isac_latent_selection import IsacLatentSelection
 from .load_shapes_demo_model import LoadShapesDemoModel
+from .load_shapes_video_model import LoadShapesVideoModel
 from .load_t2icount_model import LoadT2ICountModel
+from .numina_count_guide import NuminaCountGuide
 from .t2icount_counter import T2ICountCounter
 
 NODES: list[type[io.ComfyNode]] = [
     CountPrompt,
     IsacAttentionControl,
     IsacLatentSelection,
+    NuminaCountGuide,
     CountSearch,
     CountSearchCandidates,
     CountSearchPick,
@@ -33,6 +37,8 @@ NODES: list[type[io.ComfyNode]] = [
     CountCheck,
     LoadShapesDemoModel,
 ]
+if VIDEO_WEIGHTS.is_file():  # a clone has them once `python -m demo.train_shapes_video` has run
+    NODES.append(LoadShapesVideoModel)
 
 
 class HeadcountExtension(ComfyExtension):

@@ -5,8 +5,20 @@ from __future__ import annotations
 from comfy_api.latest import io, ui
 
 from ..bridge.viewer import ViewSettings, view_maps
+from ..bridge.viewer_data import viewer_output
 from ._schema import Schema
 from ._types import MapsType
+
+
+class _Shown(ui.PreviewImage):
+    """The overlays for a page that knows nothing else, and the files of the interactive view."""
+
+    def __init__(self, pictures, cls, files):  # noqa: ANN001 - ComfyUI's
+        super().__init__(pictures, cls=cls)
+        self._files = files
+
+    def as_dict(self) -> dict:
+        return {**super().as_dict(), **self._files}
 
 
 class AttentionMapViewer(io.ComfyNode):
@@ -25,7 +37,9 @@ class AttentionMapViewer(io.ComfyNode):
             search_aliases=["heatmap", "daam", "attention", "cross attention", "headcount"],
             is_output_node=True,
             inputs=[
-                MapsType.Input("maps", tooltip="MAPS from ISAC Attention Control or Attention Map Recorder."),
+                MapsType.Input(
+                    "maps", tooltip="MAPS from ISAC Attention Control, NUMINA Count Guide or Attention Map Recorder."
+                ),
                 io.Latent.Input(
                     "samples",
                     tooltip="The sampler's LATENT. It says which run to show, and makes this node wait for it.",
@@ -33,10 +47,11 @@ class AttentionMapViewer(io.ComfyNode):
                 io.Image.Input("image", optional=True, tooltip="The decoded picture to draw on; grey without one."),
                 io.Combo.Input(
                     "show",
-                    options=["words", "regions", "steps"],
+                    options=["words", "regions", "steps", "layout"],
                     default="words",
                     tooltip="words: heat per word. regions: what self-attention holds together. "
-                    "steps: the heat of the counted nouns through the sampling.",
+                    "steps: the heat of the counted nouns through the sampling. "
+                    "layout: what NUMINA Count Guide saw, and what it made of it.",
                 ),
                 io.String.Input(
                     "words",
@@ -71,4 +86,5 @@ class AttentionMapViewer(io.ComfyNode):
     @classmethod
     def execute(cls, maps, samples, show, words, opacity, scale, image=None) -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
         view = view_maps(maps, samples["samples"], image, ViewSettings(show, words, opacity, scale))
-        return io.NodeOutput(view.pictures, view.masks, view.text, ui=ui.PreviewImage(view.pictures, cls=cls))
+        shown = _Shown(view.pictures, cls, viewer_output(maps, samples["samples"], image))
+        return io.NodeOutput(view.pictures, view.masks, view.text, ui=shown)

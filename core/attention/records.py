@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -10,6 +11,8 @@ from torch import Tensor
 from .aggregate import AttentionMaps, head_sums, largest_grid
 from .calls import AttentionCall, Grid
 from .grids import halved, resize_queries
+from .layer_maps import LayerMaps, LayerRequest, by_depth, layer_maps, merged
+from .word_maps import MOST_CELLS, MOST_WORDS, Word, small_maps, word_selector, words_in_order
 
 # Self-attention is kept on grids of up to this many pixels; a finer one is pooled. 32 x 32 in fp16 takes 2 MB.
 MOST_SELF_PIXELS = 32 * 32
@@ -24,6 +27,7 @@ class StepRecord:
         sigma: noise level.
         nouns: (B, k, P) fp16, share of each pixel's attention that each counted noun gets.
         instance_loss, semantic_loss: (B,) when ISAC steered this step, else None.
+        words: (B, k, p) fp16, the same for the run's `kept_words`, on its `step_grid`.
     """
 
     step: int
@@ -31,6 +35,7 @@ class StepRecord:
     nouns: Tensor
     instance_loss: Tensor | None = None
     semantic_loss: Tensor | None = None
+    words: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,8 @@ class RunRecord:
         self_attention: (B, p, p) fp16, mean over the recorded steps, on `self_grid`.
         self_grid: (h, w) with p = h * w.
         samples: the latent that the sampler returned, fp16; says which LATENT this record belongs to.
+        layers: parts of the model by themselves: `kept_words` on `step_grid`, fp16.
+        layouts: per noun, where a method saw instances and where it wants them: twice (B, h, w) numbers, 0 for none.
     """
 
     nouns: tuple[str, ...]
@@ -60,6 +67,23 @@ class RunRecord:
     self_attention: Tensor
     self_grid: Grid
     samples: Tensor
+    layers: tuple[LayerMaps, ...] = ()
+    layouts: Mapping[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+
+    @property
+    def all_words(self) -> tuple[Word, ...]:
+        """Counted nouns, then the prompt's other words."""
+        return words_in_order(self.nouns, self.noun_tokens, self.words)
+
+    @property
+    def kept_words(self) -> tuple[Word, ...]:
+        """The words whose maps are kept at every step."""
+        return self.all_words[:MOST_WORDS]
+
+    @property
+    def step_grid(self) -> Grid:
+        """(h, w) of the maps of single steps and layers."""
+        return halved(self.grid, MOST_CELLS)
 
     def maps(self) -> AttentionMaps:
         """Mean maps over the run, on the grid of the self-attention."""
@@ -74,31 +98,36 @@ class RecordedMaps:
     Attributes:
         cross_attention: (B, P, T) on `grid`.
         self_attention: (B, p, p) on `self_grid`, rows sum to 1.
+        layers: parts of the model by themselves, where words were asked for.
     """
 
     cross_attention: Tensor
     grid: Grid
     self_attention: Tensor
     self_grid: Grid
+    layers: tuple[LayerMaps, ...] = ()
 
 
 @torch.no_grad()
-def recorded_maps(calls: list[AttentionCall]) -> RecordedMaps:
+def recorded_maps(calls: list[AttentionCall], request: LayerRequest | None = None) -> RecordedMaps:
     """Mean over heads and layers of one model call.
 
     Raises:
         CountError: no self-attention or no cross-attention was recorded.
     """
-    sums = head_sums(calls)
+    parts = [head_sums(part) for part in (by_depth(calls) if request else [calls])]
+    own, cross = merged([part["self"] for part in parts]), [part["cross"] for part in parts]
     grid = largest_grid(call for call in calls if call.columns("cross") is not None)
     self_grid = halved(largest_grid(call for call in calls if call.columns("self") is not None), MOST_SELF_PIXELS)
-    attention = sums["self"].mean("self", self_grid)
-    return RecordedMaps(sums["cross"].mean("cross", grid), grid, attention / attention.sum(-1, keepdim=True), self_grid)
+    attention = own.mean("self", self_grid)
+    layers = layer_maps(calls, cross, request, halved(grid, MOST_CELLS)) if request else ()
+    text = merged(cross).mean("cross", grid)
+    return RecordedMaps(text, grid, attention / attention.sum(-1, keepdim=True), self_grid, layers)
 
 
 @dataclass
 class RunRecorder:
-    """Gathers maps while a run goes on; keeps sums, never a matrix per step."""
+    """Gathers maps while a run goes on; keeps sums and the small maps of a few words, never a matrix per step."""
 
     nouns: tuple[str, ...]
     noun_tokens: tuple[tuple[int, ...], ...]
@@ -109,6 +138,12 @@ class RunRecorder:
     _self_grid: Grid = (0, 0)
     _cross: Tensor | None = None
     _self: Tensor | None = None
+    _layers: dict[tuple[str, str], LayerMaps] = field(default_factory=dict)
+
+    @property
+    def kept_words(self) -> tuple[Word, ...]:
+        """The words whose maps are kept at every step."""
+        return words_in_order(self.nouns, self.noun_tokens, self.words)[:MOST_WORDS]
 
     @torch.no_grad()
     def add(
@@ -122,11 +157,28 @@ class RunRecorder:
         """Take in the maps of one step."""
         attention, cross = maps.self_attention.detach().float(), maps.cross_attention.detach().float()
         nouns = torch.stack([cross[..., list(positions)].sum(-1) for positions in self.noun_tokens], dim=1)
-        losses = [None if loss is None else loss.detach().float().cpu() for loss in (instance_loss, semantic_loss)]
-        self._steps.append(StepRecord(step, sigma, nouns.half().cpu(), *losses))
+        instance, semantic = (
+            None if own is None else own.detach().float().cpu() for own in (instance_loss, semantic_loss)
+        )
+        columns = cross @ word_selector(self.kept_words, cross.shape[-1], cross.shape[-1], cross)
+        words = small_maps(columns, maps.grid, halved(maps.grid, MOST_CELLS))
+        self._steps.append(StepRecord(step, sigma, nouns.half().cpu(), instance, semantic, words.half().cpu()))
         self._cross = cross if self._cross is None else self._cross + cross
         self._self = attention if self._self is None else self._self + attention
         self._grid, self._self_grid = maps.grid, maps.self_grid
+        for layer in maps.layers:
+            self._add_layer(layer)
+
+    def _add_layer(self, layer: LayerMaps) -> None:
+        key = (layer.layer, layer.heads)
+        known = self._layers.get(key)
+        summed = known is not None and layer.step is None
+        self._layers[key] = replace(layer, heat=known.heat + layer.heat) if known and summed else layer
+
+    def _layer_means(self) -> tuple[LayerMaps, ...]:
+        many = len(self._steps)
+        scales = [(layer, many if layer.step is None else 1) for layer in self._layers.values()]
+        return tuple(replace(layer, heat=(layer.heat / scale).half().cpu()) for layer, scale in scales)
 
     def finish(self, samples: Tensor) -> RunRecord | None:
         """The record of the run, or None when no step was recorded."""
@@ -144,4 +196,5 @@ class RunRecorder:
             (self._self / many).half().cpu(),
             self._self_grid,
             samples.detach().half().cpu().clone(),
+            self._layer_means(),
         )

@@ -48,7 +48,7 @@ def noun_response(
     Args:
         queries: (F, H, P, d) image queries of cross-attention.
         keys: (H, T, d) text keys.
-        bias: added to the scores, broadcastable to (F, H, P, T); None where the model masks nothing.
+        bias: added to the scores, (F or 1, H or 1, P or 1, T); None where the model masks nothing.
         columns: per noun, its token positions, K of them.
         settings: whether the heads are averaged, or for each noun and frame the one with the highest peak is taken.
 

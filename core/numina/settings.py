@@ -134,4 +134,6 @@ class Preset:
 
 RELEASE = Preset(LayoutSettings(clusters=ClusterSettings(head_components="first3")))
 PAPER = Preset(LayoutSettings(cross_map="peak", clusters=ClusterSettings(focus_ratio=0.1)))
-ROBUST = Preset(LayoutSettings(reader="things"), GuidanceSettings(added="shift", lift=10.0, circle=6.0, reference="video"))
+ROBUST = Preset(
+    LayoutSettings(reader="things"), GuidanceSettings(added="shift", lift=10.0, circle=6.0, reference="video")
+)

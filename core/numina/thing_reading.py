@@ -21,11 +21,14 @@ from .video_refinement import NounThings, refine_video
 def read_things(
     queries: Tensor, keys: Tensor, nouns: Tensor, grid: Grid, asked: Sequence[int], settings: ThingSettings
 ) -> Layouts:
-    """Layouts of a video, counted and corrected as a whole; tensors as in `Reading`."""
-    maps = strengths(nouns, grid)
+    """Layouts of a video, counted and corrected as a whole; tensors as in `Reading`.
+
+    Attention stays where it is; what is left of it, some numbers per cell, is worked on by the CPU.
+    """
+    maps = strengths(nouns, grid).cpu()
     cells = noun_cells(maps, settings.contrast)
-    features, head = thing_features(queries, keys, cells.any(0), settings.components)
-    maps, cells, features = maps.cpu(), cells.cpu(), features.cpu()
+    features, head = thing_features(queries, keys, cells.any(0).to(queries.device), settings.components)
+    features = features.cpu()
     things = [
         [_things(*parts, settings) for parts in zip(own_maps, own_cells, features, strict=True)]
         for own_maps, own_cells in zip(maps, cells, strict=True)

@@ -124,7 +124,7 @@ SHAPES = CounterConfig(
         channels=64,
         multipliers=(1, 2),
         heads=None,
-        head_channels=64,  # whatever the Shapes model's own settings say: ComfyUI sets 64 for every U-Net
+        head_channels=32,
         attention_levels=(True, True),
         linear_projections=True,
     ),

@@ -1,0 +1,81 @@
+// Small builders of page elements. Text is only ever set as text.
+
+/**
+ * @param {string} tag
+ * @param {object} properties of the element; "aria" holds its aria attributes
+ * @param {(Node | string)[]} children
+ */
+export function element(tag, { aria = {}, ...properties } = {}, children = []) {
+  const made = Object.assign(document.createElement(tag), properties);
+  for (const [name, value] of Object.entries(aria)) made.setAttribute(`aria-${name}`, value);
+  made.append(...children);
+  return made;
+}
+
+/** A slider with its name before it and what it stands at behind it. */
+export class Slider {
+  constructor(name, { min = 0, max = 1, step = 1 }, onInput) {
+    this.input = element("input", { type: "range", min, max, step, aria: { label: name } });
+    this.output = element("span", { className: "hc-value" });
+    this.root = element("label", { className: "hc-row" }, [
+      element("span", { className: "hc-name", textContent: name }), this.input, this.output,
+    ]);
+    this.input.addEventListener("input", () => onInput(Number(this.input.value)));
+  }
+
+  /** Stand at a value, and say so in words. */
+  set(value, text, max = Number(this.input.max)) {
+    this.input.max = max;
+    this.input.value = value;
+    this.output.textContent = text;
+    this.input.setAttribute("aria-valuetext", text);
+  }
+}
+
+/** A choice among named values. */
+export class Choice {
+  constructor(name, onChange) {
+    this.select = element("select", { aria: { label: name } });
+    this.root = element("label", { className: "hc-choice" }, [
+      element("span", { className: "hc-name", textContent: name }), this.select,
+    ]);
+    this.select.addEventListener("change", () => onChange(this.select.value));
+  }
+
+  /** @param {[string, string][]} options values and what they are called */
+  set(options, value) {
+    const known = [...this.select.options].map((option) => [option.value, option.textContent]);
+    if (JSON.stringify(known) !== JSON.stringify(options)) {
+      this.select.replaceChildren(...options.map(([key, text]) => element("option", { value: key, textContent: text })));
+    }
+    this.select.value = value;
+    this.select.disabled = options.length < 2;
+  }
+}
+
+/** A button per word, pressed for those that are shown. */
+export class Chips {
+  constructor(onToggle) {
+    this.onToggle = onToggle;
+    this.root = element("div", { className: "hc-chips", role: "group", aria: { label: "Words" } });
+  }
+
+  /** @param {{text: string, count: number | null, colour: string, shown: boolean, known: boolean}[]} words */
+  set(words) {
+    if (this.root.childElementCount !== words.length) this.root.replaceChildren(...words.map((_, at) => this.#chip(at)));
+    words.forEach((word, at) => {
+      const chip = this.root.children[at];
+      chip.textContent = word.count === null ? word.text : `${word.text} × ${word.count}`;
+      chip.style.setProperty("--hc-colour", word.colour);
+      chip.setAttribute("aria-pressed", String(word.shown && word.known));
+      chip.disabled = !word.known;
+      chip.title = word.known ? "" : "Kept only as the mean over the run and all layers.";
+    });
+  }
+
+  #chip(at) {
+    const chip = element("button", { type: "button", className: "hc-chip" });
+    chip.addEventListener("click", () => this.onToggle(at));
+    return chip;
+  }
+}

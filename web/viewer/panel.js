@@ -1,0 +1,95 @@
+// The view's page elements, and how they stand for a state.
+
+import { Chart } from "./chart.js";
+import { Chips, Choice, Slider, element } from "./elements.js";
+import { cssColour } from "./heat.js";
+import { headOptions, layerOptions, sourceOf, stepOf } from "./source.js";
+
+const MODES = { words: "words", instances: "things found", layouts: "layout" };
+const SIDES = [["before", "before"], ["after", "after"]];
+const SCALES = [["per word", "per word"], ["shared", "shared"]];
+
+export class Panel {
+  /**
+   * @param {(change: Partial<import("./state.js").State>) => void} choose
+   * @param {{toggleWord: (index: number) => void, togglePlay: () => void}} press
+   */
+  constructor(choose, press) {
+    this.message = element("div", { className: "hc-message", role: "status" });
+    this.chips = new Chips(press.toggleWord);
+    const label = "Picture with maps. The arrow keys move the place that is read.";
+    this.canvas = element("canvas", { tabIndex: 0, role: "img", aria: { label } });
+    this.stage = element("div", { className: "hc-stage" }, [this.canvas]);
+    this.readout = element("div", { className: "hc-readout", aria: { live: "polite" } });
+    this.mode = new Choice("Show", (mode) => choose({ mode }));
+    this.layer = new Choice("Layers", (layer) => choose({ layer }));
+    this.heads = new Choice("Heads", (heads) => choose({ heads }));
+    this.scale = new Choice("Scale", (scale) => choose({ scale }));
+    this.side = new Choice("Layout", (side) => choose({ side }));
+    this.step = new Slider("Step", {}, (step) => choose({ step }));
+    this.play = element("button", { type: "button", className: "hc-play" });
+    this.play.addEventListener("click", press.togglePlay);
+    this.picture = new Slider("Picture", {}, (picture) => choose({ picture }));
+    this.opacity = new Slider("Opacity", { step: 0.05 }, (opacity) => choose({ opacity }));
+    this.chart = new Chart();
+    this.steps = element("div", { className: "hc-line-of-controls" }, [this.step.root, this.play]);
+    this.choices = [this.mode, this.layer, this.heads, this.scale, this.side];
+    const choices = element("div", { className: "hc-choices" }, this.choices.map((choice) => choice.root));
+    this.content = element("div", { hidden: true, style: "display: contents" }, [
+      this.chips.root, this.stage, this.readout, choices, this.steps, this.picture.root, this.opacity.root, this.chart.root,
+    ]);
+    const style = element("link", { rel: "stylesheet", href: new URL("viewer.css", import.meta.url).href });
+    // The second class has Nodes 2.0 of older pages give the view what height the node has left.
+    this.root = element("div", { className: "headcount-viewer widget-expands" }, [style, this.message, this.content]);
+    this.root.addEventListener("pointerdown", (event) => event.stopPropagation()); // a slider must not drag the node
+    this.root.addEventListener("keydown", (event) => {
+      if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); // the page's shortcuts are for the graph
+    });
+  }
+
+  /** Say something in place of the view, or above it. */
+  say(text, { error = false, hides = false } = {}) {
+    this.message.textContent = text;
+    this.message.hidden = !text;
+    this.message.classList.toggle("hc-error", error);
+    if (hides) this.content.hidden = true;
+  }
+
+  /**
+   * Let every control stand for a state.
+   * @param {import("./scenes.js").Moment} moment
+   */
+  set({ data: { about }, state, mode, picture, words, opacity, scale }, isPlaying) {
+    const source = sourceOf(state, about);
+    this.content.hidden = false;
+    for (const part of [this.chips, this.layer, this.heads, this.scale]) part.root.hidden = mode !== "words";
+    this.side.root.hidden = mode !== "layouts";
+    this.chips.set(chips(about, words, about.maps[source.map].columns));
+    const modes = Object.keys(MODES).filter((name) => name !== "layouts" || about.layouts);
+    this.mode.set(modes.map((name) => [name, MODES[name]]), mode);
+    this.side.set(SIDES, state.side);
+    this.layer.set(layerOptions(about), about.layers.some((part) => part.layer === state.layer) ? state.layer : "");
+    this.heads.set(headOptions(state, about), source.map === "layers" ? about.layers[source.row].heads : "mean");
+    this.scale.set(SCALES, scale);
+    this.opacity.set(opacity, `${Math.round(100 * opacity)} %`);
+    this.#setSteps(about, state, mode, source, isPlaying);
+    this.picture.root.hidden = about.pictures.length < 2;
+    this.picture.set(picture, `number ${about.pictures[picture].number}`, about.pictures.length - 1);
+    const step = stepOf(state, about);
+    this.chart.set(about.losses.of[picture], about.losses.steps, step ? about.steps[step - 1].step : null);
+  }
+
+  #setSteps(about, state, mode, source, isPlaying) {
+    this.steps.hidden = mode !== "words";
+    this.step.input.disabled = this.play.disabled = source.map === "layers";
+    this.step.set(stepOf(state, about), source.text, about.steps.length);
+    this.play.textContent = isPlaying ? "Stop" : "Play";
+    this.play.setAttribute("aria-label", isPlaying ? "Stop playing the steps" : "Play the steps");
+  }
+}
+
+function chips(about, shown, known) {
+  return about.words.map(({ text, count }, index) => {
+    return { text, count, colour: cssColour(index), shown: shown.includes(index), known: index < known };
+  });
+}

@@ -1,0 +1,53 @@
+// What is chosen in a view. It lies in the node's properties, so that a workflow keeps it; maps and pictures never do.
+
+const PROPERTY = "headcount_viewer";
+const FOLDER = /^headcount_viewer\/view_[0-9a-f]{8}$/;
+const MODES = ["words", "instances", "layouts"];
+
+/**
+ * @typedef {object} State
+ * @property {string} folder where the files of the view lie in ComfyUI's temporary folder; empty before the first run
+ * @property {"words" | "instances" | "layouts" | null} mode null for what the node shows
+ * @property {string[] | null} words the chosen ones; null for those of the node
+ * @property {number} step 0 for the mean over the run, else the number of the shown step, from 1
+ * @property {string} layer empty for all of them
+ * @property {string} heads "mean" or "strongest"
+ * @property {number} picture index from 0
+ * @property {number | null} opacity 0 to 1; null for the node's
+ * @property {string | null} scale "per word" or "shared"; null for the node's
+ * @property {"before" | "after"} side of a layout
+ */
+
+/** Is this a folder that the node writes to? A workflow may come from anywhere. */
+export function isViewFolder(folder) {
+  return typeof folder === "string" && FOLDER.test(folder);
+}
+
+const whole = (value) => (Number.isInteger(value) && value >= 0 ? value : 0);
+const text = (value) => (typeof value === "string" ? value : "");
+
+/**
+ * @param {object} properties of the node, out of any workflow file
+ * @returns {State}
+ */
+export function readState(properties) {
+  const kept = properties?.[PROPERTY] ?? {};
+  return {
+    folder: isViewFolder(kept.folder) ? kept.folder : "",
+    mode: MODES.includes(kept.mode) ? kept.mode : null,
+    words: Array.isArray(kept.words) ? kept.words.filter((word) => typeof word === "string") : null,
+    step: whole(kept.step),
+    layer: text(kept.layer),
+    heads: kept.heads === "strongest" ? "strongest" : "mean",
+    picture: whole(kept.picture),
+    opacity: Number.isFinite(kept.opacity) ? Math.min(Math.max(kept.opacity, 0), 1) : null,
+    scale: ["per word", "shared"].includes(kept.scale) ? kept.scale : null,
+    side: kept.side === "before" ? "before" : "after",
+  };
+}
+
+/** Keep a state in the node's properties. */
+export function writeState(node, state) {
+  node.properties ??= {};
+  node.properties[PROPERTY] = { ...state };
+}
