@@ -9,8 +9,8 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from ...core.attention.calls import AttentionCall, CallKind
-from ...core.attention.records import RecordedMaps, recorded_maps
+from ...core.attention.calls import AttentionCall, CallKind, thinned
+from ...core.attention.records import MOST_SELF_PIXELS, RecordedMaps, recorded_maps
 from ...core.numina import Layouts, Preset, Reading, noun_response, read_layouts
 
 
@@ -93,7 +93,8 @@ class PictureReading:
 
     def maps(self) -> RecordedMaps:
         """The same attention as the viewer shows it, frames as batch."""
-        return recorded_maps(self._calls("self") + self._calls("cross"))
+        own = [thinned(call, MOST_SELF_PIXELS) for call in self._calls("self")]
+        return recorded_maps(own + self._calls("cross"))
 
     def _calls(self, kind: CallKind) -> list[AttentionCall]:
         """One call per layer, its batch the frames in order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,11 @@ from .shared_guide import SharedGuide
 
 NODE = "NUMINA Count Guide"
 WRAPPER_KEY = "headcount_numina"
+_LOG = logging.getLogger(__name__)
+_WHY_NOTHING = (
+    "the model showed no attention to the counted prompt from reference_percent on. A compiled model or a node that replaces "
+    "the attention hides it, and a prompt with a timestep range may not be active there"
+)
 # PixArt does not show ComfyUI its attention, so that it can be read but not guided.
 GUIDED_FAMILIES = tuple(family for family in (*VIDEO_FAMILIES, *FAMILIES) if family is not PIXART)
 
@@ -61,6 +67,8 @@ def with_numina(
             samples = executor(guider, sigmas, second, callback, noise, *rest)
         if shared is not None:
             shared.keep(run.counted, tuple(noise.shape), run.guides if run.guided() else {})
+        if run.read_at is None:
+            _LOG.warning("%s read nothing in this run and changed nothing: %s", NODE, _WHY_NOTHING)
         record = record_of(run, guider.inner_model.process_latent_out(samples.to(torch.float32)))
         if record is not None:
             handle.add(record)

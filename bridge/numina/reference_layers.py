@@ -36,10 +36,15 @@ class LayerList:
             one_grid: all layers of the model work on one grid.
             whole_grid: where they do not, read all layers of that grid together.
 
+        Returns:
+            Nothing for a model that has shown no layer.
+
         Raises:
             CountError: the model has no such layer.
         """
         names = list(self.grids)
+        if not names:
+            return ()
         if index != AUTO_LAYER:
             if index >= len(names):
                 raise CountError(
