@@ -33,6 +33,8 @@ Press **Run**. *Attention Map Recorder* changes nothing in the picture; it only 
 
 Bright is much attention, dark is little. Changing a viewer does not sample again.
 
+The node has controls of its own too: pick words, play through the steps, point at the picture.
+
 To watch a steered run, put *ISAC Attention Control* in place of the recorder."""
 
 SELECTION_NOTE = """# Choose the noise
@@ -127,7 +129,7 @@ def shapes_attention() -> tuple[Group, ...]:
             tuple((340, (view, listed)) for view, listed in zip(views, lists, strict=True)),
         ),
         Group(
-            *("One mask per thing", PURPLE, (1680, 740)),
+            *("One mask per thing", PURPLE, (1680, 1000)),
             ((340, (masks,)), (340, (found,)), (340, _mask_pictures())),
         ),
     )

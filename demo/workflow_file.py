@@ -9,12 +9,13 @@ from typing import Any
 from .workflow_to_prompt import SEED_NAMES, WIDGET_TYPES, ObjectInfo
 
 NOTE = "MarkdownNote"
-MULTILINE_HEIGHT, PICTURE_HEIGHT, TEXT_HEIGHT = 80, 250, 90
+MULTILINE_HEIGHT, PICTURE_HEIGHT, VIEWER_HEIGHT, TEXT_HEIGHT = 80, 250, 500, 90
 SLOT_HEIGHT, WIDGET_HEIGHT, TITLE_HEIGHT = 20, 24, 30
 BETWEEN_COLUMNS, BETWEEN_NODES, AROUND_GROUP, GROUP_TITLE = 60, 24, 20, 34
+VIEWER_NODE = "HeadcountAttentionMapViewer"
 PICTURE_NODES = frozenset(
     {
-        *("PreviewImage", "SaveImage", "LoadImage", "HeadcountAttentionMapViewer", "HeadcountInstanceMasks"),
+        *("PreviewImage", "SaveImage", "LoadImage", "HeadcountInstanceMasks"),
         *("HeadcountT2ICountCounter", "HeadcountCountCheck"),
     }
 )
@@ -126,6 +127,7 @@ def _height(node: Placed, schemas: ObjectInfo) -> int:
     widgets = len(_default_widgets(schema))
     texts = sum(bool(options.get("multiline")) for _, _, options in _widgets(schema))
     height = SLOT_HEIGHT * slots + 6 + (WIDGET_HEIGHT * widgets + 8 if widgets else 0) + texts * MULTILINE_HEIGHT
+    height += VIEWER_HEIGHT if node.type == VIEWER_NODE else 0
     height += PICTURE_HEIGHT if node.type in PICTURE_NODES else 0
     height += TEXT_HEIGHT if node.type == "PreviewAny" else 0
     return height + node.extra_height
@@ -162,7 +164,8 @@ def _default_widgets(schema: dict[str, Any]) -> list[Any]:
 
 def _widget_values(schema: dict[str, Any], given: dict[str, Any]) -> Iterator[Any]:
     for name, kind, options in _widgets(schema):
-        first = (kind if isinstance(kind, list) else options.get("options", [""]))[0]
+        choices = kind if isinstance(kind, list) else options.get("options", [])
+        first = choices[0] if choices else ""  # a folder of models may have none
         yield given.get(name, options.get("default", first))
         if name in SEED_NAMES:
             yield "fixed"

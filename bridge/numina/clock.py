@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-REFERENCE_STEPS = 50  # of the authors' schedule, which the fading of the bias is given in
-_WAN_SHIFT = 5.0
+from ...core.numina.schedule import STEPS, time_of_sigma
+
 _TOLERANCE = 1e-4
 _PLACES = 513
 
@@ -27,17 +27,17 @@ def step_of(options: Mapping[str, Any]) -> int:
     return max(int((options["sample_sigmas"][:-1] >= level * (1 - _TOLERANCE)).sum()) - 1, 0)
 
 
-def progress_of(sampling: Any, sigmas: Tensor, shift: float | None) -> list[float]:
+def progress_of(sampling: Any, sigmas: Tensor, is_wan: bool) -> list[float]:
     """How much of the way from noise to picture lies behind each noise level, 0 to 1.
 
     Args:
         sampling: ComfyUI's `model_sampling`.
         sigmas: (S,).
-        shift: reckon by a rectified flow of this shift, whatever the model's own is; None for ComfyUI's percent.
+        is_wan: reckon by the schedule of the authors' model, whatever the shift; else by ComfyUI's percent.
     """
     levels = sigmas.detach().double().cpu()
-    if shift is not None and isinstance(sampling, comfy.model_sampling.CONST):
-        return (1 - levels / (shift - (shift - 1) * levels)).tolist()
+    if is_wan and isinstance(sampling, comfy.model_sampling.CONST):
+        return [time_of_sigma(level) / STEPS for level in levels.tolist()]
     percents = np.linspace(0, 1, _PLACES)
     known = np.array([float(sampling.percent_to_sigma(float(percent))) for percent in percents])
     return np.interp(-levels.numpy(), -known, percents).tolist()
@@ -48,7 +48,7 @@ class Clock:
     """Tells the time of one run.
 
     Attributes:
-        places: per step, its place in the authors' schedule, 0 to `REFERENCE_STEPS`.
+        places: per step, its place in the authors' schedule, 0 to `STEPS`.
         reference: index of the step in which the layout is read; None where the run begins behind it.
     """
 
@@ -71,7 +71,7 @@ def clock_of(sampling: Any, sigmas: Tensor, percent: float, by_noise: bool, is_w
         is_wan: reckon noise levels by the schedule of the authors' model.
     """
     levels, steps = sigmas[:-1].detach().float().cpu(), max(len(sigmas) - 1, 1)
-    shares = progress_of(sampling, levels, _WAN_SHIFT if is_wan else None)
+    shares = progress_of(sampling, levels, is_wan)
     begins_late = bool(levels[0] < torch.as_tensor(sampling.sigma_max).float().cpu() * (1 - 1e-2))
     if by_noise or begins_late:  # steps of a run that begins in the middle say nothing about how far it is
         reference = next((step for step, share in enumerate(shares) if share >= percent - 1e-3), None)
@@ -82,4 +82,4 @@ def clock_of(sampling: Any, sigmas: Tensor, percent: float, by_noise: bool, is_w
         reference = min(round(percent * steps), steps - 1)
     if reference == 0:  # the model's layers are known only after a first step
         reference = 1 if steps > 1 else None
-    return Clock(tuple(REFERENCE_STEPS * share for share in shares), reference)
+    return Clock(tuple(STEPS * share for share in shares), reference)

@@ -12,10 +12,11 @@ from typing import Any
 
 from torch import Tensor
 
-from .clock import REFERENCE_STEPS, step_of
+from ...core.numina.schedule import STEPS
+from .clock import step_of
 
 _THRESHOLD = 0.05
-_WARM_UP = 10 / REFERENCE_STEPS  # share of the steps that are all computed
+_WARM_UP = 10 / STEPS  # share of the steps that are all computed
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Where a thing that is added goes: free of everything else in every frame, near the others of its noun."""
+"""Where a thing that is added goes: free of everything else in every frame."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ LEAST_SIDE = 2
 CROWDED = 1e6  # cost of a cell of overlap: no distance in a frame makes up for it
 
 
-def place_free(template: Tensor, taken: Tensor, own: Tensor) -> Tensor:
+def place_free(template: Tensor, taken: Tensor) -> Tensor:
     """Cells of a copy of the template, at the same place in all frames.
 
-    It keeps a cell away from what is taken, and is made smaller, down to half, where it finds no such place. Where it
-    never does, it lies where it overlaps least, and leaves what is taken alone.
+    It keeps as far away from what is taken as it can, up to a quarter of the frame, and of such places takes the one nearest
+    to the frame's middle. It is made smaller, down to half, where it finds no place with a cell around it. Where it never
+    does, it lies where it overlaps least, and leaves what is taken alone.
 
     Args:
         template: (a, b) bool.
         taken: (F, h, w) bool, cells of all things.
-        own: (F, h, w) bool, cells of the noun's own things.
 
     Returns:
         (F, h, w) bool.

@@ -7,7 +7,6 @@ import math
 from .settings import GuidanceSettings
 
 STEPS = 50  # of the paper's schedule, on which every time t is counted
-REFERENCE_STEP = 20  # t*, at which the layout is read
 SHIFT = 5.0  # of its noise levels: sigma = SHIFT * u / (1 + (SHIFT - 1) * u)
 FIRST_NOISE = 0.999  # u of the first step
 
@@ -23,11 +22,6 @@ def fade(time: float, settings: GuidanceSettings) -> float:
     return strength if strength > settings.floor else 0.0
 
 
-def time_of_step(step: float, steps: int) -> float:
-    """Time of step number `step`, from 0, by its share of all steps."""
-    return STEPS * step / steps
-
-
 def time_of_sigma(sigma: float) -> float:
     """Time at which the paper's schedule has noise level `sigma` of a flow model, 0 to 1.
 
@@ -35,25 +29,3 @@ def time_of_sigma(sigma: float) -> float:
     """
     unshifted = sigma / (SHIFT - (SHIFT - 1) * sigma)
     return max(0.0, STEPS * (1 - unshifted / FIRST_NOISE))
-
-
-def sigma_of_time(time: float) -> float:
-    """Noise level of a flow model at a time of the paper's schedule."""
-    unshifted = FIRST_NOISE * (1 - time / STEPS)
-    return SHIFT * unshifted / (1 + (SHIFT - 1) * unshifted)
-
-
-def reference_step(steps: int) -> int:
-    """The step, from 0, that lies at t* by its share of all steps."""
-    return min(round(steps * REFERENCE_STEP / STEPS), steps - 1)
-
-
-def reference_step_of(sigmas: list[float]) -> int:
-    """The first step whose noise level is at most that of t*; the last step that has noise where none is.
-
-    Args:
-        sigmas: noise level of each step of a flow model, falling, the final 0 included or not.
-    """
-    levels = [sigma for sigma in sigmas if sigma > 0]
-    highest = sigma_of_time(REFERENCE_STEP) * (1 + 1e-4)
-    return next((step for step, sigma in enumerate(levels) if sigma <= highest), len(levels) - 1)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import conv2d
 
 from .focus import disc
 from .layout import FIRST_ADDED, MOST_INSTANCES, REMOVED
@@ -62,17 +62,14 @@ def refine_video(nouns: Sequence[NounThings], shape: Shape, settings: ThingSetti
             layout[_in_all_frames(track, shape)] = FIRST_ADDED + index
     for noun, tracks, layout in zip(nouns, taken_over, after, strict=True):
         for index in range(len(tracks), noun.missing):
-            layout[place_free(_template(noun, nouns, shape, settings), (after > 0).any(0), layout > 0)] = (
-                FIRST_ADDED + index
-            )
+            layout[place_free(_template(noun, nouns, shape, settings), (after > 0).any(0))] = FIRST_ADDED + index
     _clear_for_all(after)
     return before, after
 
 
 def _around(cells: Tensor) -> Tensor:
     """(F, h, w) cells and their neighbours in the four directions: what goes must not come back at its own edge."""
-    beside = functools.reduce(torch.logical_or, (cells.roll(step, axis) for axis in (1, 2) for step in (-1, 1)))
-    return cells | beside
+    return conv2d(cells[:, None].float(), disc(1)[None, None].float(), padding=1)[:, 0] > 0
 
 
 def _taken_over(nouns: Sequence[NounThings]) -> list[list[Track]]:

@@ -123,7 +123,7 @@ def test_what_is_added_overwrites_nothing(seed: int, height: int, width: int, fr
     taken = torch.rand(frames, height, width, generator=generator) < share
     template = torch.rand(4, 3, generator=generator) < 0.8
     template[1, 1] = True
-    added = place_free(template, taken, taken)
+    added = place_free(template, taken)
     assert added.shape == taken.shape and not (added & taken).any()
     room = ~(max_pool2d(taken.float(), 3, stride=1, padding=1) > 0).any(0)
     if (
@@ -185,3 +185,25 @@ def test_half_precision_reads_the_same(counts: tuple[int, ...]) -> None:
     scene = make_scene(counts, (16, 16), 5, frames=2)
     half = Scene(scene.things, scene.queries.half(), scene.keys.half(), scene.cross_queries, scene.cross_keys)
     assert torch.equal(layouts(scene, counts).before, layouts(half, counts).before)
+
+
+@pytest.mark.parametrize("frames", [1, 4])
+def test_a_thing_too_many_becomes_one_that_is_missing(frames: int) -> None:
+    scene = make_scene((3, 1), (16, 16), 5, frames=frames)
+    found = layouts(scene, (2, 2))
+    given_away = (found.before[0] > 0) & (found.after[0] == -1)
+    assert given_away.any() and (found.after[1] >= 100).any()
+    assert torch.equal(found.after[1] >= 100, given_away), "it stays where it is, as the other noun's"
+    assert not (found.after[0] >= 100).any()
+
+
+def test_what_goes_is_cleared_for_every_noun() -> None:
+    scene = make_scene((3, 2), (16, 16), 6)
+    found = layouts(scene, (1, 2))
+    cleared = found.after[0] == -1
+    assert cleared.any()
+    kept = (found.after > 0).any(0)
+    assert torch.equal(found.after[1] == -1, cleared & ~kept)
+    assert found.text(("cats", "dogs")).endswith("dogs: asked 2, found 2, added 0, removed 0")
+    edge = max_pool2d(((found.before[0] > 0) & cleared).float(), 3, stride=1, padding=1) > 0
+    assert (cleared <= edge).all(), "no further than the neighbours"
