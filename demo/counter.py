@@ -28,6 +28,8 @@ _MIN_AREA = 40
 _MIN_HOLE = 20
 _MAX_SIDE = 37  # the largest drawn shape is 34 pixels wide
 _GOOD_FIT = 0.80
+_TURNS = (-16, -8, 0, 8, 16)  # degrees
+_LOOKS = ((0.0, 0.5), (8.0, 0.5), (8.0, 0.3), (14.0, 0.4), (14.0, 0.25))  # blur in pixels of 160, and what is inside then
 _FOREGROUND = 58.0  # RGB distance from the background
 _EVERY_NEIGHBOUR = np.ones((3, 3), bool)
 
@@ -44,12 +46,18 @@ class FoundShape:
 
 @cache
 def templates() -> dict[str, NDArray[np.float32]]:
-    """Each noun's outline, as `stretched` gives it."""
+    """Each noun's outlines, as `stretched` gives them: (V, _TEMPLATE, _TEMPLATE).
+
+    As they are drawn, and a little turned, with soft corners and swollen, as the model makes them: without these a generated
+    star, with its arms swollen, is as near to a circle.
+    """
     out = {}
     for noun in NOUNS:
-        image = Image.new("RGB", (240, 240))
-        draw_shape(ImageDraw.Draw(image), noun, (120, 120), 90, (255, 255, 255))
-        out[noun] = stretched(np.asarray(image)[..., 0] > 127)
+        image = Image.new("L", (240, 240))
+        draw_shape(ImageDraw.Draw(image), noun, (120, 120), 80, 255)
+        turned = [np.asarray(image.rotate(angle, Image.Resampling.BILINEAR), np.float32) / 255 for angle in _TURNS]
+        soft = [ndimage.gaussian_filter(one, blur) > level for one in turned for blur, level in _LOOKS]
+        out[noun] = np.stack([stretched(mask) for mask in soft])
     return out
 
 
@@ -69,7 +77,10 @@ def stretched(mask: Mask) -> NDArray[np.float32]:
 def classify(mask: Mask) -> tuple[str, float]:
     """The noun whose outline overlaps `mask` best, and the overlap (intersection over union), 0 to 1."""
     seen = stretched(mask)
-    fits = {noun: float(np.minimum(seen, t).sum() / np.maximum(seen, t).sum()) for noun, t in templates().items()}
+    fits = {
+        noun: float((np.minimum(seen, own).sum((1, 2)) / np.maximum(seen, own).sum((1, 2))).max())
+        for noun, own in templates().items()
+    }
     noun = max(fits, key=lambda name: fits[name])
     return noun, fits[noun]
 

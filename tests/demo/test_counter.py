@@ -6,6 +6,7 @@ import random
 
 import numpy as np
 import pytest
+from PIL import Image, ImageFilter
 
 from demo.counter import classify, count_shapes, find_shapes
 from demo.scenes import Kind, random_scene
@@ -60,3 +61,18 @@ def test_classify_names_the_nearest_outline() -> None:
     y, x = np.mgrid[:40, :40]
     assert classify((y - 20) ** 2 + (x - 20) ** 2 < 200)[0] == "circle"
     assert classify((abs(y - 20) < 14) & (abs(x - 20) < 14))[0] == "square"
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+@pytest.mark.parametrize("blur", [0.0, 1.2, 2.0])
+def test_soft_and_swollen_shapes_keep_their_names(noun: str, blur: float) -> None:
+    """Generated shapes are rounder and a little larger than drawn ones, and lean to one side."""
+    rng = random.Random(7)
+    for lean in (-12, 0, 12):
+        scene = random_scene(rng, (Kind(noun, 1, rng.choice(list(COLOURS))),))
+        picture = Image.fromarray(scene.picture)
+        x, y = scene.shapes[0].centre
+        paper = tuple(int(part) for part in np.median(scene.picture.reshape(-1, 3), axis=0))
+        leaning = picture.rotate(lean, Image.Resampling.BILINEAR, center=(x, y), fillcolor=paper)
+        soft = leaning.filter(ImageFilter.GaussianBlur(blur))
+        assert count_shapes(np.asarray(soft)) == {noun: 1}
