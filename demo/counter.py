@@ -61,6 +61,11 @@ def templates() -> dict[str, NDArray[np.float32]]:
     return out
 
 
+def drawn_outlines() -> list[NDArray[np.float32]]:
+    """The outlines of all nouns as they are drawn: (_TEMPLATE, _TEMPLATE) each."""
+    return [own[_TURNS.index(0) * len(_LOOKS)] for own in templates().values()]
+
+
 def _box(mask: Mask) -> Box:
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1

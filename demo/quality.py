@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from .counter import stretched, templates
+from .counter import drawn_outlines, stretched
 from .scenes import random_scene
 from .shapes import COLOURS
 
@@ -90,7 +90,7 @@ def _region(mask: Mask, pixels: NDArray[np.float64], from_background: NDArray[np
     inner = inner if inner.sum() >= 5 else mask
     # Half-way up its edge, so that a soft edge makes the outline neither wider nor narrower.
     seen = stretched(mask & (from_background >= np.median(from_background[inner]) / 2))
-    fits = sorted(float(np.minimum(seen, t).sum() / np.maximum(seen, t).sum()) for t in templates().values())
+    fits = sorted(float(np.minimum(seen, t).sum() / np.maximum(seen, t).sum()) for t in drawn_outlines())
     colours = pixels[inner]
     distance = float(np.linalg.norm(_PALETTE - np.median(colours, axis=0), axis=1).min())
     spread = float(np.sqrt(np.square(colours - colours.mean(0)).sum(1).mean()))
