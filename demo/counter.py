@@ -29,7 +29,13 @@ _MIN_HOLE = 20
 _MAX_SIDE = 37  # the largest drawn shape is 34 pixels wide
 _GOOD_FIT = 0.80
 _TURNS = (-16, -8, 0, 8, 16)  # degrees
-_LOOKS = ((0.0, 0.5), (8.0, 0.5), (8.0, 0.3), (14.0, 0.4), (14.0, 0.25))  # blur in pixels of 160, and what is inside then
+_LOOKS = (
+    (0.0, 0.5),
+    (8.0, 0.5),
+    (8.0, 0.3),
+    (14.0, 0.4),
+    (14.0, 0.25),
+)  # blur in pixels of 160, and what is inside then
 _FOREGROUND = 58.0  # RGB distance from the background
 _EVERY_NEIGHBOUR = np.ones((3, 3), bool)
 

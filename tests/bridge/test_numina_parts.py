@@ -121,7 +121,9 @@ def test_runs_that_begin_late_or_are_short() -> None:
     assert clock_of(sampling, whole[12:], 0.4, False, False).reference is None, "behind the reference step"
     assert clock_of(sampling, whole[4:], 0.4, False, False).reference == 4, "by noise: step 8 of the whole schedule"
     assert clock_of(sampling, whole[[0, -1]], 0.4, False, False).reference is None, "one step"
-    assert clock_of(sampling, whole[[0, 5, 12, -1]], 0.05, False, False).reference == 1, "layers are seen in a first step"
+    assert clock_of(sampling, whole[[0, 5, 12, -1]], 0.05, False, False).reference == 1, (
+        "layers are seen in a first step"
+    )
 
 
 def call(layer: str, grid: tuple[int, int], kind: Any = "cross") -> AttentionCall:
@@ -144,7 +146,7 @@ def test_layers_to_read() -> None:
     assert unet.chosen(-1, False, True) == ("block.2", "block.3", "block.5", "block.6")
     assert unet.chosen(-1, False, False) == ("block.5",)
     assert layers(64, 48).chosen(-1, False, False) == ("block.1",), "nothing is small enough: the smallest"
-    with pytest.raises(CountError, match="reference_layer is 12, but this model has 3 .* 0 to 2; -1 chooses one"):
+    with pytest.raises(CountError, match=r"reference_layer is 12, but this model has 3 .* 0 to 2; -1 chooses one"):
         layers(8, 8, 8).chosen(12, True, True)
     assert layers(8, 8, kind="self").grids == {}
 
