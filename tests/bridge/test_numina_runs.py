@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import comfy.context_windows
@@ -311,3 +312,44 @@ def test_the_second_half_of_a_model_follows_the_first(wrong: None) -> None:
     )
     other = replace(run, latent=torch.zeros(1, 16, 5, 7, 12))
     assert torch.equal(sample(low, setup, other), sample(setup.model, setup, other)), "not a video of another size"
+
+
+def with_count(setup: Setup, number: int) -> Setup:
+    """The same, asked for so many of the first noun."""
+    text, options = setup.positive[0]
+    counts = options[CONDITIONING_KEY]
+    objects = (replace(counts.objects[0], count=number), *counts.objects[1:])
+    return replace(setup, positive=[[text, {**options, CONDITIONING_KEY: replace(counts, objects=objects)}]])
+
+
+@pytest.mark.parametrize("number", [0, 99])
+def test_counts_beyond_reason_give_a_picture(number: int) -> None:
+    setup = with_count(shapes_setup(), number)
+    guided, handle = with_numina(setup.model, NuminaSettings())
+    samples = sample(guided, setup, Run(steps=6))
+    _, after = handle.record_for(samples)[0].layouts["red circles"]
+    assert samples.isfinite().all()
+    assert (after > 0).any() == (number > 0)
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_videos_of_one_and_two_frames(frames: int) -> None:
+    setup, run = runs_of("Wan 2.1", steps=4)
+    run = replace(run, latent=torch.zeros(1, 16, frames, 9, 14))
+    guided, handle = with_numina(setup.model, NuminaSettings())
+    samples = sample(guided, setup, run)
+    assert samples.isfinite().all()
+    assert handle.record_for(samples)[0].layouts["dog"][0].shape == (frames, 5, 7), "odd sides are padded"
+
+
+def test_few_steps_without_guidance() -> None:
+    """As a distilled model is run: four steps at cfg 1."""
+    setup, run = shapes_setup(), Run(steps=4, cfg=1.0)
+    guided, handle = with_numina(setup.model, NuminaSettings())
+    assert handle.record_for(sample(guided, setup, run))[0].steps[0].step == 2
+
+
+def test_a_model_of_sound_is_refused() -> None:
+    sound = SimpleNamespace(model=type("StableAudio1", (), {"diffusion_model": torch.nn.Identity()})())
+    with pytest.raises(CountError, match=r"NUMINA Count Guide cannot read the attention of this model .StableAudio1."):
+        with_numina(sound, NuminaSettings())
