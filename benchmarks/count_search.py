@@ -160,7 +160,7 @@ def load_counter(path: Path | None) -> Any:
     with safe_open(path, "pt") as file:
         metadata = file.metadata() or {}
     config = config_named(metadata[CONFIG_ENTRY]) if CONFIG_ENTRY in metadata else None
-    return LoadedCounter(load_network(load_file(path), config).eval())
+    return LoadedCounter(load_network(load_file(path), config).float().eval())
 
 
 def searched(case: Case, run: Run, seeds: int) -> Result:
