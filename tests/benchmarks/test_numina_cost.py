@@ -28,7 +28,7 @@ CPU = torch.device("cpu")
 @cache
 def tiny(name: str) -> Sampled:
     with torch.inference_mode():
-        return sampled(name, KINDS[name].small, CPU, torch.float32)
+        return sampled(KINDS[name], KINDS[name].small, CPU, torch.float32)
 
 
 @cache

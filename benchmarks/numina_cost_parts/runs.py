@@ -1,0 +1,175 @@
+"""Whole sampling runs, plain and under NUMINA, in turns."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import comfy.sample
+import torch
+from headcount.bridge.maps import MapsHandle
+from headcount.bridge.numina import node
+from headcount.bridge.numina.guided_rows import PictureGuide
+from headcount.bridge.numina.layout_reading import PictureReading
+from headcount.bridge.numina.node import with_numina
+from headcount.bridge.numina.settings import NuminaSettings
+from headcount.core.numina.layout import FIRST_ADDED, REMOVED
+from torch import Tensor
+
+from ..cost_measures import peak_bytes
+from .models import NOUNS, Sampled
+from .spent import Parts, seconds_in
+from .work import Work, counted_work
+
+Wait = Callable[[], None]
+PLAIN, GUIDED, NOTHING, CACHE = "plain", "guided", "nothing to change", "guided, cache"
+PARTS: Parts = {
+    "taking in the layers": ((PictureReading, "add"),),
+    "layouts": ((PictureReading, "layouts"),),
+    "maps for the viewer": ((PictureReading, "maps"), (node, "record_of")),
+    "biased rows": ((PictureGuide, "apply"),),
+}
+_CFG = 5.0
+_FEW_STEPS = 3  # enough to show what a run holds at a time
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to sample.
+
+    Attributes:
+        settings: None for the plain model.
+        asked: how many of each noun.
+    """
+
+    settings: NuminaSettings | None
+    asked: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a guided run read: things of each noun in a video, and the share of cells that carry a bias."""
+
+    things: tuple[int, ...]
+    biased: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way's figures.
+
+    Attributes:
+        ratios: its time to that of the plain run before it, round by round.
+        seconds: median of a run.
+        calls, rows: of the model.
+        floor: its work in the model's layers, as a multiple of the plain run's.
+        peak: bytes beyond the weights.
+        parts: seconds of a run within the pack.
+        biased: share of the cells that carry a bias.
+    """
+
+    way: str
+    ratios: tuple[float, ...]
+    seconds: float
+    calls: int
+    rows: int
+    floor: float
+    peak: int
+    parts: dict[str, float]
+    biased: float
+
+    @property
+    def ratio(self) -> float:
+        """Median of the ratios."""
+        return statistics.median(self.ratios)
+
+
+def sample(one: Sampled, way: Way) -> tuple[Tensor, MapsHandle | None]:
+    """What KSampler does."""
+    model, handle = (one.patcher, None) if way.settings is None else with_numina(one.patcher, way.settings)
+    samples = comfy.sample.sample(
+        model,
+        comfy.sample.prepare_noise(one.latent, 0),
+        one.steps,
+        _CFG,
+        "euler",
+        "simple",
+        one.positive(way.asked),
+        one.negative,
+        one.latent,
+        disable_pbar=True,
+        seed=0,
+    )
+    return samples, handle
+
+
+def found_by(samples: Tensor, handle: MapsHandle) -> Found:
+    """What the run that made `samples` read."""
+    layouts = handle.record_for(samples)[0].layouts
+    things = [
+        statistics.median_low([len(frame[frame > 0].unique()) for frame in layouts[noun][0]]) if noun in layouts else 0
+        for noun in NOUNS
+    ]
+    after = torch.stack([after for _, after in layouts.values()])
+    biased = ((after == REMOVED) | (after >= FIRST_ADDED)).any(0).float().mean()
+    return Found(tuple(things), float(biased))
+
+
+def ways_of(one: Sampled, asked: tuple[int, ...], settings: NuminaSettings) -> dict[str, Way]:
+    """The ways to compare: one run that is only read shows how many things there are, so that one may ask for as many."""
+    samples, handle = sample(one, Way(replace(settings, strength=0.0), asked))
+    things = (0,) * len(asked) if handle is None else found_by(samples, handle).things
+    wanted = tuple(number + 1 if number == own else number for number, own in zip(asked, things, strict=True))
+    return {
+        PLAIN: Way(None, wanted),
+        GUIDED: Way(settings, wanted),
+        NOTHING: Way(settings, things),
+        CACHE: Way(replace(settings, cache=True), wanted),
+    }
+
+
+@dataclass(frozen=True)
+class _Run:
+    seconds: float
+    work: Work
+    parts: dict[str, float]
+    biased: float
+
+
+def _timed(one: Sampled, way: Way, wait: Wait) -> _Run:
+    with seconds_in(PARTS, wait) as spent, counted_work(one.network) as work:
+        wait()
+        start = time.perf_counter()
+        samples, handle = sample(one, way)
+        wait()
+        seconds = time.perf_counter() - start
+    return _Run(seconds, work, spent, 0.0 if handle is None else found_by(samples, handle).biased)
+
+
+def measured(one: Sampled, ways: dict[str, Way], rounds: int, wait: Wait) -> list[Row]:
+    """Memory, time and work of every way, the plain one first; memory in shorter runs, which are not timed."""
+    short = replace(one, steps=min(one.steps, _FEW_STEPS))
+    peaks = {name: peak_bytes(lambda way=way: sample(short, way), one.network) for name, way in ways.items()}
+    runs: dict[str, list[_Run]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            runs[name].append(_timed(one, way, wait))
+    plain = runs[PLAIN]
+    return [_row(name, own, plain, peaks[name]) for name, own in runs.items()]
+
+
+def _row(name: str, runs: list[_Run], plain: list[_Run], peak: int) -> Row:
+    last = runs[-1]
+    return Row(
+        name,
+        tuple(own.seconds / other.seconds for own, other in zip(runs, plain, strict=True)),
+        statistics.median(run.seconds for run in runs),
+        last.work.calls,
+        last.work.rows,
+        last.work.products / plain[-1].work.products,
+        peak,
+        {label: statistics.median(run.parts[label] for run in runs) for label in PARTS},
+        last.biased,
+    )
