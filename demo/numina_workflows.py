@@ -96,7 +96,7 @@ def _wan_loaders() -> tuple[Placed, ...]:
             *("vae", "VAELoader", {}, {"vae_name": "wan_2.1_vae.safetensors"}),
             files=(f"{_WAN_FILES}/vae/wan_2.1_vae.safetensors",),
         ),
-        Placed("shift", "ModelSamplingSD3", {"model": ("model", "MODEL")}, {"shift": 8.0}),
+        Placed("shift", "ModelSamplingSD3", {"model": ("model", "MODEL")}, {"shift": 5.0}),
     )
 
 

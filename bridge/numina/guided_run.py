@@ -105,6 +105,8 @@ class GuidedRun:
         if torch.is_grad_enabled() and not torch.is_inference_mode_enabled() and x.requires_grad:
             return executor(*arguments, **kwargs)  # another node's gradient, through attention of its own
         comfy.model_management.throw_exception_if_processing_interrupted()
+        if self._has_nothing_to_do(own):
+            return executor(*arguments, **kwargs)
         frames = x.shape[2] if x.ndim == 5 else 1
         text = 0 if c_crossattn is None else c_crossattn.shape[1]
         inputs = ModelInputs(executor.class_obj.diffusion_model, tuple(x.shape[-2:]), text, kwargs, own, frames)
@@ -119,6 +121,11 @@ class GuidedRun:
         """Whether a model call is one that layouts are read in; a node that saves model calls may have left the step out."""
         reference = self._clock.reference
         return self._may_restart and not self.guides and reference is not None and step_of(options) >= reference
+
+    def _has_nothing_to_do(self, options: Mapping[str, Any]) -> bool:
+        """Whether a call is neither read nor guided, and its layers are known from another one."""
+        is_biased = self.guided() and self.fade(options) > 0
+        return bool(self._layers.grids) and not self.wants(options) and not is_biased
 
     def chosen_layers(self, one_grid: bool) -> tuple[str, ...]:
         """Names of the layers that layouts are read in."""

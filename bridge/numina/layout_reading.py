@@ -92,9 +92,11 @@ class PictureReading:
         return read_layouts(Reading(queries, keys, nouns, own[0].grid), self.asked, preset.layout)
 
     def maps(self) -> RecordedMaps:
-        """The same attention as the viewer shows it, frames as batch."""
+        """The same attention as the viewer shows it, frames as batch; fp16, on the CPU."""
         own = [thinned(call, MOST_SELF_PIXELS) for call in self._calls("self")]
-        return recorded_maps(own + self._calls("cross"))
+        maps = recorded_maps(own + self._calls("cross"))
+        small = {name: getattr(maps, name).half().cpu() for name in ("cross_attention", "self_attention")}
+        return replace(maps, **small)
 
     def _calls(self, kind: CallKind) -> list[AttentionCall]:
         """One call per layer, its batch the frames in order."""

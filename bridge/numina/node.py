@@ -53,18 +53,23 @@ def with_numina(
         run = _run_of(guider, sigmas, family, settings, counts, noise)
         if run is None:
             return executor(guider, sigmas, extra_args, callback, noise, *rest)
-        given = extra_args["model_options"]
+
+        def sampled(adapt: Callable[[dict[str, Any]], dict[str, Any]]) -> Tensor:
+            options = adapt(run.options(extra_args["model_options"]))
+            return executor(guider, sigmas, {**extra_args, "model_options": options}, callback, noise.clone(), *rest)
+
         rewind = _rewinding(noise, patched.load_device)
         try:
-            first = {**extra_args, "model_options": run.options(given)}
-            samples = executor(guider, sigmas, first, callback, noise.clone(), *rest)
+            samples = sampled(dict)
         except Restart as restart:
             if restart is not run.restart:
                 raise
+            restart.__traceback__ = None  # it holds on to all that the broken-off step had computed
+            samples = None
+        if samples is None:
             rewind()
             run.begin_again()
-            second = {**extra_args, "model_options": _with_fresh_cache(run.options(given), guider)}
-            samples = executor(guider, sigmas, second, callback, noise, *rest)
+            samples = sampled(lambda options: _with_fresh_cache(options, guider))
         if shared is not None:
             shared.keep(run.counted, tuple(noise.shape), run.guides if run.guided() else {})
         if run.read_at is None:

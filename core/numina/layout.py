@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -36,7 +37,7 @@ class Layouts:
     heads: Tensor
     grid: Grid
 
-    @property
+    @cached_property
     def changed(self) -> bool:
         """Whether anything is to be added or removed."""
         return bool(((self.after == REMOVED) | (self.after >= FIRST_ADDED)).any())

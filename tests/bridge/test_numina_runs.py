@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ import torch
 from comfy_extras.nodes_easycache import EasyCacheNode
 from headcount.bridge.isac import IsacSettings, with_isac
 from headcount.bridge.numina import guided_rows, layout_reading
+from headcount.bridge.numina.clock import step_of
 from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
 from headcount.bridge.recorder import with_recorder
@@ -353,3 +355,22 @@ def test_a_model_of_sound_is_refused() -> None:
     sound = SimpleNamespace(model=type("StableAudio1", (), {"diffusion_model": torch.nn.Identity()})())
     with pytest.raises(CountError, match=r"NUMINA Count Guide cannot read the attention of this model .StableAudio1."):
         with_numina(sound, NuminaSettings())
+
+
+def test_the_broken_off_step_is_let_go(wrong: None) -> None:
+    """Its activations would lie beside those of the whole second run."""
+    setup, run = runs_of("Wan 2.1", steps=6)
+    guided, _ = with_numina(setup.model, NuminaSettings(when="steps"))
+    seen: list[tuple[int, Any]] = []
+    alive: list[int] = []
+
+    def watch(function: Any, q: Tensor, *arguments: Any, **options: Any) -> Tensor:
+        step = step_of(options["transformer_options"])
+        if seen and step < seen[-1][0]:
+            alive.append(sum(known() is not None for _, known in seen))
+        seen.append((step, weakref.ref(q)))
+        return function(q, *arguments, **options)
+
+    guided.model_options["transformer_options"]["optimized_attention_override"] = watch
+    sample(guided, setup, run)
+    assert alive == [0]
