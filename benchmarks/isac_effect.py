@@ -8,15 +8,14 @@ ratios of pictures made one after the other in the same process. Finished pictur
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .effect_cases import Outcome, make_cases, make_coloured_cases
-from .effect_runs import CFG, SAMPLER, SCHEDULER, STEPS, IsacSettings, Method, SelectionSettings, run_cases
-from .effect_table import counts_table, methods_table
+from .effect_cases import Outcome
+from .effect_command import Prompts, run_command
+from .effect_runs import CFG, SAMPLER, SCHEDULER, STEPS, IsacSettings, Method, SelectionSettings
 
 
 def _selection(**changes: Any) -> SelectionSettings:
@@ -48,29 +47,15 @@ def _mean_losses(run: list[Outcome]) -> str:
 
 def main() -> None:
     """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--single", type=int, default=160, help="prompts for 2 to 6 of one kind")
-    parser.add_argument("--several", type=int, default=120, help="prompts for 2 or 3 kinds")
-    parser.add_argument("--coloured", type=int, default=80, help="prompts for 2 kinds, each with its colour")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--method", action="append", choices=list(METHODS), help="may be given several times")
-    parser.add_argument("--out", type=Path, default=Path("output/isac_effect.jsonl"))
-    parser.add_argument("--part", help="i/n: run every n-th prompt from the i-th on, and print no table; see --out")
-    arguments = parser.parse_args()
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    cases = make_cases(arguments.single, arguments.several, arguments.seed)
-    cases += make_coloured_cases(arguments.coloured, arguments.seed)
-    methods = {name: METHODS[name] for name in dict.fromkeys(("none", *(arguments.method or DEFAULT_METHODS)))}
-    if arguments.part:
-        first, parts = map(int, arguments.part.split("/"))
-        run_cases(cases[first::parts], methods, arguments.out, print)
-        return
-    runs = run_cases(cases, methods, arguments.out, print)
-    print("\n" + "\n".join(methods_table(cases, runs)))
-    for name in list(methods)[1:]:
-        print(f"\n### {name}: {METHODS[name]}\n")
-        print("\n".join(counts_table(cases, runs["none"], runs[name])))
-        print("\nmean loss by steered step: " + _mean_losses(runs[name]))
+    run_command(
+        __doc__,
+        METHODS,
+        DEFAULT_METHODS,
+        Prompts(single=160, several=120, coloured=80, seed=1),
+        Path("output/isac_effect.jsonl"),
+        lambda name: f"{name}: {METHODS[name]}",
+        lambda run: iter(("", "mean loss by steered step: " + _mean_losses(run))),
+    )
 
 
 if __name__ == "__main__":
