@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from .workflow_file import NOTE, Group, Placed
-from .workflow_parts import BLUE, GREEN, GREY, PROMPTS, PURPLE, SAMPLING, decode, sampler, source
+from .workflow_parts import (
+    BLUE,
+    GREEN,
+    GREY,
+    PROMPTS,
+    PURPLE,
+    SAMPLING,
+    decode,
+    read_prompt,
+    sampler,
+    side_by_side,
+    source,
+)
 
 ISAC_NOTE = """# Right number of things
 
@@ -74,31 +86,14 @@ def _mask_pictures() -> tuple[Placed, ...]:
 def shapes_isac() -> tuple[Group, ...]:
     """The same noise with and without ISAC, side by side."""
     start = source("three red circles and two blue stars", 4)
-    read = Placed("read", "PreviewAny", {"source": ("prompt", "summary")}, title="What is counted")
     note = Placed("note", NOTE, widgets={"text": ISAC_NOTE}, title="What to do", extra_height=420)
-    shown = Placed("picture", "PreviewImage", {"images": ("decode", "IMAGE")}, title="Without ISAC")
-    saved = Placed(
-        *("isac_picture", "SaveImage", {"images": ("isac_decode", "IMAGE")}),
-        *({"filename_prefix": "headcount/with_isac"}, "With ISAC"),
-    )
     viewer = _viewer("viewer", "isac", "isac_sampler", "isac_decode", "words")
     masks, found = _masks("isac", "isac_sampler")
     isac = Placed("isac", "HeadcountIsacAttentionControl", {"model": ("model", "MODEL")})
     return (
         Group("Start here", GREY, (0, 0), ((380, (note,)),)),
-        Group("Model and prompt", BLUE, (440, 0), ((380, (*start[:2], read, *start[2:])),)),
-        Group(
-            *("Without ISAC", GREY, (920, 0)),
-            ((300, ()), (290, (sampler("sampler", "model"), decode("decode", "sampler"))), (380, (shown,))),
-        ),
-        Group(
-            *("With ISAC", GREEN, (920, 500)),
-            (
-                (300, (isac,)),
-                (290, (sampler("isac_sampler", "isac"), decode("isac_decode", "isac_sampler"))),
-                (380, (saved,)),
-            ),
-        ),
+        Group("Model and prompt", BLUE, (440, 0), ((380, (*start[:2], read_prompt(), *start[2:])),)),
+        *side_by_side("isac", isac, "ISAC", "with_isac"),
         Group(
             *("What the model looked at", PURPLE, (2090, 0)),
             ((380, (viewer, masks)), (340, (found, *_mask_pictures()))),
@@ -138,7 +133,6 @@ def shapes_attention() -> tuple[Group, ...]:
 def shapes_selection() -> tuple[Group, ...]:
     """The first noise of a seed, and the best of eight."""
     note = Placed("note", NOTE, widgets={"text": SELECTION_NOTE}, title="What to do", extra_height=380)
-    read = Placed("read", "PreviewAny", {"source": ("prompt", "summary")}, title="What is counted")
     links = {"model": ("model", "MODEL"), **PROMPTS, "latent_image": ("latent", "LATENT")}
     selection = Placed("selection", "HeadcountIsacLatentSelection", links, SAMPLING)
     table = Placed(
@@ -153,7 +147,7 @@ def shapes_selection() -> tuple[Group, ...]:
     start = source("four green hearts", 1)
     return (
         Group("Start here", GREY, (0, 0), ((380, (note,)),)),
-        Group("Model and prompt", BLUE, (440, 0), ((380, (*start[:2], read, *start[2:])),)),
+        Group("Model and prompt", BLUE, (440, 0), ((380, (*start[:2], read_prompt(), *start[2:])),)),
         Group(
             *("As it comes", GREY, (920, 0)),
             ((300, ()), (290, (sampler("sampler", "model"), decode("decode", "sampler"))), (380, (shown,))),

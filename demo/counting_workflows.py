@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .workflow_file import NOTE, Group, Placed
-from .workflow_parts import BLUE, GREEN, GREY, PROMPTS, PURPLE, SAMPLING, decode, sampler, source
+from .workflow_parts import BLUE, GREEN, GREY, PROMPTS, PURPLE, SAMPLING, decode, read_prompt, sampler, source
 
 SHAPES_COUNTER, OFFICIAL_COUNTER = "shapes_counter.safetensors", "best_model_paper.pth"
 
@@ -75,10 +75,6 @@ def _checked(image: str, counted: str) -> tuple[Placed, ...]:
     )
 
 
-def _read() -> Placed:
-    return Placed("read", "PreviewAny", {"source": ("prompt", "summary")}, title="What is counted")
-
-
 def shapes_count() -> tuple[Group, ...]:
     """A batch, counted; only the right pictures are saved."""
     note = Placed("note", NOTE, widgets={"text": COUNT_NOTE}, title="What to do", extra_height=420)
@@ -90,7 +86,7 @@ def shapes_count() -> tuple[Group, ...]:
     check, table = _checked("decode", "counted")
     return (
         Group("Start here", GREY, (0, 0), ((380, (note,)),)),
-        Group("Model and prompt", BLUE, (440, 0), ((380, (*start[:2], _read(), *start[2:])),)),
+        Group("Model and prompt", BLUE, (440, 0), ((380, (*start[:2], read_prompt(), *start[2:])),)),
         Group(
             *("Draw and count", PURPLE, (920, 0)),
             (
@@ -142,7 +138,7 @@ def count_search() -> tuple[Group, ...]:
     )
     return (
         Group("Start here", GREY, (0, 0), ((380, (note,)),)),
-        Group("Model and prompt", BLUE, (440, 0), ((380, (*start[:2], _read(), *start[2:])),)),
+        Group("Model and prompt", BLUE, (440, 0), ((380, (*start[:2], read_prompt(), *start[2:])),)),
         Group(
             *("As it comes", GREY, (920, 0)),
             ((300, ()), (290, (sampler("sampler", "model"), decode("decode", "sampler"))), (380, (shown,))),
@@ -179,7 +175,7 @@ def count_search_pick() -> tuple[Group, ...]:
     )
     return (
         Group("Start here", GREY, (0, 0), ((380, (note,)),)),
-        Group("Model and prompt", BLUE, (440, 0), ((380, (*start[:2], _read(), *start[2:])),)),
+        Group("Model and prompt", BLUE, (440, 0), ((380, (*start[:2], read_prompt(), *start[2:])),)),
         Group("What seeds will make", PURPLE, (920, 0), ((300, (candidates,)),)),
         Group(
             *("Count them, with any counter or detector", PURPLE, (1320, 0)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .workflow_file import NOTE, Group, Placed
-from .workflow_parts import BLUE, GREEN, GREY, PROMPTS, PURPLE, decode, sampler, source
+from .workflow_parts import BLUE, GREEN, GREY, PROMPTS, PURPLE, read_prompt, side_by_side, source
 
 _WAN_FILES = "https://huggingface.co/Comfy-Org/Wan_2.1_ComfyUI_repackaged/resolve/main/split_files"
 _WAN_NEGATIVE = "blurry, low quality, deformed, static, text, watermark"
@@ -52,29 +52,12 @@ def _layout_view(maps: str, sampled: str, image: str) -> tuple[Placed, Placed]:
 def shapes_numina() -> tuple[Group, ...]:
     """The same noise without and with NUMINA, side by side."""
     start = source("three hearts and two squares", 4)
-    read = Placed("read", "PreviewAny", {"source": ("prompt", "summary")}, title="What is counted")
     note = Placed("note", NOTE, widgets={"text": SHAPES_NOTE}, title="What to do", extra_height=460)
     guide = Placed("guide", "HeadcountNuminaCountGuide", {"model": ("model", "MODEL")})
-    shown = Placed("picture", "PreviewImage", {"images": ("decode", "IMAGE")}, title="Without the guide")
-    saved = Placed(
-        *("guided_picture", "SaveImage", {"images": ("guided_decode", "IMAGE")}),
-        *({"filename_prefix": "headcount/guided"}, "With the guide"),
-    )
     return (
         Group("Start here", GREY, (0, 0), ((380, (note,)),)),
-        Group("Model and prompt", BLUE, (440, 0), ((380, (*start[:2], read, *start[2:])),)),
-        Group(
-            *("Without the guide", GREY, (920, 0)),
-            ((300, ()), (290, (sampler("sampler", "model"), decode("decode", "sampler"))), (380, (shown,))),
-        ),
-        Group(
-            *("With the guide", GREEN, (920, 500)),
-            (
-                (300, (guide,)),
-                (290, (sampler("guided_sampler", "guide"), decode("guided_decode", "guided_sampler"))),
-                (380, (saved,)),
-            ),
-        ),
+        Group("Model and prompt", BLUE, (440, 0), ((380, (*start[:2], read_prompt(), *start[2:])),)),
+        *side_by_side("guided", guide, "the guide", "guided"),
         Group(
             *("What was read, and put right", PURPLE, (2090, 0)),
             ((420, _layout_view("guide", "guided_sampler", "guided_decode")),),
@@ -107,7 +90,6 @@ def wan_numina() -> tuple[Group, ...]:
         *("prompt", "HeadcountCountPrompt", {"clip": ("clip", "CLIP")}),
         {"text": "Three cats and two dogs are running across a sunny meadow, the camera follows them from the side."},
     )
-    read = Placed("read", "PreviewAny", {"source": ("prompt", "summary")}, title="What is counted")
     negative = Placed(
         "negative", "CLIPTextEncode", {"clip": ("clip", "CLIP")}, {"text": _WAN_NEGATIVE}, "Negative prompt"
     )
@@ -125,7 +107,7 @@ def wan_numina() -> tuple[Group, ...]:
         Group("Wan 2.1", BLUE, (440, 0), ((380, _wan_loaders()),)),
         Group(
             *("Prompt and size", BLUE, (900, 0)),
-            ((400, (prompt, read, negative, Placed("latent", "EmptyHunyuanLatentVideo", {}, size))),),
+            ((400, (prompt, read_prompt(), negative, Placed("latent", "EmptyHunyuanLatentVideo", {}, size))),),
         ),
         Group(
             *("Guide and sampler", GREEN, (1380, 0)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .workflow_file import Placed
+from .workflow_file import Group, Placed
 
 BLUE, GREY, GREEN, PURPLE = "#3f789e", "#888888", "#88aa55", "#a1309b"
 SAMPLING = {"seed": 1, "steps": 20, "cfg": 3.0, "sampler_name": "euler", "scheduler": "simple"}
@@ -28,3 +28,32 @@ def sampler(key: str, model: str, **other_links: tuple[str, str]) -> Placed:
 def decode(key: str, samples: str) -> Placed:
     """VAE Decode of what the sampler `samples` made."""
     return Placed(key, "VAEDecode", {"samples": (samples, "LATENT"), "vae": ("model", "VAE")})
+
+
+def read_prompt() -> Placed:
+    """What Count Prompt counts, as text."""
+    return Placed("read", "PreviewAny", {"source": ("prompt", "summary")}, title="What is counted")
+
+
+def side_by_side(key: str, node: Placed, name: str, file: str) -> tuple[Group, Group]:
+    """Two rows from the same noise: the model as it is, and with a node between it and the sampler.
+
+    Args:
+        key: what the keys of the second row begin with.
+        node: gives the second row's model.
+        name: what the titles call the node.
+        file: the second row's pictures are saved under headcount/`file`.
+    """
+    shown = Placed("picture", "PreviewImage", {"images": ("decode", "IMAGE")}, title=f"Without {name}")
+    saved = Placed(
+        *(f"{key}_picture", "SaveImage", {"images": (f"{key}_decode", "IMAGE")}),
+        *({"filename_prefix": f"headcount/{file}"}, f"With {name}"),
+    )
+    sampled = (sampler(f"{key}_sampler", node.key), decode(f"{key}_decode", f"{key}_sampler"))
+    return (
+        Group(
+            *(f"Without {name}", GREY, (920, 0)),
+            ((300, ()), (290, (sampler("sampler", "model"), decode("decode", "sampler"))), (380, (shown,))),
+        ),
+        Group(*(f"With {name}", GREEN, (920, 500)), ((300, (node,)), (290, sampled), (380, (saved,)))),
+    )
