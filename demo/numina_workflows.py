@@ -35,8 +35,8 @@ WAN_NOTE = """# The right number of things in a video
 right, the run goes on and costs nothing more. If not, it starts again from the same noise with the layout put right; that \
 costs up to 1.4 times as long. The list below the video says what was found.
 
-For **Wan 2.2 14B**, which comes in two parts, put the guide behind the high-noise model. For image to video, replace the \
-empty latent by *WanImageToVideo* and connect Count Prompt to it.
+For **Wan 2.2 14B**, which comes in two parts, put the guide behind the high-noise model and connect the other part to its \
+input *low_noise_model*; its second MODEL goes to the second sampler. For image to video, replace the empty latent by *WanImageToVideo* and connect Count Prompt to it.
 
 It helps often, not always."""
 

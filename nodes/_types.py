@@ -21,3 +21,13 @@ CountedType = io.Custom("HEADCOUNT_COUNTED")
 
 CandidatesType = io.Custom("HEADCOUNT_CANDIDATES")
 """`bridge.count_search.run.Candidates`: seeds that were looked at, and where they start."""
+
+
+def counts_input() -> io.Input:
+    """The optional input of every node that reads what a prompt asks for."""
+    return CountsType.Input(
+        "counts",
+        optional=True,
+        tooltip="COUNTS from Count Prompt. Needed only when another node sits between Count Prompt's CONDITIONING and the "
+        "sampler and drops the counts; otherwise they are read from there.",
+    )

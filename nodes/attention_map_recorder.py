@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 from ..bridge.recorder import with_recorder
 from ._schema import Schema
-from ._types import CountsType, MapsType
+from ._types import MapsType, counts_input
 
 
 class AttentionMapRecorder(io.ComfyNode):
@@ -26,12 +26,7 @@ class AttentionMapRecorder(io.ComfyNode):
             search_aliases=["attention", "heatmap", "daam", "cross attention", "headcount"],
             inputs=[
                 io.Model.Input("model", tooltip="The model to watch."),
-                CountsType.Input(
-                    "counts",
-                    optional=True,
-                    tooltip="COUNTS from Count Prompt. Needed only when another node sits between Count Prompt's "
-                    "CONDITIONING and the sampler and drops the counts; otherwise they are read from there.",
-                ),
+                counts_input(),
             ],
             outputs=[
                 io.Model.Output(display_name="MODEL", tooltip="The same model, watched; for any sampler."),

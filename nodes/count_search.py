@@ -10,7 +10,7 @@ from ..bridge.count_search.settings import SearchSettings
 from ..bridge.node_text import show_text
 from ._count_search import look_inputs, sampler_inputs
 from ._schema import Schema, advanced
-from ._types import CounterType, CountsType
+from ._types import CounterType, counts_input
 
 
 class CountSearch(io.ComfyNode):
@@ -41,11 +41,7 @@ class CountSearch(io.ComfyNode):
                     tooltip="Try no further seeds once one is right; with a batch, once as many are right as it has "
                     "pictures. Off: try all, and take the ones whose counts are nearest.",
                 ),
-                CountsType.Input(
-                    "counts",
-                    optional=True,
-                    tooltip="COUNTS from Count Prompt, where another node has dropped them from the conditioning.",
-                ),
+                counts_input(),
             ],
             outputs=[
                 io.Latent.Output(

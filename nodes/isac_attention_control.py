@@ -7,7 +7,7 @@ from comfy_api.latest import io
 from ..bridge.isac import CLUSTERINGS, MEMORY_SETTINGS, NODE, IsacSettings, with_isac
 from ..bridge.recorder import with_recorder
 from ._schema import Schema, advanced
-from ._types import CountsType, MapsType
+from ._types import MapsType, counts_input
 
 
 class IsacAttentionControl(io.ComfyNode):
@@ -32,12 +32,7 @@ class IsacAttentionControl(io.ComfyNode):
                 io.Model.Input(
                     "model", tooltip="The model to steer. LoRAs and other patches may come before or after."
                 ),
-                CountsType.Input(
-                    "counts",
-                    optional=True,
-                    tooltip="COUNTS from Count Prompt. Needed only when another node sits between Count Prompt's "
-                    "CONDITIONING and the sampler and drops the counts; otherwise they are read from there.",
-                ),
+                counts_input(),
                 io.Float.Input(
                     "strength",
                     default=1.0,

@@ -9,7 +9,7 @@ from ..bridge.selection_run import as_table, select_latent
 from ..core.isac.selection import SCORES
 from ._sampler_inputs import SAME, sampling_inputs
 from ._schema import Schema, advanced
-from ._types import CountsType
+from ._types import counts_input
 
 
 class IsacLatentSelection(io.ComfyNode):
@@ -70,11 +70,7 @@ class IsacLatentSelection(io.ComfyNode):
                         "paper: the ISAC paper's losses, summed over the steps."
                     ),
                 ),
-                CountsType.Input(
-                    "counts",
-                    optional=True,
-                    tooltip="COUNTS from Count Prompt, where another node has dropped them from the conditioning.",
-                ),
+                counts_input(),
             ],
             outputs=[
                 io.Latent.Output(

@@ -8,7 +8,7 @@ from ..bridge.numina.node import with_numina, with_shared_guide
 from ..bridge.numina.settings import AUTO_LAYER, METHODS, WHENS, NuminaSettings
 from ..bridge.numina.shared_guide import SharedGuide
 from ._schema import Schema, advanced
-from ._types import CountsType, MapsType
+from ._types import MapsType, counts_input
 
 
 class NuminaCountGuide(io.ComfyNode):
@@ -89,12 +89,7 @@ class NuminaCountGuide(io.ComfyNode):
                     optional=True,
                     tooltip="Of a model in two parts (Wan 2.2 14B): the part that ends the video. It follows the same layout.",
                 ),
-                CountsType.Input(
-                    "counts",
-                    optional=True,
-                    tooltip="COUNTS from Count Prompt. Needed only when another node sits between Count Prompt's "
-                    "CONDITIONING and the sampler and drops the counts; otherwise they are read from there.",
-                ),
+                counts_input(),
             ],
             outputs=[
                 io.Model.Output(display_name="MODEL", tooltip="The guided model, for any sampler."),
