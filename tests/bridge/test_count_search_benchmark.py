@@ -9,7 +9,8 @@ import torch
 from headcount.bridge.count_search.search import Search, find_seeds
 from headcount.bridge.count_search.settings import SearchSettings
 
-from benchmarks.count_search import Look, Picture, Run, Sampler, finished, searched
+from benchmarks.count_search import finished, searched
+from benchmarks.count_search_runs import Look, Picture, Run, Sampler
 from benchmarks.effect_cases import Case
 from demo.exact_counter import ExactCounter
 
@@ -37,10 +38,10 @@ def test_the_best_of_finished_pictures_costs_all_of_them() -> None:
 
 
 def test_replay_is_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.count_search.STEPS", 6)
-    monkeypatch.setattr("benchmarks.count_search.SEEDS", {"plain": (2, 3)})
-    monkeypatch.setattr("benchmarks.count_search.FINISHED", 1)
-    monkeypatch.setattr("benchmarks.count_search.load_shapes_model", shapes)
+    monkeypatch.setattr("benchmarks.count_search_runs.STEPS", 6)
+    monkeypatch.setattr("benchmarks.count_search_runs.SEEDS", {"plain": (2, 3)})
+    monkeypatch.setattr("benchmarks.count_search_runs.FINISHED", 1)
+    monkeypatch.setattr("benchmarks.count_search_runs.load_shapes_model", shapes)
     sampler = Sampler(ExactCounter(), 0.7)
     run = sampler.run(CASE, "plain")
     setup = shapes_setup(PROMPT)
