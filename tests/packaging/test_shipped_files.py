@@ -1,0 +1,119 @@
+"""What a publish uploads: all that a user needs, nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from headcount.nodes import NODES
+
+from .node_ids import node_ids
+from .shipped import ROOT, copy_to, name, shipped_files
+
+NEEDED = {
+    *("__init__.py", "LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "requirements.txt"),
+    *("nodes", "bridge", "core", "web", "workflows", "demo"),
+}
+OPTIONAL = {"locales", "subgraphs"}
+KINDS = {".py", ".js", ".css", ".json", ".md", ".jpg", ".png", ".txt", ".toml", ".safetensors", ""}
+LARGEST_PACK = 60_000_000  # bytes
+LARGEST_FILE = 50_000_000  # GitHub warns from there on, and refuses twice that
+
+
+def test_top_of_the_tree() -> None:
+    tops = {name(path).split("/")[0] for path in shipped_files()}
+    assert tops >= NEEDED
+    assert tops - NEEDED - OPTIONAL == set()
+
+
+def test_of_the_demo_only_the_weights() -> None:
+    files = [name(path) for path in shipped_files() if name(path).startswith("demo/")]
+    assert "demo/weights/shapes.safetensors" in files
+    assert [file for file in files if not re.fullmatch(r"demo/weights/.*\.safetensors", file)] == []
+
+
+def test_nothing_hidden_and_nothing_unknown() -> None:
+    files = [Path(name(path)) for path in shipped_files()]
+    assert [file for file in files if any(part.startswith((".", "__pycache__")) for part in file.parts)] == []
+    assert [file for file in files if file.suffix not in KINDS] == []
+
+
+def test_plain_files_only() -> None:
+    """A zip carries neither links nor the right to be run."""
+    assert [name(path) for path in shipped_files() if path.is_symlink() or path.stat().st_mode & 0o111] == []
+
+
+def test_size() -> None:
+    """Unpacked, which is more than the zip; .ci/check_registry.py prints the real one."""
+    sizes = {name(path): path.stat().st_size for path in shipped_files()}
+    assert sum(sizes.values()) < LARGEST_PACK
+    assert {file: size for file, size in sizes.items() if size > LARGEST_FILE} == {}
+
+
+def test_pages_link_to_shipped_files() -> None:
+    """README and help pages are read inside of the installed pack; the page looks a help page's links up in docs/."""
+    shipped = {path.resolve() for path in shipped_files()}
+    folders = {parent for path in shipped for parent in path.parents}
+    broken = []
+    for page in [path for path in shipped if path.suffix == ".md"]:
+        base = ROOT / "web" / "docs" if name(page).startswith("web/docs/") else page.parent
+        targets = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", page.read_text())
+        broken += [
+            f"{name(page)}: {target}" for target in targets if (base / target).resolve() not in shipped | folders
+        ]
+    assert broken == []
+
+
+def test_manager_finds_every_node() -> None:
+    found = [
+        identifier for path in shipped_files() if path.suffix == ".py" for identifier in node_ids(path.read_text())
+    ]
+    assert len(found) == len(set(found))
+    # The video model's node is listed only where its weights are.
+    assert set(found) - {"HeadcountLoadShapesVideoModel"} == _listed() - {"HeadcountLoadShapesVideoModel"}
+    assert set(found) >= _listed()
+
+
+def _listed() -> set[str]:
+    return {node.GET_SCHEMA().node_id for node in NODES}
+
+
+def test_workflows_use_nodes_that_are_there() -> None:
+    files = [
+        path for path in shipped_files() if path.parent.name in ("workflows", "subgraphs") and path.suffix == ".json"
+    ]
+    named = {found for path in files for found in re.findall(r'"type": ?"(Headcount\w+)"', path.read_text())}
+    assert named
+    assert named <= _listed()
+
+
+def test_the_publishing_tools_lint(tmp_path: Path) -> None:
+    """`comfy node validate` looks for exec, eval and several statements in a line, with ruff and no settings of ours."""
+    pack = copy_to(tmp_path / "pack")
+    command = [sys.executable, "-m", "ruff", "check", ".", "--isolated", "--no-cache", "--select", "S102,S307,E702"]
+    lint = subprocess.run(command, cwd=pack, capture_output=True, text=True)
+    assert lint.returncode == 0, lint.stdout
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ('class A(io.ComfyNode):\n def define_schema(cls): return io.Schema(node_id="x")', ["x"]),
+        ('class A(ComfyNode):\n def define_schema(cls): return Schema(display_name="y", node_id="x")', ["x"]),
+        ('class A(Base):\n def define_schema(cls): return io.Schema(node_id="x")', []),
+        ("class A(io.ComfyNode):\n def define_schema(cls): return io.Schema(node_id=NAME)", []),
+        ('class A(io.ComfyNode):\n def define_schema(cls): return make_schema(node_id="x")', []),
+    ],
+)
+def test_which_ids_are_found(source: str, found: list[str]) -> None:
+    assert node_ids(source) == found
+
+
+def test_json_is_valid() -> None:
+    for path in shipped_files():
+        if path.suffix == ".json":
+            assert json.loads(path.read_text(encoding="utf-8")), name(path)
