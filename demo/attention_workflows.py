@@ -16,6 +16,7 @@ from .workflow_parts import (
     side_by_side,
     source,
 )
+from .workflow_views import isac_views, mask_pictures, masks, viewer
 
 ISAC_NOTE = """# Right number of things
 
@@ -63,41 +64,16 @@ More **candidates** find better noises and cost more. *ISAC Attention Control* m
 first choose, then steer."""
 
 
-def _viewer(key: str, maps: str, sampler: str, image: str, show: str) -> Placed:
-    links = {"maps": (maps, "MAPS"), "samples": (sampler, "LATENT"), "image": (image, "IMAGE")}
-    return Placed(key, "HeadcountAttentionMapViewer", links, {"show": show}, f"Attention Map Viewer: {show}")
-
-
-def _masks(maps: str, sampler: str) -> tuple[Placed, ...]:
-    """Instance Masks, with its masks as pictures and its text."""
-    return (
-        Placed("masks", "HeadcountInstanceMasks", {"maps": (maps, "MAPS"), "samples": (sampler, "LATENT")}),
-        Placed("found", "PreviewAny", {"source": ("masks", "STRING")}, title="Things found: noun and box"),
-    )
-
-
-def _mask_pictures() -> tuple[Placed, ...]:
-    return (
-        Placed("mask_image", "MaskToImage", {"mask": ("masks", "MASK")}),
-        Placed("mask_picture", "PreviewImage", {"images": ("mask_image", "IMAGE")}, title="One mask per thing"),
-    )
-
-
 def shapes_isac() -> tuple[Group, ...]:
     """The same noise with and without ISAC, side by side."""
     start = source("three red circles and two blue stars", 4)
     note = Placed("note", NOTE, widgets={"text": ISAC_NOTE}, title="What to do", extra_height=420)
-    viewer = _viewer("viewer", "isac", "isac_sampler", "isac_decode", "words")
-    masks, found = _masks("isac", "isac_sampler")
     isac = Placed("isac", "HeadcountIsacAttentionControl", {"model": ("model", "MODEL")})
     return (
         Group("Start here", GREY, (0, 0), ((380, (note,)),)),
         Group("Model and prompt", BLUE, (440, 0), ((380, (*start[:2], read_prompt(), *start[2:])),)),
         *side_by_side("isac", isac, "ISAC", "with_isac"),
-        Group(
-            *("What the model looked at", PURPLE, (2090, 0)),
-            ((380, (viewer, masks)), (340, (found, *_mask_pictures()))),
-        ),
+        isac_views(),
     )
 
 
@@ -106,8 +82,8 @@ def shapes_attention() -> tuple[Group, ...]:
     note = Placed("note", NOTE, widgets={"text": ATTENTION_NOTE}, title="What to do", extra_height=360)
     recorder = Placed("recorder", "HeadcountAttentionMapRecorder", {"model": ("model", "MODEL")})
     shown = Placed("picture", "PreviewImage", {"images": ("decode", "IMAGE")}, title="The picture")
-    masks, found = _masks("recorder", "sampler")
-    views = [_viewer(show, "recorder", "sampler", "decode", show) for show in ("words", "regions", "steps")]
+    found_masks, found = masks("recorder", "sampler")
+    views = [viewer(show, "recorder", "sampler", "decode", show) for show in ("words", "regions", "steps")]
     lists = [
         Placed(f"{view.key}_list", "PreviewAny", {"source": (view.key, "STRING")}, title=f"Shown above: {view.key}")
         for view in views
@@ -125,7 +101,7 @@ def shapes_attention() -> tuple[Group, ...]:
         ),
         Group(
             *("One mask per thing", PURPLE, (1680, 1000)),
-            ((340, (masks,)), (340, (found,)), (340, _mask_pictures())),
+            ((340, (found_masks,)), (340, (found,)), (340, mask_pictures())),
         ),
     )
 

@@ -45,3 +45,10 @@ def pick_pictures(server: ComfyServer) -> None:
     picked = [*lines[0][:3], ("the chosen seed", run.saved[0])]
     save(captioned([picked], 192), HELP / "HeadcountCountSearchPick" / "picked.jpg")
     thumbnail([picked[:2], picked[2:]], WORKFLOWS / "count_search_pick.jpg")
+
+
+def everything_pictures(server: ComfyServer) -> None:
+    """The thumbnail of shapes_everything."""
+    run = run_counting(server, "shapes_everything", "three hearts and two squares", SEED, 4)
+    kept = [("kept", picture) for picture in run.saved[:2]]
+    thumbnail([kept, lined_up(["hearts", "squares"], run.counted[:2], 2)[0]], WORKFLOWS / "shapes_everything.jpg")

@@ -56,17 +56,18 @@ For your own pictures put a detector of any pack in the place of *T2ICount Count
 **boxes** of Count Search Pick. When several kinds of things are asked for, its boxes need labels."""
 
 
-def _counter(file: str) -> Placed:
+def counter(file: str) -> Placed:
+    """Load T2ICount Model with one of its files."""
     return Placed("counter", "HeadcountLoadT2ICountModel", {}, {"model_name": file})
 
 
-def _counted(key: str, image: str) -> Placed:
+def counted(key: str, image: str) -> Placed:
     """T2ICount Counter that counts what the prompt asks for."""
     links = {"t2icount": ("counter", "T2ICOUNT"), "image": (image, "IMAGE"), "counts": ("prompt", "COUNTS")}
     return Placed(key, "HeadcountT2ICountCounter", links, title="Counted")
 
 
-def _checked(image: str, counted: str) -> tuple[Placed, ...]:
+def checked(image: str, counted: str) -> tuple[Placed, ...]:
     """Count Check, its table, and Save Image behind it."""
     links = {"image": (image, "IMAGE"), "counted": (counted, "COUNTED"), "counts": ("prompt", "COUNTS")}
     return (
@@ -83,15 +84,15 @@ def shapes_count() -> tuple[Group, ...]:
         *("saved", "SaveImage", {"images": ("check", "right")}),
         *({"filename_prefix": "headcount/right"}, "Only the right pictures"),
     )
-    check, table = _checked("decode", "counted")
+    check, table = checked("decode", "counted")
     return (
         Group("Start here", GREY, (0, 0), ((380, (note,)),)),
         Group("Model and prompt", BLUE, (440, 0), ((380, (*start[:2], read_prompt(), *start[2:])),)),
         Group(
             *("Draw and count", PURPLE, (920, 0)),
             (
-                (300, (sampler("sampler", "model"), decode("decode", "sampler"), _counter(SHAPES_COUNTER))),
-                (380, (_counted("counted", "decode"),)),
+                (300, (sampler("sampler", "model"), decode("decode", "sampler"), counter(SHAPES_COUNTER))),
+                (380, (counted("counted", "decode"),)),
             ),
         ),
         Group("Keep what is right", GREEN, (1760, 0), ((380, (check, table)), (380, (saved,)))),
@@ -108,7 +109,7 @@ def t2icount_photo() -> tuple[Group, ...]:
         Group("Start here", GREY, (0, 0), ((380, (note,)),)),
         Group(
             *("Picture and counter", BLUE, (440, 0)),
-            ((340, (Placed("photo", "LoadImage", {}, {"image": "example.png"}), _counter(OFFICIAL_COUNTER))),),
+            ((340, (Placed("photo", "LoadImage", {}, {"image": "example.png"}), counter(OFFICIAL_COUNTER))),),
         ),
         Group("How many", GREEN, (880, 0), ((420, (counted,)), (340, (shown,)))),
     )
@@ -146,14 +147,14 @@ def count_search() -> tuple[Group, ...]:
         Group(
             *("The chosen seed", GREEN, (920, 500)),
             (
-                (300, (_counter(SHAPES_COUNTER), Placed("search", "HeadcountCountSearch", links, SAMPLING), table)),
+                (300, (counter(SHAPES_COUNTER), Placed("search", "HeadcountCountSearch", links, SAMPLING), table)),
                 (290, _with_seed("chosen", "search")),
                 (380, (saved,)),
             ),
         ),
         Group(
             *("Is it right?", PURPLE, (2090, 500)),
-            ((380, (_counted("counted", "chosen_decode"),)), (380, _checked("chosen_decode", "counted"))),
+            ((380, (counted("counted", "chosen_decode"),)), (380, checked("chosen_decode", "counted"))),
         ),
     )
 
@@ -179,7 +180,7 @@ def count_search_pick() -> tuple[Group, ...]:
         Group("What seeds will make", PURPLE, (920, 0), ((300, (candidates,)),)),
         Group(
             *("Count them, with any counter or detector", PURPLE, (1320, 0)),
-            ((380, (_counter(SHAPES_COUNTER), _counted("counted", "candidates"))),),
+            ((380, (counter(SHAPES_COUNTER), counted("counted", "candidates"))),),
         ),
         Group(
             *("The chosen seed", GREEN, (1800, 0)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .workflow_file import NOTE, Group, Placed
 from .workflow_parts import BLUE, GREEN, GREY, PROMPTS, PURPLE, read_prompt, side_by_side, source
+from .workflow_views import layout_view
 
 _WAN_FILES = "https://huggingface.co/Comfy-Org/Wan_2.1_ComfyUI_repackaged/resolve/main/split_files"
 _WAN_NEGATIVE = "blurry, low quality, deformed, static, text, watermark"
@@ -36,17 +37,10 @@ right, the run goes on and costs nothing more. If not, it starts again from the 
 costs up to 1.4 times as long. The list below the video says what was found.
 
 For **Wan 2.2 14B**, which comes in two parts, put the guide behind the high-noise model and connect the other part to its \
-input *low_noise_model*; its second MODEL goes to the second sampler. For image to video, replace the empty latent by *WanImageToVideo* and connect Count Prompt to it.
+input *low_noise_model*; its second MODEL goes to the second sampler. For image to video, \
+replace the empty latent by *WanImageToVideo* and connect Count Prompt to it.
 
 It helps often, not always."""
-
-
-def _layout_view(maps: str, sampled: str, image: str) -> tuple[Placed, Placed]:
-    links = {"maps": (maps, "MAPS"), "samples": (sampled, "LATENT"), "image": (image, "IMAGE")}
-    viewer = Placed("viewer", "HeadcountAttentionMapViewer", links, {"show": "layout"}, "Attention Map Viewer: layout")
-    return viewer, Placed(
-        "found", "PreviewAny", {"source": ("viewer", "STRING")}, title="What was found, and put right"
-    )
 
 
 def shapes_numina() -> tuple[Group, ...]:
@@ -60,7 +54,7 @@ def shapes_numina() -> tuple[Group, ...]:
         *side_by_side("guided", guide, "the guide", "guided"),
         Group(
             *("What was read, and put right", PURPLE, (2090, 0)),
-            ((420, _layout_view("guide", "guided_sampler", "guided_decode")),),
+            ((420, layout_view("guide", "guided_sampler", "guided_decode")),),
         ),
     )
 
@@ -114,5 +108,5 @@ def wan_numina() -> tuple[Group, ...]:
             ((320, (guide, Placed("sampler", "KSampler", links, sampling), decoded)),),
         ),
         Group("The video", GREEN, (1780, 0), ((420, (video, saved)),)),
-        Group("What was read, and put right", PURPLE, (2280, 0), ((420, _layout_view("guide", "sampler", "decode")),)),
+        Group("What was read, and put right", PURPLE, (2280, 0), ((420, layout_view("guide", "sampler", "decode")),)),
     )

@@ -28,6 +28,7 @@ class View:
     titles: tuple[str, ...] = ()
 
 
+_OF_MODELS = ("Load Checkpoint", "Count Prompt", "ISAC Attention Control", "NUMINA Count Guide", "KSampler")
 # Workflow -> what is photographed of it, and whether it is run before; the photo's file of weights is not everybody's.
 VIEWS = {
     "shapes_isac": (
@@ -50,6 +51,10 @@ VIEWS = {
         False,
         View(WORKFLOWS / "wan_numina.jpg", ("Load Diffusion Model", "Count Prompt", "NUMINA Count Guide", "KSampler")),
     ),
+    **{
+        name: (False, View(WORKFLOWS / f"{name}.jpg", _OF_MODELS))
+        for name in ("sd15_isac", "sdxl_isac", "sd35_isac", "flux_isac", "flux_numina")
+    },
     "t2icount_photo": (
         False,
         View(WORKFLOWS / "t2icount_photo.jpg", ("Load Image", "Load T2ICount Model", "T2ICount Counter")),

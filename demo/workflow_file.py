@@ -32,8 +32,9 @@ class Placed:
         widgets: widget name -> value; the others get the node's defaults.
         title: what stands above it; empty for the node's own name.
         extra_height: pixels below the widgets, for what the node shows.
-        files: where the model files that the node names can be had; the page offers those that are missing. The folder
-            that a file belongs into is the last but one part of its address, and its name the last.
+        files: where the model files that the node names can be had; the page offers those that are missing. A file's
+            name is the last part of its address.
+        folder: ComfyUI's folder of models that `files` belong into; empty for the last but one part of the address.
     """
 
     key: str
@@ -43,6 +44,7 @@ class Placed:
     title: str = ""
     extra_height: int = 0
     files: tuple[str, ...] = ()
+    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,9 +189,9 @@ def _links(nodes: list[Placed], ids: dict[str, int], schemas: ObjectInfo) -> lis
     return found
 
 
-def _model_file(address: str) -> dict[str, str]:
-    folder, name = address.split("/")[-2:]
-    return {"name": name, "url": address, "directory": folder}
+def _model_file(address: str, folder: str) -> dict[str, str]:
+    last_but_one, name = address.split("/")[-2:]
+    return {"name": name, "url": address, "directory": folder or last_but_one}
 
 
 def _saved_node(
@@ -226,7 +228,7 @@ def _saved_node(
     ]
     properties: dict[str, Any] = {"Node name for S&R": node.type}
     if node.files:
-        properties["models"] = [_model_file(address) for address in node.files]
+        properties["models"] = [_model_file(address, node.folder) for address in node.files]
     values = list(_widget_values(schema, node.widgets))
     return saved | {"inputs": inputs, "outputs": outputs, "properties": properties, "widgets_values": values}
 

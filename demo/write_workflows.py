@@ -1,4 +1,4 @@
-"""Writes workflows/*.json: `python -m demo.write_workflows`, after a node got new inputs or other defaults.
+"""Writes workflows and subgraphs: `python -m demo.write_workflows`, after a node got new inputs or other defaults.
 
 What a workflow does not say takes the node's default, so that the files show what a newly placed node does.
 """
@@ -9,8 +9,11 @@ import json
 from typing import Any
 
 from .attention_workflows import shapes_attention, shapes_isac, shapes_selection
+from .blueprint import write_blueprint
 from .comfy_host import ROOT
 from .counting_workflows import count_search, count_search_pick, shapes_count, t2icount_photo
+from .everything_workflow import shapes_everything
+from .model_workflows import flux_isac, flux_numina, sd15_isac, sd35_isac, sdxl_isac
 from .numina_workflows import shapes_numina, wan_numina
 from .server import ComfyServer
 from .workflow_file import workflow_file
@@ -27,6 +30,12 @@ WORKFLOWS = {
     "t2icount_photo": t2icount_photo,
     "count_search": count_search,
     "count_search_pick": count_search_pick,
+    "shapes_everything": shapes_everything,
+    "sd15_isac": sd15_isac,
+    "sdxl_isac": sdxl_isac,
+    "sd35_isac": sd35_isac,
+    "flux_isac": flux_isac,
+    "flux_numina": flux_numina,
 }
 
 
@@ -45,7 +54,9 @@ def write_workflows(schemas: ObjectInfo) -> None:
 def main() -> None:
     """Ask a real server for the schemas, then write."""
     with ComfyServer() as server:
-        write_workflows(server.object_info())
+        schemas = server.object_info()
+        write_workflows(schemas)
+        write_blueprint(schemas)
 
 
 if __name__ == "__main__":

@@ -31,3 +31,13 @@ def counts_input() -> io.Input:
         tooltip="COUNTS from Count Prompt. Needed only when another node sits between Count Prompt's CONDITIONING and the "
         "sampler and drops the counts; otherwise they are read from there.",
     )
+
+
+def boxes_input() -> io.Input:
+    """The optional input for what a detector of any other pack found."""
+    return BoxesType.Input(
+        "boxes",
+        optional=True,
+        tooltip="In place of COUNTED: BOUNDING_BOXES of any detector that saw these pictures.",
+        extra_dict={"forceInput": True},  # newer pages have a widget of their own for this type
+    )

@@ -7,7 +7,7 @@ from comfy_api.latest import io, ui
 from ..bridge.count_check import BEST, STOP, asked_for, check_pictures
 from ..bridge.node_text import show_text
 from ._schema import Schema
-from ._types import BoxesType, CountedType, CountsType
+from ._types import CountedType, CountsType, boxes_input
 
 
 class CountCheck(io.ComfyNode):
@@ -47,11 +47,7 @@ class CountCheck(io.ComfyNode):
                     optional=True,
                     tooltip="COUNTED of a counter that saw these pictures, such as T2ICount Counter.",
                 ),
-                BoxesType.Input(
-                    "boxes",
-                    optional=True,
-                    tooltip="In place of COUNTED: BOUNDING_BOXES of any detector that saw these pictures.",
-                ),
+                boxes_input(),
                 CountsType.Input("counts", optional=True, tooltip="COUNTS of Count Prompt: what was asked for."),
                 io.String.Input(
                     "objects",

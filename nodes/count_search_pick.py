@@ -7,7 +7,7 @@ from comfy_api.latest import io
 from ..bridge.count_search.run import pick
 from ..bridge.node_text import show_text
 from ._schema import Schema
-from ._types import BoxesType, CandidatesType, CountedType, CountsType
+from ._types import CandidatesType, CountedType, boxes_input, counts_input
 
 
 class CountSearchPick(io.ComfyNode):
@@ -31,16 +31,8 @@ class CountSearchPick(io.ComfyNode):
                     optional=True,
                     tooltip="COUNTED of a counter that saw the pictures of Count Search Candidates.",
                 ),
-                BoxesType.Input(
-                    "boxes",
-                    optional=True,
-                    tooltip="In place of COUNTED: BOUNDING_BOXES of any detector that saw these pictures.",
-                ),
-                CountsType.Input(
-                    "counts",
-                    optional=True,
-                    tooltip="COUNTS of Count Prompt, where another node has dropped them from the conditioning.",
-                ),
+                boxes_input(),
+                counts_input(),
                 io.String.Input(
                     "objects",
                     default="",

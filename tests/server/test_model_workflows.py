@@ -1,0 +1,91 @@
+"""Example workflows for large models, with small ones of the same architecture under their files' names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from demo.blueprint import FOLDER as BLUEPRINTS
+from demo.blueprint import INPUT_NODE, NAME, OUTPUT_NODE
+from demo.server import ComfyServer, workflow_to_prompt
+from demo.workflow_runs import pictures_of, with_widgets
+
+from ..helpers.stand_ins import STAND_INS, furnish
+
+pytestmark = pytest.mark.server
+
+FOLDER = Path(__file__).resolve().parent.parent.parent / "workflows"
+SMALL = {"width": 96, "height": 128, "batch_size": 1}
+SETTINGS = {"EmptyLatentImage": SMALL, "EmptySD3LatentImage": SMALL, "KSampler": {"steps": 5}}
+
+
+@pytest.fixture(scope="module")
+def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
+    """A server whose Load Checkpoint gives small models with random weights."""
+    base = tmp_path_factory.mktemp("stand_ins")
+    furnish(base)
+    with ComfyServer(base=base) as running:
+        assert "IMPORT FAILED" not in running.log(), running.log()
+        yield running
+
+
+def _of(prompt: dict[str, Any], kind: str) -> str:
+    """The only node of a class."""
+    [found] = [node for node, placed in prompt.items() if placed["class_type"] == kind]
+    return found
+
+
+def _drawn(server: ComfyServer, outputs: dict[str, Any], node: str) -> np.ndarray:
+    return np.stack(pictures_of(server, outputs[node]))
+
+
+@pytest.mark.parametrize("name", ["sd15_isac", "sdxl_isac", "sd35_isac", "flux_isac", "flux_numina"])
+def test_runs_on_a_small_model_of_the_same_kind(name: str, stand_ins: ComfyServer) -> None:
+    schemas = stand_ins.object_info()
+    prompt = with_widgets(workflow_to_prompt(json.loads((FOLDER / f"{name}.json").read_text()), schemas), SETTINGS)
+    assert prompt[_of(prompt, "CheckpointLoaderSimple")]["inputs"]["ckpt_name"] in STAND_INS
+    outputs = stand_ins.run(prompt)
+    ends = {node for node, placed in prompt.items() if schemas[placed["class_type"]]["output_node"]}
+    assert ends <= set(outputs)
+    texts = [shown["text"][0] for shown in outputs.values() if "text" in shown]
+    assert "3 cats, 2 dogs" in texts, "Count Prompt"
+    [plain] = [node for node, placed in prompt.items() if placed["_meta"]["title"].startswith("Without")]
+    without, changed = _drawn(stand_ins, outputs, plain), _drawn(stand_ins, outputs, _of(prompt, "SaveImage"))
+    assert without.shape == changed.shape == (1, 128, 96, 3)
+    if name.endswith("isac"):
+        assert not np.array_equal(without, changed), "steered"
+    viewer = _of(prompt, "HeadcountAttentionMapViewer")
+    assert len(outputs[viewer]["images"]) >= 2, "a view of each noun"
+
+
+def _unpacked(file: str) -> dict[str, Any]:
+    """The blueprint's nodes as a workflow, its first inputs from Load Checkpoint, its first output to Preview Image."""
+    [subgraph] = json.loads((BLUEPRINTS / f"{NAME}.json").read_text())["definitions"]["subgraphs"]
+    assert [slot["name"] for slot in subgraph["inputs"][:3]] == ["model", "clip", "vae"], "what the loader gives"
+    loader = {"id": 100, "type": "CheckpointLoaderSimple", "inputs": [], "widgets_values": [file]}
+    shown = {"id": 101, "type": "PreviewImage", "inputs": [{"name": "images", "type": "IMAGE", "link": None}]}
+    links = []
+    for link in subgraph["links"]:
+        if link["origin_id"] == INPUT_NODE:
+            if link["origin_slot"] > 2:
+                continue  # a knob: the node inside has its value
+            link["origin_id"] = loader["id"]
+        if link["target_id"] == OUTPUT_NODE:
+            if link["target_slot"] == 0:
+                shown["inputs"][0]["link"] = link["id"]
+            link["target_id"] = shown["id"]
+        links.append(link)
+    return {"nodes": [loader, *subgraph["nodes"], shown], "links": links}
+
+
+@pytest.mark.parametrize("file", STAND_INS)
+def test_the_blueprint_fits_every_kind_of_model(file: str, stand_ins: ComfyServer) -> None:
+    """Its empty latent has four channels; the models' have four or sixteen."""
+    prompt = with_widgets(workflow_to_prompt(_unpacked(file), stand_ins.object_info()), SETTINGS)
+    drawn = _drawn(stand_ins, stand_ins.run(prompt), _of(prompt, "PreviewImage"))
+    assert drawn.shape == (1, 128, 96, 3)
