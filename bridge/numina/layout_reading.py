@@ -72,6 +72,7 @@ class PictureReading:
     asked: tuple[int, ...]
     length: int
     _parts: dict[tuple[str, CallKind], dict[int, AttentionCall]] = field(default_factory=dict)
+    _mean_nouns: Tensor | None = None  # the response of each noun, mean over heads: `maps` has it on the way
 
     def add(self, call: AttentionCall, item: int, frames: Sequence[int]) -> None:
         """Take in a call of a chosen layer; a frame that another window has shown before stays as it was."""
@@ -86,17 +87,31 @@ class PictureReading:
 
     def layouts(self, preset: Preset) -> Layouts:
         """What is there and what is to be there, from the layers together, their heads side by side."""
-        nouns = torch.stack([self._nouns(call, preset) for call in self._calls("cross")]).mean(0)
+        nouns = self._mean_nouns if preset.layout.cross_map == "mean" else None
+        if nouns is None:
+            nouns = torch.stack([self._nouns(call, preset) for call in self._calls("cross")]).mean(0)
         own = self._calls("self")
         queries, keys = (torch.cat([getattr(call, name) for call in own], 1) for name in ("queries", "keys"))
         return read_layouts(Reading(queries, keys, nouns, own[0].grid), self.asked, preset.layout)
 
     def maps(self) -> RecordedMaps:
-        """The same attention as the viewer shows it, frames as batch; fp16, on the CPU."""
-        own = [thinned(call, MOST_SELF_PIXELS) for call in self._calls("self")]
-        maps = recorded_maps(own + self._calls("cross"))
-        small = {name: getattr(maps, name).half().cpu() for name in ("cross_attention", "self_attention")}
-        return replace(maps, **small)
+        """The same attention as the viewer shows it, frames as batch; fp16, on the CPU.
+
+        Frame by frame: what is worked on then stays in a processor's cache.
+        """
+        shown, nouns = [], []
+        for frame in sorted(next(iter(self._parts.values()))):
+            calls = [known[frame] for known in self._parts.values()]
+            maps = recorded_maps([thinned(call, MOST_SELF_PIXELS) if call.kind == "self" else call for call in calls])
+            columns = next(columns_of(call, self.length, self.tokens) for call in calls if call.kind == "cross")
+            nouns.append(torch.stack([maps.cross_attention[0, :, list(own)].mean(-1) for own in columns]))
+            small = {name: getattr(maps, name).half().cpu() for name in ("cross_attention", "self_attention")}
+            shown.append(replace(maps, **small))
+        self._mean_nouns = torch.stack(nouns, dim=1)
+        cross, own = (
+            torch.cat([getattr(one, name) for one in shown]) for name in ("cross_attention", "self_attention")
+        )
+        return replace(shown[0], cross_attention=cross, self_attention=own)
 
     def _calls(self, kind: CallKind) -> list[AttentionCall]:
         """One call per layer, its batch the frames in order."""

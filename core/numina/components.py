@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from einops import rearrange
 from torch import Tensor
@@ -22,24 +24,23 @@ def principal_components(attention: Tensor, number: int = 3, iterations: int = 4
         (..., R, number): rows of U * S of the column-centred matrix, the strongest first. The sign of a component is
         such that its largest entry by size is positive. Components that the matrix does not have are 0.
     """
-    middle = attention.mean(-2, keepdim=True)
     size = min(number + SPARE, *attention.shape[-2:])
     basis = _fixed_start(attention.shape[-1], size).to(attention)
     for _ in range(iterations):
-        basis = torch.linalg.qr(_back(attention, middle, attention @ basis - middle @ basis)).Q
-    seen = attention @ basis - middle @ basis
-    directions, strengths, _ = torch.linalg.svd(seen, full_matrices=False)
+        basis = torch.linalg.qr(attention.mT @ _centred(attention @ basis)).Q
+    directions, strengths, _ = torch.linalg.svd(_centred(attention @ basis), full_matrices=False)
     directions, strengths = directions[..., :number], strengths[..., :number]
     largest = directions.gather(-2, directions.abs().argmax(-2, keepdim=True))
     components = directions * largest.sign() * rearrange(strengths, "... n -> ... 1 n")
     return torch.nn.functional.pad(components, (0, number - components.shape[-1]))
 
 
-def _back(attention: Tensor, middle: Tensor, left: Tensor) -> Tensor:
-    """The transposed centred matrix times (..., P, n)."""
-    return attention.mT @ left - middle.mT @ left.sum(-2, keepdim=True)
+def _centred(seen: Tensor) -> Tensor:
+    """(..., R, n) products with a matrix, as the column-centred matrix would have given them."""
+    return seen - seen.mean(-2, keepdim=True)
 
 
+@lru_cache(maxsize=2)
 def _fixed_start(rows: int, columns: int) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     return torch.randn(rows, columns, generator=generator, dtype=torch.float64)

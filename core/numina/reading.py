@@ -12,6 +12,7 @@ from ..attention.calls import Grid
 from ..errors import CountError
 from .cluster_reading import read_clusters
 from .layout import Layouts
+from .probabilities import head_chunks, scores
 from .settings import LayoutSettings
 from .thing_reading import read_things
 
@@ -55,22 +56,32 @@ def noun_response(
     Returns:
         (K, F, P) float32.
     """
-    biases = [None] * len(queries) if bias is None else bias.expand(len(queries), -1, -1, -1)
-    frames = [_frame_response(own, keys, one, columns, settings) for own, one in zip(queries, biases, strict=True)]
-    return torch.stack(frames, dim=1)
+    frames, heads = queries.shape[:2]
+    biases = [None] * frames if bias is None else bias.expand(frames, heads, -1, -1)
+    found = [_frame_response(own, keys, one, columns, settings) for own, one in zip(queries, biases, strict=True)]
+    return torch.stack(found, dim=1)
 
 
 def _frame_response(
     queries: Tensor, keys: Tensor, bias: Tensor | None, columns: Sequence[tuple[int, ...]], settings: LayoutSettings
 ) -> Tensor:
-    """(K, P) of one frame; queries (H, P, d)."""
-    scores = queries.float() @ keys.float().mT * queries.shape[-1] ** -0.5
-    probabilities = torch.softmax(scores if bias is None else scores + bias, dim=-1)
-    heads = torch.stack([probabilities[..., list(own)].mean(-1) for own in columns])
+    """(K, P) of one frame; queries (H, P, d), bias with H heads too."""
+    parts = [
+        _head_responses(queries[part], keys[part], None if bias is None else bias[part], columns)
+        for part in head_chunks(queries, keys.shape[1])
+    ]
+    heads = torch.cat(parts, dim=1)
     if settings.cross_map == "mean":
         return heads.mean(1)
     best = heads.amax(-1).argmax(1)
     return heads[torch.arange(len(heads), device=heads.device), best]
+
+
+def _head_responses(queries: Tensor, keys: Tensor, bias: Tensor | None, columns: Sequence[tuple[int, ...]]) -> Tensor:
+    """(K, H, P) of some heads."""
+    without = scores(queries, keys)
+    probabilities = torch.softmax(without if bias is None else without + bias, dim=-1)
+    return torch.stack([probabilities[..., list(own)].mean(-1) for own in columns])
 
 
 def read_layouts(reading: Reading, asked: Sequence[int], settings: LayoutSettings) -> Layouts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,10 +16,13 @@ from headcount.bridge.capture import as_bias
 from headcount.bridge.numina.biased_rows import arguments_of, write_rows
 from headcount.bridge.numina.clock import clock_of, step_of
 from headcount.bridge.numina.first_run_cache import FirstRunCache
+from headcount.bridge.numina.layout_reading import PictureReading
 from headcount.bridge.numina.reference_layers import LayerList
 from headcount.bridge.numina.window import window_of
 from headcount.core.attention.calls import AttentionCall
+from headcount.core.attention.records import recorded_maps
 from headcount.core.errors import CountError
+from headcount.core.numina import PAPER, ROBUST, Preset
 from headcount.core.numina.schedule import delta, time_of_sigma
 from headcount.core.numina.settings import GuidanceSettings
 from torch import Tensor
@@ -149,6 +153,57 @@ def test_layers_to_read() -> None:
     with pytest.raises(CountError, match=r"reference_layer is 12, but this model has 3 .* 0 to 2; -1 chooses one"):
         layers(8, 8, 8).chosen(12, True, True)
     assert layers(8, 8, kind="self").grids == {}
+
+
+def shown(side: int, frames: int, text: int) -> list[AttentionCall]:
+    """Two layers of a video with two things, that mask one token."""
+    generator = torch.Generator().manual_seed(0)
+    codes = torch.randn(2, text, WIDTH, generator=generator)
+    thing = torch.zeros(frames, side, side, dtype=torch.long)
+    thing[:, 2:6, 2:6], thing[:, 9:13, 8:12] = 1, 2
+    bias = torch.zeros(1, 1, 1, text).index_fill(3, torch.tensor([text - 1]), -torch.inf)
+    calls = []
+    for layer in range(2):
+        noise = torch.randn(1, HEADS, thing.numel(), WIDTH, generator=generator)
+        cells = 2 * codes[layer, thing.flatten()] + 0.3 * noise
+        keys = codes[layer].expand(1, HEADS, -1, -1)
+        for kind, own in (("self", cells), ("cross", keys)):
+            masked = bias if kind == "cross" else None
+            calls.append(AttentionCall(f"block.{layer}", kind, (side, side), cells, own, bias=masked, frames=frames))
+    return calls
+
+
+def read(calls: list[AttentionCall], frames: int, text: int) -> PictureReading:
+    reading = PictureReading(((1,), (2, 3)), (2, 1), text)
+    for one in calls:
+        reading.add(one, 0, range(frames))
+    return reading
+
+
+@pytest.mark.parametrize("preset", [ROBUST, PAPER])
+def test_layouts_do_not_hang_on_the_maps(preset: Preset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the viewer is shown has the nouns' mean response in it, which then is not computed again."""
+    calls = shown(side=16, frames=2, text=5)
+    expected = read(calls, 2, 5).layouts(preset)
+    reading = read(calls, 2, 5)
+    reading.maps()
+    if preset is ROBUST:
+        monkeypatch.setattr("headcount.bridge.numina.layout_reading.noun_response", None)
+    found = reading.layouts(preset)
+    assert expected.counts.any()
+    assert torch.equal(found.before, expected.before) and torch.equal(found.after, expected.after)
+
+
+def test_maps_are_those_of_each_frame() -> None:
+    calls = shown(side=16, frames=2, text=5)
+    maps = read(calls, 2, 5).maps()
+    assert maps.cross_attention.shape == (2, 256, 5) and maps.self_attention.shape == (2, 256, 256)
+    for frame in range(2):
+        cells = slice(256 * frame, 256 * (frame + 1))
+        queries = [replace(one, queries=one.queries[:, :, cells], frames=1) for one in calls]
+        alone = recorded_maps([replace(one, keys=one.queries) if one.kind == "self" else one for one in queries])
+        torch.testing.assert_close(maps.cross_attention[frame].float(), alone.cross_attention[0], atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(maps.self_attention[frame].float(), alone.self_attention[0], atol=1e-3, rtol=1e-3)
 
 
 def test_windows() -> None:

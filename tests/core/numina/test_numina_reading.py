@@ -27,7 +27,10 @@ def parts() -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize("preset", [RELEASE, PAPER])
 @pytest.mark.parametrize("masked", [False, True])
-def test_response_of_a_plain_loop(preset: Preset, masked: bool) -> None:
+@pytest.mark.parametrize("together", [1, 2, HEADS])
+def test_response_of_a_plain_loop(preset: Preset, masked: bool, together: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many heads are taken at a time."""
+    monkeypatch.setattr("headcount.core.numina.probabilities.MOST_CACHED", together * CELLS * TOKENS)
     queries, keys = parts()
     bias = torch.zeros(FRAMES, 1, 1, TOKENS)
     if masked:
