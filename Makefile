@@ -5,7 +5,7 @@ RUN := .venv/bin/python
 .PHONY: setup demo serve pictures test lint bench
 
 setup:
-	@$(PYTHON) demo/setup_environment.py
+	@$(PYTHON) -m demo.setup_environment
 
 demo: setup
 	$(RUN) -m demo.run
@@ -16,6 +16,7 @@ serve: setup
 # The example workflows with the nodes' present defaults, and every picture of README, help pages and workflows.
 pictures: setup
 	$(RUN) -m demo.write_workflows
+	$(RUN) -m demo.write_locales
 	$(RUN) -m demo.make_pictures
 
 test: setup

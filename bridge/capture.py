@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -12,19 +13,41 @@ from torch import Tensor
 
 from ..core.attention.calls import AttentionCall, split_heads, thinned
 from .families.family import ModelInputs, Reader
+from .newer_comfyui import unpacked
 
 SLOT = "optimized_attention_override"
 Override = Callable[..., Tensor]
 
 
-def _as_heads(tokens: Tensor, heads: int, has_heads: bool) -> Tensor:
-    return tokens if has_heads else split_heads(tokens, heads)
+def is_known_form(q: Any, k: Any, heads: int, mask: Any, kwargs: Mapping[str, Any]) -> bool:
+    """Whether an attention function's arguments can be read; what newer ComfyUI or another node calls otherwise is not."""
+    tensors = (q, k) if mask is None else (q, k, mask)
+    if not all(isinstance(one, Tensor) for one in tensors) or not isinstance(heads, int) or heads < 1:
+        return False
+    if kwargs.get("skip_reshape", False):
+        return q.ndim == k.ndim == 4 and q.shape[-1] == k.shape[-1] and q.shape[1] % k.shape[1] == 0
+    widths = [math.prod(one.shape[2:]) for one in (q, k)]
+    if not ({q.ndim, k.ndim} <= {3, 4} and widths[0] % heads == 0 and widths[1] % (widths[0] // heads) == 0):
+        return False
+    return heads % (widths[1] * heads // widths[0]) == 0
 
 
 def both_as_heads(q: Tensor, k: Tensor, heads: int, kwargs: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
-    """(B, H, N, d) queries and (B, H, K, d) keys of an attention function's arguments."""
-    has_heads = bool(kwargs.get("skip_reshape", False))
-    return _as_heads(q, heads, has_heads), _as_heads(k, heads, has_heads)
+    """(B, H, N, d) queries and (B, H, K, d) keys of an attention function's arguments; grouped keys are repeated."""
+    if not kwargs.get("skip_reshape", False):
+        q = tokens_as_heads(q, heads)
+        k = tokens_as_heads(k, math.prod(k.shape[2:]) // q.shape[-1])
+    return q, repeated_heads(k, q.shape[1])
+
+
+def tokens_as_heads(tokens: Tensor, heads: int) -> Tensor:
+    """(B, N, H * d), or (B, N, H, d) as SD3 hands over its values, to (B, H, N, d)."""
+    return tokens.transpose(1, 2) if tokens.ndim == 4 else split_heads(tokens, heads)
+
+
+def repeated_heads(keys: Tensor, heads: int) -> Tensor:
+    """(B, G, K, d) to (B, H, K, d): newer ComfyUI leaves the repeating of grouped keys to the backend."""
+    return keys if keys.shape[1] == heads else keys.repeat_interleave(heads // keys.shape[1], dim=1)
 
 
 def as_bias(mask: Tensor | None, like: Tensor) -> Tensor | None:
@@ -50,6 +73,7 @@ class Capture:
             Where all layers work on one grid, that many queries are kept of each call. None keeps all.
         calls: recorded calls, in the order in which the model makes them.
         seen: how many attention calls the model has made, recorded or not.
+        unknown: how many of them came in a form that is not known here, and were left alone.
     """
 
     reader: Reader
@@ -57,6 +81,7 @@ class Capture:
     most_self_pixels: int | None = None
     calls: list[AttentionCall] = field(default_factory=list)
     seen: int = 0
+    unknown: int = 0
     _asked: bool = field(default=False, init=False)
 
     def begins(self, options: Mapping[str, Any]) -> bool:
@@ -83,7 +108,12 @@ class Capture:
         def record(
             function: Override, q: Tensor, k: Tensor, v: Tensor, heads: int, *args: Any, **kwargs: Any
         ) -> Tensor:
-            self._read(q, k, heads, args[0] if args else kwargs.get("mask"), kwargs)
+            q, k, v = unpacked(q, k, v)
+            mask = args[0] if args else kwargs.get("mask")
+            if is_known_form(q, k, heads, mask, kwargs):
+                self._read(q, k, heads, mask, kwargs)
+            else:
+                self.seen, self.unknown = self.seen + 1, self.unknown + 1
             return compute(function, q, k, v, heads, *args, **kwargs)
 
         return record

@@ -11,6 +11,7 @@ import comfy.ops
 from comfy.patcher_extension import WrappersMP
 from torch import nn
 
+from .newer_comfyui import casts_that_last, on_one_device
 from .normal_weights import normal_weights
 from .recompute import recomputed
 from .weight_free import weight_free
@@ -27,7 +28,13 @@ def differentiable(network: nn.Module, blocks: tuple[type, ...]) -> Iterator[Non
     Args:
         blocks: classes whose forward is recomputed in backward; empty for none.
     """
-    with normal_weights(network), _in_full_precision(network), weight_free(network), recomputed(network, blocks):
+    with (
+        normal_weights(network),
+        _in_full_precision(network),
+        casts_that_last(),
+        weight_free(network),
+        recomputed(network, blocks),
+    ):
         yield
 
 
@@ -76,7 +83,7 @@ def _in_full_precision(network: nn.Module) -> Iterator[None]:
 
 
 def without_compile(model_options: dict[str, Any]) -> dict[str, Any]:
-    """Take ComfyUI's torch.compile and EasyCache out of `model_options`, a copy made for one call, and return it.
+    """Take torch.compile, EasyCache and the split over GPUs out of `model_options`, a copy for one call, and return it.
 
     Compiled code is guarded by the identity of parameters: swapped ones would have it compiled anew in every step. A
     cached answer has no gradient, and what the cache keeps must come from the sampler's own calls.
@@ -85,7 +92,7 @@ def without_compile(model_options: dict[str, Any]) -> dict[str, Any]:
     wrappers.get(WrappersMP.APPLY_MODEL, {}).pop(_COMPILE, None)
     for kind in (WrappersMP.CALC_COND_BATCH, WrappersMP.DIFFUSION_MODEL):
         wrappers.get(kind, {}).pop(_CACHE, None)
-    return model_options
+    return on_one_device(model_options)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ _NO_WAY_BACK = (
     "derivative for",
     "is not implemented for",
     "don't support automatic differentiation",
+    "no autograd formula was registered",
     "Inference tensors cannot be saved for backward",
     "appears to not have been used in the graph",
 )

@@ -14,7 +14,7 @@ from ..core.attention.word_heat import noun_heat_over_time
 from ..core.drawing.overlay import resize_maps
 from ..core.errors import CountError
 from .maps import MapsHandle
-from .viewer import NOT_OF_THIS_LATENT, PIXELS_PER_CELL, instances_of_layout
+from .viewer import NOT_OF_THIS_LATENT, instances_of_layout
 
 Which = Literal["found", "asked", "layout"]
 
@@ -49,8 +49,9 @@ def find_instances(handle: MapsHandle, samples: Tensor, item: int, which: Which,
     note = "" if belongs else f"{NOT_OF_THIS_LATENT}\n"
     batch = len(record.cross_attention)
     if item >= batch:
-        raise CountError(f"batch_index is {item}, but the run made {batch} pictures; the last one is {batch - 1}")
-    size = (record.samples.shape[-2] * PIXELS_PER_CELL, record.samples.shape[-1] * PIXELS_PER_CELL)
+        what = "pictures" if record.frames == 1 else "frames"
+        raise CountError(f"batch_index is {item}, but the run made {batch} {what}; the last one is {batch - 1}")
+    size = record.size
     masks, boxes, lines = [], [], []
     for noun, small in _by_noun(record, item, which, threshold):
         for mask in (resize_maps(small, size) > 0.5).float():

@@ -20,6 +20,7 @@ from ..core.prompts.counts import Counts
 from .candidate_run import CandidateRun, Decided, Selection
 from .candidates import NODE, Candidate, SelectionSettings, Standings
 from .families.table import family_of
+from .newer_comfyui import empty_latent_of
 from .sampling_progress import SamplingProgress
 from .whole_picture import refuse_context_windows
 
@@ -72,7 +73,7 @@ def _one_picture(model: Any, latent: dict[str, Any], settings: SelectionSettings
     samples, mask = latent["samples"], latent.get("noise_mask")
     if samples.is_nested:
         raise CountError(f"{NODE} reads pictures; this latent holds several streams, such as video and sound")
-    samples = comfy.sample.fix_empty_latent_channels(model, samples)
+    samples = empty_latent_of(model, latent)
     if samples.ndim > 4 and samples.shape[2] > 1:
         raise CountError(f"{NODE} reads pictures; this latent is a video of {samples.shape[2]} latent frames")
     if settings.candidates < len(samples):

@@ -9,6 +9,7 @@ from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 
 from .capture import SLOT, Capture, Override
 from .families.family import ModelInputs
+from .newer_comfyui import without_graphs
 
 _KEY = "headcount"
 
@@ -43,7 +44,8 @@ def recording_options(
         own[SLOT] = capture.override(attention, own.get(SLOT) if keep_previous else None)
         text = 0 if c_crossattn is None else c_crossattn.shape[1]
         size, frames = (x.shape[-2], x.shape[-1]), x.shape[2] if x.ndim == 5 else 1
-        with capture.model_call(ModelInputs(executor.class_obj.diffusion_model, size, text, kwargs, own, frames)):
+        inputs = ModelInputs(executor.class_obj.diffusion_model, size, text, kwargs, own, frames)
+        with without_graphs(), capture.model_call(inputs):
             return executor(x, t, c_concat, c_crossattn, control, own, **kwargs)
 
     add_wrapper_with_key(WrappersMP.APPLY_MODEL, _KEY, with_capture, options, is_model_options=True)

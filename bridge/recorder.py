@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
 
 from ..core.attention.aggregate import fold_repeats
+from ..core.attention.calls import Grid
 from ..core.attention.layer_maps import LayerRequest
-from ..core.attention.records import MOST_SELF_PIXELS, RunRecorder, recorded_maps
+from ..core.attention.records import MOST_SELF_PIXELS, RecordedMaps, RunRecorder, recorded_maps
+from ..core.attention.video_maps import VideoSums
 from ..core.isac.differentiate import StepLosses
 from ..core.prompts.context import context_words
 from ..core.prompts.counts import Counts
 from .capture import Capture, own_function
 from .conditionings import CountedConditioning, counted_conditionings
 from .families.family import Family
+from .families.table import RECORDED_FAMILIES, VIDEO_FAMILIES, family_of
+from .families.video import VideoReader
 from .maps import MapsHandle
-from .patched_model import with_runs
 from .recorded_call import recording_options
+from .recorded_model import with_watched_runs
+from .recorded_video import VideoCapture
 
 NODE = "Attention Map Recorder"
 _KEY = "headcount_recorder"
@@ -37,20 +43,27 @@ def new_recorder(counted: list[CountedConditioning]) -> RunRecorder | None:
     return RunRecorder(nouns, target.tokens, target.counts, words)
 
 
-def with_recorder(model: Any, counts: Counts | None = None, node: str = NODE) -> tuple[Any, MapsHandle]:
+def with_recorder(
+    model: Any,
+    counts: Counts | None = None,
+    node: str = NODE,
+    families: Sequence[Family] = RECORDED_FAMILIES,
+) -> tuple[Any, MapsHandle]:
     """A clone of `model` whose runs are recorded, and the handle that each run fills. The pictures stay the same.
 
     Args:
         node: name of the node that errors speak of.
+        families: those that the node works with.
 
     Raises:
         CountError: the model is of a family whose attention cannot be read.
     """
-    return with_runs(model, _KEY, node, lambda *run: _recorded_run(*run, counts, node))
+    family = family_of(model, node, families)
 
+    def start_run(guider: Any, _: Tensor) -> RecordedRun:
+        return RecordedRun(counted_conditionings(guider.conds.get("positive", []), node, family, counts), family, node)
 
-def _recorded_run(guider: Any, _: Tensor, family: Family, counts: Counts | None, node: str) -> RecordedRun:
-    return RecordedRun(counted_conditionings(guider.conds.get("positive", []), node, family, counts), family, node)
+    return with_watched_runs(model, _KEY, node, start_run)
 
 
 @dataclass(frozen=True)
@@ -61,7 +74,16 @@ class _OpenStep:
     step: int
     sigma: float
     losses: StepLosses | None
-    looks_at_layers: bool
+    request: LayerRequest
+
+    def maps(self) -> RecordedMaps | None:
+        """None where no call could be read."""
+        if isinstance(self.capture, VideoCapture):
+            return None if self.capture.sums.is_empty else self.capture.sums.maps()
+        if not self.capture.calls:
+            return None
+        maps = recorded_maps(self.capture.calls, self.request)
+        return replace(maps, cross_attention=fold_repeats(maps.cross_attention, self.request.length))
 
 
 def _middle(model_options: dict[str, Any]) -> int:
@@ -77,11 +99,20 @@ class RecordedRun:
         self._family = family
         self._node = node
         self._recorded = False
-        self._seen = 0
+        self._seen = self._unknown = 0
         self._counted = counted
         self._recorder = new_recorder(counted)
+        self._tokens: tuple[int, ...] = ()
+        if self._recorder is not None and family in VIDEO_FAMILIES:
+            self._tokens, self._recorder = self._recorder.compact()
         self._open: _OpenStep | None = None
         self._losses: StepLosses | None = None
+
+    def _capture(self, size: Grid, request: LayerRequest) -> Capture:
+        reader, uuid = self._family.reader(size), self._counted[0].conditioning.get("uuid")
+        if isinstance(reader, VideoReader):
+            return VideoCapture(reader=reader, uuid=uuid, sums=VideoSums(self._tokens, request))
+        return Capture(reader, uuid=uuid, most_self_pixels=MOST_SELF_PIXELS)
 
     def add_losses(self, losses: StepLosses) -> None:
         """Losses of the step whose state comes next."""
@@ -91,10 +122,11 @@ class RecordedRun:
         self._close()
         if self._recorder is None:
             return model_options
-        uuid = self._counted[0].conditioning.get("uuid")
-        reader = self._family.reader((x.shape[-2], x.shape[-1]))
-        capture = Capture(reader, uuid=uuid, most_self_pixels=MOST_SELF_PIXELS)
-        self._open = _OpenStep(capture, step, float(sigma[0]), self._losses, step == _middle(model_options))
+        looks_at_layers = step == _middle(model_options)
+        length = self._counted[0].layout.length
+        request = LayerRequest(self._recorder.kept_words, length, step if looks_at_layers else None)
+        capture = self._capture((x.shape[-2], x.shape[-1]), request)
+        self._open = _OpenStep(capture, step, float(sigma[0]), self._losses, request)
         self._losses = None
         return recording_options(model_options, capture, own_function, keep_previous=True)
 
@@ -104,12 +136,10 @@ class RecordedRun:
             return
         done, self._open = self._open, None
         self._seen += done.capture.seen
-        if done.capture.calls:
+        self._unknown += done.capture.unknown
+        maps = done.maps()
+        if maps is not None:
             self._recorded = True
-            length = self._counted[0].layout.length
-            step = done.step if done.looks_at_layers else None
-            maps = recorded_maps(done.capture.calls, LayerRequest(self._recorder.kept_words, length, step))
-            maps = replace(maps, cross_attention=fold_repeats(maps.cross_attention, length))
             losses = (None, None) if done.losses is None else (done.losses.instance, done.losses.semantic)
             self._recorder.add(done.step, done.sigma, maps, *losses)
 
@@ -125,6 +155,11 @@ class RecordedRun:
             return (
                 "the model showed no attention call. A compiled model or a node that replaces the attention hides them: "
                 "take torch.compile and attention nodes off this model"
+            )
+        if self._unknown == self._seen:
+            return (
+                f"ComfyUI or another node calls the attention ({self._seen} times) in a form that this version of the pack "
+                "does not know: update the pack, or take attention nodes off this model"
             )
         return (
             f"none of its {self._seen} attention calls could be read for the counted prompt. Either the prompt was not "

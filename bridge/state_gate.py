@@ -21,6 +21,8 @@ _CALLS_BEFORE_STATE = {
     "sample_dpmpp_sde": 1,
     "sample_dpmpp_sde_gpu": 1,
     "sample_seeds_2": 1,
+    "sample_exp_heun_2_x0": 1,  # ComfyUI newer than 0.3.75: seeds_2 with other numbers
+    "sample_exp_heun_2_x0_sde": 1,
     "sample_seeds_3": 2,
     "sample_sa_solver_pece": 1,
 }
@@ -41,10 +43,18 @@ KEEPS_STATE = {
     "sample_gradient_estimation_cfg_pp": "remembers slopes",
 }
 
+_ASKS_FIRST = (
+    "euler euler_cfg_pp euler_ancestral euler_ancestral_cfg_pp dpmpp_2m dpmpp_2m_cfg_pp dpmpp_2m_sde dpmpp_2m_sde_gpu "
+    "dpmpp_2m_sde_heun dpmpp_2m_sde_heun_gpu dpmpp_3m_sde dpmpp_3m_sde_gpu ddpm lcm er_sde res_multistep "
+    "res_multistep_cfg_pp res_multistep_ancestral res_multistep_ancestral_cfg_pp"
+)
+_KNOWN = frozenset({*_CALLS_BEFORE_STATE, *KEEPS_STATE, *(f"sample_{name}" for name in _ASKS_FIRST.split())})
+
 
 def known_name(function: Callable[..., Tensor]) -> str:
-    """Name of one of ComfyUI's own sampler functions, such as "sample_heun"; "" for those of other packs."""
-    return getattr(function, "__name__", "") if str(getattr(function, "__module__", "")).startswith("comfy.") else ""
+    """Name of one of ComfyUI's own sampler functions, such as "sample_heun"; "" for newer ones and those of other packs."""
+    name = getattr(function, "__name__", "")
+    return name if name in _KNOWN and str(getattr(function, "__module__", "")).startswith("comfy.") else ""
 
 
 class StateGate:
@@ -71,7 +81,7 @@ class StateGate:
     def beside(self) -> bool:
         """True where changing the tensor that the sampler asks about would not, or not rightly, change its state.
 
-        Samplers of other packs are watched for two steps before they are trusted.
+        Samplers that are not known here are watched for two steps before they are trusted.
         """
         return not self._reachable or (not self._name and self.step < 2)
 

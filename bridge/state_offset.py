@@ -15,6 +15,8 @@ import comfy.k_diffusion.sampling as k_diffusion
 import torch
 from torch import Tensor
 
+from .newer_comfyui import sa_solver_goes_all_the_way
+
 # What is left at the second noise level of a move made at the first.
 Decay = Callable[[float, float], float]
 
@@ -37,9 +39,10 @@ def decay_of(name: str, model: Any, sigmas: Tensor, options: dict[str, Any]) -> 
         sampling.percent_to_sigma(0.2), sampling.percent_to_sigma(0.8), eta=1.0
     )
     taus = torch.tensor([float(tau(level)) if level > 0 else 0.0 for level in levels[1:]], dtype=torch.float64)
-    lambdas = k_diffusion.sigma_to_half_log_snr(levels, sampling).double().cpu()
+    # To the CPU first: Apple's GPUs have no float64.
+    lambdas = k_diffusion.sigma_to_half_log_snr(levels, sampling).cpu().double()
     noisy = torch.nn.functional.pad((taus.square() * lambdas.diff()).nan_to_num(posinf=0.0).cumsum(0), (1, 0))
-    places = levels.double().cpu()
+    places = levels.cpu().double()
 
     def decay(first: float, second: float) -> float:
         lost = noisy[(places - second).abs().argmin()] - noisy[(places - first).abs().argmin()]
@@ -50,9 +53,11 @@ def decay_of(name: str, model: Any, sigmas: Tensor, options: dict[str, Any]) -> 
 
 def last_level(name: str, sigmas: Tensor) -> float:
     """The noise level that a sampler's result is at."""
-    # The first two end before 0, and ComfyUI's sa_solver gives back the last state but one when it does not end at 0.
-    not_last = sigmas[-1] == 0 if name in ("dpm_fast_function", "dpm_adaptive_function") else sigmas[-1] > 0
-    early = name.startswith(("dpm_", "sample_sa_solver")) and bool(not_last) and len(sigmas) > 1
+    # The first two end before 0, and sa_solver of ComfyUI 0.3.75 gives back the last state but one when it does not.
+    early = len(sigmas) > 1 and (
+        (name in ("dpm_fast_function", "dpm_adaptive_function") and bool(sigmas[-1] == 0))
+        or (name.startswith("sample_sa_solver") and bool(sigmas[-1] > 0) and not sa_solver_goes_all_the_way())
+    )
     return float(sigmas[-2] if early else sigmas[-1])
 
 

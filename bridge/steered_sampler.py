@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import CountError
+from .newer_comfyui import warn_of_own_attention
 from .state_gate import StateGate, known_name
 from .state_offset import StateOffset, decay_of, last_level, with_noise_level
 from .whole_picture import refuse_context_windows, whole_pictures_only
@@ -152,6 +153,7 @@ def run_sampler(
             step), by another node or by the sampler.
     """
     refuse_context_windows(guider, sigmas, extra_args["model_options"], noise, node)
+    warn_of_own_attention(guider.inner_model, node)
     sampler = executor.class_obj
     original = sampler.sampler_function
     name = known_name(original)

@@ -16,7 +16,6 @@ from ..core.drawing.overlay import heat_overlay, plain_picture, region_overlay, 
 from ..core.errors import CountError
 from .maps import MapsHandle
 
-PIXELS_PER_CELL = 8
 VIDEO_DIMENSIONS = 5  # of a latent
 NOT_OF_THIS_LATENT = "These maps are of the newest recorded run; none was recorded for this LATENT."
 _STEPS_SHOWN = 8
@@ -49,8 +48,7 @@ def pictures_for(record: RunRecord, image: Tensor | None) -> Tensor:
     """
     batch = len(record.cross_attention)
     if image is None:
-        height, width = record.samples.shape[-2:]
-        return plain_picture(batch, (height * PIXELS_PER_CELL, width * PIXELS_PER_CELL))
+        return plain_picture(batch, record.size)
     pictures = image[..., :3].float().cpu()
     if len(image) != batch and record.samples.ndim == VIDEO_DIMENSIONS:
         return _frames_shown(pictures, len(record.samples), batch)
@@ -87,25 +85,25 @@ def view_maps(handle: MapsHandle, samples: Tensor, image: Tensor | None, setting
     return View(view.pictures, view.masks, f"{NOT_OF_THIS_LATENT}\n{view.text}")
 
 
-def _overlays(pictures: Tensor, heat: Tensor, names: list[str], settings: ViewSettings) -> View:
+def _overlays(record: RunRecord, pictures: Tensor, heat: Tensor, names: list[str], settings: ViewSettings) -> View:
     """One overlay per picture and map: heat (B, k, h, w) with k names."""
     masks = resize_maps(scaled(heat, settings.scale), (pictures.shape[1], pictures.shape[2]))
     flat = rearrange(masks, "b k h w -> (b k) h w")
     base = repeat(pictures, "b h w c -> (b k) h w c", k=len(names))
-    lines = [f"picture {item + 1}: {name}" for item in range(len(pictures)) for name in names]
+    lines = [f"{record.name_of(item)}: {name}" for item in range(len(pictures)) for name in names]
     return View(heat_overlay(base, flat, settings.opacity), flat, "\n".join(lines))
 
 
 def _words(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> View:
     words = find_words(record, settings.words)
-    return _overlays(pictures, word_heat(record, words), [word for word, _ in words], settings)
+    return _overlays(record, pictures, word_heat(record, words), [word for word, _ in words], settings)
 
 
 def _steps(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> View:
     heat = noun_heat_over_time(record)
     shown = sorted({round(i) for i in torch.linspace(0, len(heat) - 1, min(_STEPS_SHOWN, len(heat))).tolist()})
     names = [f"{noun}, step {record.steps[step].step + 1}" for step in shown for noun in record.nouns]
-    return _overlays(pictures, rearrange(heat[shown], "s b k h w -> b (s k) h w"), names, settings)
+    return _overlays(record, pictures, rearrange(heat[shown], "s b k h w -> b (s k) h w"), names, settings)
 
 
 def _regions(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> View:
@@ -116,7 +114,7 @@ def _regions(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> Vie
         large = (resize_maps(regions, size) > 0.5).float()
         overlays.append(region_overlay(picture, large, settings.opacity))
         masks.append(large.amax(0) if len(large) else torch.zeros(size))
-        lines.append(f"picture {item + 1}: {len(regions)} regions of {', '.join(record.nouns)}")
+        lines.append(f"{record.name_of(item)}: {len(regions)} regions of {', '.join(record.nouns)}")
     return View(torch.stack(overlays), torch.stack(masks), "\n".join(lines))
 
 
@@ -141,5 +139,5 @@ def _layout(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> View
             overlays.append(region_overlay(picture, large, settings.opacity))
             masks.append(large.amax(0) if len(large) else torch.zeros(size))
             counted = ", ".join(f"{len(own)} {noun}" for noun, own in found.items())
-            lines.append(f"picture {item + 1}, {name}: {counted}")
+            lines.append(f"{record.name_of(item)}, {name}: {counted}")
     return View(torch.stack(overlays), torch.stack(masks), "\n".join(lines))

@@ -39,13 +39,29 @@ VERSION = 1
 _MOST_PICTURES = 32
 _MOST_STEPS = 32
 _LEAST_STEPS = 8
-_MOST_MEAN_WORDS = 64
-_LAYER_WORDS = 16
-_MEAN_BYTES = 64 * 64 * 64
-_STEP_BYTES = 768 * 1024
-_LAYER_BYTES = 256 * 1024
-_SELF_BYTES = 1024 * 1024
 _PICTURE_PIXELS = 640 * 640
+
+
+@dataclass(frozen=True)
+class _Budget:
+    """How many words a view has maps of, and how many bytes its parts may take."""
+
+    mean_words: int
+    step_words: int
+    layer_words: int
+    mean: int
+    steps: int
+    layers: int
+    own: int
+
+
+_BUDGET = _Budget(64, 24, 16, 64 * 64 * 64, 768 * 1024, 256 * 1024, 1024 * 1024)
+# A video's frames are many: fewer words, whose maps keep the frames' shape, and coarser self-attention.
+_VIDEO_BUDGET = _Budget(24, 8, 8, 896 * 1024, 896 * 1024, 192 * 1024, 320 * 1024)
+
+
+def _budget(record: RunRecord) -> _Budget:
+    return _VIDEO_BUDGET if record.frames > 1 else _BUDGET
 
 
 @dataclass(frozen=True)
@@ -96,14 +112,17 @@ def viewer_data(record: RunRecord, pictures: Tensor, note: str = "") -> ViewerDa
     items = spread_evenly(len(record.cross_attention), _MOST_PICTURES)
     files: dict[str, bytes] = {}
     about: dict[str, Any] = {"version": VERSION, "note": note, "words": _words(record)}
-    about["pictures"] = _pictures(files, pictures, items)
-    steps = _shown_steps(record, len(items))
+    about["pictures"] = _pictures(files, pictures, record, items)
+    budget = _budget(record)
+    steps = _shown_steps(record, len(items), budget)
     about["steps"] = [{"step": record.steps[at].step + 1, "sigma": record.steps[at].sigma} for at in steps]
     about["maps"] = {
-        name: _add(files, name, atlas) for name, atlas in _atlases(record, items, steps).items() if atlas is not None
+        name: _add(files, name, atlas)
+        for name, atlas in _atlases(record, items, steps, budget).items()
+        if atlas is not None
     }
     about["layers"] = [{"layer": part.layer, "heads": part.heads, "step": part.step} for part in record.layers]
-    about["attention"] = _attention(files, record, items)
+    about["attention"] = _attention(files, record, items, budget.own)
     about["instances"] = _instances(files, record, items)
     about["layouts"] = _layouts(files, record, items)
     about["losses"] = {"steps": [step.step + 1 for step in record.steps], "of": [losses(record, at) for at in items]}
@@ -115,35 +134,36 @@ def _words(record: RunRecord) -> list[dict[str, Any]]:
     counts = (*record.counts, *(None for _ in record.all_words))
     return [
         {"text": word, "count": count}
-        for (word, _), count in zip(record.all_words[:_MOST_MEAN_WORDS], counts, strict=False)
+        for (word, _), count in zip(record.all_words[: _budget(record).mean_words], counts, strict=False)
     ]
 
 
-def _pictures(files: dict[str, bytes], pictures: Tensor, items: list[int]) -> list[dict[str, Any]]:
+def _pictures(files: dict[str, bytes], pictures: Tensor, record: RunRecord, items: list[int]) -> list[dict[str, Any]]:
     about = []
     for at in items:
         name = f"picture_{at + 1}.jpg"
         files[name], (width, height) = jpeg(pictures[at], _PICTURE_PIXELS // len(items))
         about.append({"file": name, "number": at + 1, "width": width, "height": height})
+        if record.frames > 1:
+            about[-1]["name"] = record.name_of(at)
     return about
 
 
-def _shown_steps(record: RunRecord, items: int) -> list[int]:
-    """Fewer steps of a large batch, before its maps get coarser."""
-    most, each = _MOST_STEPS, items * len(record.kept_words) * record.step_grid[0] * record.step_grid[1]
-    while most > _LEAST_STEPS and most * each > _STEP_BYTES:
-        most //= 2
-    return spread_evenly(len(record.steps), most)
+def _shown_steps(record: RunRecord, items: int, budget: _Budget) -> list[int]:
+    """Fewer steps of a large batch or a video, before its maps get coarser."""
+    words = min(len(record.kept_words), budget.step_words)
+    each = items * words * record.step_grid[0] * record.step_grid[1]
+    return spread_evenly(len(record.steps), min(max(budget.steps // each, _LEAST_STEPS), _MOST_STEPS))
 
 
-def _atlases(record: RunRecord, items: list[int], steps: list[int]) -> dict[str, Atlas | None]:
-    mean = rearrange(mean_heat(record, _MOST_MEAN_WORDS)[items], "b k h w -> b 1 k h w")
-    by_step = rearrange(step_heat(record, steps)[:, items], "s b k h w -> b s k h w")
-    by_layer = rearrange(layer_heat(record)[:, items, :_LAYER_WORDS], "l b k h w -> b l k h w")
+def _atlases(record: RunRecord, items: list[int], steps: list[int], budget: _Budget) -> dict[str, Atlas | None]:
+    mean = rearrange(mean_heat(record, budget.mean_words)[items], "b k h w -> b 1 k h w")
+    by_step = rearrange(step_heat(record, steps)[:, items, : budget.step_words], "s b k h w -> b s k h w")
+    by_layer = rearrange(layer_heat(record)[:, items, : budget.layer_words], "l b k h w -> b l k h w")
     return {
-        "mean": heat_atlas(within(mean, _MEAN_BYTES), together=False),
-        "steps": heat_atlas(within(by_step, _STEP_BYTES), together=True),
-        "layers": heat_atlas(within(by_layer, _LAYER_BYTES), together=False) if record.layers else None,
+        "mean": heat_atlas(within(mean, budget.mean), together=False),
+        "steps": heat_atlas(within(by_step, budget.steps), together=True),
+        "layers": heat_atlas(within(by_layer, budget.layers), together=False) if record.layers else None,
     }
 
 
@@ -152,9 +172,9 @@ def _add(files: dict[str, bytes], name: str, atlas: Atlas) -> dict[str, Any]:
     return {"file": f"{name}.png", **atlas.about}
 
 
-def _attention(files: dict[str, bytes], record: RunRecord, items: list[int]) -> dict[str, Any]:
+def _attention(files: dict[str, bytes], record: RunRecord, items: list[int], most: int) -> dict[str, Any]:
     """Rows of self-attention, one below the other, each from 0 to its own most."""
-    rows, grid = attention_rows(record, int((_SELF_BYTES // len(items)) ** 0.5))
+    rows, grid = attention_rows(record, int((most // len(items)) ** 0.5))
     rows = rows[items]
     grey = (rows / rows.amax(-1, keepdim=True).clamp_min(1e-12) * 255).round()
     files["attention.png"] = grey_png(rearrange(grey, "b q k -> (b q) k"))

@@ -42,9 +42,11 @@ class _WeightFree(torch.autograd.Function):
 def _linear(layer: _Layer, gradient: Tensor, shape: torch.Size) -> Tensor:
     with _cast(layer, gradient) as weight:
         found = gradient @ weight
-    # Scaled fp8 multiplies by its scale outside of the cast.
-    scale = getattr(layer, "scale_weight", None)
-    return found if scale is None else found * scale.to(found)
+    # Scaled fp8 multiplies by its scale outside of the cast, and newer ComfyUI its input by that of AWQ.
+    for name in ("scale_weight", "pre_quant_scale"):
+        scale = getattr(layer, name, None)
+        found = found if scale is None else found * scale.to(found)
+    return found
 
 
 def _convolution(layer: _Layer, gradient: Tensor, shape: torch.Size) -> Tensor:
@@ -98,7 +100,8 @@ def weight_free(network: nn.Module) -> Iterator[int]:
 
 
 def _forward_of(module: _Layer) -> Callable[..., Tensor] | None:
-    if isinstance(module, nn.Linear) or hasattr(module, "_full_precision_mm"):
+    # Quantised layers derive from no class of PyTorch; newer ComfyUI quantises more kinds of them.
+    if isinstance(module, nn.Linear) or (hasattr(module, "_full_precision_mm") and type(module).__name__ == "Linear"):
         return _without_weight(module, _linear)
     if isinstance(module, _CONVOLUTIONS):
         plain = module.padding_mode == "zeros" and not isinstance(module.padding, str)

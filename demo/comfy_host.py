@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import types
 from importlib.machinery import ModuleSpec
-from pathlib import Path
 
 from training.pack import PACK, ROOT, register_pack
 
+from .comfyui_path import comfyui_folder
+
 __all__ = ["PACK", "ROOT", "comfyui_folder", "import_comfyui", "register_pack", "stand_in_for_broken_wheels"]
-
-
-def comfyui_folder() -> Path:
-    """Folder of the ComfyUI to use: COMFYUI_PATH, or the copy that `make setup` unpacked.
-
-    Raises:
-        FileNotFoundError: there is no ComfyUI in that folder.
-    """
-    folder = Path(os.environ.get("COMFYUI_PATH") or ROOT / ".comfyui").resolve()
-    if not (folder / "comfy" / "sd.py").is_file():
-        raise FileNotFoundError(f"no ComfyUI in {folder}: run `make setup`, or set COMFYUI_PATH to your ComfyUI folder")
-    return folder
 
 
 def stand_in_for_broken_wheels() -> None:

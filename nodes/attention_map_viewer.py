@@ -44,7 +44,12 @@ class AttentionMapViewer(io.ComfyNode):
                     "samples",
                     tooltip="The sampler's LATENT. It says which run to show, and makes this node wait for it.",
                 ),
-                io.Image.Input("image", optional=True, tooltip="The decoded picture to draw on; grey without one."),
+                io.Image.Input(
+                    "image",
+                    optional=True,
+                    tooltip="The decoded picture to draw on, or the whole decoded video, of which one picture is taken for "
+                    "each frame of the latent; grey without one.",
+                ),
                 io.Combo.Input(
                     "show",
                     options=["words", "regions", "steps", "layout"],
@@ -76,7 +81,8 @@ class AttentionMapViewer(io.ComfyNode):
             outputs=[
                 io.Image.Output(
                     display_name="IMAGE",
-                    tooltip="Overlays: every word of the first picture, then of the second, and so on.",
+                    tooltip="Overlays: every word of the first picture, then of the second, and so on. "
+                    "Of a video, a picture is a frame of the latent: Wan's frame n is picture 4n + 1 of the video, from n = 0.",
                 ),
                 io.Mask.Output(display_name="MASK", tooltip="The same maps as masks, 0 to 1, in the same order."),
                 io.String.Output(display_name="STRING", tooltip="What each picture of the batch shows, one line each."),

@@ -39,7 +39,12 @@ class InstanceMasks(io.ComfyNode):
                     "layout: where NUMINA Count Guide wanted them.",
                 ),
                 io.Int.Input(
-                    "batch_index", default=0, min=0, max=4095, tooltip="Which picture of the batch; the first one is 0."
+                    "batch_index",
+                    default=0,
+                    min=0,
+                    max=4095,
+                    tooltip="Which picture of the batch, or which frame of a video's latent; the first one is 0. "
+                    "Of two videos, the second one's frames come after the first one's.",
                 ),
                 io.Float.Input(
                     "threshold",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from ..bridge.families.table import FAMILIES
 from ..bridge.isac import CLUSTERINGS, MEMORY_SETTINGS, NODE, IsacSettings, with_isac
 from ..bridge.recorder import with_recorder
 from ._schema import Schema, advanced
@@ -153,5 +154,9 @@ class IsacAttentionControl(io.ComfyNode):
             clustering,
             memory,
         )
-        patched = with_recorder(model, counts, NODE) if settings.does_nothing else with_isac(model, settings, counts)
+        patched = (
+            with_recorder(model, counts, NODE, FAMILIES)
+            if settings.does_nothing
+            else with_isac(model, settings, counts)
+        )
         return io.NodeOutput(*patched)

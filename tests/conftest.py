@@ -24,8 +24,12 @@ ROOT = Path(__file__).resolve().parent.parent
 # At the end: ComfyUI's folder goes first, since its nodes.py and this pack's nodes/ share a name.
 sys.path.append(str(ROOT))
 
-from demo.comfy_host import import_comfyui  # noqa: E402
+from demo.comfy_host import comfyui_folder, import_comfyui  # noqa: E402
 
+try:
+    comfyui_folder()
+except FileNotFoundError as error:
+    sys.exit(str(error))
 # An empty models folder: what a test sees does not depend on what lies in somebody's ComfyUI.
 BASE = Path(tempfile.mkdtemp(prefix="headcount-tests-"))
 import_comfyui("--cpu", "--base-directory", str(BASE))
@@ -49,12 +53,8 @@ def quick_collections() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[ComfyServer]:
-    """The real ComfyUI server with the pack loaded, started once for all tests.
-
-    HEADCOUNT_FRONTEND names the folder of another web page than ComfyUI's own, to test the pack in it.
-    """
-    page = os.environ.get("HEADCOUNT_FRONTEND")
-    with ComfyServer(*(["--front-end-root", page] if page else [])) as running:
+    """The real ComfyUI server with the pack loaded, started once for all tests."""
+    with ComfyServer() as running:
         yield running
 
 

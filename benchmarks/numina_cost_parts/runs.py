@@ -1,4 +1,4 @@
-"""Whole sampling runs, plain and under NUMINA, in turns."""
+"""Whole sampling runs, plain, recorded and under NUMINA, in turns."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 
 import comfy.sample
 import torch
+from comfy.model_patcher import ModelPatcher
 from headcount.bridge.maps import MapsHandle
 from headcount.bridge.numina import node
 from headcount.bridge.numina.guided_rows import PictureGuide
 from headcount.bridge.numina.layout_reading import PictureReading
 from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
+from headcount.bridge.recorder import with_recorder
 from headcount.core.numina.layout import FIRST_ADDED, REMOVED
 from torch import Tensor
 
@@ -24,7 +26,8 @@ from .spent import Parts, seconds_in
 from .work import Work, counted_work
 
 Wait = Callable[[], None]
-PLAIN, GUIDED, NOTHING, CACHE = "plain", "guided", "nothing to change", "guided, cache"
+PLAIN, RECORDED = "plain", "recorder"
+GUIDED, NOTHING, CACHE = "guided", "nothing to change", "guided, cache"
 PARTS: Parts = {
     "taking in the layers": ((PictureReading, "add"),),
     "layouts": ((PictureReading, "layouts"),),
@@ -40,12 +43,20 @@ class Way:
     """A way to sample.
 
     Attributes:
-        settings: None for the plain model.
+        settings: NUMINA's; None without it.
         asked: how many of each noun.
+        recorded: under Attention Map Recorder.
     """
 
     settings: NuminaSettings | None
     asked: tuple[int, ...]
+    recorded: bool = False
+
+    def patched(self, model: ModelPatcher) -> tuple[ModelPatcher, MapsHandle | None]:
+        """The model of this way, and where its maps arrive."""
+        if self.settings is not None:
+            return with_numina(model, self.settings)
+        return with_recorder(model, None) if self.recorded else (model, None)
 
 
 @dataclass(frozen=True)
@@ -88,7 +99,7 @@ class Row:
 
 def sample(one: Sampled, way: Way) -> tuple[Tensor, MapsHandle | None]:
     """What KSampler does."""
-    model, handle = (one.patcher, None) if way.settings is None else with_numina(one.patcher, way.settings)
+    model, handle = way.patched(one.patcher)
     samples = comfy.sample.sample(
         model,
         comfy.sample.prepare_noise(one.latent, 0),
@@ -124,6 +135,7 @@ def ways_of(one: Sampled, asked: tuple[int, ...], settings: NuminaSettings) -> d
     wanted = tuple(number + 1 if number == own else number for number, own in zip(asked, things, strict=True))
     return {
         PLAIN: Way(None, wanted),
+        RECORDED: Way(None, wanted, recorded=True),
         GUIDED: Way(settings, wanted),
         NOTHING: Way(settings, things),
         CACHE: Way(replace(settings, cache=True), wanted),
@@ -145,7 +157,7 @@ def _timed(one: Sampled, way: Way, wait: Wait) -> _Run:
         samples, handle = sample(one, way)
         wait()
         seconds = time.perf_counter() - start
-    return _Run(seconds, work, spent, 0.0 if handle is None else found_by(samples, handle).biased)
+    return _Run(seconds, work, spent, 0.0 if way.settings is None else found_by(samples, handle).biased)
 
 
 def measured(one: Sampled, ways: dict[str, Way], rounds: int, wait: Wait) -> list[Row]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import CountError
+from ..newer_comfyui import empty_latent_of
 from .settings import NODE
 
 _SEEDS = 2**64
@@ -72,7 +73,7 @@ def start_of(model: Any, latent: dict[str, Any], seed: int, seeds: int) -> Start
             f"{NODE} chooses {len(samples)} of {seeds} seeds: the latent has {len(samples)} pictures. Raise seeds, or lower "
             "the latent's batch size"
         )
-    samples = comfy.sample.fix_empty_latent_channels(model, samples)
+    samples = empty_latent_of(model, latent)
     if len(samples) > 1:
         mask = None if mask is None else mask.reshape(-1, 1, *mask.shape[-2:])
         for what, batch in (("pictures", samples), ("masks", mask)):

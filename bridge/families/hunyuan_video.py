@@ -1,6 +1,7 @@
 """HunyuanVideo 1 and 1.5, HunyuanImage 2.1: joint attention in double and single blocks.
 
-[reference frame, video, start picture's features, lettering (1.5), text, lettering (HunyuanImage)]
+[reference frame, video, start picture's features, lettering (1.5), text, lettering (HunyuanImage)]; newer ComfyUI has the two
+parts the other way round: [start picture's features, lettering, text, lettering, reference frame, video].
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch import Tensor
 from ...core.errors import CountError
 from ...core.prompts.context import TextLayout, one_encoder
 from ...core.prompts.counts import Counts
+from ..newer_comfyui import flux_blocks_put_text_first
 from . import qwen_image
 from .family import Family, ModelInputs
 from .joint import TokenOrder, patches
@@ -43,8 +45,12 @@ def order_of(inputs: ModelInputs) -> TokenOrder:
     vision, lettering = (_tokens(conditions.get(name)) for name in ("clip_fea", "txt_byt5"))
     if model.byt5_in is None:
         lettering = 0
-    text = end + vision + (lettering if model.use_cond_type_embedding else 0)
+    text = vision + (lettering if model.use_cond_type_embedding else 0)
     length = end + vision + lettering + inputs.text
+    if flux_blocks_put_text_first():
+        start, end = start + length - end, length
+    else:
+        text += end
     return TokenOrder(grid, slice(text, text + inputs.text), slice(start, end), length, frames=inputs.frames)
 
 

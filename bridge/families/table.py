@@ -24,6 +24,7 @@ from .wan import WAN
 FAMILIES = (UNET, SD3, PIXART, FLUX, CHROMA, QWEN_IMAGE, LUMINA, HIDREAM)
 # Read over all frames at once, and without gradients. HunyuanImage is here since it shares HunyuanVideo's architecture.
 VIDEO_FAMILIES = (WAN, HUNYUAN_VIDEO, HUNYUAN_IMAGE, LTX, MOCHI, COSMOS, COSMOS_PREDICT2)
+RECORDED_FAMILIES = (*FAMILIES, *VIDEO_FAMILIES)
 
 
 def family_of(model: Any, node: str, families: Sequence[Family] = FAMILIES) -> Family:

@@ -54,6 +54,10 @@ class VideoReader:
         self._running: Watched | None = None
         self._calls = 0
 
+    def layers(self, diffusion: Any) -> tuple[str, ...]:
+        """Names of the layers that are watched in ComfyUI's diffusion model, in its order."""
+        return tuple(dict.fromkeys(one.layer for one in self._attentions(diffusion)))
+
     @contextmanager
     def begin(self, inputs: ModelInputs, record: Record) -> Iterator[None]:
         self._order, self._running = self._order_of(inputs), None

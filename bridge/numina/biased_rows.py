@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from ...core.attention.calls import split_heads
+from ..capture import both_as_heads
 
 
 @dataclass(frozen=True)
@@ -40,20 +40,10 @@ def arguments_of(
     Args:
         bias: the call's mask, as (B, H, N, K), see `capture.as_bias`.
     """
-    if not kwargs.get("skip_reshape", False):
-        q = _split(q, heads, 0)
-        k, v = _split(k, 0, q.shape[-1]), _split(v, 0, q.shape[-1])
-    if k.shape[1] != q.shape[1]:  # newer ComfyUI leaves the repeating of grouped keys to the backend
-        k, v = (one.repeat_interleave(q.shape[1] // one.shape[1], dim=1) for one in (k, v))
+    _, v = both_as_heads(q, v, heads, kwargs)
+    q, k = both_as_heads(q, k, heads, kwargs)
     scale = kwargs.get("scale") or q.shape[-1] ** -0.5
     return AttentionArguments(q, k, v, bias, scale, bool(kwargs.get("skip_output_reshape", False)))
-
-
-def _split(tokens: Tensor, heads: int, width: int) -> Tensor:
-    """(B, N, H * d), or (B, N, H, d) as SD3 hands over its values, to (B, H, N, d)."""
-    if tokens.ndim == 4:
-        return tokens.transpose(1, 2)
-    return split_heads(tokens, heads or tokens.shape[-1] // width)
 
 
 def write_rows(out: Tensor, arguments: AttentionArguments, item: int, rows: Tensor, bias: Tensor) -> None:

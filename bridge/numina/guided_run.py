@@ -22,6 +22,7 @@ from ...core.numina.schedule import fade
 from ..capture import SLOT
 from ..conditionings import CountedConditioning
 from ..families.family import Family, ModelInputs
+from ..newer_comfyui import on_one_device, without_graphs
 from .clock import Clock, step_of
 from .first_run_cache import FirstRunCache
 from .guided_rows import PictureGuide
@@ -73,7 +74,7 @@ class GuidedRun:
 
     def options(self, model_options: dict[str, Any]) -> dict[str, Any]:
         """A copy of `model_options` under which the run is read and guided."""
-        options = comfy.model_patcher.create_model_options_clone(model_options)
+        options = on_one_device(comfy.model_patcher.create_model_options_clone(model_options))
         add_wrapper_with_key(WrappersMP.APPLY_MODEL, _KEY, self._model_call, options, is_model_options=True)
         if self._cache is not None and self._may_restart:
             add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, _KEY, self._cache, options, is_model_options=True)
@@ -111,7 +112,7 @@ class GuidedRun:
         inputs = ModelInputs(executor.class_obj.diffusion_model, tuple(x.shape[-2:]), text, kwargs, own, frames)
         call = ModelCall(self, self._family.reader(inputs.latent), own)
         own[SLOT] = call.override(own.get(SLOT))
-        with call.around(inputs):
+        with without_graphs(), call.around(inputs):
             answer: Tensor = executor(*arguments, **kwargs)
         self._call_done(own)
         return answer

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from ...core.attention.calls import AttentionCall
-from ..capture import as_bias, chunk_of
+from ..capture import as_bias, chunk_of, is_known_form
 from ..families.family import ModelInputs, Reader
+from ..newer_comfyui import unpacked
 from .biased_rows import AttentionArguments, arguments_of
 from .guided_rows import Place
 
@@ -38,9 +39,12 @@ class ModelCall:
 
         @torch.compiler.disable
         def attend(function: Any, q: Tensor, k: Tensor, v: Tensor, heads: int, *args: Any, **kwargs: Any) -> Tensor:
+            q, k, v = unpacked(q, k, v)
             own = (function,) if previous is not None else ()
             out = (previous or function)(*own, q, k, v, heads, *args, **kwargs)
             mask = args[0] if args else kwargs.get("mask")
+            if not is_known_form(q, k, heads, mask, kwargs):
+                return out
             bias = as_bias(mask, q)
             arguments = arguments_of(q, k, v, heads, bias, kwargs)
             options = kwargs.get("transformer_options") or {}

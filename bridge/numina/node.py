@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -17,6 +18,9 @@ from ..families.pixart import PIXART
 from ..families.table import FAMILIES, VIDEO_FAMILIES, family_of
 from ..families.wan import WAN
 from ..maps import MapsHandle
+from ..newer_comfyui import warn_of_own_attention
+from ..recorded_model import cell_pixels
+from ..whole_picture import whole_pictures_only
 from .clock import Clock, clock_of
 from .guided_run import GuidedRun, Restart
 from .record import record_of
@@ -53,9 +57,10 @@ def with_numina(
         run = _run_of(guider, sigmas, family, settings, counts, noise)
         if run is None:
             return executor(guider, sigmas, extra_args, callback, noise, *rest)
+        warn_of_own_attention(guider.inner_model, NODE)
 
         def sampled(adapt: Callable[[dict[str, Any]], dict[str, Any]]) -> Tensor:
-            options = adapt(run.options(extra_args["model_options"]))
+            options = _without_parts(adapt(run.options(extra_args["model_options"])), noise, guider)
             return executor(guider, sigmas, {**extra_args, "model_options": options}, callback, noise.clone(), *rest)
 
         rewind = _rewinding(noise, patched.load_device)
@@ -69,6 +74,7 @@ def with_numina(
         if samples is None:
             rewind()
             run.begin_again()
+            _rewind_hooks(guider)
             samples = sampled(lambda options: _with_fresh_cache(options, guider))
         if shared is not None:
             shared.keep(run.counted, tuple(noise.shape), run.guides if run.guided() else {})
@@ -76,7 +82,7 @@ def with_numina(
             _LOG.warning("%s read nothing in this run and changed nothing: %s", NODE, _WHY_NOTHING)
         record = record_of(run, guider.inner_model.process_latent_out(samples.to(torch.float32)))
         if record is not None:
-            handle.add(record)
+            handle.add(replace(record, cell_pixels=cell_pixels(guider.inner_model.latent_format)))
         return samples
 
     patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY, sample)
@@ -138,6 +144,21 @@ def _with_fresh_cache(model_options: dict[str, Any], guider: Any) -> dict[str, A
         fresh = cache.clone().prepare_timesteps(guider.inner_model.model_sampling)
         model_options["transformer_options"]["easycache"] = fresh
     return model_options
+
+
+def _without_parts(model_options: dict[str, Any], noise: Tensor, guider: Any) -> dict[str, Any]:
+    """Refuses tiles, whose layouts say nothing of the picture; what ComfyUI's context windows show is known."""
+    if model_options.get("context_handler") is not None:
+        return model_options
+    return whole_pictures_only(model_options, noise, guider.conds.values(), NODE)
+
+
+def _rewind_hooks(guider: Any) -> None:
+    """ComfyUI's scheduled hooks only go forward: the second run begins with their first keyframes, and those weights."""
+    for conditioning in (one for group in guider.conds.values() for one in group or ()):
+        if conditioning.get("hooks") is not None:
+            conditioning["hooks"].reset()
+    guider.model_patcher.clear_cached_hook_weights()
 
 
 def _rewinding(noise: Tensor, device: torch.device) -> Callable[[], None]:

@@ -15,6 +15,9 @@ Kind = Literal["self", "cross"]
 CallKind = Literal["self", "cross", "joint"]
 Grid = tuple[int, int]
 
+# Matrices of all heads that are computed together: 4 MB in float32, where the time is that of starting operations.
+_FEW_SCORES = 1 << 20
+
 
 @dataclass(frozen=True)
 class AttentionCall:
@@ -67,13 +70,16 @@ def outline(call: AttentionCall) -> AttentionCall:
 
 def split_heads(tokens: Tensor, heads: int) -> Tensor:
     """(B, N, H * d) to (B, H, N, d)."""
-    return rearrange(tokens, "b n (h d) -> b h n d", h=heads)
+    # einops takes longer than a small model's attention
+    own: Tensor = tokens.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return own
 
 
 def mean_probabilities(call: AttentionCall, columns: slice = slice(None)) -> Tensor:
     """Attention probabilities, averaged over the heads (ISAC, eq. 1 and 2): (B, N, K) in float32, rows sum to 1.
 
-    Works head by head, so that a single (N, K) matrix per picture is alive at a time where no gradient is wanted.
+    Works head by head, so that a single (N, K) matrix per picture is alive at a time where no gradient is wanted; small
+    matrices are computed together.
     Scores are computed in float32, or in float64 for a float64 model.
 
     Args:
@@ -82,6 +88,8 @@ def mean_probabilities(call: AttentionCall, columns: slice = slice(None)) -> Ten
     heads = call.queries.shape[1]
     if heads == 0:
         raise CountError(f"attention call '{call.layer}' has no heads")
+    if call.queries.shape[:3].numel() * call.keys.shape[2] <= _FEW_SCORES:
+        return _probabilities(call.queries, call.keys, call.bias)[..., columns].mean(1)
     total = head_probabilities(call, 0)[..., columns]
     for head in range(1, heads):
         total = total + head_probabilities(call, head)[..., columns]
@@ -90,12 +98,17 @@ def mean_probabilities(call: AttentionCall, columns: slice = slice(None)) -> Ten
 
 def head_probabilities(call: AttentionCall, head: int) -> Tensor:
     """Probabilities of one head: (B, N, K), rows sum to 1."""
-    dtype = torch.promote_types(call.queries.dtype, torch.float32)
-    queries, keys = call.queries[:, head].to(dtype), call.keys[:, head].to(dtype)
-    scores = queries @ keys.transpose(-1, -2) * queries.shape[-1] ** -0.5
-    if call.bias is not None:
-        bias = call.bias.to(dtype)
-        scores = scores + bias[:, head if bias.shape[1] > 1 else 0]
+    bias = call.bias
+    if bias is not None:
+        bias = bias[:, head if bias.shape[1] > 1 else 0]
+    return _probabilities(call.queries[:, head], call.keys[:, head], bias)
+
+
+def _probabilities(queries: Tensor, keys: Tensor, bias: Tensor | None) -> Tensor:
+    dtype = torch.promote_types(queries.dtype, torch.float32)
+    scores = queries.to(dtype) @ keys.to(dtype).transpose(-1, -2) * queries.shape[-1] ** -0.5
+    if bias is not None:
+        scores = scores + bias.to(dtype)
     return torch.softmax(scores, dim=-1)
 
 

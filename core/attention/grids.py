@@ -83,15 +83,18 @@ def pixel_sources(pixels: Tensor, grid: Grid, target: Grid, dtype: torch.dtype) 
     """
     if grid == target:
         return pixels[:, None], torch.ones(len(pixels), 1, dtype=dtype, device=pixels.device)
+    sources = (_axis_sources(*sizes) for sizes in zip(grid, target, strict=True))
+    # The shares are float64, which not every device has.
     rows, columns = (
-        [part.to(pixels.device) for part in _axis_sources(*sizes)] for sizes in zip(grid, target, strict=True)
+        (low.to(pixels.device), high.to(pixels.device), share.to(dtype).to(pixels.device))
+        for low, high, share in sources
     )
     y, x = pixels // target[1], pixels % target[1]
     corners = [(i, j) for i in (0, 1) for j in (0, 1)]
     index = torch.stack([rows[i][y] * grid[1] + columns[j][x] for i, j in corners], dim=1)
     shares = [[1 - axis[2][at], axis[2][at]] for axis, at in ((rows, y), (columns, x))]
     weights = torch.stack([shares[0][i] * shares[1][j] for i, j in corners], dim=1)
-    return index, weights.to(dtype)
+    return index, weights
 
 
 def resize_back(gradient: Tensor, grid: Grid, target: Grid) -> Tensor:

@@ -12,7 +12,7 @@ from .aggregate import AttentionMaps, head_sums, largest_grid
 from .calls import AttentionCall, Grid
 from .grids import halved, resize_queries
 from .layer_maps import LayerMaps, LayerRequest, by_depth, layer_maps, merged
-from .word_maps import MOST_CELLS, MOST_WORDS, Word, small_maps, word_selector, words_in_order
+from .word_maps import MOST_WORDS, Word, small_maps, step_grid, word_selector, words_in_order
 
 # Self-attention is kept on grids of up to this many pixels; a finer one is pooled. 32 x 32 in fp16 takes 2 MB.
 MOST_SELF_PIXELS = 32 * 32
@@ -40,7 +40,7 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One sampling run.
+    """One sampling run; maps of videos have all frames of the first video as batch, then those of the second.
 
     Attributes:
         nouns: counted nouns with their attributes, in prompt order.
@@ -54,6 +54,7 @@ class RunRecord:
         self_grid: (h, w) with p = h * w.
         samples: the latent that the sampler returned, fp16; says which LATENT this record belongs to.
         layers: parts of the model by themselves: `kept_words` on `step_grid`, fp16.
+        cell_pixels: side of a cell of the latent in pixels of the picture.
         layouts: per noun, where a method saw instances and where it wants them: twice (B, h, w) numbers, 0 for none.
     """
 
@@ -69,6 +70,7 @@ class RunRecord:
     samples: Tensor
     layers: tuple[LayerMaps, ...] = ()
     layouts: Mapping[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    cell_pixels: int = 8
 
     @property
     def all_words(self) -> tuple[Word, ...]:
@@ -83,7 +85,25 @@ class RunRecord:
     @property
     def step_grid(self) -> Grid:
         """(h, w) of the maps of single steps and layers."""
-        return halved(self.grid, MOST_CELLS)
+        return step_grid(self.grid, len(self.cross_attention))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of the decoded picture or video, in pixels."""
+        height, width = self.samples.shape[-2:]
+        return height * self.cell_pixels, width * self.cell_pixels
+
+    @property
+    def frames(self) -> int:
+        """How many maps in a row belong to one latent: the frames of a video, 1 of a picture."""
+        return max(len(self.cross_attention) // max(len(self.samples), 1), 1)
+
+    def name_of(self, item: int) -> str:
+        """What a user calls an item of the batch of maps, from 0: a picture, or a frame of a video's latent."""
+        video, frame = divmod(item, self.frames)
+        if self.frames == 1:
+            return f"picture {item + 1}"
+        return f"frame {frame + 1}" if len(self.samples) == 1 else f"video {video + 1}, frame {frame + 1}"
 
     def maps(self) -> AttentionMaps:
         """Mean maps over the run, on the grid of the self-attention."""
@@ -120,7 +140,7 @@ def recorded_maps(calls: list[AttentionCall], request: LayerRequest | None = Non
     grid = largest_grid(call for call in calls if call.columns("cross") is not None)
     self_grid = halved(largest_grid(call for call in calls if call.columns("self") is not None), MOST_SELF_PIXELS)
     attention = own.mean("self", self_grid)
-    layers = layer_maps(calls, cross, request, halved(grid, MOST_CELLS)) if request else ()
+    layers = layer_maps(calls, cross, request, step_grid(grid, len(calls[0].queries))) if request else ()
     text = merged(cross).mean("cross", grid)
     return RecordedMaps(text, grid, attention / attention.sum(-1, keepdim=True), self_grid, layers)
 
@@ -145,6 +165,15 @@ class RunRecorder:
         """The words whose maps are kept at every step."""
         return words_in_order(self.nouns, self.noun_tokens, self.words)[:MOST_WORDS]
 
+    def compact(self) -> tuple[tuple[int, ...], RunRecorder]:
+        """The text tokens of all words, and a recorder of maps that have these tokens' columns only, in that order."""
+        positions = (*self.noun_tokens, *(own for _, own in self.words))
+        tokens = tuple(sorted({token for own in positions for token in own}))
+        place = {token: column for column, token in enumerate(tokens)}
+        nouns = tuple(tuple(place[token] for token in own) for own in self.noun_tokens)
+        words = tuple((word, tuple(place[token] for token in own)) for word, own in self.words)
+        return tokens, RunRecorder(self.nouns, nouns, self.counts, words)
+
     @torch.no_grad()
     def add(
         self,
@@ -161,7 +190,7 @@ class RunRecorder:
             None if own is None else own.detach().float().cpu() for own in (instance_loss, semantic_loss)
         )
         columns = cross @ word_selector(self.kept_words, cross.shape[-1], cross.shape[-1], cross)
-        words = small_maps(columns, maps.grid, halved(maps.grid, MOST_CELLS))
+        words = small_maps(columns, maps.grid, step_grid(maps.grid, len(cross)))
         self._steps.append(StepRecord(step, sigma, nouns.half().cpu(), instance, semantic, words.half().cpu()))
         self._cross = cross if self._cross is None else self._cross + cross
         self._self = attention if self._self is None else self._self + attention

@@ -18,7 +18,18 @@ from benchmarks.numina_cost_parts.layouts import PARTS as LAYOUT_PARTS
 from benchmarks.numina_cost_parts.layouts import layout_costs, read, shown
 from benchmarks.numina_cost_parts.models import KINDS, Sampled, sampled
 from benchmarks.numina_cost_parts.rows import FADE, SHARES, bias_rows, guide_of_share, random_layer
-from benchmarks.numina_cost_parts.runs import CACHE, GUIDED, NOTHING, PLAIN, Row, Way, measured, sample, ways_of
+from benchmarks.numina_cost_parts.runs import (
+    CACHE,
+    GUIDED,
+    NOTHING,
+    PLAIN,
+    RECORDED,
+    Row,
+    Way,
+    measured,
+    sample,
+    ways_of,
+)
 from benchmarks.numina_cost_parts.spent import seconds_in
 from benchmarks.numina_cost_parts.work import counted_work
 
@@ -91,7 +102,8 @@ def test_the_ways_do_what_their_names_say(name: str) -> None:
     assert rows[CACHE].floor <= rows[GUIDED].floor
     assert rows[GUIDED].biased > 0 and rows[NOTHING].biased == 0
     assert rows[GUIDED].parts["biased rows"] > 0 and rows[NOTHING].parts["biased rows"] == 0
-    assert all(row.parts["layouts"] > 0 for way, row in rows.items() if way != PLAIN)
+    assert all((row.parts["layouts"] > 0) == (way not in (PLAIN, RECORDED)) for way, row in rows.items())
+    assert (rows[RECORDED].calls, rows[RECORDED].floor) == (steps, 1)
     assert all(row.peak > 0 and row.seconds > 0 for row in rows.values())
 
 
@@ -143,6 +155,6 @@ def test_the_whole_table(tmp_path: Path, capsys: pytest.CaptureFixture[str], mon
     monkeypatch.setattr("sys.argv", [*words.split(), "--layer-frames", "2", "--json", str(out)])
     main()
     report, printed = json.loads(out.read_text()), capsys.readouterr().out
-    assert [row["way"] for row in report["runs"]] == [PLAIN, GUIDED, NOTHING, CACHE]
+    assert [row["way"] for row in report["runs"]] == [PLAIN, RECORDED, GUIDED, NOTHING, CACHE]
     assert report["runs"][0]["calls"] == 4
-    assert all(f"| {name} |" in printed for name in (PLAIN, GUIDED, NOTHING, CACHE, "robust", "dense mask"))
+    assert all(f"| {name} |" in printed for name in (PLAIN, RECORDED, GUIDED, NOTHING, CACHE, "robust", "dense mask"))

@@ -19,6 +19,7 @@ from comfy.ldm.pixart.pixartms import PixArtMS
 from headcount.bridge.attention_gradient import GradientPass
 from headcount.bridge.capture import Capture, own_function
 from headcount.bridge.conditionings import counted_conditionings
+from headcount.bridge.differentiable import training_kernels
 from headcount.bridge.families.table import FAMILIES, family_of
 from headcount.bridge.isac import IsacSettings, with_isac
 from headcount.bridge.recorded_call import recording_options
@@ -300,7 +301,7 @@ def test_blocks_that_overwrite_their_input_let_gradients_through(name: str) -> N
     run = recording_options(setup.model.model_options, capture, own_function, keep_previous=False)
     positive = positive_of(setup, x.detach())
     texts = {name: value.cond.clone() for name, value in positive["model_conds"].items()}
-    with torch.enable_grad():
+    with training_kernels(), torch.enable_grad():
         for name_of, value in texts.items():
             positive["model_conds"][name_of].cond = value
         comfy.samplers.calc_cond_batch(setup.model.model, [[positive]], x, torch.full((1,), SIGMA), run)

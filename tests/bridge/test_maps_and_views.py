@@ -12,7 +12,7 @@ from comfy.patcher_extension import WrappersMP
 from headcount.bridge.instances import find_instances
 from headcount.bridge.maps import MapsHandle
 from headcount.bridge.recorder import with_recorder
-from headcount.bridge.viewer import PIXELS_PER_CELL, ViewSettings, view_maps
+from headcount.bridge.viewer import ViewSettings, view_maps
 from headcount.core.attention.records import RecordedMaps, RunRecord, RunRecorder
 from headcount.core.errors import CountError
 from headcount.core.prompts import CONDITIONING_KEY, Counts
@@ -22,6 +22,7 @@ from ..helpers.maps import blob_heat
 from ..helpers.models import Run, sample, shapes_setup
 
 GRID = (16, 12)
+PIXELS_PER_CELL = 8
 CIRCLES, STARS = [(3, 3), (3, 8), (12, 3)], [(12, 9)]
 WORDS = (("red", (1,)), ("circles", (2,)), ("stars", (4,)))
 

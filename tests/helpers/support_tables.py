@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from headcount.bridge.conditionings import counted_conditionings
-from headcount.bridge.families.table import family_of
+from headcount.bridge.families.table import RECORDED_FAMILIES, family_of
 from headcount.bridge.instances import find_instances
 from headcount.bridge.isac import IsacSettings, with_isac
 from headcount.bridge.recorder import with_recorder
@@ -15,6 +15,7 @@ from headcount.core.errors import CountError
 
 from .families import SMALL, Small, built
 from .models import Run, Setup, sample, shapes_setup
+from .video_models import VIDEOS, built_video
 
 _HEAD = ("model", "what was run", "Recorder, Viewer, Masks", "ISAC", "Count Prompt finds the words of")
 _OBJECTIVES: dict[str, dict[str, Any]] = {"anchored": {}, "paper": {"step_mode": "paper", "step_size": 0.01}}
@@ -23,6 +24,7 @@ _ENCODERS = {
     "g": "CLIP-G",
     "h": "CLIP-H",
     "t5xxl": "T5",
+    "umt5xxl": "UMT5",
     "qwen25_7b": "Qwen 2.5",
     "gemma2_2b": "Gemma 2",
     "qwen3_4b": "Qwen 3",
@@ -34,14 +36,15 @@ _ENCODERS = {
 def family_table() -> list[str]:
     """Markdown lines: what works on which architecture, tried in this process."""
     rows = [_row("Shapes demo model", "itself, trained", shapes_setup(), Run(steps=3), "its own encoder")]
-    rows += [_row(one.name, _what(one), built(one.name), one.run(), _words(one)) for one in SMALL]
+    small = [(one, built(one.name)) for one in SMALL] + [(one, built_video(one.name)) for one in VIDEOS]
+    rows += [_row(one.name, _what(setup), setup, one.run(), _words(one, setup)) for one, setup in small]
     lines = [_HEAD, ("---",) * len(_HEAD), *rows]
     return [
         *(f"| {' | '.join(cells)} |" for cells in lines),
         "",
         "*Random* means a small model of ComfyUI's own classes with random weights: it shows that words, picture and steering",
-        "reach the right places of the architecture, not how well a trained model counts. Any other model, such as Wan and",
-        "other video models, is refused by name before the first step.",
+        "reach the right places of the architecture, not how well a trained model counts. Videos are recorded frame by frame",
+        "of their latent. Any other model is refused by name before the first step, Wan's S2V, HuMo and Animate among them.",
     ]
 
 
@@ -50,8 +53,8 @@ def _row(name: str, what: str, setup: Setup, run: Run, words: str) -> tuple[str,
     return name, what, _yes(_records(setup, run, plain)), _isac(setup, run, plain), words
 
 
-def _what(one: Small) -> str:
-    weights = sum(weight.numel() for weight in built(one.name).model.model.diffusion_model.parameters())
+def _what(setup: Setup) -> str:
+    weights = sum(weight.numel() for weight in setup.model.model.diffusion_model.parameters())
     return f"random, {weights / 1e6:.1f} M weights"
 
 
@@ -82,13 +85,12 @@ def _isac(setup: Setup, run: Run, plain: torch.Tensor) -> str:
     return ", ".join(works) or "no"
 
 
-def _words(one: Small) -> str:
+def _words(one: Small, setup: Setup) -> str:
     """The encoders at whose places the nouns were found, where they are where they should be."""
-    setup = built(one.name)
     text, options = setup.positive[0]
     try:
         counted = counted_conditionings(
-            [{"cross_attn": text, **options}], "this table", family_of(setup.model, "this table")
+            [{"cross_attn": text, **options}], "this table", family_of(setup.model, "this table", RECORDED_FAMILIES)
         )
     except CountError:
         return "no"

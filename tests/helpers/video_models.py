@@ -11,8 +11,9 @@ from typing import Any
 import comfy.clip_vision
 import comfy.supported_models as supported
 import torch
+from comfy.ldm.hunyuan_video.model import HunyuanVideoParams
 
-from .families import POOLED, WIDTH, Small, Text, build
+from .families import POOLED, WIDTH, Small, Text, build, since
 from .models import Setup
 
 VISION = 16
@@ -113,6 +114,7 @@ HUNYUAN = {
     "vision_in_dim": None,
     "byt5": False,
     "meanflow": False,
+    **since("meanflow_sum", False, HunyuanVideoParams),
 }
 HUNYUAN_15 = {
     **HUNYUAN,

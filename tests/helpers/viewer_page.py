@@ -1,106 +1,58 @@
-"""ComfyUI's page with an Attention Map Viewer in it, for tests in a real browser."""
+"""An Attention Map Viewer in ComfyUI's page, for tests in a real browser."""
 
 from __future__ import annotations
 
 import base64
 import io
 import json
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import ConsoleMessage, Locator, Page, sync_playwright
+from playwright.sync_api import Locator, Page
 
-from demo.server import ComfyServer
+from .comfy_page import ROOT, open_workflow, press_run, settle
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-PICTURES = ROOT / "tests" / "output"
 VIEWER = "HeadcountAttentionMapViewer"
-CHROMIUM = shutil.which("chromium")
-_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-_TIMEOUT_MS = 60_000
-_READY = "window.app?.graph && window.app.extensionManager && !document.querySelector('#splash')"
-_PLACE = """([width, height, scale]) => {
+_PLACE = """([width, height]) => {
   const { graph, canvas } = window.app;
   const node = graph.nodes.find(node => node.type === 'HeadcountAttentionMapViewer');
   for (const other of graph.nodes) if (other !== node) other.pos = [other.pos[0], other.pos[1] + 4000];
   node.setSize([width, height]);
-  Object.assign(canvas.ds, { scale, offset: [120 - node.pos[0], 140 - node.pos[1]] });
+  Object.assign(canvas.ds, { scale: 1, offset: [120 - node.pos[0], 180 - node.pos[1]] });
   canvas.setDirty(true, true);
+}"""
+_RUN_MS = 300_000
+_SHOWN = """() => {
+  const view = document.querySelector('.headcount-viewer');
+  return view?.querySelector('.hc-readout')?.textContent && view.querySelector('canvas').width >= 512
+    && view.ariaBusy !== 'true';
 }"""
 
 
-@contextmanager
-def comfy_page(server: ComfyServer) -> Iterator[Page]:
-    """ComfyUI's page, ready for use, without what a first visit shows."""
-    user = server.base / "user" / "default"
-    user.mkdir(parents=True, exist_ok=True)
-    (user / "comfy.settings.json").write_text(json.dumps({"Comfy.TutorialCompleted": True}))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS, timeout=_TIMEOUT_MS)
-        page = browser.new_page(viewport={"width": 1200, "height": 1000})
-        page.set_default_timeout(_TIMEOUT_MS)
-        page.goto(server.address)
-        page.wait_for_function(_READY)
-        yield page
-        browser.close()
+def first_viewer(workflow: dict[str, Any]) -> dict[str, Any]:
+    """The first viewer among a workflow's nodes."""
+    return next(node for node in workflow["nodes"] if node["type"] == VIEWER)
 
 
-def wait_until_ready(page: Page) -> None:
-    """After a reload."""
-    page.wait_for_function(_READY)
+def example(name: str) -> dict[str, Any]:
+    """One of the example workflows."""
+    return json.loads((ROOT / "workflows" / f"{name}.json").read_text())
 
 
-def set_option(page: Page, name: str, value: Any) -> None:
-    """Change one of the page's settings."""
-    page.evaluate(
-        "async ([name, value]) => { await window.app.extensionManager.setting.set(name, value) }", [name, value]
-    )
-    settle(page)
-
-
-def settle(page: Page) -> None:
-    """Let the page draw what has changed."""
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-
-@contextmanager
-def watched(page: Page) -> Iterator[list[str]]:
-    """Errors in the page that come from the pack: uncaught ones, and those written to the console."""
-    found: list[str] = []
-
-    def on_console(message: ConsoleMessage) -> None:
-        told = message.text + message.location["url"]
-        if message.type == "error" and "headcount" in told.lower() and "https://api.comfy.org/" not in told:
-            found.append(told)
-
-    def on_error(error: Any) -> None:
-        found.append(str(error))
-
-    listeners: list[tuple[str, Callable[[Any], None]]] = [("console", on_console), ("pageerror", on_error)]
-    for event, listener in listeners:
-        page.on(event, listener)
-    yield found
-    for event, listener in listeners:
-        page.remove_listener(event, listener)
-
-
-def workflow_with_viewer(name: str, viewer: int, steps: int, batch: int = 1) -> dict[str, Any]:
-    """An example workflow, cut down to one viewer and what it takes."""
-    workflow = json.loads((ROOT / "workflows" / f"{name}.json").read_text())
+def workflow_with_viewer(name: str, steps: int, batch: int = 1) -> dict[str, Any]:
+    """An example workflow, cut down to its first viewer and what that takes."""
+    workflow = example(name)
     origins = {link[0]: link[1] for link in workflow["links"]}
-    nodes, kept, waiting = {node["id"]: node for node in workflow["nodes"]}, set(), [viewer]
+    nodes, kept = {node["id"]: node for node in workflow["nodes"]}, set()
+    waiting = [first_viewer(workflow)["id"]]
     while waiting:
         here = waiting.pop()
         if here not in kept:
             kept.add(here)
             links = (slot.get("link") for slot in nodes[here].get("inputs", ()))
             waiting += [origins[link] for link in links if link is not None]
-    workflow["nodes"] = [nodes[key] for key in kept]
+    workflow["nodes"] = [nodes[key] for key in sorted(kept)]
     workflow["links"] = [link for link in workflow["links"] if link[1] in kept and link[3] in kept]
     links = {link[0] for link in workflow["links"]}
     for node in workflow["nodes"]:
@@ -114,7 +66,7 @@ def workflow_with_viewer(name: str, viewer: int, steps: int, batch: int = 1) -> 
 
 
 class ViewerPage:
-    """One viewer in the page."""
+    """One viewer in the page; of several in a graph, the first."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -128,34 +80,37 @@ class ViewerPage:
         return self.view.locator("canvas")
 
     def open(self, workflow: dict[str, Any]) -> None:
-        """Load a workflow as opening its file does."""
-        self.page.evaluate("workflow => window.app.loadGraphData(workflow)", workflow)
+        """Load a workflow and bring its viewer into sight."""
+        open_workflow(self.page, workflow)
         self.place()  # the page puts only those widgets into the document that are in sight
         self.view.wait_for(state="attached")
 
-    def place(self, width: int = 460, height: int = 760, scale: float = 1.0) -> None:
+    def place(self, width: int = 460, height: int = 760) -> None:
         """Give the viewer's node a size, and bring it into sight, apart from all others."""
-        self.page.evaluate(_PLACE, [width, height, scale])
+        self.page.evaluate(_PLACE, [width, height])
         settle(self.page)
 
     def run(self) -> None:
-        """Queue the workflow and wait for its view."""
-        self.page.evaluate("async () => { await window.app.queuePrompt(0) }")
+        """Press Run and wait for the view."""
+        press_run(self.page)
         self.wait()
 
     def wait(self) -> None:
         """Until a picture is shown."""
-        self.canvas.wait_for()
-        self.page.wait_for_function(
-            "() => document.querySelector('.headcount-viewer .hc-readout')?.textContent && "
-            "document.querySelector('.headcount-viewer canvas').width >= 512"
-        )
+        self.page.wait_for_function(_SHOWN, timeout=_RUN_MS)
         settle(self.page)
 
     def settle(self) -> None:
         """Until everything that was asked for is drawn."""
         settle(self.page)
         self.page.wait_for_function("() => !document.querySelector('.headcount-viewer[aria-busy=true]')")
+
+    def on_node(self, script: str) -> Any:
+        """Evaluate a line of script about the viewer's `node`."""
+        find = f"window.app.graph.nodes.find(node => node.type === '{VIEWER}')"
+        result = self.page.evaluate(f"() => {{ const node = {find}; {script} }}")
+        settle(self.page)
+        return result
 
     def pixels(self) -> np.ndarray:
         """(H, W, 3) what the canvas shows, 0 to 1."""
@@ -169,17 +124,21 @@ class ViewerPage:
 
     def press(self, word: str) -> None:
         self.chip(word).click()
+        self.settle()
 
     def shown_words(self) -> list[str]:
         chips = self.view.locator(".hc-chip[aria-pressed=true]").all_text_contents()
         return [chip.split(" ×")[0] for chip in chips]
 
+    def control(self, name: str) -> Locator:
+        return self.view.get_by_label(name, exact=True)
+
     def choose(self, name: str, value: str) -> None:
-        self.view.get_by_label(name, exact=True).select_option(value)
+        self.control(name).select_option(value)
         self.settle()
 
     def slide(self, name: str, value: float) -> None:
-        self.view.get_by_label(name, exact=True).fill(str(value))
+        self.control(name).fill(str(value))
         self.settle()
 
     def hover(self, u: float, v: float) -> str:
@@ -204,16 +163,12 @@ class ViewerPage:
     def said(self) -> str:
         return self.view.locator(".hc-readout").text_content() or ""
 
+    def text(self) -> str:
+        return self.view.text_content() or ""
+
     def message(self) -> str:
         return self.view.locator(".hc-message").text_content() or ""
 
     def state(self) -> dict[str, Any]:
         """What the node keeps in the workflow."""
-        return self.page.evaluate(
-            "() => window.app.graph.serialize().nodes.find(node => node.type === 'HeadcountAttentionMapViewer').properties"
-        )
-
-    def picture(self, name: str) -> None:
-        """Keep a screenshot."""
-        PICTURES.mkdir(exist_ok=True)
-        self.page.screenshot(path=PICTURES / f"viewer_{name}.png")
+        return self.on_node("return node.serialize().properties")

@@ -14,23 +14,24 @@ from demo.server import ComfyServer, PromptError, workflow_to_prompt
 pytestmark = pytest.mark.server
 
 FILES = sorted((Path(__file__).resolve().parent.parent.parent / "workflows").glob("*.json"))
-# Their model files are gigabytes and not to be had here.
-FOR_LARGE_MODELS = ("wan_numina",)
+# Their model files are gigabytes and not to be had here; test_model_workflows.py runs some with small models.
+FOR_LARGE_MODELS = ("wan_numina", "sd15_isac", "sdxl_isac", "sd35_isac", "flux_isac", "flux_numina")
 WORKFLOWS = [path for path in FILES if path.stem not in FOR_LARGE_MODELS]
 LARGE = [path for path in FILES if path.stem in FOR_LARGE_MODELS]
-LOADERS = ("UNETLoader", "CLIPLoader", "VAELoader")
+ADDRESS = r"https://huggingface\.co/[\w.-]+/[\w.-]+/resolve/main/[\w./-]+\.safetensors"
+# Loader -> the folder of models that its files are in.
+LOADERS = {
+    "CheckpointLoaderSimple": "checkpoints",
+    "UNETLoader": "diffusion_models",
+    "CLIPLoader": "text_encoders",
+    "VAELoader": "vae",
+}
 
 
 def test_pack_loads(server: ComfyServer) -> None:
     pack = [line for line in server.log().splitlines() if "custom_nodes/headcount" in line]
     assert [line for line in pack if re.search(r"\d seconds: ", line)], server.log()
     assert [line for line in pack if "FAILED" in line or "Error" in line] == []
-
-
-def test_import_is_quick(server: ComfyServer) -> None:
-    """EXPECTATIONS: half a second at most, so that the pack does not slow down anybody's start."""
-    seconds = re.search(r"([\d.]+) seconds: .*custom_nodes/headcount", server.log())
-    assert seconds and float(seconds[1]) <= 0.5
 
 
 def test_builtin_nodes_load(server: ComfyServer) -> None:
@@ -66,9 +67,12 @@ def test_only_the_files_are_missing(workflow: dict[str, Any], server: ComfyServe
         for value in placed["inputs"].values()
         if str(value).endswith(".safetensors")
     }
-    offered = [file for placed in workflow["nodes"] for file in placed["properties"].get("models", [])]
-    assert {file["name"] for file in offered} == named
-    assert all(file["url"].endswith(f"/{file['directory']}/{file['name']}") for file in offered)
+    offered = [
+        (placed["type"], file) for placed in workflow["nodes"] for file in placed["properties"].get("models", [])
+    ]
+    assert {file["name"] for _, file in offered} == named
+    assert all(file["directory"] == LOADERS[loader] for loader, file in offered)
+    assert all(re.fullmatch(ADDRESS, file["url"]) and file["url"].endswith(f"/{file['name']}") for _, file in offered)
 
 
 def _with_shipped_counter(prompt: dict[str, Any]) -> dict[str, Any]:

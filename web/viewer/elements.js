@@ -15,12 +15,18 @@ export function element(tag, { aria = {}, ...properties } = {}, children = []) {
 /** A slider with its name before it and what it stands at behind it. */
 export class Slider {
   constructor(name, { min = 0, max = 1, step = 1 }, onInput) {
-    this.input = element("input", { type: "range", min, max, step, aria: { label: name } });
+    this.input = element("input", { type: "range", min, max, step });
     this.output = element("span", { className: "hc-value" });
-    this.root = element("label", { className: "hc-row" }, [
-      element("span", { className: "hc-name", textContent: name }), this.input, this.output,
-    ]);
+    this.name = element("span", { className: "hc-name" });
+    this.root = element("label", { className: "hc-row" }, [this.name, this.input, this.output]);
+    this.call(name);
     this.input.addEventListener("input", () => onInput(Number(this.input.value)));
+  }
+
+  /** Take another name. */
+  call(name) {
+    this.name.textContent = name;
+    this.input.setAttribute("aria-label", name);
   }
 
   /** Stand at a value, and say so in words. */

@@ -35,6 +35,7 @@ export function paintHeat(context, pixels, tile, opacity) {
   context.globalAlpha = opacity;
   context.globalCompositeOperation = "lighter";
   context.imageSmoothingEnabled = true;
+  context.imageSmoothingQuality = "high"; // without it the cells of a coarse map show as crosses
   context.drawImage(small, 0, 0, context.canvas.width, context.canvas.height);
   context.globalCompositeOperation = "source-over";
   context.globalAlpha = 1;

@@ -73,10 +73,17 @@ export class Panel {
     this.scale.set(SCALES, scale);
     this.opacity.set(opacity, `${Math.round(100 * opacity)} %`);
     this.#setSteps(about, state, mode, source, isPlaying);
-    this.picture.root.hidden = about.pictures.length < 2;
-    this.picture.set(picture, `number ${about.pictures[picture].number}`, about.pictures.length - 1);
+    this.#setPicture(about.pictures, picture);
     const step = stepOf(state, about);
     this.chart.set(about.losses.of[picture], about.losses.steps, step ? about.steps[step - 1].step : null);
+  }
+
+  /** Pictures of a batch have numbers, frames of a video have names. */
+  #setPicture(pictures, at) {
+    const { name, number } = pictures[at];
+    this.picture.root.hidden = pictures.length < 2;
+    this.picture.call(name ? "Frame" : "Picture");
+    this.picture.set(at, name ?? `number ${number}`, pictures.length - 1);
   }
 
   #setSteps(about, state, mode, source, isPlaying) {

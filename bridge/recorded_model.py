@@ -1,0 +1,66 @@
+"""A model whose sampling runs are watched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Protocol
+
+import torch
+from comfy import latent_formats
+from comfy.patcher_extension import WrappersMP
+from torch import Tensor
+
+from ..core.attention.records import RunRecorder
+from .maps import MapsHandle
+from .steered_sampler import AtState, run_sampler, sampler_function
+
+# Side of a cell of the latent in pixels, where it is not that of all others.
+_CELLS = (
+    (latent_formats.LTXV, 32),
+    (latent_formats.HunyuanImage21, 32),
+    (latent_formats.HunyuanVideo15, 16),
+    (latent_formats.Wan22, 16),
+    (latent_formats.Flux2, 16),
+)
+_OTHER_CELLS = 8
+
+
+def cell_pixels(latent_format: Any) -> int:
+    """Side of a cell of ComfyUI's latent format, in pixels."""
+    return next((pixels for kind, pixels in _CELLS if isinstance(latent_format, kind)), _OTHER_CELLS)
+
+
+class Run(Protocol):
+    """One sampling run of a node; made when sampling starts and dropped with it."""
+
+    at_state: AtState
+
+    def finish(self) -> RunRecorder | None:
+        """What was recorded, or None where the prompt counts nothing."""
+
+
+def with_watched_runs(
+    model: Any, key: str, node: str, start_run: Callable[[Any, Tensor], Run]
+) -> tuple[Any, MapsHandle]:
+    """A clone of `model` whose runs go through `start_run(guider, sigmas)`, and the handle that each run fills.
+
+    Args:
+        key: name of the wrapper on the model.
+        node: name of the node that errors speak of.
+    """
+    handle = MapsHandle()
+    patched = model.clone()
+
+    def sample(executor, guider, sigmas, extra_args, callback, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
+        sampler_function(executor.class_obj, node)
+        run = start_run(guider, sigmas)
+        samples = run_sampler(executor, guider, sigmas, extra_args, callback, *rest, at_state=run.at_state, node=node)
+        recorder = run.finish()
+        record = recorder and recorder.finish(guider.inner_model.process_latent_out(samples.to(torch.float32)))
+        if record is not None:
+            handle.add(replace(record, cell_pixels=cell_pixels(guider.inner_model.latent_format)))
+        return samples
+
+    patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, key, sample)
+    return patched, handle

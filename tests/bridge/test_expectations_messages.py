@@ -1,0 +1,70 @@
+"""Messages: each one that the pack can give is expected by a test, so that somebody has read it as a user does."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from headcount.bridge.count_search.plan import plan_for
+from headcount.bridge.latent_selection import select_candidates
+from headcount.core.errors import CountError
+from headcount.core.isac.selection import halving
+
+from ..helpers.models import shared_tiny
+from .test_count_search import USUAL as SEARCH
+from .test_latent_selection import USUAL as SELECTION
+
+ROOT = Path(__file__).resolve().parents[2]
+KNOWN_BY = 13  # characters of a message in a row, that a test has too
+# Messages that pass on another one, and name the file before it.
+PASSED_ON = {"bridge/t2icount/loaded.py"}
+
+
+def strings(tree: ast.AST) -> Iterator[str]:
+    """All texts in a piece of code, in one line each, without a regular expression's backslashes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield " ".join(re.sub(r"\\(?=\W)", "", node.value).split(" "))
+
+
+def messages() -> Iterator[tuple[str, list[str]]]:
+    """(place, fixed parts) of every CountError that the pack makes."""
+    for path in sorted(path for folder in ("core", "bridge", "nodes") for path in (ROOT / folder).rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "CountError":
+                parts = [part for argument in call.args for part in strings(argument)]
+                yield f"{path.relative_to(ROOT)}:{call.lineno}", parts
+
+
+def test_every_message_is_expected_by_a_test() -> None:
+    tests = [path for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__)]
+    expected = "\n".join(text for path in [*tests, Path(__file__)] for text in strings(ast.parse(path.read_text())))
+
+    def known(part: str) -> bool:
+        size = min(KNOWN_BY, len(part))
+        return size > 5 and any(part[at : at + size] in expected for at in range(len(part) - size + 1))
+
+    written = [(place, parts) for place, parts in messages() if any(map(str.strip, parts))]
+    assert len(written) > 100
+    unread = [place for place, parts in written if not any(map(known, parts))]
+    assert [place for place in unread if place.split(":")[0] not in PASSED_ON] == []
+
+
+def test_no_steps_to_try_in() -> None:
+    setup, latent = shared_tiny(), {"samples": torch.zeros(1, 4, 8, 8)}
+    with pytest.raises(CountError, match=r"^Count Search has no step to try seeds in: raise steps or denoise$"):
+        plan_for(setup.model, replace(SEARCH, denoise=0.0))
+    with pytest.raises(
+        CountError, match=r"^ISAC Latent Selection has no step to try candidates in: raise steps or denoise$"
+    ):
+        select_candidates(setup.model, setup.positive, setup.negative, latent, replace(SELECTION, denoise=0.0))
+
+
+def test_fewer_candidates_than_are_kept() -> None:
+    with pytest.raises(CountError, match=r"^3 of 2 candidates cannot be kept: try at least as many as are wanted$"):
+        halving(2, 3, 10)

@@ -1,0 +1,137 @@
+"""The view after real runs: finished, failed, cancelled, bypassed; what goes into the prompt and the workflow."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from demo.counter import find_shapes
+
+from ..helpers.comfy_page import press_run, run_command, wait_for_queue
+from ..helpers.drawn_views import drawn
+from ..helpers.viewer_page import VIEWER, ViewerPage, example, first_viewer, workflow_with_viewer
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.every_page
+def test_the_demo_runs_from_the_run_button(viewer: ViewerPage) -> None:
+    """The whole of shapes_isac, as a user opens it: every node runs, and the view shows words and losses."""
+    viewer.open(example("shapes_isac"))
+    viewer.run()
+    wait_for_queue(viewer.page, 0)
+    assert viewer.shown_words() == ["red circles", "blue stars"]
+    assert viewer.view.locator("polyline").count() == 2
+    [newest] = viewer.page.evaluate("async () => Object.values(await (await fetch('/history?max_items=1')).json())")
+    assert newest["status"]["status_str"] == "success"
+
+
+def test_a_real_run(viewer: ViewerPage) -> None:
+    viewer.open(workflow_with_viewer("shapes_attention", steps=10))
+    assert "Run the workflow" in viewer.message() and not viewer.canvas.is_visible()
+    viewer.run()
+    assert viewer.shown_words() == ["circles", "stars"]
+    viewer.press("stars")
+    viewer.slide("Opacity", 0)
+    picture = viewer.pixels()
+    viewer.slide("Opacity", 1)
+    viewer.press("circles")
+    without = viewer.pixels()
+    viewer.press("circles")
+    heat = (viewer.pixels() - without).mean(-1)
+    small = (picture[::4, ::4] * 255).round().astype(np.uint8)
+    found = [one for one in find_shapes(small) if one.noun == "circle"]
+    assert found, "the model draws circles"
+    inside = np.zeros(heat.shape, dtype=bool)
+    for one in found:
+        left, top, right, bottom = (4 * side for side in one.box)
+        inside[top:bottom, left:right] = True
+    assert heat[inside].mean() > 1.3 * heat[~inside].mean()
+    assert viewer.view.locator("polyline").count() == 0, "no losses without ISAC"
+
+
+def test_failed_cancelled_and_bypassed_runs(viewer: ViewerPage, errors: list[str]) -> None:
+    """None of them takes the view away, and the next run is shown."""
+    viewer.open(workflow_with_viewer("shapes_attention", steps=2))
+    viewer.run()
+    folder = viewer.state()["headcount_viewer"]["folder"]
+
+    viewer.on_node("node.widgets.find(widget => widget.name === 'words').value = 'zebra'")
+    press_run(viewer.page)
+    viewer.page.get_by_text("zebra").first.wait_for()  # the page tells the node's error
+    wait_for_queue(viewer.page, 0)
+    viewer.page.keyboard.press("Escape")
+    assert viewer.canvas.is_visible() and viewer.state()["headcount_viewer"]["folder"] == folder
+    errors.clear()  # the page logs that a run failed
+
+    viewer.on_node("node.widgets.find(widget => widget.name === 'words').value = ''")
+    _set_steps(viewer, 5000)
+    press_run(viewer.page)
+    wait_for_queue(viewer.page, 1)
+    run_command(viewer.page, "Comfy.Interrupt")
+    wait_for_queue(viewer.page, 0)
+    assert viewer.canvas.is_visible() and viewer.state()["headcount_viewer"]["folder"] == folder
+
+    _set_steps(viewer, 3)
+    viewer.on_node("node.mode = 4")  # bypassed
+    queued = viewer.page.evaluate("async () => (await window.app.graphToPrompt()).output")
+    assert VIEWER not in {node["class_type"] for node in queued.values()}
+    assert viewer.canvas.is_visible()
+    viewer.on_node("node.mode = 0")
+
+    press_run(viewer.page)
+    viewer.page.get_by_text("mean of 3 steps").wait_for()
+    assert viewer.state()["headcount_viewer"]["folder"] != folder
+
+
+def _set_steps(viewer: ViewerPage, steps: int) -> None:
+    """Steps of the sampler; further ones than the view shows would be another run."""
+    viewer.page.evaluate(
+        """steps => {
+          const sampler = window.app.graph.nodes.find(node => node.type === 'KSampler');
+          sampler.widgets.find(widget => widget.name === 'steps').value = steps;
+        }""",
+        steps,
+    )
+
+
+def test_no_value_of_the_view_goes_into_the_prompt_or_the_workflow(viewer: ViewerPage, drawn_folder: str) -> None:
+    workflow = workflow_with_viewer("shapes_attention", steps=2)
+    first_viewer(workflow)["properties"]["headcount_viewer"] = {"folder": drawn_folder}
+    viewer.open(workflow)
+    viewer.wait()
+    viewer.slide("Opacity", 0.5)
+    queued, saved = viewer.page.evaluate(
+        "async () => { const made = await window.app.graphToPrompt(); return [made.output, made.workflow] }"
+    )
+    [inputs] = [node["inputs"] for node in queued.values() if node["class_type"] == VIEWER]
+    assert set(inputs) == {"maps", "samples", "image", "show", "words", "opacity", "scale"}
+    assert inputs["opacity"] == 0.7
+    node = first_viewer(saved)
+    assert node["widgets_values"] == first_viewer(workflow)["widgets_values"]
+    assert len(json.dumps(node["properties"]["headcount_viewer"])) < 400
+
+
+@pytest.mark.parametrize(("show", "mode"), [("steps", "words"), ("regions", "instances"), ("layout", "layouts")])
+def test_the_node_says_what_is_shown_first(show: str, mode: str, viewer: ViewerPage, drawn_folder: str) -> None:
+    workflow = drawn(drawn_folder)
+    first_viewer(workflow)["widgets_values"] = [show, "<B>stars</b>", 0.3, "shared"]
+    viewer.open(workflow)
+    viewer.wait()
+    assert viewer.control("Show").input_value() == mode
+    viewer.choose("Show", "words")
+    assert viewer.shown_words() == ["<b>stars</b>"] and "30 %" in viewer.text()
+    assert viewer.control("Scale").input_value() == "shared"
+
+
+def test_a_folder_that_is_none_is_not_asked_for(viewer: ViewerPage) -> None:
+    asked: list[str] = []
+    viewer.page.on("request", lambda request: asked.append(request.url))
+    folders: tuple[Any, ...] = ("../../models", "headcount_viewer/../x", 7, None)
+    for folder in folders:
+        viewer.open(drawn(folder, mode="<b>", words=[3], step=-2, picture=99, opacity="x"))
+        assert viewer.message() == "Run the workflow to see where the words of the prompt are."
+    assert [url for url in asked if "view.json" in url] == []
