@@ -26,10 +26,13 @@ def is_known_form(q: Any, k: Any, heads: int, mask: Any, kwargs: Mapping[str, An
         return False
     if kwargs.get("skip_reshape", False):
         return q.ndim == k.ndim == 4 and q.shape[-1] == k.shape[-1] and q.shape[1] % k.shape[1] == 0
-    widths = [math.prod(one.shape[2:]) for one in (q, k)]
-    if not ({q.ndim, k.ndim} <= {3, 4} and widths[0] % heads == 0 and widths[1] % (widths[0] // heads) == 0):
+    if not {q.ndim, k.ndim} <= {3, 4}:
         return False
-    return heads % (widths[1] * heads // widths[0]) == 0
+    of_a_head, left_over = divmod(math.prod(q.shape[2:]), heads)
+    if left_over:
+        return False
+    groups, left_over = divmod(math.prod(k.shape[2:]), of_a_head)
+    return left_over == 0 and heads % groups == 0
 
 
 def both_as_heads(q: Tensor, k: Tensor, heads: int, kwargs: Mapping[str, Any]) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from comfy import latent_formats
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ..core.attention.records import RunRecorder
+from ..core.attention.records import RunRecord, RunRecorder
 from .maps import MapsHandle
 from .steered_sampler import AtState, run_sampler, sampler_function
 
@@ -29,6 +29,19 @@ _OTHER_CELLS = 8
 def cell_pixels(latent_format: Any) -> int:
     """Side of a cell of ComfyUI's latent format, in pixels."""
     return next((pixels for kind, pixels in _CELLS if isinstance(latent_format, kind)), _OTHER_CELLS)
+
+
+def keep_record(handle: MapsHandle, model: Any, samples: Tensor, finish: Callable[[Tensor], RunRecord | None]) -> None:
+    """Put what a run recorded into the handle; nothing where it recorded nothing.
+
+    Args:
+        model: ComfyUI's model that sampled.
+        samples: the state that its sampler ended with.
+        finish: makes the record, of the LATENT that the sampler's node gives.
+    """
+    record = finish(model.process_latent_out(samples.to(torch.float32)))
+    if record is not None:
+        handle.add(replace(record, cell_pixels=cell_pixels(model.latent_format)))
 
 
 class Run(Protocol):
@@ -57,9 +70,8 @@ def with_watched_runs(
         run = start_run(guider, sigmas)
         samples = run_sampler(executor, guider, sigmas, extra_args, callback, *rest, at_state=run.at_state, node=node)
         recorder = run.finish()
-        record = recorder and recorder.finish(guider.inner_model.process_latent_out(samples.to(torch.float32)))
-        if record is not None:
-            handle.add(replace(record, cell_pixels=cell_pixels(guider.inner_model.latent_format)))
+        if recorder is not None:
+            keep_record(handle, guider.inner_model, samples, recorder.finish)
         return samples
 
     patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, key, sample)

@@ -1,7 +1,7 @@
 """What the Attention Map Viewer's page shows, as a few small files in ComfyUI's temporary folder.
 
 A page only blends: every map is a tile of a grey picture (`viewer_atlas`), and one JSON file says which tile is what.
-Whatever a run was, its files stay below 3 MB: see the budgets below, in bytes, since a value takes one.
+Whatever a run was, its files stay below 3 MB: see `viewer_budget`, in bytes, since a value takes one.
 """
 
 from __future__ import annotations
@@ -31,37 +31,14 @@ from ..core.attention.timeline import (
 from .maps import MapsHandle
 from .viewer import NOT_OF_THIS_LATENT, pictures_for
 from .viewer_atlas import Atlas, grey_png, heat_atlas, jpeg, within
+from .viewer_budget import budget_of, shown_steps
 
 SUBFOLDER = "headcount_viewer"
 UI_KEY = "headcount_viewer"
 VERSION = 1
 
 _MOST_PICTURES = 32
-_MOST_STEPS = 32
-_LEAST_STEPS = 8
 _PICTURE_PIXELS = 640 * 640
-
-
-@dataclass(frozen=True)
-class _Budget:
-    """How many words a view has maps of, and how many bytes its parts may take."""
-
-    mean_words: int
-    step_words: int
-    layer_words: int
-    mean: int
-    steps: int
-    layers: int
-    own: int
-
-
-_BUDGET = _Budget(64, 24, 16, 64 * 64 * 64, 768 * 1024, 256 * 1024, 1024 * 1024)
-# A video's frames are many: fewer words, whose maps keep the frames' shape, and coarser self-attention.
-_VIDEO_BUDGET = _Budget(24, 8, 8, 896 * 1024, 896 * 1024, 192 * 1024, 320 * 1024)
-
-
-def _budget(record: RunRecord) -> _Budget:
-    return _VIDEO_BUDGET if record.frames > 1 else _BUDGET
 
 
 @dataclass(frozen=True)
@@ -113,16 +90,13 @@ def viewer_data(record: RunRecord, pictures: Tensor, note: str = "") -> ViewerDa
     files: dict[str, bytes] = {}
     about: dict[str, Any] = {"version": VERSION, "note": note, "words": _words(record)}
     about["pictures"] = _pictures(files, pictures, record, items)
-    budget = _budget(record)
-    steps = _shown_steps(record, len(items), budget)
+    steps = shown_steps(record, len(items))
     about["steps"] = [{"step": record.steps[at].step + 1, "sigma": record.steps[at].sigma} for at in steps]
     about["maps"] = {
-        name: _add(files, name, atlas)
-        for name, atlas in _atlases(record, items, steps, budget).items()
-        if atlas is not None
+        name: _add(files, name, atlas) for name, atlas in _atlases(record, items, steps).items() if atlas is not None
     }
     about["layers"] = [{"layer": part.layer, "heads": part.heads, "step": part.step} for part in record.layers]
-    about["attention"] = _attention(files, record, items, budget.own)
+    about["attention"] = _attention(files, record, items)
     about["instances"] = _instances(files, record, items)
     about["layouts"] = _layouts(files, record, items)
     about["losses"] = {"steps": [step.step + 1 for step in record.steps], "of": [losses(record, at) for at in items]}
@@ -134,7 +108,7 @@ def _words(record: RunRecord) -> list[dict[str, Any]]:
     counts = (*record.counts, *(None for _ in record.all_words))
     return [
         {"text": word, "count": count}
-        for (word, _), count in zip(record.all_words[: _budget(record).mean_words], counts, strict=False)
+        for (word, _), count in zip(record.all_words[: budget_of(record).mean_words], counts, strict=False)
     ]
 
 
@@ -149,14 +123,8 @@ def _pictures(files: dict[str, bytes], pictures: Tensor, record: RunRecord, item
     return about
 
 
-def _shown_steps(record: RunRecord, items: int, budget: _Budget) -> list[int]:
-    """Fewer steps of a large batch or a video, before its maps get coarser."""
-    words = min(len(record.kept_words), budget.step_words)
-    each = items * words * record.step_grid[0] * record.step_grid[1]
-    return spread_evenly(len(record.steps), min(max(budget.steps // each, _LEAST_STEPS), _MOST_STEPS))
-
-
-def _atlases(record: RunRecord, items: list[int], steps: list[int], budget: _Budget) -> dict[str, Atlas | None]:
+def _atlases(record: RunRecord, items: list[int], steps: list[int]) -> dict[str, Atlas | None]:
+    budget = budget_of(record)
     mean = rearrange(mean_heat(record, budget.mean_words)[items], "b k h w -> b 1 k h w")
     by_step = rearrange(step_heat(record, steps)[:, items, : budget.step_words], "s b k h w -> b s k h w")
     by_layer = rearrange(layer_heat(record)[:, items, : budget.layer_words], "l b k h w -> b l k h w")
@@ -172,9 +140,9 @@ def _add(files: dict[str, bytes], name: str, atlas: Atlas) -> dict[str, Any]:
     return {"file": f"{name}.png", **atlas.about}
 
 
-def _attention(files: dict[str, bytes], record: RunRecord, items: list[int], most: int) -> dict[str, Any]:
+def _attention(files: dict[str, bytes], record: RunRecord, items: list[int]) -> dict[str, Any]:
     """Rows of self-attention, one below the other, each from 0 to its own most."""
-    rows, grid = attention_rows(record, int((most // len(items)) ** 0.5))
+    rows, grid = attention_rows(record, int((budget_of(record).attention // len(items)) ** 0.5))
     rows = rows[items]
     grey = (rows / rows.amax(-1, keepdim=True).clamp_min(1e-12) * 255).round()
     files["attention.png"] = grey_png(rearrange(grey, "b q k -> (b q) k"))

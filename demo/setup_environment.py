@@ -1,6 +1,7 @@
 """The one set-up step: a virtual environment, torch and a real ComfyUI in this folder. `make setup` runs it.
 
-Calling it again when nothing changed takes no time: a stamp in .venv holds the digest of all that decides the result.
+Calling it again when nothing changed takes no time: a stamp in .venv holds the digest of all that decides the result. Once
+a day it also looks for a newer web page, see `newest_page`.
 
 Environment variables:
     TORCH_SPEC: what pip gets instead of "torch==2.13.0", for example a wheel's path.
@@ -55,7 +56,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="setup: %(message)s")
     wanted, named = _digest(), named_folder()
     if named is not None:
-        _refuse_what_is_none()
+        _refuse_what_is_no_comfyui()
     comfyui_is_there = named is not None or (OWN / "main.py").is_file()
     if not (STAMP.is_file() and STAMP.read_text() == wanted and comfyui_is_there):
         _set_up(wanted, not comfyui_is_there)
@@ -64,7 +65,7 @@ def main() -> None:
     subprocess.run([str(_python()), "-m", "demo.newest_page"], check=True, cwd=ROOT)
 
 
-def _refuse_what_is_none() -> None:
+def _refuse_what_is_no_comfyui() -> None:
     try:
         comfyui_folder()
     except FileNotFoundError as error:

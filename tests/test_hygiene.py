@@ -13,7 +13,7 @@ from .packaging.shipped import name as _name
 
 TEXT = {".py", ".js", ".md", ".json", ".toml", ".txt", ".yaml", ".yml", ".ini", ".sh", ""}
 
-# The Registry flags these at any severity (specs: 2026 scan), wherever they stand in a published file.
+# The Registry's scan flags these at any severity, wherever they stand in a published file.
 FORBIDDEN = {
     "eval or exec": r"(?<![\w.])(?:eval|exec)\s*\(",
     "other programs": r"\bsubprocess\b|\bctypes\b|\bos\.(?:system|popen|exec\w*|spawn\w*)\b|\bpip\s+install\b",

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ...core.attention.calls import AttentionCall
 from ...core.attention.records import RecordedMaps
+from ...core.numina import Layouts
 from ...core.numina.schedule import fade
 from ..capture import SLOT
 from ..conditionings import CountedConditioning
@@ -176,17 +177,12 @@ class GuidedRun:
         settings = self._settings
         self.read_at = step_of(options), float(options["sigmas"].flatten()[0])
         first = self.readings.get(self.counted[0].conditioning["uuid"], {})
-        self.maps = [first[item].maps() for item in sorted(first)]
+        shown = {item: first[item].maps() for item in sorted(first)}
+        self.maps = [one.maps for one in shown.values()]
         for uuid, readings in self.readings.items():
-            one = self._counted[uuid]
+            of_first = shown if readings is first else {}
             self.guides[uuid] = {
-                item: PictureGuide(
-                    reading.layouts(settings.preset),
-                    one.target.tokens,
-                    one.layout.length,
-                    settings.preset,
-                    settings.strength,
-                )
+                item: self._guide(self._counted[uuid], reading.layouts(settings.preset, of_first.get(item)))
                 for item, reading in sorted(readings.items())
             }
         self.readings.clear()
@@ -194,6 +190,10 @@ class GuidedRun:
         guides = [guide for one in self.guides.values() for guide in one.values()]
         if was_shortened or (settings.strength > 0 and any(guide.layouts.changed for guide in guides)):
             raise self.restart
+
+    def _guide(self, one: CountedConditioning, layouts: Layouts) -> PictureGuide:
+        preset, strength = self._settings.preset, self._settings.strength
+        return PictureGuide(layouts, one.target.tokens, one.layout.length, preset, strength)
 
     def guided(self) -> bool:
         """Whether attention is biased."""

@@ -58,6 +58,19 @@ def columns_of(call: AttentionCall, length: int, tokens: tuple[tuple[int, ...], 
     return tuple(tuple(keys[copy * length + place] for copy in range(copies) for place in own) for own in tokens)
 
 
+@dataclass(frozen=True)
+class ShownMaps:
+    """What the viewer shows of a reading, and what is known of its layouts on the way.
+
+    Attributes:
+        maps: frames as batch; fp16, on the CPU.
+        mean_nouns: (K, F, P) the response of each noun, the mean over layers and heads; where the calls lie.
+    """
+
+    maps: RecordedMaps
+    mean_nouns: Tensor
+
+
 @dataclass
 class PictureReading:
     """What one picture or video has shown so far, frame by frame.
@@ -72,7 +85,6 @@ class PictureReading:
     asked: tuple[int, ...]
     length: int
     _parts: dict[tuple[str, CallKind], dict[int, AttentionCall]] = field(default_factory=dict)
-    _mean_nouns: Tensor | None = None  # the response of each noun, mean over heads: `maps` has it on the way
 
     def add(self, call: AttentionCall, item: int, frames: Sequence[int]) -> None:
         """Take in a call of a chosen layer; a frame that another window has shown before stays as it was."""
@@ -85,17 +97,21 @@ class PictureReading:
         """Whether all frames were shown."""
         return all(len(known) == frames for known in self._parts.values())
 
-    def layouts(self, preset: Preset) -> Layouts:
-        """What is there and what is to be there, from the layers together, their heads side by side."""
-        nouns = self._mean_nouns if preset.layout.cross_map == "mean" else None
+    def layouts(self, preset: Preset, shown: ShownMaps | None = None) -> Layouts:
+        """What is there and what is to be there, from the layers together, their heads side by side.
+
+        Args:
+            shown: what `maps` gave, where it was called: spares a preset that asks for the mean over heads computing it.
+        """
+        nouns = shown.mean_nouns if shown is not None and preset.layout.cross_map == "mean" else None
         if nouns is None:
             nouns = torch.stack([self._nouns(call, preset) for call in self._calls("cross")]).mean(0)
         own = self._calls("self")
         queries, keys = (torch.cat([getattr(call, name) for call in own], 1) for name in ("queries", "keys"))
         return read_layouts(Reading(queries, keys, nouns, own[0].grid), self.asked, preset.layout)
 
-    def maps(self) -> RecordedMaps:
-        """The same attention as the viewer shows it, frames as batch; fp16, on the CPU.
+    def maps(self) -> ShownMaps:
+        """The same attention as the viewer shows it.
 
         Frame by frame: what is worked on then stays in a processor's cache.
         """
@@ -107,11 +123,11 @@ class PictureReading:
             nouns.append(torch.stack([maps.cross_attention[0, :, list(own)].mean(-1) for own in columns]))
             small = {name: getattr(maps, name).half().cpu() for name in ("cross_attention", "self_attention")}
             shown.append(replace(maps, **small))
-        self._mean_nouns = torch.stack(nouns, dim=1)
         cross, own = (
             torch.cat([getattr(one, name) for one in shown]) for name in ("cross_attention", "self_attention")
         )
-        return replace(shown[0], cross_attention=cross, self_attention=own)
+        whole = replace(shown[0], cross_attention=cross, self_attention=own)
+        return ShownMaps(whole, torch.stack(nouns, dim=1))
 
     def _calls(self, kind: CallKind) -> list[AttentionCall]:
         """One call per layer, its batch the frames in order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from ..families.table import FAMILIES, VIDEO_FAMILIES, family_of
 from ..families.wan import WAN
 from ..maps import MapsHandle
 from ..newer_comfyui import warn_of_own_attention
-from ..recorded_model import cell_pixels
+from ..recorded_model import keep_record
 from ..whole_picture import whole_pictures_only
 from .clock import Clock, clock_of
 from .guided_run import GuidedRun, Restart
@@ -80,9 +80,7 @@ def with_numina(
             shared.keep(run.counted, tuple(noise.shape), run.guides if run.guided() else {})
         if run.read_at is None:
             _LOG.warning("%s read nothing in this run and changed nothing: %s", NODE, _WHY_NOTHING)
-        record = record_of(run, guider.inner_model.process_latent_out(samples.to(torch.float32)))
-        if record is not None:
-            handle.add(replace(record, cell_pixels=cell_pixels(guider.inner_model.latent_format)))
+        keep_record(handle, guider.inner_model, samples, partial(record_of, run))
         return samples
 
     patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY, sample)

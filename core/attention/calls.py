@@ -70,7 +70,7 @@ def outline(call: AttentionCall) -> AttentionCall:
 
 def split_heads(tokens: Tensor, heads: int) -> Tensor:
     """(B, N, H * d) to (B, H, N, d)."""
-    # einops takes longer than a small model's attention
+    # Not with einops, which takes longer than a small model's attention.
     own: Tensor = tokens.unflatten(-1, (heads, -1)).transpose(1, 2)
     return own
 
@@ -79,8 +79,7 @@ def mean_probabilities(call: AttentionCall, columns: slice = slice(None)) -> Ten
     """Attention probabilities, averaged over the heads (ISAC, eq. 1 and 2): (B, N, K) in float32, rows sum to 1.
 
     Works head by head, so that a single (N, K) matrix per picture is alive at a time where no gradient is wanted; small
-    matrices are computed together.
-    Scores are computed in float32, or in float64 for a float64 model.
+    matrices are computed together. Scores are computed in float32, or in float64 for a float64 model.
 
     Args:
         columns: the keys whose probabilities are kept; the softmax runs over all.

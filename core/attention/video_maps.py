@@ -25,7 +25,7 @@ from .word_maps import small_maps, step_grid, word_selector
 MOST_VIDEO_CELLS = 32 * 1024
 # Joint attention runs over all frames and the text; so many of its rows cost a few percent of a model call.
 MOST_JOINT_ROWS = 16 * 1024
-# Per frame.
+# Of each frame: so many of its cells are asked where they look.
 _MOST_SELF_PIXELS = 20 * 20
 _MOST_LAYERS = 8
 

@@ -4,34 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import comfy.cldm.cldm
 import comfy.controlnet
-import comfy.ops
 import comfy.sample
 import torch
 from headcount.bridge.isac import IsacSettings, with_isac
 from headcount.bridge.shapes.files import load_shapes_model
-from headcount.bridge.shapes.model import UNET_CONFIG, ShapesModel
+from headcount.bridge.shapes.model import ShapesModel
 from headcount.bridge.token_positions import encode_count_prompt
 
 import nodes as comfy_nodes
 
+from ..helpers.controlnets import random_controlnet
 from ..helpers.gradients import Whole, gradient_pass, latent, processed
 from ..helpers.models import Setup
-
-
-def random_controlnet() -> comfy.controlnet.ControlNet:
-    """A ControlNet of the Shapes U-Net's shape, with weights made under inference mode, as ComfyUI's loader makes them."""
-    config = {
-        key: value for key, value in UNET_CONFIG.items() if key not in ("out_channels", "transformer_depth_output")
-    }
-    network = comfy.cldm.cldm.ControlNet(
-        **config, hint_channels=3, dtype=torch.float32, operations=comfy.ops.disable_weight_init
-    )
-    generator = torch.Generator().manual_seed(0)
-    state = {key: torch.randn(value.shape, generator=generator) * 0.02 for key, value in network.state_dict().items()}
-    network.load_state_dict(state, assign=True)
-    return comfy.controlnet.ControlNet(network, load_device=torch.device("cpu"), manual_cast_dtype=None)
 
 
 @torch.inference_mode()

@@ -11,7 +11,6 @@ import comfy.model_management
 import pytest
 import torch
 from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.numina import guided_rows, layout_reading
 from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
 from headcount.bridge.recorder import with_recorder
@@ -19,10 +18,10 @@ from headcount.bridge.recorder import with_recorder
 import nodes as comfy_nodes
 
 from ..helpers import models
+from ..helpers.controlnets import random_controlnet
 from ..helpers.models import Run, Setup, random_state_after, sample, shapes_setup, tiny_setup, weights_of
+from ..helpers.numina_readings import always_wrong, without_a_bias
 from ..helpers.packs import COMPILED
-from .test_controlnet import random_controlnet
-from .test_numina_runs import layouts_of
 
 NODES: dict[str, Callable[[Any], tuple[Any, Any]]] = {
     "recorder": with_recorder,
@@ -36,7 +35,7 @@ every_node = pytest.mark.parametrize("name", NODES)
 @pytest.fixture(autouse=True)
 def wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     """NUMINA always starts again."""
-    monkeypatch.setattr(layout_reading.PictureReading, "layouts", layouts_of(0))
+    always_wrong(monkeypatch)
 
 
 def traces(setup: Setup) -> tuple[Any, ...]:
@@ -114,7 +113,7 @@ def test_beside_a_controlnet(name: str, monkeypatch: pytest.MonkeyPatch) -> None
     if name == "numina":
         biased = sample(model, setup, run, positive=positive, negative=negative)
         assert torch.isfinite(biased).all() and not torch.equal(biased, plain)
-        monkeypatch.setattr(guided_rows.PictureGuide, "apply", lambda *_: None)
+        without_a_bias(monkeypatch)
     assert torch.equal(sample(model, setup, run, positive=positive, negative=negative), plain)
     assert maps.record_for(plain)[1]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,8 @@ from headcount.bridge.count_search.run import look_for_pick, search_seeds
 from headcount.bridge.t2icount.files import model_files, model_path, register_folder
 from headcount.nodes import NODES
 from headcount.nodes.t2icount_counter import T2ICountCounter
-from utils.extra_config import load_extra_path_config
+
+from demo.comfyui_path import comfyui_folder
 
 from ..helpers.counters import untrained_counter
 from .test_count_search import USUAL, Scripted, search
@@ -130,7 +132,9 @@ def test_a_folder_of_extra_model_paths(tmp_path: Path, monkeypatch: pytest.Monke
     file.touch()
     (tmp_path / "extra.yaml").write_text(f"mine:\n  base_path: {tmp_path / 'elsewhere'}\n  t2icount: counters\n")
     folder_paths.filename_list_cache.pop("t2icount", None)
-    load_extra_path_config(str(tmp_path / "extra.yaml"))
+    # By its file: ComfyUI's package is called `utils`, as others' modules are.
+    reading = runpy.run_path(str(comfyui_folder() / "utils" / "extra_config.py"))
+    reading["load_extra_path_config"](str(tmp_path / "extra.yaml"))
     register_folder()
     assert "mine.safetensors" in model_files() and model_path("mine.safetensors") == file
     assert str(Path(folder_paths.models_dir) / "t2icount") in folder_paths.get_folder_paths("t2icount")

@@ -8,19 +8,17 @@ import comfy.model_management
 import pytest
 import torch
 from comfy_extras.nodes_model_advanced import ModelSamplingSD3
-from headcount.bridge.numina import guided_rows, layout_reading
 from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
 from torch import Tensor
 
+from ..helpers.loras import hooked, loaded, same, state_of, tiny_setup_for_loras
 from ..helpers.models import Run, Setup, sample, shapes_setup, tiny_setup
+from ..helpers.numina_readings import always_right, always_wrong, without_a_bias
 from ..helpers.packs import PACKS, Patch
-from .test_living_with_others_hooks import hooked, loaded, same, state_of
-from .test_numina_runs import layouts_of
 
 RUN = Run(steps=3, size=(8, 8))
 EARLY = NuminaSettings(when="steps")
-# Guidance that asks the model again may bring the picture's own randomness or another batch: these do not.
 ORDERS = ("before", "after")
 
 
@@ -31,8 +29,7 @@ def tiny() -> Setup:
 
 @pytest.fixture
 def wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every reading asks for changes."""
-    monkeypatch.setattr(layout_reading.PictureReading, "layouts", layouts_of(0))
+    always_wrong(monkeypatch)
 
 
 def guided(model: Any, pack: Patch, order: str) -> tuple[Any, Any]:
@@ -57,15 +54,14 @@ def test_the_second_run_is_the_other_nodes_picture(
         assert torch.isfinite(samples).all() and not torch.equal(samples, alone)
         assert maps.record_for(samples)[0].layouts
     assert torch.equal(*biased)
-    monkeypatch.setattr(guided_rows.PictureGuide, "apply", lambda *_: None)
+    without_a_bias(monkeypatch)
     assert torch.equal(sample(guided(tiny.model, pack, "after")[0], tiny, RUN), alone)
     assert torch.equal(sample(guided(tiny.model, pack, "before")[0], tiny, RUN), alone)
 
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_lora_at_load(order: str, wrong: None) -> None:
-    setup = tiny_setup()
-    setup.model.model.model_config.unet_config["num_res_blocks"] = [1, 1]  # as ComfyUI reads it out of a checkpoint
+    setup = tiny_setup_for_loras()
     state, plain = state_of(setup), sample(setup.model, setup, RUN)
     model, maps = guided(setup.model, lambda model: loaded(setup, model), order)
     samples = sample(model, setup, RUN)
@@ -122,7 +118,7 @@ def test_callbacks_of_two_runs(wrong: None, monkeypatch: pytest.MonkeyPatch) -> 
     sample(model, setup, run, callback=callback)
     assert 0 < len(seen) - 4 < 4 and seen == whole[: len(seen) - 4] + whole
     seen.clear()
-    monkeypatch.setattr(layout_reading.PictureReading, "layouts", layouts_of(1))
+    always_right(monkeypatch)
     sample(model, setup, run, callback=callback)
     assert seen == whole
 

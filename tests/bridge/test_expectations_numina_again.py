@@ -6,21 +6,19 @@ from typing import Any
 
 import pytest
 import torch
-from headcount.bridge.numina import guided_rows, layout_reading
 from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
 from headcount.core.errors import CountError
 
+from ..helpers.loras import hooked, tiny_setup_for_loras
 from ..helpers.models import Run, sample, tiny_setup
+from ..helpers.numina_readings import always_wrong, without_a_bias
 from ..helpers.packs import tiles
-from .test_living_with_others_hooks import hooked
-from .test_numina_runs import layouts_of
 
 
 @pytest.fixture
 def wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every reading asks for changes."""
-    monkeypatch.setattr(layout_reading.PictureReading, "layouts", layouts_of(0))
+    always_wrong(monkeypatch)
 
 
 @pytest.mark.parametrize("schedule", [((0.0, 0.0), (1.0, 0.45)), ((1.0, 0.0), (0.0, 0.45))], ids=["up", "down"])
@@ -28,9 +26,8 @@ def test_a_scheduled_hook_starts_again(
     schedule: tuple[tuple[float, float], ...], wrong: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Keyframes are a state of ComfyUI's that goes through the run: the second run goes through all of them."""
-    monkeypatch.setattr(guided_rows.PictureGuide, "apply", lambda *_: None)
-    setup, run = tiny_setup(), Run(steps=6, size=(8, 8))
-    setup.model.model.model_config.unet_config["num_res_blocks"] = [1, 1]
+    without_a_bias(monkeypatch)
+    setup, run = tiny_setup_for_loras(), Run(steps=6, size=(8, 8))
 
     def hooks() -> dict[str, Any]:
         return {

@@ -10,7 +10,6 @@ import comfy.samplers
 import pytest
 import torch
 from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.numina import guided_rows, layout_reading
 from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
 from headcount.bridge.recorder import with_recorder
@@ -18,7 +17,7 @@ from headcount.bridge.recorder import with_recorder
 import nodes as comfy_nodes
 
 from ..helpers.models import Run, Setup, sample, tiny_setup
-from .test_numina_runs import layouts_of
+from ..helpers.numina_readings import always_wrong, without_a_bias
 
 EVERY_STEP = IsacSettings("paper", "relative", 0.02, end_percent=1.0)
 NODES: dict[str, Callable[[Any], tuple[Any, Any]]] = {
@@ -36,8 +35,8 @@ def tiny() -> Setup:
 @pytest.fixture
 def read_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
     """NUMINA samples twice, without a bias: the second run is the plain one, or something was left of the first."""
-    monkeypatch.setattr(layout_reading.PictureReading, "layouts", layouts_of(0))
-    monkeypatch.setattr(guided_rows.PictureGuide, "apply", lambda *_: None)
+    always_wrong(monkeypatch)
+    without_a_bias(monkeypatch)
 
 
 @pytest.mark.parametrize("name", comfy.samplers.SAMPLER_NAMES)
@@ -64,7 +63,7 @@ def test_every_scheduler(name: str, tiny: Setup, read_in_vain: None) -> None:
 
 
 def test_a_mask_keeps_what_it_keeps_under_numina(tiny: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layout_reading.PictureReading, "layouts", layouts_of(0))
+    always_wrong(monkeypatch)
     mask = torch.zeros(1, 1, 64, 64)
     mask[..., :32] = 1.0
     latent = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -107,7 +106,7 @@ def test_positive_and_negative_in_calls_of_their_own(
 @pytest.mark.parametrize("node", ["recorder", "numina"])
 def test_indices_of_a_batch(node: str, tiny: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     """Latent From Batch picks noises by number: picture and maps are those of the whole batch."""
-    monkeypatch.setattr(layout_reading.PictureReading, "layouts", layouts_of(0))
+    always_wrong(monkeypatch)
 
     def sampled(latent: dict[str, Any]) -> tuple[torch.Tensor, Any]:
         model, maps = NODES[node](tiny.model)

@@ -14,19 +14,19 @@ import pytest
 import torch
 from comfy_extras.nodes_easycache import EasyCacheNode
 from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.numina import guided_rows, layout_reading
+from headcount.bridge.numina import guided_rows
 from headcount.bridge.numina.clock import step_of
 from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
 from headcount.bridge.recorder import with_recorder
 from headcount.core.errors import CountError
-from headcount.core.numina import Layouts
 from headcount.core.prompts import CONDITIONING_KEY, Counts
 from headcount.nodes.numina_count_guide import NuminaCountGuide
 from torch import Tensor
 
 from ..helpers.families import SMALL, built
 from ..helpers.models import Run, Setup, random_state_after, sample, sample_advanced, shapes_setup, start, weights_of
+from ..helpers.numina_readings import always_right, always_wrong, without_a_bias
 from ..helpers.video_models import VIDEOS, built_video
 
 SAMPLERS = ("euler", "heun", "dpmpp_2m", "dpmpp_sde", "euler_ancestral", "uni_pc", "dpm_2", "lcm")
@@ -38,39 +38,19 @@ MODELS: dict[str, tuple[Any, Callable[[str], Setup]]] = {
 every_model = pytest.mark.parametrize("name", sorted(MODELS))
 
 
-def layouts_of(found: int) -> Callable[..., Layouts]:
-    """Stands in for the reading: some instances of every noun, the rest is as asked or added in the last row."""
-
-    def layouts(self: layout_reading.PictureReading, preset: Any) -> Layouts:
-        calls = self._calls("self")
-        frames, (height, width) = len(calls[0].queries), calls[0].grid
-        before = torch.zeros(len(self.asked), frames, height, width, dtype=torch.int16)
-        before[..., 0, 0] = 1
-        after = before.clone()
-        if found == 0:
-            after[..., height - 1, :2] = 100
-            after[..., 0, 0] = -1
-        counts = torch.full((len(self.asked), frames), found)
-        return Layouts(before, after, counts, self.asked, torch.zeros(frames), (height, width))
-
-    return layouts
-
-
 @pytest.fixture
 def wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every reading asks for changes."""
-    monkeypatch.setattr(layout_reading.PictureReading, "layouts", layouts_of(0))
+    always_wrong(monkeypatch)
 
 
 @pytest.fixture
 def right(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No reading asks for changes."""
-    monkeypatch.setattr(layout_reading.PictureReading, "layouts", layouts_of(1))
+    always_right(monkeypatch)
 
 
 @pytest.fixture
 def without_bias(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guided_rows.PictureGuide, "apply", lambda *_: None)
+    without_a_bias(monkeypatch)
 
 
 def runs_of(name: str, batch: int = 1, **options: Any) -> tuple[Setup, Run]:

@@ -9,8 +9,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from demo.blueprint import FOLDER, INPUT_NODE, NAME, OUTPUT_NODE, blueprint
+from demo.blueprint import FOLDER, NAME, blueprint
 from demo.server import ComfyServer
+from demo.subgraph_file import INPUT_NODE, OUTPUT_NODE
 
 pytestmark = pytest.mark.server
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from demo.blueprint import FOLDER as BLUEPRINTS
-from demo.blueprint import INPUT_NODE, NAME, OUTPUT_NODE
+from demo.blueprint import NAME
 from demo.server import ComfyServer, workflow_to_prompt
+from demo.subgraph_file import INPUT_NODE, OUTPUT_NODE
 from demo.workflow_runs import pictures_of, with_widgets
 
 from ..helpers.stand_ins import STAND_INS, furnish
