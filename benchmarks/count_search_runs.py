@@ -37,7 +37,7 @@ from .effect_cases import Case  # noqa: E402
 
 STEPS, CFG, SAMPLER, SCHEDULER = 20, 3.0, "euler", "simple"
 FINISHED = 2
-SEEDS = {"plain": (2, 4, 8, 12), "fast": (2, 4, 8)}
+SEEDS = {"plain": (2, 4, 8, 12), "fast": (2, 4, 8, 12)}
 _SEEDS_APART = 64
 _TOGETHER = 4  # looks in one batch; a search that stops in between would have made the first of them only
 

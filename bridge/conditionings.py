@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,10 @@ from ..core.errors import CountError
 from ..core.isac.target import Target
 from ..core.prompts.context import TextLayout, context_positions
 from ..core.prompts.counts import CONDITIONING_KEY, Counts
+from ..core.prompts.describe import too_many
 from .families.family import Family
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,20 @@ def counted_conditionings(
             f"that node's CONDITIONING to the sampler's positive input, or its COUNTS to {node}"
         )
     return [_counted(conditioning, counts, family) for conditioning, counts in known if counts.objects]
+
+
+def warn_of_counts(counted: Sequence[CountedConditioning], node: str) -> None:
+    """Say in the log, once for a run, that a steering node has nothing to count, or more than it is made for."""
+    warn_of_nothing(counted, node, "steered")
+    remark = too_many(max((one.counts.total for one in counted), default=0))
+    if remark:
+        _LOG.warning("%s: %s", node, remark)
+
+
+def warn_of_nothing(counted: Sequence[CountedConditioning], node: str, done: str) -> None:
+    """Say in the log, once for a run, that the prompt counts nothing, and what is therefore not `done` to the picture."""
+    if not counted:
+        _LOG.warning("%s: the prompt counts nothing: this picture is not %s", node, done)
 
 
 def _counted(conditioning: dict[str, Any], counts: Counts, family: Family) -> CountedConditioning:

@@ -11,9 +11,10 @@ from torch import Tensor
 from ..core.attention.instances import Box, bounding_box, noun_instances, split_into
 from ..core.attention.records import RunRecord
 from ..core.attention.word_heat import noun_heat_over_time
+from ..core.counting.wording import count_words
 from ..core.drawing.overlay import resize_maps
 from ..core.errors import CountError
-from .maps import MapsHandle
+from .maps import NOTHING_COUNTED, MapsHandle, UncountedRun
 from .viewer import NOT_OF_THIS_LATENT, instances_of_layout
 
 Which = Literal["found", "asked", "layout"]
@@ -42,15 +43,21 @@ def find_instances(handle: MapsHandle, samples: Tensor, item: int, which: Which,
     Args:
         which: as many as the maps show, as many as were asked for, or those of the layout that a run was guided to.
 
+    Nothing is found where the run's prompt counts nothing.
+
     Raises:
-        CountError: nothing was recorded, the run made fewer pictures, or it had no layout.
+        CountError: there was no run, the run made fewer pictures, or it had no layout.
     """
     record, belongs = handle.record_for(samples)
+    if isinstance(record, UncountedRun):
+        return FoundInstances(torch.zeros(1, *record.size), (), NOTHING_COUNTED)
     note = "" if belongs else f"{NOT_OF_THIS_LATENT}\n"
     batch = len(record.cross_attention)
     if item >= batch:
         what = "pictures" if record.frames == 1 else "frames"
-        raise CountError(f"batch_index is {item}, but the run made {batch} {what}; the last one is {batch - 1}")
+        raise CountError(
+            f"batch_index is {item}, but the run made {count_words(batch, what)}; the last one is {batch - 1}"
+        )
     size = record.size
     masks, boxes, lines = [], [], []
     for noun, small in _by_noun(record, item, which, threshold):

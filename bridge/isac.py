@@ -20,7 +20,7 @@ from ..core.isac.step import StepMode, latent_step
 from ..core.isac.target import Target
 from ..core.prompts.counts import Counts
 from .attention_gradient import AttentionGradient, GradientPass
-from .conditionings import counted_conditionings
+from .conditionings import counted_conditionings, warn_of_counts
 from .families.family import Family
 from .gradient_memory import MemorySetting
 from .maps import MapsHandle
@@ -103,6 +103,7 @@ class _IsacRun:
         self._noise = noise_share(sampling, sigmas[0]), noise_share(sampling, sigmas[-1])
         self._is_flow = isinstance(sampling, comfy.model_sampling.CONST)
         counted = counted_conditionings(guider.conds.get("positive", []), NODE, family, counts)
+        warn_of_counts(counted, NODE)
         self._passes = [
             (one.target, GradientPass(guider.inner_model, family, one.conditioning, settings.memory, NODE))
             for one in counted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from threading import Lock
 
 import torch
@@ -11,30 +12,47 @@ from torch import Tensor
 from ..core.attention.records import RunRecord
 from ..core.errors import CountError
 
+NOTHING_COUNTED = (
+    "The prompt of this run counts nothing, so nothing was steered or recorded. Write a number, such as 'three cats', or fill "
+    "*objects* in Count Prompt."
+)
 _RUNS_KEPT = 4
 _TOLERANCE = 2e-2  # latents may pass through half precision between sampler and viewer
 
 
+@dataclass(frozen=True)
+class UncountedRun:
+    """A run whose prompt counts nothing: a patched model outlives its prompts, and older maps are not this run's.
+
+    Attributes:
+        samples: the latent that the sampler returned, fp16.
+        size: (H, W) of the decoded picture or video, in pixels.
+    """
+
+    samples: Tensor
+    size: tuple[int, int]
+
+
 class MapsHandle:
-    """Finished records of the runs of one patched model, the newest few of them. Safe to use from several threads."""
+    """What the newest few runs of one patched model left. Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._records: deque[RunRecord] = deque(maxlen=_RUNS_KEPT)
+        self._records: deque[RunRecord | UncountedRun] = deque(maxlen=_RUNS_KEPT)
         self._lock = Lock()
 
-    def add(self, record: RunRecord) -> None:
-        """Keep a finished record."""
+    def add(self, record: RunRecord | UncountedRun) -> None:
+        """Keep what a finished run left."""
         with self._lock:
             self._records.append(record)
 
-    def record_for(self, samples: Tensor) -> tuple[RunRecord, bool]:
-        """The record of the run that made `samples`, or else the newest one.
+    def record_for(self, samples: Tensor) -> tuple[RunRecord | UncountedRun, bool]:
+        """What the run left that made `samples`, or else the newest run.
 
         Returns:
-            The record, and whether it belongs to `samples`.
+            The run's record, and whether it belongs to `samples`.
 
         Raises:
-            CountError: nothing has been recorded.
+            CountError: there was no run.
         """
         with self._lock:
             records = list(self._records)

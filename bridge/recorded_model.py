@@ -12,7 +12,7 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..core.attention.records import RunRecord, RunRecorder
-from .maps import MapsHandle
+from .maps import MapsHandle, UncountedRun
 from .steered_sampler import AtState, run_sampler, sampler_function
 
 # Side of a cell of the latent in pixels, where it is not that of all others.
@@ -39,9 +39,21 @@ def keep_record(handle: MapsHandle, model: Any, samples: Tensor, finish: Callabl
         samples: the state that its sampler ended with.
         finish: makes the record, of the LATENT that the sampler's node gives.
     """
-    record = finish(model.process_latent_out(samples.to(torch.float32)))
+    record = finish(_given(model, samples))
     if record is not None:
         handle.add(replace(record, cell_pixels=cell_pixels(model.latent_format)))
+
+
+def keep_uncounted(handle: MapsHandle, model: Any, samples: Tensor) -> None:
+    """Put into the handle that a run counted nothing; see `keep_record`."""
+    pixels = cell_pixels(model.latent_format)
+    height, width = samples.shape[-2:]
+    handle.add(UncountedRun(_given(model, samples).detach().half().cpu(), (height * pixels, width * pixels)))
+
+
+def _given(model: Any, samples: Tensor) -> Tensor:
+    """The LATENT that the sampler's node gives."""
+    return model.process_latent_out(samples.to(torch.float32))
 
 
 class Run(Protocol):
@@ -70,7 +82,9 @@ def with_watched_runs(
         run = start_run(guider, sigmas)
         samples = run_sampler(executor, guider, sigmas, extra_args, callback, *rest, at_state=run.at_state, node=node)
         recorder = run.finish()
-        if recorder is not None:
+        if recorder is None:
+            keep_uncounted(handle, guider.inner_model, samples)
+        else:
             keep_record(handle, guider.inner_model, samples, recorder.finish)
         return samples
 

@@ -18,7 +18,7 @@ from ..core.isac.differentiate import StepLosses
 from ..core.prompts.context import context_words
 from ..core.prompts.counts import Counts
 from .capture import Capture, own_function
-from .conditionings import CountedConditioning, counted_conditionings
+from .conditionings import CountedConditioning, counted_conditionings, warn_of_nothing
 from .families.family import Family
 from .families.table import RECORDED_FAMILIES, VIDEO_FAMILIES, family_of
 from .families.video import VideoReader
@@ -61,7 +61,9 @@ def with_recorder(
     family = family_of(model, node, families)
 
     def start_run(guider: Any, _: Tensor) -> RecordedRun:
-        return RecordedRun(counted_conditionings(guider.conds.get("positive", []), node, family, counts), family, node)
+        counted = counted_conditionings(guider.conds.get("positive", []), node, family, counts)
+        warn_of_nothing(counted, node, "recorded" if node == NODE else "steered")
+        return RecordedRun(counted, family, node)
 
     return with_watched_runs(model, _KEY, node, start_run)
 

@@ -12,9 +12,11 @@ from torch import Tensor
 from ..core.attention.instances import self_attention_regions
 from ..core.attention.records import RunRecord
 from ..core.attention.word_heat import Scale, find_words, noun_heat_over_time, scaled, word_heat
+from ..core.counting.wording import count_words
 from ..core.drawing.overlay import heat_overlay, plain_picture, region_overlay, resize_maps
 from ..core.errors import CountError
-from .maps import MapsHandle
+from ..core.prompts.plural import plural
+from .maps import NOTHING_COUNTED, MapsHandle, UncountedRun
 
 VIDEO_DIMENSIONS = 5  # of a latent
 NOT_OF_THIS_LATENT = "These maps are of the newest recorded run; none was recorded for this LATENT."
@@ -54,7 +56,8 @@ def pictures_for(record: RunRecord, image: Tensor | None) -> Tensor:
         return _frames_shown(pictures, len(record.samples), batch)
     if len(image) != batch:
         raise CountError(
-            f"{len(image)} pictures were given, but the run made {batch}. Connect the picture decoded from the same LATENT"
+            f"the run made {count_words(batch, 'pictures')}, image has {len(image)}. Connect the picture decoded from the "
+            "same LATENT"
         )
     return pictures
 
@@ -63,7 +66,8 @@ def _frames_shown(pictures: Tensor, videos: int, batch: int) -> Tensor:
     """One picture for each frame of the latent; a video has several for most of them."""
     if len(pictures) % videos:
         raise CountError(
-            f"{len(pictures)} pictures were given for {videos} videos. Connect the pictures decoded from the same LATENT"
+            f"image has {count_words(len(pictures), 'pictures')} for {videos} videos. Connect the pictures decoded from the "
+            "same LATENT"
         )
     clips = rearrange(pictures, "(v t) h w c -> v t h w c", v=videos)
     shown = torch.linspace(0, clips.shape[1] - 1, batch // videos).round().long()
@@ -71,18 +75,26 @@ def _frames_shown(pictures: Tensor, videos: int, batch: int) -> Tensor:
 
 
 def view_maps(handle: MapsHandle, samples: Tensor, image: Tensor | None, settings: ViewSettings) -> View:
-    """Draw what a run recorded.
+    """Draw what a run recorded; the bare pictures where its prompt counts nothing.
 
     Raises:
-        CountError: nothing was recorded, a word is not in the prompt, or the pictures do not fit the run.
+        CountError: there was no run, a word is not in the prompt, or the pictures do not fit the run.
     """
     record, belongs = handle.record_for(samples)
+    if isinstance(record, UncountedRun):
+        return _bare(record, image)
     pictures = pictures_for(record, image)
     draw = {"words": _words, "regions": _regions, "steps": _steps, "layout": _layout}[settings.show]
     view = draw(record, pictures, settings)
     if belongs:
         return view
     return View(view.pictures, view.masks, f"{NOT_OF_THIS_LATENT}\n{view.text}")
+
+
+def _bare(run: UncountedRun, image: Tensor | None) -> View:
+    """The run's pictures without a map on them, and why there is none."""
+    pictures = plain_picture(len(run.samples), run.size) if image is None else image[..., :3].float().cpu()
+    return View(pictures, torch.zeros(pictures.shape[:3]), NOTHING_COUNTED)
 
 
 def _overlays(record: RunRecord, pictures: Tensor, heat: Tensor, names: list[str], settings: ViewSettings) -> View:
@@ -114,7 +126,7 @@ def _regions(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> Vie
         large = (resize_maps(regions, size) > 0.5).float()
         overlays.append(region_overlay(picture, large, settings.opacity))
         masks.append(large.amax(0) if len(large) else torch.zeros(size))
-        lines.append(f"{record.name_of(item)}: {len(regions)} regions of {', '.join(record.nouns)}")
+        lines.append(f"{record.name_of(item)}: {count_words(len(regions), 'regions')} of {', '.join(record.nouns)}")
     return View(torch.stack(overlays), torch.stack(masks), "\n".join(lines))
 
 
@@ -138,6 +150,6 @@ def _layout(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> View
             large = (resize_maps(torch.stack(small), size) > 0.5).float() if small else torch.zeros(0, *size)
             overlays.append(region_overlay(picture, large, settings.opacity))
             masks.append(large.amax(0) if len(large) else torch.zeros(size))
-            counted = ", ".join(f"{len(own)} {noun}" for noun, own in found.items())
+            counted = ", ".join(count_words(len(own), plural(noun)) for noun, own in found.items())
             lines.append(f"{record.name_of(item)}, {name}: {counted}")
     return View(torch.stack(overlays), torch.stack(masks), "\n".join(lines))

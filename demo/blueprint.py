@@ -7,7 +7,7 @@ from typing import Any
 
 from .comfy_host import ROOT
 from .subgraph_file import Port, Subgraph, subgraph_file
-from .workflow_file import Group, Placed
+from .workflow_file import SEED_CONTROL, Group, Placed
 from .workflow_parts import BLUE, GREEN, PROMPTS
 from .workflow_to_prompt import ObjectInfo
 
@@ -15,8 +15,10 @@ FOLDER = ROOT / "subgraphs"
 NAME = "Generate N objects"
 _DESCRIPTION = (
     "Draws the number of things that the prompt asks for: Count Prompt, ISAC Attention Control, KSampler and VAE Decode. "
-    "Connect a model, its text encoder and its VAE, and set size, steps and cfg to what the model likes."
+    "Connect a model, its text encoder and its VAE, and set size, steps and cfg to what the model likes. "
+    "Another seed gives other pictures."
 )
+_UNWANTED = "blurry, deformed, text, watermark"  # an empty box would show no more than the name "text" in it
 _SIZE = (400, 640)
 _PROMPT, _NEGATIVE, _LATENT = "HeadcountCountPrompt", "CLIPTextEncode", "EmptyLatentImage"
 _ISAC, _SAMPLER, _DECODE = "HeadcountIsacAttentionControl", "KSampler", "VAEDecode"
@@ -54,7 +56,7 @@ def _inside() -> tuple[Group, ...]:
                     380,
                     (
                         Placed("prompt", _PROMPT, {}, {"text": "three cats and two dogs"}),
-                        Placed("negative", _NEGATIVE, {}, {"text": ""}, "Negative prompt"),
+                        Placed("negative", _NEGATIVE, {}, {"text": _UNWANTED}, "Negative prompt"),
                         Placed("latent", _LATENT),
                     ),
                 ),
@@ -67,7 +69,8 @@ def _inside() -> tuple[Group, ...]:
                 (
                     300,
                     (
-                        Placed("sampler", _SAMPLER, links),
+                        # newer pages show this control at the subgraph's seed; 1.32.9 has none there
+                        Placed("sampler", _SAMPLER, links, {SEED_CONTROL: "randomize"}),
                         Placed("decode", _DECODE, {"samples": ("sampler", "LATENT")}),
                     ),
                 ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 import uuid
@@ -14,6 +15,7 @@ Prompt = dict[str, dict[str, Any]]  # ComfyUI's API format: node id -> {"class_t
 
 POLL_SECONDS = 0.05
 ANSWER_SECONDS = 60.0  # ComfyUI answers nothing while a node holds Python's lock
+LONGEST_SECONDS = 3600.0
 
 
 class PromptError(RuntimeError):
@@ -53,7 +55,7 @@ class ComfyClient:
 
         Raises:
             PromptError: refused, failed or cancelled.
-            TimeoutError: still running after timeout_s; the prompt is cancelled.
+            TimeoutError: as wait() says.
         """
         prompt_id = self.queue(prompt)
         return self.wait(prompt_id, timeout_s)["outputs"]
@@ -70,15 +72,38 @@ class ComfyClient:
         return answer["prompt_id"]
 
     def wait(self, prompt_id: str, timeout_s: float = 300.0) -> dict[str, Any]:
-        """Wait for a queued prompt. Returns ComfyUI's history entry: "outputs", "prompt", "status" with messages."""
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            entry = json.loads(self._request(f"/history/{prompt_id}")).get(prompt_id)
+        """Wait for a queued prompt.
+
+        Args:
+            prompt_id: what queue() returned.
+            timeout_s: longest time since the last change of sign_of_progress(). With signs, the whole run has the longer
+                of this time and LONGEST_SECONDS.
+
+        Returns:
+            ComfyUI's history entry: "outputs", "prompt", "status" with messages.
+
+        Raises:
+            PromptError: failed or cancelled.
+            TimeoutError: a limit was passed; the prompt is cancelled.
+        """
+        start = since = time.monotonic()
+        longest_s, sign = max(timeout_s, LONGEST_SECONDS), self.sign_of_progress()
+        while (now := time.monotonic()) - since < timeout_s and now - start < longest_s:
+            entry = self._history(prompt_id)
             if entry is not None:
                 return _checked(entry)
             time.sleep(POLL_SECONDS)
-        self.cancel(prompt_id)
-        raise TimeoutError(f"prompt {prompt_id} was still running after {timeout_s:g} s")
+            if (latest := self.sign_of_progress()) != sign:
+                sign, since = latest, time.monotonic()
+        with contextlib.suppress(TimeoutError):
+            self.cancel(prompt_id)
+        raise TimeoutError(
+            f"the prompt was still running after {now - start:.0f} s; its last sign of progress was {now - since:.0f} s ago"
+        )
+
+    def sign_of_progress(self) -> int:
+        """A number that changes while prompts run. Always 0 here: over HTTP, ComfyUI tells of a prompt's end only."""
+        return 0
 
     def cancel(self, prompt_id: str) -> None:
         """Take a prompt out of the queue, or interrupt it if it runs."""
@@ -92,6 +117,12 @@ class ComfyClient:
     def image(self, reference: dict[str, str]) -> bytes:
         """The file behind one entry of outputs[node]["images"], as bytes (PNG unless the node chose another format)."""
         return self._request("/view?" + urlencode(reference))
+
+    def _history(self, prompt_id: str) -> dict[str, Any] | None:
+        """The entry of a prompt that has ended; None before, and when ComfyUI was too busy to answer."""
+        with contextlib.suppress(TimeoutError):
+            return json.loads(self._request(f"/history/{prompt_id}")).get(prompt_id)
+        return None
 
     def _request(self, path: str, body: dict[str, Any] | None = None) -> bytes:
         data = None if body is None else json.dumps(body).encode()

@@ -41,7 +41,8 @@ def run_counting(client: ComfyClient, name: str, text: str, seed: int, pictures:
     outputs = client.run(prompt)
 
     def shown(kind: str) -> Pictures:
-        return [picture for node in _of(prompt, kind) for picture in pictures_of(client, outputs[node])]
+        done = [outputs[node] for node in _of(prompt, kind) if node in outputs]  # Count Check may have stopped the rest
+        return [picture for output in done for picture in pictures_of(client, output)]
 
     def told(kind: str) -> list[str]:
         lines = [line for node in _of(prompt, kind) for line in outputs[node]["text"][0].splitlines()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .workflow_file import NOTE, Group, Placed
 from .workflow_parts import BLUE, GREEN, GREY, PROMPTS, PURPLE, SAMPLING, decode, read_prompt, sampler, source
 
@@ -13,13 +15,13 @@ Press **Run**. Eight pictures are drawn, the Shapes counter counts each, and **C
 what the prompt asks for.
 
 - **Counted**: a dot on each thing that was found, and the number.
-- **Count Check**: which pictures are right, and the best one. Only these are saved.
+- **Count Check**: which pictures are right. Only these are saved. When none is, nothing is saved, and the page says so.
 
 Then try:
 
 1. Write another prompt into **Count Prompt**.
 2. Raise **tolerance** in Count Check to let nearly right pictures through.
-3. Set **if_none_right** to *stop*: then nothing is saved when no picture is right.
+3. Set **if_none_right** to *best picture*: then the nearest one is saved when none is right.
 
 The counter knows the shapes only. For your own pictures choose the T2ICount file in *Load T2ICount Model*; the workflow \
 t2icount_photo says where it comes from."""
@@ -67,11 +69,11 @@ def counted(key: str, image: str) -> Placed:
     return Placed(key, "HeadcountT2ICountCounter", links, title="Counted")
 
 
-def checked(image: str, counted: str) -> tuple[Placed, ...]:
-    """Count Check, its table, and Save Image behind it."""
+def checked(image: str, counted: str, widgets: dict[str, Any] | None = None) -> tuple[Placed, ...]:
+    """Count Check with these widget values, and its table."""
     links = {"image": (image, "IMAGE"), "counted": (counted, "COUNTED"), "counts": ("prompt", "COUNTS")}
     return (
-        Placed("check", "HeadcountCountCheck", links),
+        Placed("check", "HeadcountCountCheck", links, widgets or {}),
         Placed("table", "PreviewAny", {"source": ("check", "table")}, title="Asked and counted", extra_height=110),
     )
 
@@ -84,7 +86,7 @@ def shapes_count() -> tuple[Group, ...]:
         *("saved", "SaveImage", {"images": ("check", "right")}),
         *({"filename_prefix": "headcount/right"}, "Only the right pictures"),
     )
-    check, table = checked("decode", "counted")
+    check, table = checked("decode", "counted", {"if_none_right": "stop"})
     return (
         Group("Start here", GREY, (0, 0), ((380, (note,)),)),
         Group("Model and prompt", BLUE, (440, 0), ((380, (*start[:2], read_prompt(), *start[2:])),)),

@@ -9,7 +9,8 @@ from .workflow_views import layout_view, mask_pictures, masks, viewer
 
 EVERYTHING_NOTE = """# Everything together
 
-Press **Run**. Four pictures are drawn; only those that show what the prompt asks for are saved.
+Press **Run**. Four pictures are drawn; only those that show what the prompt asks for are saved. When none does, nothing is \
+saved, and the page says so.
 
 1. **Count Prompt** reads how many of what are asked for.
 2. **NUMINA Count Guide** looks, 40 % of the way, what is about to appear, and puts the layout right where it is not that.
@@ -21,8 +22,7 @@ for each thing, for inpainting or regional prompts.
 Then try:
 
 - Another prompt: circles, squares, triangles, stars, hearts, rings, crosses and moons, up to 8 in all.
-- Switch the guide or ISAC off: select it and press *Ctrl+B* (bypass). With both off, the viewers \
-have nothing to show.
+- Switch the guide or ISAC off: set its **strength** to 0; the views go on working.
 - Your own model: replace *Load Shapes Demo Model* by *Load Checkpoint*, with its own size, steps and cfg, and choose the \
 T2ICount file in *Load T2ICount Model*."""
 
@@ -36,7 +36,7 @@ def shapes_everything() -> tuple[Group, ...]:
     words = viewer("words", "isac", "sampler", "decode", "words")
     found_masks, found = masks("isac", "sampler")
     layout, read = layout_view("guide", "sampler", "decode")
-    check, table = checked("decode", "counted")
+    check, table = checked("decode", "counted", {"if_none_right": "stop"})
     saved = Placed(
         *("saved", "SaveImage", {"images": ("check", "right")}),
         *({"filename_prefix": "headcount/everything"}, "Only the right pictures"),

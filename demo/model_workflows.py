@@ -10,7 +10,7 @@ from typing import Any
 
 from .workflow_file import NOTE, Group, Placed
 from .workflow_parts import BLUE, GREY, PROMPTS, PURPLE, Sampling, read_prompt, side_by_side
-from .workflow_views import isac_views, layout_view
+from .workflow_views import FOUND_AND_AIMED_AT, isac_views, layout_view
 
 _HUB = "https://huggingface.co"
 _PROMPT = "a photo of three cats and two dogs sitting side by side on a red sofa in a bright living room"
@@ -31,6 +31,8 @@ class PictureModel:
         negative: the negative prompt.
         guidance: of a model that was distilled with guidance and takes it as a number; None for others.
         remark: what an artist should know of this model, added to the note.
+        isac_remark: the same for its workflow with ISAC alone, behind `remark`.
+        numina_remark: the same for its workflow with NUMINA alone.
     """
 
     name: str
@@ -42,6 +44,8 @@ class PictureModel:
     negative: str = _NEGATIVE
     guidance: float | None = None
     remark: str = ""
+    isac_remark: str = ""
+    numina_remark: str = ""
 
 
 def _widgets(steps: int, cfg: float, scheduler: str) -> dict[str, Any]:
@@ -73,7 +77,10 @@ FLUX = PictureModel(
     negative="",
     guidance=3.5,
     remark="""Flux takes its guidance from *FluxGuidance*, behind Count Prompt; cfg stays 1, the negative prompt is not used. \
-The counts go through *FluxGuidance* with the CONDITIONING. For **Schnell** choose its checkpoint, 4 steps and mode *exact*.""",
+The counts go through *FluxGuidance* with the CONDITIONING.""",
+    isac_remark=" For **Schnell** choose its checkpoint, 4 steps and mode *exact*.",
+    numina_remark=""" For **Schnell** choose its checkpoint and 4 steps: with reference_percent 0.4 \
+the layout is then read in the third step.""",
 )
 
 _ISAC_NOTE = """# The right number of things, with {name}
@@ -133,8 +140,8 @@ def _sampling(model: PictureModel) -> Sampling:
     return Sampling(model.widgets, {**PROMPTS, **guided})
 
 
-def _start(model: PictureModel, note: str) -> tuple[Group, Group]:
-    text = note.format(name=model.name, remark=model.remark).replace("\n\n\n\n", "\n\n")
+def _start(model: PictureModel, note: str, remark: str) -> tuple[Group, Group]:
+    text = note.format(name=model.name, remark=model.remark + remark).replace("\n\n\n\n", "\n\n")
     placed = Placed("note", NOTE, widgets={"text": text}, title="What to do", extra_height=480)
     return Group("Start here", GREY, (0, 0), ((380, (placed,)),)), Group(
         model.name, BLUE, (440, 0), ((380, _loaded(model)),)
@@ -144,7 +151,7 @@ def _start(model: PictureModel, note: str) -> tuple[Group, Group]:
 def _with_isac(model: PictureModel, file: str) -> tuple[Group, ...]:
     isac = Placed("isac", "HeadcountIsacAttentionControl", {"model": ("model", "MODEL")}, {"mode": "fast"})
     return (
-        *_start(model, _ISAC_NOTE),
+        *_start(model, _ISAC_NOTE, model.isac_remark),
         *side_by_side("isac", isac, "ISAC", file, _sampling(model)),
         isac_views(),
     )
@@ -174,10 +181,10 @@ def flux_numina() -> tuple[Group, ...]:
     """Flux 1 Dev, the same noise without and with NUMINA."""
     guide = Placed("guide", "HeadcountNuminaCountGuide", {"model": ("model", "MODEL")})
     return (
-        *_start(FLUX, _NUMINA_NOTE),
+        *_start(FLUX, _NUMINA_NOTE, FLUX.numina_remark),
         *side_by_side("guided", guide, "the guide", "flux_numina", _sampling(FLUX)),
         Group(
-            *("What was read, and put right", PURPLE, (2090, 0)),
+            *(FOUND_AND_AIMED_AT, PURPLE, (2090, 0)),
             ((420, layout_view("guide", "guided_sampler", "guided_decode")),),
         ),
     )

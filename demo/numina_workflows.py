@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from .workflow_file import NOTE, Group, Placed
 from .workflow_parts import BLUE, GREEN, GREY, PROMPTS, PURPLE, read_prompt, side_by_side, source
-from .workflow_views import layout_view
+from .workflow_views import FOUND_AND_AIMED_AT, layout_view
 
 _WAN_FILES = "https://huggingface.co/Comfy-Org/Wan_2.1_ComfyUI_repackaged/resolve/main/split_files"
+WAN_FILE = "wan2.1_t2v_1.3B_fp16.safetensors"
 _WAN_NEGATIVE = "blurry, low quality, deformed, static, text, watermark"
 
 SHAPES_NOTE = """# A layout, put right
@@ -17,7 +18,8 @@ Press **Run**. Both rows start from the same noise:
 - **With the guide**: *NUMINA Count Guide* looks, 40 % of the way, how many of each thing are about to appear. Where that \
 is not what the prompt asks for, it starts again and makes the model look at the words in the right places.
 
-**Attention Map Viewer: layout** shows what was read, and what it was put right to.
+**Attention Map Viewer: layout** shows what was found, and what was aimed at. The model does not \
+always follow.
 
 Then try:
 
@@ -53,7 +55,7 @@ def shapes_numina() -> tuple[Group, ...]:
         Group("Model and prompt", BLUE, (440, 0), ((380, (*start[:2], read_prompt(), *start[2:])),)),
         *side_by_side("guided", guide, "the guide", "guided"),
         Group(
-            *("What was read, and put right", PURPLE, (2090, 0)),
+            *(FOUND_AND_AIMED_AT, PURPLE, (2090, 0)),
             ((420, layout_view("guide", "guided_sampler", "guided_decode")),),
         ),
     )
@@ -62,8 +64,8 @@ def shapes_numina() -> tuple[Group, ...]:
 def _wan_loaders() -> tuple[Placed, ...]:
     return (
         Placed(
-            *("model", "UNETLoader", {}, {"unet_name": "wan2.1_t2v_1.3B_fp16.safetensors"}),
-            files=(f"{_WAN_FILES}/diffusion_models/wan2.1_t2v_1.3B_fp16.safetensors",),
+            *("model", "UNETLoader", {}, {"unet_name": WAN_FILE}),
+            files=(f"{_WAN_FILES}/diffusion_models/{WAN_FILE}",),
         ),
         Placed(
             *("clip", "CLIPLoader", {}, {"clip_name": "umt5_xxl_fp8_e4m3fn_scaled.safetensors", "type": "wan"}),
@@ -108,5 +110,5 @@ def wan_numina() -> tuple[Group, ...]:
             ((320, (guide, Placed("sampler", "KSampler", links, sampling), decoded)),),
         ),
         Group("The video", GREEN, (1780, 0), ((420, (video, saved)),)),
-        Group("What was read, and put right", PURPLE, (2280, 0), ((420, layout_view("guide", "sampler", "decode")),)),
+        Group(FOUND_AND_AIMED_AT, PURPLE, (2280, 0), ((420, layout_view("guide", "sampler", "decode")),)),
     )

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from .picture_files import HELP, WORKFLOWS
+from .model_workflows import FLUX, SD15, SD35, SDXL
+from .numina_workflows import WAN_FILE
+from .picture_files import HELP, WORKFLOWS, Band, banded
 from .server import ComfyServer
+from .workflow_views import FOUND_AND_AIMED_AT
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False, "Comfy.Graph.CanvasInfo": False}
@@ -22,10 +25,11 @@ SIZE = {"width": 1800, "height": 1000}
 
 @dataclass(frozen=True)
 class View:
-    """A picture of a workflow in the page: its file, and the titles of the nodes shown; none for the whole graph."""
+    """A picture of a workflow in the page: its file, the titles of the nodes shown, none for the whole graph, and its band."""
 
     path: Path
     titles: tuple[str, ...] = ()
+    band: Band | None = None
 
 
 _OF_MODELS = ("Load Checkpoint", "Count Prompt", "ISAC Attention Control", "NUMINA Count Guide", "KSampler")
@@ -44,16 +48,26 @@ VIEWS = {
         True,
         View(
             HELP / "HeadcountNuminaCountGuide" / "layout.jpg",
-            ("Attention Map Viewer: layout", "What was found, and put right"),
+            ("Attention Map Viewer: layout", FOUND_AND_AIMED_AT),
         ),
     ),
     "wan_numina": (
         False,
-        View(WORKFLOWS / "wan_numina.jpg", ("Load Diffusion Model", "Count Prompt", "NUMINA Count Guide", "KSampler")),
+        View(
+            WORKFLOWS / "wan_numina.jpg",
+            ("Load Diffusion Model", "Count Prompt", "NUMINA Count Guide", "KSampler"),
+            Band("Wan 2.1", "NUMINA", f"needs {WAN_FILE}"),
+        ),
     ),
     **{
-        name: (False, View(WORKFLOWS / f"{name}.jpg", _OF_MODELS))
-        for name in ("sd15_isac", "sdxl_isac", "sd35_isac", "flux_isac", "flux_numina")
+        name: (False, View(WORKFLOWS / f"{name}.jpg", _OF_MODELS, Band(model, node, f"needs {file.split('/')[-1]}")))
+        for name, model, node, file in (
+            ("sd15_isac", "SD 1.5", "ISAC", SD15.file),
+            ("sdxl_isac", "SDXL", "ISAC", SDXL.file),
+            ("sd35_isac", "SD 3.5 Large", "ISAC", SD35.file),
+            ("flux_isac", "Flux 1 Dev", "ISAC", FLUX.file),
+            ("flux_numina", "Flux 1 Dev", "NUMINA", FLUX.file),
+        )
     },
     "t2icount_photo": (
         False,
@@ -82,8 +96,10 @@ ONLY_THE_GRAPH = (
 )
 
 
-def photograph_page(server: ComfyServer, chromium: str) -> Iterator[tuple[Image.Image, Path]]:
-    """Open the workflows of VIEWS in a real browser. Yields pictures, each with its file."""
+def photograph_page(
+    server: ComfyServer, chromium: str, workflows: Collection[str] = tuple(VIEWS)
+) -> Iterator[tuple[Image.Image, Path]]:
+    """Open workflows of VIEWS in a real browser. Yields pictures, each with its file."""
     user = server.base / "user" / "default"
     user.mkdir(parents=True, exist_ok=True)
     (user / "comfy.settings.json").write_text(json.dumps(SETTINGS))
@@ -93,7 +109,8 @@ def photograph_page(server: ComfyServer, chromium: str) -> Iterator[tuple[Image.
         page.set_default_timeout(TIMEOUT_MS)
         page.goto(server.address)
         page.wait_for_function(READY)
-        for name, (is_run, *views) in VIEWS.items():
+        for name in workflows:
+            is_run, *views = VIEWS[name]
             workflow = json.loads((WORKFLOWS / f"{name}.json").read_text())
             page.evaluate("workflow => app.loadGraphData(workflow)", workflow)
             if is_run:
@@ -101,7 +118,8 @@ def photograph_page(server: ComfyServer, chromium: str) -> Iterator[tuple[Image.
             page.wait_for_timeout(2000)  # the page fetches the pictures
             page.add_style_tag(content=ONLY_THE_GRAPH)
             for view in views:
-                yield _view(page, view.titles), view.path
+                picture = _view(page, view.titles)
+                yield picture if view.band is None else banded(picture, view.band), view.path
         browser.close()
 
 

@@ -84,8 +84,8 @@ def _right_number(ask: Ask, count: Count) -> bool:
     return sum(count.kinds) + count.others == sum(kind.count for kind in ask.kinds)
 
 
-def table(rows: list[Row]) -> Iterator[str]:
-    """Lines of the report."""
+def table(rows: list[Row], prompts: int | None = None) -> Iterator[str]:
+    """Lines of the report; with `prompts`, how many there are to be, it says so where some are missing."""
     lines = [("prompt", "asked", "counted without", "counted with ISAC", "right without", "right with")]
     for row in rows:
         right = [sum(count.is_right for count in counts) for counts in (row.counts_without, row.counts_steered)]
@@ -96,6 +96,8 @@ def table(rows: list[Row]) -> Iterator[str]:
         yield "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
     yield ""
     yield from _totals(rows)
+    if prompts is not None and len(rows) < prompts:
+        yield f"Only {len(rows)} of {prompts} prompts are in: the demo has not finished."
     yield ""
     yield "Counts stand in the order of the prompt; in brackets, shapes that nobody asked for or in another colour."
     yield "So few pictures show how it works, not how well: `make bench` lists the measurements."

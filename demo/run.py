@@ -1,6 +1,7 @@
 """`make demo`: asks the Shapes model for counted shapes with and without ISAC, counts what came out, shows both.
 
-Runs the example workflows in a real ComfyUI server. Writes output/demo: contact_sheet.png, attention.png, report.txt.
+Runs the example workflows in a real ComfyUI server. Writes output/demo: report.txt and contact_sheet.png anew after every
+prompt, attention.png at the end.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .asks import ASKS
@@ -19,6 +20,49 @@ from .server import ComfyServer, PromptError
 from .workflow_runs import run_attention, run_with_and_without
 
 OUT = ROOT / "output" / "demo"
+REPORT, SHEET, ATTENTION = "report.txt", "contact_sheet.png", "attention.png"
+
+
+class Output:
+    """The demo's files, each of them whole at any time.
+
+    Attributes:
+        rows: the finished prompts; report and contact sheet hold them all.
+        files: the files of this run, in the order in which they were first written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rows: list[Row] = []
+        self.files: list[Path] = []
+
+    def clear(self) -> None:
+        """Remove the files of an earlier run, so that what is there belongs together."""
+        for name in (REPORT, SHEET, ATTENTION):
+            (self.folder / name).unlink(missing_ok=True)
+
+    def add(self, row: Row) -> None:
+        """Take in a finished prompt and write report and contact sheet again."""
+        self.rows.append(row)
+        report = "\n".join(table(self.rows, len(ASKS)))
+        self.write(REPORT, lambda path: path.write_text(report + "\n", encoding="utf-8"))
+        self.write(SHEET, contact_sheet(self.rows).save)
+
+    def write(self, name: str, save: Callable[[Path], object]) -> None:
+        """Write a file beside its place, then move it there."""
+        path, part = self.folder / name, self.folder / f"unfinished_{name}"
+        save(part)
+        part.replace(path)
+        if path not in self.files:
+            self.files.append(path)
+
+    def told(self) -> Iterator[str]:
+        """Lines that say which files there are, and what is in them."""
+        if not self.files:
+            yield "nothing was drawn, so no file was written"
+            return
+        yield from map(str, self.files)
+        yield f"{len(self.rows)} of {len(ASKS)} prompts are in {REPORT} and {SHEET}"
 
 
 def sample_rows(server: ComfyServer, pictures: int, seed: int) -> Iterator[Row]:
@@ -28,17 +72,17 @@ def sample_rows(server: ComfyServer, pictures: int, seed: int) -> Iterator[Row]:
         yield make_row(ask, without, steered)
 
 
-def demo(server: ComfyServer, pictures: int, seed: int, out: Path) -> None:
-    """Run all prompts, write the three files, print the report."""
-    rows = []
+def demo(server: ComfyServer, pictures: int, seed: int, output: Output) -> None:
+    """Run all prompts, write the files as far as they are, print the report."""
+    output.clear()
+    start = time.monotonic()
     for row in sample_rows(server, pictures, seed):
-        rows.append(row)
-        print(f"{len(rows)} of {len(ASKS)}: {row.ask.prompt}", flush=True)
-    report = "\n".join(table(rows))
-    (out / "report.txt").write_text(report + "\n", encoding="utf-8")
-    contact_sheet(rows).save(out / "contact_sheet.png")
-    captioned(run_attention(server, seed)).save(out / "attention.png")
-    print(f"\n{report}\n")
+        output.add(row)
+        done, spent = len(output.rows), time.monotonic() - start
+        left = spent / done * (len(ASKS) - done)
+        print(f"{done} of {len(ASKS)} after {spent:.0f} s, about {left:.0f} s left: {row.ask.prompt}", flush=True)
+    output.write(ATTENTION, captioned(run_attention(server, seed)).save)
+    print("", *table(output.rows), "", sep="\n")
 
 
 def main() -> int:
@@ -51,24 +95,24 @@ def main() -> int:
     if not 1 <= settings.pictures <= 8:
         parser.error(f"--pictures is {settings.pictures}; it can be 1 to 8")
     settings.out.mkdir(parents=True, exist_ok=True)
+    output = Output(settings.out)
     start = time.monotonic()
     print("starting ComfyUI", flush=True)
     server = ComfyServer()
     try:
         with server:
             try:
-                demo(server, settings.pictures, settings.seed, settings.out)
-            except (PromptError, TimeoutError):
+                demo(server, settings.pictures, settings.seed, output)
+            except (PromptError, OSError):
                 print(server.log()[-4000:], file=sys.stderr)
                 raise
-    except (FileNotFoundError, RuntimeError, TimeoutError) as error:  # PromptError is a RuntimeError
-        print(f"the demo failed: {error}", file=sys.stderr)
+    except (RuntimeError, OSError) as error:  # a PromptError; a time limit or a lost server
+        print(f"the demo failed: {error}", *output.told(), sep="\n", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        print("stopped", *output.told(), sep="\n", file=sys.stderr)
         return 1
-    for name in ("contact_sheet.png", "attention.png", "report.txt"):
-        print(settings.out / name)
+    print(*output.told(), sep="\n")
     print(f"done in {time.monotonic() - start:.0f} s")
     return 0
 

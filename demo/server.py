@@ -98,6 +98,10 @@ class ComfyServer(ComfyClient):
         if self.process is not None:
             self.process.wait()
 
+    def sign_of_progress(self) -> int:
+        """How much the server has written: its log gets a line or a longer bar with every step of a sampler."""
+        return self.log_file.stat().st_size if self.log_file.is_file() else 0
+
     def log(self) -> str:
         """Everything the server has written so far."""
         return self.log_file.read_text(errors="replace") if self.log_file.is_file() else ""

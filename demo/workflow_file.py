@@ -8,7 +8,7 @@ from typing import Any
 
 from .workflow_to_prompt import SEED_NAMES, WIDGET_TYPES, ObjectInfo
 
-NOTE = "MarkdownNote"
+NOTE, SEED_CONTROL = "MarkdownNote", "control_after_generate"
 MULTILINE_HEIGHT, PICTURE_HEIGHT, VIEWER_HEIGHT, TEXT_HEIGHT = 80, 250, 500, 90
 SLOT_HEIGHT, WIDGET_HEIGHT, TITLE_HEIGHT = 20, 24, 30
 BETWEEN_COLUMNS, BETWEEN_NODES, AROUND_GROUP, GROUP_TITLE = 60, 24, 20, 34
@@ -77,7 +77,7 @@ def workflow_file(groups: tuple[Group, ...], schemas: ObjectInfo) -> dict[str, A
         "links": links,
         "groups": boxes,
         "config": {},
-        "extra": {"ds": {"scale": 0.7, "offset": [60, 90]}},
+        "extra": {"ds": {"scale": 0.7, "offset": [130, 190]}},
         "version": 0.4,
     }
 
@@ -170,7 +170,7 @@ def _widget_values(schema: dict[str, Any], given: dict[str, Any]) -> Iterator[An
         first = choices[0] if choices else ""  # a folder of models may have none
         yield given.get(name, options.get("default", first))
         if name in SEED_NAMES:
-            yield "fixed"
+            yield given.get(SEED_CONTROL, "fixed")
     if any(options.get("image_upload") for _, _, options in _widgets(schema)):
         yield "image"  # what the page saves of the button that uploads a picture
 

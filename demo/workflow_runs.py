@@ -55,6 +55,15 @@ def pictures_of(client: ComfyClient, shown: dict[str, Any]) -> Pictures:
     return [np.asarray(Image.open(io.BytesIO(data)).convert("RGB")) for data in files]
 
 
+def _run(client: ComfyClient, prompt: Prompt, workflow: str) -> dict[str, dict[str, Any]]:
+    """The outputs of a prompt. Raises TimeoutError that names the workflow and its text."""
+    try:
+        return client.run(prompt)
+    except TimeoutError as error:
+        texts = [node["inputs"]["text"] for node in prompt.values() if node["class_type"] == "HeadcountCountPrompt"]
+        raise TimeoutError(f"workflows/{workflow}.json with {', '.join(map(repr, texts))}: {error}") from error
+
+
 @dataclass(frozen=True)
 class Comparison:
     """A workflow that draws the same noise without and with a node, and the node's id."""
@@ -80,7 +89,7 @@ def run_with_and_without(
     ends = {node: _upstream(whole, node) for node, placed in whole.items() if placed["class_type"] in _PICTURES}
     decoded = {node for node in ends if whole[whole[node]["inputs"]["images"][0]]["class_type"] == "VAEDecode"}
     needed = set().union(*(ends[node] for node in decoded))
-    outputs = client.run({node: placed for node, placed in whole.items() if node in needed})
+    outputs = _run(client, {node: placed for node, placed in whole.items() if node in needed}, compared.workflow)
     classes = {node: {whole[other]["class_type"] for other in ends[node]} for node in decoded}
     (steered,) = (node for node in decoded if compared.node in classes[node])
     (without,) = decoded - {steered}
@@ -95,7 +104,7 @@ def run_selection(client: ComfyClient, text: str, seed: int) -> tuple[np.ndarray
         "KSampler": {"seed": seed},
     }
     prompt = with_widgets(workflow_prompt(client, "shapes_selection"), settings)
-    outputs = client.run(prompt)
+    outputs = _run(client, prompt, "shapes_selection")
     pictures = {
         prompt[node]["class_type"]: pictures_of(client, shown)[0]
         for node, shown in outputs.items()
@@ -107,7 +116,7 @@ def run_selection(client: ComfyClient, text: str, seed: int) -> tuple[np.ndarray
 def run_attention(client: ComfyClient, seed: int) -> list[list[tuple[str, np.ndarray]]]:
     """Run workflows/shapes_attention.json. Returns lines of captioned pictures: overview, then one per noun over the steps."""
     prompt = with_widgets(workflow_prompt(client, "shapes_attention"), {"KSampler": {"seed": seed}})
-    outputs = client.run(prompt)
+    outputs = _run(client, prompt, "shapes_attention")
     views: dict[str, list[tuple[str, np.ndarray]]] = {}
     for node, placed in prompt.items():
         if placed["class_type"] == "HeadcountAttentionMapViewer":

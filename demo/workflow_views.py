@@ -5,6 +5,8 @@ from __future__ import annotations
 from .workflow_file import Group, Placed
 from .workflow_parts import PURPLE
 
+FOUND_AND_AIMED_AT = "What was found, and what was aimed at"
+
 
 def viewer(key: str, maps: str, sampler: str, image: str, show: str) -> Placed:
     """Attention Map Viewer of what the node `maps` recorded while `sampler` ran."""
@@ -13,10 +15,8 @@ def viewer(key: str, maps: str, sampler: str, image: str, show: str) -> Placed:
 
 
 def layout_view(maps: str, sampled: str, image: str) -> tuple[Placed, Placed]:
-    """The layout that NUMINA read and put right, and its text."""
-    found = Placed(
-        "layout_found", "PreviewAny", {"source": ("layout", "STRING")}, title="What was found, and put right"
-    )
+    """The layout that NUMINA found and the one that it aimed at, and their text."""
+    found = Placed("layout_found", "PreviewAny", {"source": ("layout", "STRING")}, title=FOUND_AND_AIMED_AT)
     return viewer("layout", maps, sampled, image, "layout"), found
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..bridge.token_positions import encode_count_prompt
-from ..core.prompts import describe_objects
+from ..core.prompts import summary_of
 from ._schema import Schema
 from ._types import CountsType
 
@@ -67,4 +67,4 @@ class CountPrompt(io.ComfyNode):
     def execute(cls, clip: Any, text: str, objects: str = "") -> io.NodeOutput:
         """Encode `text` and read its counts."""
         conditioning, counts = encode_count_prompt(clip, text, objects)
-        return io.NodeOutput(conditioning, counts, describe_objects(counts.objects))
+        return io.NodeOutput(conditioning, counts, summary_of(counts))

@@ -7,6 +7,7 @@ import { View } from "./viewer/view.js";
 
 const NODE = "HeadcountAttentionMapViewer";
 const OUTPUT = "headcount_viewer";
+const NOTE = "headcount_viewer_note"; // why there is no view
 const LEAST_HEIGHT = 460;
 
 /** The address of a file in ComfyUI's temporary folder. */
@@ -63,7 +64,7 @@ function addView(node) {
   node.hideOutputImages = true;
   node.onDrawBackground = () => {};
   zoomBehind(view.root);
-  alsoAt(node, "onExecuted", (output) => view.show(output?.[OUTPUT]?.[0]?.subfolder));
+  alsoAt(node, "onExecuted", (output) => view.show(output?.[OUTPUT]?.[0]?.subfolder, output?.[NOTE]?.[0]));
   alsoAt(node, "onConfigure", () => view.restore());
   alsoAt(node, "onRemoved", () => view.close());
 }

@@ -12,14 +12,14 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ...core.prompts.counts import Counts
-from ..conditionings import CountedConditioning, counted_conditionings
+from ..conditionings import CountedConditioning, counted_conditionings, warn_of_counts
 from ..families.family import Family
 from ..families.pixart import PIXART
 from ..families.table import FAMILIES, VIDEO_FAMILIES, family_of
 from ..families.wan import WAN
 from ..maps import MapsHandle
 from ..newer_comfyui import warn_of_own_attention
-from ..recorded_model import keep_record
+from ..recorded_model import keep_record, keep_uncounted
 from ..whole_picture import whole_pictures_only
 from .clock import Clock, clock_of
 from .guided_run import GuidedRun, Restart
@@ -54,9 +54,14 @@ def with_numina(
     patched = model.clone()
 
     def sample(executor, guider, sigmas, extra_args, callback, noise, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
-        run = _run_of(guider, sigmas, family, settings, counts, noise)
-        if run is None:
-            return executor(guider, sigmas, extra_args, callback, noise, *rest)
+        counted, clock = _counted_and_clock(guider, sigmas, family, settings, counts)
+        warn_of_counts(counted, NODE)
+        if not counted or clock.reference is None:  # nothing to count, or the run begins behind the reference step
+            samples = executor(guider, sigmas, extra_args, callback, noise, *rest)
+            if not counted:
+                keep_uncounted(handle, guider.inner_model, samples)
+            return samples
+        run = GuidedRun(counted, family, clock, settings, tuple(noise.shape))
         warn_of_own_attention(guider.inner_model, NODE)
 
         def sampled(adapt: Callable[[dict[str, Any]], dict[str, Any]]) -> Tensor:
@@ -113,16 +118,6 @@ def _put_first(wrappers: dict[str, Any]) -> None:
     """Around all other wrappers: each of the two runs is a whole run to the nodes that follow the sampler."""
     others = {key: wrappers.pop(key) for key in list(wrappers) if key != WRAPPER_KEY}
     wrappers.update(others)
-
-
-def _run_of(
-    guider: Any, sigmas: Tensor, family: Family, settings: NuminaSettings, counts: Counts | None, noise: Tensor
-) -> GuidedRun | None:
-    """None for a run that has nothing to count, or begins behind the reference step."""
-    counted, clock = _counted_and_clock(guider, sigmas, family, settings, counts)
-    if not counted or clock.reference is None:
-        return None
-    return GuidedRun(counted, family, clock, settings, tuple(noise.shape))
 
 
 def _counted_and_clock(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,9 @@ OFFICIAL_FILE = "best_model_paper.pth"
 NO_FILE = f"put {OFFICIAL_FILE} into models/{FOLDER}"
 """Stands in the list of files when there is none."""
 _REFUSED = "weights_only"  # in what torch says when it stops reading, with advice that nobody should follow
+# In what torch and safetensors say where the end is missing; older safetensors name it without spaces.
+_CUT_OFF = re.compile("EOF|header ?too ?small|invalid ?header ?length|incomplete", re.IGNORECASE)
+_AGAIN = f"Download it again; {OFFICIAL_FILE} has 4.3 GB"
 SHIPPED = Path(__file__).resolve().parents[2] / "demo" / "weights" / FOLDER
 
 
@@ -44,7 +48,8 @@ def model_path(name: str) -> Path:
     if found is None:
         raise CountError(
             f"there is no T2ICount file {name!r}. Put {OFFICIAL_FILE} of the T2ICount authors, or a .safetensors file of "
-            f"this pack's training, into ComfyUI's folder models/{FOLDER}, press R in the page and choose it"
+            f"this pack's training, into ComfyUI's folder models/{FOLDER} (make the folder if it is not there), press R in "
+            f"the page and choose it"
         )
     return Path(found)
 
@@ -65,17 +70,38 @@ def read_weights(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, str]]:
     run is refused.
 
     Raises:
-        CountError: the file is damaged, or holds more than tensors.
+        CountError: the file is damaged, incomplete or a web page, or holds more than tensors.
     """
     try:
         content, metadata = comfy.utils.load_torch_file(str(path), safe_load=True, return_metadata=True)
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise CountError(f"{path.name} cannot be read: {error.strerror}") from error
     except Exception as error:  # each way of being damaged has a class of its own, and it depends on torch's version
-        raise _unreadable(path, str(error)) from error
+        why = str(error) or type(error).__name__
+        raise _not_fetched(path, why) or _unreadable(path, why) from error
     if not isinstance(content, Mapping):
         raise _unreadable(path, f"it holds a {type(content).__name__}")
     return content, metadata or {}
+
+
+def _not_fetched(path: Path, why: str) -> CountError | None:
+    """What to say of a download that gave a page, nothing, or a part; None for a file that is wrong otherwise."""
+    with path.open("rb") as file:
+        head = file.read(1024)
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<") and b"\0" not in head:
+        return CountError(
+            f"{path.name} is a web page, not the model: Google Drive has probably shown a warning instead of the file. "
+            f"{_AGAIN}"
+        )
+    is_part_of_zip = head.startswith(b"PK") and not zipfile.is_zipfile(path)
+    if not head or is_part_of_zip or _CUT_OFF.search(why):
+        return CountError(f"{path.name} is incomplete: it has only {_size(path)}. {_AGAIN}")
+    return None
+
+
+def _size(path: Path) -> str:
+    size = path.stat().st_size
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size} bytes"
 
 
 def _unreadable(path: Path, why: str) -> CountError:

@@ -2,7 +2,7 @@
 
 from .context import context_positions
 from .counts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens, WordTokens
-from .describe import describe_objects
+from .describe import describe_objects, summary_of
 from .objects import FoundObject, find_objects, parse_prompt
 from .objects_line import find_objects_of_line, parse_objects_line
 
@@ -19,4 +19,5 @@ __all__ = [
     "find_objects_of_line",
     "parse_objects_line",
     "parse_prompt",
+    "summary_of",
 ]

@@ -26,7 +26,7 @@ _DIGITS = re.compile(r"\d+|\d{1,3}(?:,\d{3})+")
 _TIMES = re.compile(r"(\d+)x")
 NUMBER_WORDS = frozenset(_UNITS) | frozenset(_TENS) | frozenset(_SCALES) | {"dozen"}
 # One thing in two halves: "a pair of scissors" is one thing.
-_TWO_PART_THINGS = frozenset(
+TWO_PART_THINGS = frozenset(
     "scissors glasses sunglasses eyeglasses goggles binoculars pants trousers jeans shorts tights leggings tweezers pliers "
     "headphones pajamas pyjamas tongs shears spectacles".split()
 )
@@ -68,7 +68,7 @@ def _read_set(words: Sequence[Word], value: int | None, index: int, start: int) 
     if size is None or _text(words, index + 1) != "of" or _text(words, index + 2) in {"the", "them", "these"}:
         return None
     if _text(words, index) in {"pair", "pairs"}:
-        size = 1 if any(word.text in _TWO_PART_THINGS for word in words[index + 2 : index + 5]) else size
+        size = 1 if any(word.text in TWO_PART_THINGS for word in words[index + 2 : index + 5]) else size
     return size * (1 if value is None else value), index + 2
 
 

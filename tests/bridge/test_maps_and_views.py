@@ -148,6 +148,22 @@ class TestViews:
         lines = view.text.splitlines()
         assert lines[0] == "picture 1: circles, step 1" and lines[-1] == f"picture 1: stars, step {steps}"
 
+    def test_one_is_in_the_singular(self) -> None:
+        samples, layout = latent(0), torch.zeros(1, *GRID, dtype=torch.int64)
+        layout[0, 3, 3] = 1
+        two = layout.clone()
+        two[0, 9, 9] = 2
+        record = dataclasses.replace(drawn_record(samples, circles=CIRCLES[:1], stars=[]), counts=(1, 0))
+        handle = MapsHandle()
+        handle.add(dataclasses.replace(record, layouts={"red circles": (layout, two), "star": (two, layout)}))
+        assert view_maps(handle, samples, None, ViewSettings("layout")).text.splitlines() == [
+            "picture 1, as read: 1 red circle, 2 stars",
+            "picture 1, put right: 2 red circles, 1 star",
+        ]
+        assert view_maps(handle, samples, None, ViewSettings("regions")).text == "picture 1: 1 region of circles, stars"
+        with pytest.raises(CountError, match="batch_index is 1, but the run made 1 picture; the last one is 0"):
+            find_instances(handle, samples, 1, "found", 0.5)
+
     def test_opacity_0_is_the_picture(self) -> None:
         samples, image = latent(0), torch.rand(1, 40, 30, 3)
         for show in ("words", "regions", "steps"):
@@ -161,9 +177,7 @@ class TestViews:
     @pytest.mark.parametrize("many", [1, 3])
     def test_wrong_number_of_pictures(self, many: int) -> None:
         samples = latent(0, batch=2)
-        with pytest.raises(
-            CountError, match=f"{many} pictures were given, but the run made 2. Connect the picture decoded"
-        ):
+        with pytest.raises(CountError, match=f"the run made 2 pictures, image has {many}. Connect the picture decoded"):
             view_maps(filled(samples), samples, torch.rand(many, 8, 8, 3), ViewSettings())
 
     def test_another_latent_is_said(self) -> None:

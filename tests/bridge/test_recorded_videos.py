@@ -199,6 +199,11 @@ def test_frames_line_up_with_the_decoded_video(videos: int) -> None:
     view = view_maps(maps, samples, clip, ViewSettings("words", "dog", opacity=0.0))
     expected = [place + 9 * video for video in range(videos) for place in (0, 4, 8)]
     assert (view.pictures[:, 0, 0, 0] * 20).round().tolist() == expected
+    if videos == 2:
+        with pytest.raises(
+            CountError, match=r"^image has 1 picture for 2 videos\. Connect the pictures decoded from the"
+        ):
+            view_maps(maps, samples, clip[:1], ViewSettings())
 
 
 def made_up(videos: int = 1, frames: int = 21, steps: int = 30, grid: tuple[int, int] = (30, 52)) -> RunRecord:

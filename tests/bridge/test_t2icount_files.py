@@ -70,8 +70,44 @@ def test_damaged_files(tmp_path: Path, suffix: str, content: str) -> None:
     with pytest.raises(CountError) as error:
         read_weights(path)
     text = str(error.value)
-    assert text.startswith(f"model{suffix} is ") and ("Fetch it again, whole" in text or "best_model_paper.pth" in text)
+    assert text.startswith(f"model{suffix} is ")
+    assert {
+        "half": f"is incomplete: it has only {len(whole) // 2} bytes. Download it again",
+        "empty": "is incomplete: it has only 0 bytes. Download it again",
+        "page": "is a web page, not the model: Google Drive has probably shown a warning instead of the file. Download it",
+        "noise": "best_model_paper.pth" if suffix == ".pth" else "Fetch it again, whole",
+    }[content] in text
     assert "weights_only" not in text, "torch advises to load it unsafely; nobody should read that"
+
+
+@pytest.mark.parametrize("page", [b"<!DOCTYPE html><html>", b"\xef\xbb\xbf\r\n <html>" + b"x" * 5000])
+def test_a_web_page_in_place_of_the_download(tmp_path: Path, page: bytes) -> None:
+    path = tmp_path / "best_model_paper.pth"
+    path.write_bytes(page)
+    with pytest.raises(CountError, match=r"best_model_paper\.pth is a web page.*Download it again; .* has 4\.3 GB$"):
+        read_weights(path)
+
+
+@pytest.mark.parametrize("kind", ["zip", "pickle", "safetensors"])
+@pytest.mark.parametrize("kept", [5, 60, -3])
+def test_a_download_that_stopped_early(tmp_path: Path, kind: str, kept: int) -> None:
+    path = tmp_path / ("model.safetensors" if kind == "safetensors" else "model.pth")
+    if kind == "safetensors":
+        save_file(WEIGHTS, path)
+    else:
+        torch.save(WEIGHTS, path, _use_new_zipfile_serialization=kind == "zip")
+    part = path.read_bytes()[:kept]
+    path.write_bytes(part)
+    with pytest.raises(CountError, match=f"is incomplete: it has only {len(part)} bytes"):
+        read_weights(path)
+
+
+def test_a_header_like_a_page(tmp_path: Path) -> None:
+    """A safetensors header of 60 bytes makes the file begin with "<", as a page does."""
+    path = tmp_path / "model.safetensors"
+    path.write_bytes((60).to_bytes(8, "little") + b"{" + b"x" * 59)
+    with pytest.raises(CountError, match="is damaged, or no file of weights"):
+        read_weights(path)
 
 
 def test_files_that_hold_something_else(tmp_path: Path) -> None:
@@ -125,7 +161,9 @@ def test_an_empty_folder_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_pa
     (only,) = model_files()
     folder_paths.filename_list_cache.pop("t2icount", None)
     assert only == "put best_model_paper.pth into models/t2icount"
-    with pytest.raises(CountError, match=r"there is no T2ICount file .* Put best_model_paper\.pth .* models/t2icount"):
+    with pytest.raises(
+        CountError, match=r"there is no T2ICount file .* Put best_model_paper\.pth .* models/t2icount \(make the"
+    ):
         model_path(only)
 
 

@@ -37,7 +37,16 @@ CONNECT = """values => {
   for (const widget of group.widgets) if (widget.name in values) widget.value = values[widget.name];
 }"""
 PROMPT = "async () => (await window.app.graphToPrompt()).output"
-VALUES = {"prompt": "three red circles", "width": 128, "height": 128, "pictures": 2, "seed": 5, "steps": 20, "cfg": 3}
+VALUES = {
+    "prompt": "three red circles",
+    "negative prompt": "",
+    "width": 128,
+    "height": 128,
+    "pictures": 2,
+    "seed": 5,
+    "steps": 20,
+    "cfg": 3,
+}
 
 
 def _place(page: Page) -> None:

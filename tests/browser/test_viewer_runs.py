@@ -127,6 +127,19 @@ def test_the_node_says_what_is_shown_first(show: str, mode: str, viewer: ViewerP
     assert viewer.control("Scale").input_value() == "shared"
 
 
+def test_a_prompt_that_counts_nothing(viewer: ViewerPage) -> None:
+    """After a run of another prompt: its maps go, and the view says why there are none."""
+    viewer.open(workflow_with_viewer("shapes_attention", steps=3))
+    viewer.run()
+    words = "node => node.type === 'HeadcountCountPrompt'"
+    viewer.page.evaluate(f"() => {{ app.graph.nodes.find({words}).widgets[0].value = 'some hearts on a table' }}")
+    press_run(viewer.page)
+    wait_for_queue(viewer.page, 0)
+    viewer.canvas.wait_for(state="hidden")
+    assert "counts nothing" in viewer.message()
+    assert viewer.on_node("return node.properties.headcount_viewer.folder") == ""
+
+
 def test_a_folder_that_is_none_is_not_asked_for(viewer: ViewerPage) -> None:
     asked: list[str] = []
     viewer.page.on("request", lambda request: asked.append(request.url))

@@ -23,6 +23,7 @@ from headcount.core.prompts import (
         ("a dozen eggs", "12 eggs"),
         ("2x cats", "2 cats"),
         ("2 red", "2 red"),
+        ("1 red stars, 1 pair of scissors", "1 red star, 1 scissors"),
         ("", "nothing is counted"),
         (" ,; \n", "nothing is counted"),
     ],

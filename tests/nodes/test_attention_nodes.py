@@ -137,7 +137,7 @@ def test_viewer_with_an_unknown_word(recorded) -> None:
 
 
 def test_viewer_with_too_few_pictures(recorded) -> None:
-    with pytest.raises(CountError, match=r"1 pictures were given, but the run made 2\. Connect the picture decoded"):
+    with pytest.raises(CountError, match=r"the run made 2 pictures, image has 1\. Connect the picture decoded"):
         view(recorded, torch.rand(1, 128, 128, 3))
 
 

@@ -18,6 +18,8 @@ from headcount.nodes.count_prompt import CountPrompt
 import nodes as comfy_nodes
 
 PROMPT = "a photo of three (red:1.3) circles and two stars"
+TOO_MANY = "things are asked for; made for up to 8, the picture may get worse"
+NONE_OF = "0 red circles cannot be steered: put it into the negative prompt"
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,7 @@ def test_conditioning_carries_the_counts(clip: comfy.sd.CLIP) -> None:
 
 
 def test_objects_line(clip: comfy.sd.CLIP) -> None:
-    assert run(clip, PROMPT, "1 star")[2] == "1 stars"
+    assert run(clip, PROMPT, "1 star")[2] == "1 star"
     with pytest.raises(CountError, match=r"^'cats' is not in the prompt; the prompt has: circles, stars, photo$"):
         run(clip, PROMPT, "2 cats")
 
@@ -67,7 +69,21 @@ def test_objects_line(clip: comfy.sd.CLIP) -> None:
 def test_nothing_counted(clip: comfy.sd.CLIP) -> None:
     _, counts, summary = run(clip, "")
     assert counts.objects == ()
-    assert summary == "nothing is counted"
+    assert summary == "nothing is counted: write a number, such as 'three cats', or fill *objects*"
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("eight stars", ["8 stars"]),
+        ("five circles and four stars", ["5 circles, 4 stars", f"9 {TOO_MANY}"]),
+        ("99 red circles", ["99 red circles", f"99 {TOO_MANY}"]),
+        ("0 red circles and two blue stars", ["2 blue stars", NONE_OF]),
+        ("zero red circles, 12 stars, 0 red circles", ["12 stars", NONE_OF, f"12 {TOO_MANY}"]),
+    ],
+)
+def test_remarks(text: str, lines: list[str], clip: comfy.sd.CLIP) -> None:
+    assert run(clip, text)[2].splitlines() == lines
 
 
 def test_no_clip() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from demo.contact_sheet import contact_sheet
 from demo.report import Ask, count_picture, make_row, table
 from demo.scenes import MAX_COUNT, Kind, random_scene
 from demo.server import ComfyServer, PromptError
-from demo.workflow_runs import run_attention, run_with_and_without
+from demo.workflow_runs import run_attention, run_with_and_without, with_widgets, workflow_prompt
 from demo.write_workflows import WORKFLOWS, build_workflow
 
 pytestmark = pytest.mark.server
@@ -108,6 +109,17 @@ def test_the_same_noise_with_and_without(server: ComfyServer) -> None:
     assert not np.array_equal(without, steered)
 
 
+@pytest.mark.parametrize("name", ["shapes_count", "shapes_everything"])
+def test_nothing_is_saved_when_no_picture_is_right(name: str, server: ComfyServer) -> None:
+    """As their notes and the titles of their Save Image promise."""
+    settings: dict[str, dict[str, Any]] = {"EmptyLatentImage": {"batch_size": 1}, "KSampler": {"steps": 2}}
+    prompt = with_widgets(workflow_prompt(server, name), settings | {"HeadcountCountPrompt": {"text": "eight moons"}})
+    outputs = server.run(prompt)
+    shown = {prompt[node]["class_type"]: node for node in outputs}
+    assert "SaveImage" not in shown
+    assert "0 of 1" in outputs[shown["HeadcountCountCheck"]]["text"][0]
+
+
 def test_attention_views(server: ComfyServer) -> None:
     overview, *steps = run_attention(server, 1)
     captions = [caption for caption, _ in overview]
@@ -116,12 +128,67 @@ def test_attention_views(server: ComfyServer) -> None:
     assert all(picture.shape[:2] == (128, 128) for line in (overview, *steps) for _, picture in line)
 
 
-def test_demo_writes_its_files(server: ComfyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_writes_its_files(
+    server: ComfyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(run, "ASKS", ASKS[:2])
-    run.demo(server, 1, 1, tmp_path)
+    run.demo(server, 1, 1, run.Output(tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} == {"report.txt", "contact_sheet.png", "attention.png"}
+    first, second = re.findall(r"(\d) of 2 after \d+ s, about \d+ s left: (.*)", capsys.readouterr().out)
+    assert (first, second) == (("1", ASKS[0].prompt), ("2", ASKS[1].prompt))
     report = (tmp_path / "report.txt").read_text()
+    assert "has not finished" not in report
     assert all(ask.prompt in report for ask in ASKS[:2])
     assert all(Image.open(tmp_path / name).width > 256 for name in ("contact_sheet.png", "attention.png"))
+
+
+def _drawn(client: Any, text: str, pictures: int, seed: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """In place of a run: two drawn scenes; the third prompt takes too long."""
+    if text == ASKS[2].prompt:
+        raise TimeoutError(f"workflows/shapes_isac.json with {text!r}: the prompt was still running")
+    scene = random_scene(random.Random(seed), ASKS[0].kinds).picture
+    return [scene], [scene]
+
+
+class WithoutProcess(ComfyServer):
+    """What is tested is the demo's own end."""
+
+    def start(self) -> None: ...
+
+
+def test_what_is_finished_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("report.txt", "attention.png"):
+        (out / name).write_text("of an earlier run")
+    monkeypatch.setattr(run, "ComfyServer", WithoutProcess)
+    monkeypatch.setattr(run, "run_with_and_without", _drawn)
+    monkeypatch.setattr("sys.argv", ["run", "--out", str(out)])
+    assert run.main() == 1
+    told = capsys.readouterr().err
+    assert f"the demo failed: workflows/shapes_isac.json with {ASKS[2].prompt!r}: the prompt was still running" in told
+    files = {out / "report.txt", out / "contact_sheet.png"}
+    assert all(str(path) in told for path in files) and "attention.png" not in told
+    assert "2 of 12 prompts are in report.txt and contact_sheet.png" in told
+    assert set(out.iterdir()) == files
+    report = (out / "report.txt").read_text()
+    assert "Only 2 of 12 prompts are in" in report and ASKS[1].prompt in report and ASKS[2].prompt not in report
+    both = contact_sheet([make_row(ASKS[0], *_drawn(None, "", 1, 1))] * 2)
+    assert Image.open(out / "contact_sheet.png").size == both.size
+
+
+def test_an_early_failure_leaves_the_files_of_an_earlier_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "report.txt").write_text("of an earlier run")
+    monkeypatch.setenv("COMFYUI_PATH", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["run", "--out", str(tmp_path)])
+    assert run.main() == 1
+    told = capsys.readouterr().err
+    assert "nothing was drawn, so no file was written" in told and "report.txt" not in told
+    assert (tmp_path / "report.txt").read_text() == "of an earlier run"
 
 
 def test_without_comfyui_it_says_what_to_do(
@@ -138,9 +205,9 @@ def test_a_failing_node_ends_the_demo_and_the_server(
 ) -> None:
     servers = []
 
-    class Kept(ComfyServer):
+    class Kept(WithoutProcess):
         def start(self) -> None:
-            servers.append(self)  # no process: what is tested is the demo's own end
+            servers.append(self)
 
     def fail(*_: Any) -> None:
         raise PromptError("7", "KSampler", "ValueError", "no such thing")

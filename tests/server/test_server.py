@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from headcount.nodes import NODES
 
+from demo import comfy_client
+from demo.comfy_client import ComfyClient
 from demo.server import ComfyServer, PromptError, workflow_to_prompt
+from demo.workflow_runs import run_with_and_without
 
 pytestmark = pytest.mark.server
 
@@ -108,3 +113,67 @@ def test_a_refused_prompt_names_the_input(server: ComfyServer) -> None:
     with pytest.raises(PromptError, match="count") as caught:
         server.run(_replace("cat", count=-1))
     assert (caught.value.node_id, caught.value.exception_type) == ("7", "validation")
+
+
+class Working(ComfyClient):
+    """A server whose prompt is done after so many signs of progress, or never, `pause_s` apart."""
+
+    def __init__(self, signs: int | None, pause_s: float) -> None:
+        super().__init__("http://nowhere")
+        self._signs, self._pause_s, self._start = signs, pause_s, time.monotonic()
+        self.cancelled: list[str] = []
+
+    def sign_of_progress(self) -> int:
+        return int((time.monotonic() - self._start) / self._pause_s)
+
+    def cancel(self, prompt_id: str) -> None:
+        self.cancelled.append(prompt_id)
+
+    def _request(self, path: str, body: dict[str, Any] | None = None) -> bytes:
+        if self.sign_of_progress() == 1:
+            raise TimeoutError("timed out")  # too busy to answer
+        is_done = self._signs is not None and self.sign_of_progress() >= self._signs
+        return json.dumps({"7": {"outputs": {}, "status": {"messages": []}}} if is_done else {}).encode()
+
+
+def test_a_prompt_that_goes_on_is_waited_for() -> None:
+    busy = Working(4, 0.3)
+    assert busy.wait("7", timeout_s=0.6)["outputs"] == {}
+    assert time.monotonic() - busy._start > 1 and busy.cancelled == []
+
+
+def test_a_prompt_without_progress_is_cancelled() -> None:
+    stuck = Working(None, 1e6)
+    with pytest.raises(TimeoutError, match=r"still running after 0 s; its last sign of progress was 0 s ago"):
+        stuck.wait("7", timeout_s=0.3)
+    assert stuck.cancelled == ["7"]
+
+
+def test_progress_without_end_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comfy_client, "LONGEST_SECONDS", 1.2)
+    endless = Working(None, 0.2)
+    with pytest.raises(TimeoutError, match=r"still running after 1 s; its last sign of progress was 0 s ago"):
+        endless.wait("7", timeout_s=0.6)
+    assert endless.cancelled == ["7"]
+
+
+def test_a_time_limit_names_the_prompt_and_every_step_is_a_sign(
+    server: ComfyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signs = set()
+
+    def impatient(prompt: dict[str, Any]) -> dict[str, Any]:
+        prompt_id = server.queue(prompt)
+        deadline = time.monotonic() + 120
+        while len(signs) < 12 and time.monotonic() < deadline:
+            signs.add(server.sign_of_progress())
+        return server.wait(prompt_id, 0.0)["outputs"]
+
+    monkeypatch.setattr(server, "run", impatient)
+    with pytest.raises(
+        TimeoutError, match=r"^workflows/shapes_isac\.json with 'three moons': the prompt was still running"
+    ):
+        run_with_and_without(server, "three moons", 8, 77)
+    monkeypatch.undo()
+    assert len(signs) == 12
+    assert server.run(_replace("cat"))["9"]["text"] == ["dog"], "it was cancelled"

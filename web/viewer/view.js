@@ -42,9 +42,12 @@ export class View {
     });
   }
 
-  /** Show the view of a run that has just ended. */
-  show(folder) {
-    if (!isViewFolder(folder)) return this.panel.say("This run left no maps to show.", { error: true, hides: true });
+  /** Show the view of a run that has just ended; where it has none, say why. */
+  show(folder, why = "This run left no maps to show.") {
+    if (!isViewFolder(folder)) {
+      this.host.write({ ...this.host.read(), folder: "" });
+      return this.fail(new ViewError(why));
+    }
     this.host.write({ ...this.host.read(), folder });
     this.host.changed();
     return this.open(folder);
