@@ -13,7 +13,7 @@ SEED = 1
 
 def check_pictures(server: ComfyServer) -> None:
     """A batch, counted and checked; the thumbnail of shapes_count."""
-    run = run_counting(server, "shapes_count", "four green hearts", SEED, 8)
+    run = run_counting(server, "shapes_count", "four red circles", SEED, 8)
     kept = [("kept", picture) for picture in run.saved[:4]]
     save(captioned([*lined_up(run.verdicts, run.counted, 4), kept], 192), HELP / "HeadcountCountCheck" / "kept.jpg")
     thumbnail(lined_up(run.verdicts, run.counted, 2)[:2], WORKFLOWS / "shapes_count.jpg")

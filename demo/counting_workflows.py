@@ -81,7 +81,7 @@ def checked(image: str, counted: str, widgets: dict[str, Any] | None = None) -> 
 def shapes_count() -> tuple[Group, ...]:
     """A batch, counted; only the right pictures are saved."""
     note = Placed("note", NOTE, widgets={"text": COUNT_NOTE}, title="What to do", extra_height=420)
-    start = source("four green hearts", 8)
+    start = source("four red circles", 8)
     saved = Placed(
         *("saved", "SaveImage", {"images": ("check", "right")}),
         *({"filename_prefix": "headcount/right"}, "Only the right pictures"),
