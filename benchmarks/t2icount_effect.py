@@ -180,15 +180,19 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=Plan.epochs, help="passes over them")
     parser.add_argument("--judged", type=int, default=Plan.judged, help="scenes of each kind to judge with")
     parser.add_argument("--seed", type=int, default=Plan.seed)
-    parser.add_argument("--variant", choices=VARIANTS, help="train only this one, and print no table")
+    parser.add_argument(
+        "--variant",
+        choices=VARIANTS,
+        action="append",
+        help="only this network, may be given several times; without full, no table is printed",
+    )
     parser.add_argument("--out", type=Path, default=Path("output/t2icount_effect"))
     arguments = parser.parse_args()
     plan = Plan(arguments.scenes, arguments.epochs, arguments.judged, arguments.seed)
     report = partial(print, flush=True)
-    if arguments.variant:
-        train(arguments.variant, plan, arguments.out, report)
+    networks = {name: train(name, plan, arguments.out, report) for name in arguments.variant or VARIANTS}
+    if "full" not in networks:
         return
-    networks = {name: train(name, plan, arguments.out, report) for name in VARIANTS}
     if SHIPPED.exists():
         networks["shipped counter"] = load_network(load_file(SHIPPED)).float()
     judged = {kind: make_scenes(recipe, plan.judged, _JUDGED_SEED + plan.seed) for kind, recipe in JUDGED.items()}
