@@ -15,11 +15,10 @@ from torch import Tensor
 from ..helpers.loras import hooked, loaded, same, state_of, tiny_setup_for_loras
 from ..helpers.models import Run, Setup, sample, shapes_setup, tiny_setup
 from ..helpers.numina_readings import always_right, always_wrong, without_a_bias
-from ..helpers.packs import PACKS, Patch
+from ..helpers.packs import ORDERS, PACKS, Patch, beside
 
 RUN = Run(steps=3, size=(8, 8))
 EARLY = NuminaSettings(when="steps")
-ORDERS = ("before", "after")
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +33,7 @@ def wrong(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def guided(model: Any, pack: Patch, order: str) -> tuple[Any, Any]:
     """The MODEL of both nodes, ours after or before the other, and the maps."""
-    if order == "before":
-        return with_numina(pack(model), EARLY)
-    ours, maps = with_numina(model, EARLY)
-    return pack(ours), maps
+    return beside(pack, lambda model: with_numina(model, EARLY), model, order)
 
 
 @pytest.mark.parametrize("name", PACKS)
@@ -94,11 +90,7 @@ def test_model_sampling_of_flow_models(order: str, wrong: None) -> None:
     run = Run(steps=10, size=(8, 8), scheduler="simple")
     read = []
     for pack in (shifted, lambda model: model):
-        if order == "before":
-            model, maps = with_numina(pack(setup.model), settings)
-        else:
-            model, maps = with_numina(setup.model, settings)
-            model = pack(model)
+        model, maps = beside(pack, lambda model: with_numina(model, settings), setup.model, order)
         samples = sample(model, setup, run)
         assert torch.isfinite(samples).all() and not torch.equal(samples, sample(pack(setup.model), setup, run))
         read.append(maps.record_for(samples)[0].steps[0])

@@ -13,7 +13,7 @@ from headcount.core.errors import CountError
 from ..helpers.loras import hooked, tiny_setup_for_loras
 from ..helpers.models import Run, sample, tiny_setup
 from ..helpers.numina_readings import always_wrong, without_a_bias
-from ..helpers.packs import tiles
+from ..helpers.packs import ORDERS, beside, tiles
 
 
 @pytest.fixture
@@ -40,15 +40,11 @@ def test_a_scheduled_hook_starts_again(
     assert torch.equal(sample(with_numina(setup.model, late)[0], setup, run, **hooks()), plain)
 
 
-@pytest.mark.parametrize("order", ["before", "after"])
+@pytest.mark.parametrize("order", ORDERS)
 def test_tiles_are_refused(order: str) -> None:
     """A tile is no picture: its layout says nothing of how many things there are."""
     setup, settings = tiny_setup(), NuminaSettings(when="steps")
-    model = (
-        with_numina(tiles(setup.model), settings)[0]
-        if order == "before"
-        else tiles(with_numina(setup.model, settings)[0])
-    )
+    model, _ = beside(tiles, lambda model: with_numina(model, settings), setup.model, order)
     with pytest.raises(
         CountError, match=r"NUMINA Count Guide cannot be combined .* part of the picture .*tiled diffusion"
     ):

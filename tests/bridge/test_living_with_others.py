@@ -12,7 +12,7 @@ from headcount.bridge.recorder import with_recorder
 from headcount.core.attention.records import RunRecord
 
 from ..helpers.models import Run, Setup, sample, tiny_setup, weights_of
-from ..helpers.packs import EASY, HYPERTILE, LAZY, PACKS, TOME, Patch
+from ..helpers.packs import EASY, HYPERTILE, LAZY, ORDERS, PACKS, TOME, Patch, beside
 
 EVERY_STEP = IsacSettings("paper", "relative", 0.02, end_percent=1.0)
 RUN = Run(steps=3, size=(16, 16))
@@ -163,7 +163,7 @@ class counted_gradients:
         isac.GradientPass.__call__ = self._real
 
 
-@pytest.mark.parametrize("order", ["before", "after"])
+@pytest.mark.parametrize("order", ORDERS)
 def test_model_sampling_of_flow_models(order: str) -> None:
     """ModelSamplingSD3 and its like shift the schedule; percent and noise levels follow."""
     setup = tiny_setup(flow=True)
@@ -174,11 +174,7 @@ def test_model_sampling_of_flow_models(order: str) -> None:
     alone = sample(shifted(setup.model), setup, RUN)
     assert not torch.equal(alone, sample(setup.model, setup, RUN))
     half = IsacSettings("paper", "relative", 0.02, end_percent=0.5)
-    if order == "before":
-        model, maps = with_isac(shifted(setup.model), half)
-    else:
-        model, maps = with_isac(setup.model, half)
-        model = shifted(model)
+    model, maps = beside(shifted, lambda model: with_isac(model, half), setup.model, order)
     samples = sample(model, setup, RUN)
     assert torch.isfinite(samples).all() and not torch.equal(samples, alone)
     steered = [step.sigma for step in maps.record_for(samples)[0].steps if step.instance_loss is not None]
@@ -186,18 +182,14 @@ def test_model_sampling_of_flow_models(order: str) -> None:
     assert steered and min(steered) > last
 
 
-@pytest.mark.parametrize("order", ["before", "after"])
+@pytest.mark.parametrize("order", ORDERS)
 def test_differential_diffusion_with_a_soft_mask(order: str, tiny: Setup) -> None:
     """The part that is drawn grows while the run goes on."""
     mask = torch.linspace(0, 1, 16).view(1, 1, 1, 16).expand(1, 1, 16, 16).clone()
     latent = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0))
     run = Run(steps=6, size=(16, 16), latent=latent, noise_mask=mask)
     pack = PACKS["differential diffusion"]
-    if order == "before":
-        model, maps = with_isac(pack(tiny.model), EVERY_STEP)
-    else:
-        model, maps = with_isac(tiny.model, EVERY_STEP)
-        model = pack(model)
+    model, maps = beside(pack, lambda model: with_isac(model, EVERY_STEP), tiny.model, order)
     samples, alone = sample(model, tiny, run), sample(pack(tiny.model), tiny, run)
     assert torch.isfinite(samples).all()
     assert (samples - alone)[..., 8:].abs().max() > 1e-3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import comfy.model_management
 import pytest
 import torch
@@ -10,6 +12,7 @@ from headcount.bridge.recorder import with_recorder
 
 from ..helpers.loras import hooked, loaded, same, state_of, tiny_setup_for_loras
 from ..helpers.models import Run, Setup, sample
+from ..helpers.packs import ORDERS, beside
 
 EVERY_STEP = IsacSettings("paper", "relative", 0.02, end_percent=1.0)
 RUN = Run(steps=4, size=(8, 8))
@@ -45,13 +48,12 @@ class Weights:
             self.of_sampler[-1].add(value)
 
 
-@pytest.mark.parametrize("order", ["before", "after"])
+@pytest.mark.parametrize("order", ORDERS)
 def test_lora_at_load(order: str, tiny: Setup) -> None:
     state = state_of(tiny)
     plain = sample(tiny.model, tiny, RUN)
-    model = loaded(tiny, tiny.model) if order == "before" else tiny.model
-    model, maps = with_isac(model, EVERY_STEP)
-    model = model if order == "before" else loaded(tiny, model)
+    pack, ours = partial(loaded, tiny), partial(with_isac, settings=EVERY_STEP)
+    model, maps = beside(pack, ours, tiny.model, order)
     with Weights(tiny) as weights:
         samples = sample(model, tiny, RUN)
     assert len(weights.of_gradients) == 4

@@ -18,7 +18,7 @@ import nodes as comfy_nodes
 
 from ..helpers import models
 from ..helpers.models import Conditioning, Run, Setup, sample, shapes_setup, tiny_setup
-from ..helpers.packs import COMPILED, first, tiles
+from ..helpers.packs import COMPILED, ORDERS, beside, first, tiles
 
 EVERY_STEP = IsacSettings("paper", "relative", 0.02, end_percent=1.0)
 SMALL = Run(size=(8, 8))
@@ -157,16 +157,13 @@ def windows(model: Any, length: int) -> Any:
 
 
 @pytest.mark.parametrize("name", NODES)
-@pytest.mark.parametrize("order", ["before", "after"])
+@pytest.mark.parametrize("order", ORDERS)
 def test_context_windows(name: str, order: str, tiny: Setup) -> None:
     """Refused before the first step where they would apply; no trouble where the batch fits."""
     ours, run = NODES[name], Run(size=(8, 8), batch=4)
 
     def built(length: int) -> tuple[Any, Any]:
-        if order == "before":
-            return ours(windows(tiny.model, length))
-        model, maps = ours(tiny.model)
-        return windows(model, length), maps
+        return beside(lambda model: windows(model, length), ours, tiny.model, order)
 
     model, _ = built(2)
     asked: list[int] = []
@@ -186,11 +183,11 @@ def test_context_windows(name: str, order: str, tiny: Setup) -> None:
 
 
 @pytest.mark.parametrize("name", NODES)
-@pytest.mark.parametrize("order", ["before", "after"])
+@pytest.mark.parametrize("order", ORDERS)
 def test_tiled_diffusion(name: str, order: str, tiny: Setup) -> None:
     """Refused when the model is first shown a tile."""
     ours = NODES[name]
-    model = ours(tiles(tiny.model))[0] if order == "before" else tiles(ours(tiny.model)[0])
+    model, _ = beside(tiles, ours, tiny.model, order)
     steps: list[int] = []
     with pytest.raises(
         CountError, match=r"part of the picture .* \(1 of 8 x 4 instead of 1 of 8 x 8 latent pixels\), such as tiled"
@@ -231,11 +228,7 @@ def test_torch_compile(
     monkeypatch.setattr(models, "TINY_UNET", {**models.TINY_UNET, **flat})
     setup, ours, run = tiny_setup(), NODES[name], Run(steps=2, size=(8, 8))
     torch._dynamo.reset()
-    if order == "before":
-        model, maps = ours(COMPILED(setup.model))
-    else:
-        model, maps = ours(setup.model)
-        model = COMPILED(model)
+    model, maps = beside(COMPILED, ours, setup.model, order)
     with caplog.at_level(logging.WARNING):
         samples = sample(model, setup, run)
     torch._dynamo.reset()

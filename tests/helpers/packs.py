@@ -21,6 +21,16 @@ import torch
 from comfy.ldm.modules.attention import attention_basic, optimized_attention
 
 Patch = Callable[[Any], Any]
+Ours = Callable[[Any], tuple[Any, Any]]
+ORDERS = ("before", "after")
+
+
+def beside(pack: Patch, ours: Ours, model: Any, order: str) -> tuple[Any, Any]:
+    """The MODEL of two nodes, the other pack's before or after ours, and our maps."""
+    if order == "before":
+        return ours(pack(model))
+    patched, maps = ours(model)
+    return pack(patched), maps
 
 
 def first(output: Any) -> Any:
