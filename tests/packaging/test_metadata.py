@@ -57,7 +57,7 @@ def test_comfyui_reads_every_field() -> None:
     assert project.urls.repository and project.urls.documentation and project.urls.issues
     assert project.license.file == "LICENSE"
     assert project.supported_os == ["OS Independent"]
-    assert project.supported_comfyui_version == ">=0.3.75"
+    assert project.supported_comfyui_version == ">=0.30.0"
     assert project.supported_comfyui_frontend_version.startswith(">=")
     assert (comfy.publisher_id, comfy.display_name) == ("headcount", "Headcount")
     assert comfy.web is None, "the help pages are found by WEB_DIRECTORY, which goes by the folder's name"
