@@ -17,9 +17,8 @@ from ..helpers.comfy_page import (
     files_of,
     missing_types,
     open_workflow,
-    press_run,
     queued_prompt,
-    wait_for_queue,
+    run_to_the_end,
     wait_for_the_offer_of,
 )
 from ..helpers.saved_work import AFTER_A_RUN, BLUEPRINT, FEW_STEPS, PICTURE, PROMPTS, WORKFLOWS, lost
@@ -27,7 +26,6 @@ from ..helpers.saved_work import AFTER_A_RUN, BLUEPRINT, FEW_STEPS, PICTURE, PRO
 pytestmark = [pytest.mark.browser, pytest.mark.every_page]
 
 SHOWN_TABLE = "Asked and counted"
-NEWEST_JOB = "async () => Object.values(await (await fetch('/history?max_items=1')).json())[0]"
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
@@ -64,10 +62,7 @@ def test_a_dropped_picture_runs_twice(page: Page, host: ComfyServer, renderer: s
     assert missing_types(page) == []
     for seed in (31, 32):
         page.evaluate(_SET_SEED, seed)
-        press_run(page)
-        wait_for_queue(page, 1)
-        wait_for_queue(page, 0)
-        job = page.evaluate(NEWEST_JOB)
+        job = run_to_the_end(page)
         assert job["status"]["status_str"] == "success"
         assert _table(job).startswith("asked: 4 circles\n")
         assert page.get_by_role("dialog").count() == 0

@@ -29,6 +29,7 @@ _JOBS = """async () => {
   const queue = await (await fetch('/queue')).json();
   return queue.queue_running.length + queue.queue_pending.length;
 }"""
+_NEWEST_JOB = "async () => Object.entries(await (await fetch('/history?max_items=1')).json())[0]"
 _READY = "window.app?.graph && window.app.extensionManager && !document.querySelector('#splash')"
 # What the pages themselves report, with any pack or none.
 _OF_THE_PAGE = re.compile(r"violates the (following|document's) Content Security Policy")
@@ -163,6 +164,17 @@ def wait_for_queue(page: Page, jobs: int) -> None:
     while page.evaluate(_JOBS) != jobs:
         assert time.monotonic() < deadline, f"{page.evaluate(_JOBS)} jobs instead of {jobs}"
         page.wait_for_timeout(100)
+
+
+def run_to_the_end(page: Page) -> dict[str, Any]:
+    """Press Run, and wait for the end of what it queued. Returns the job's entry of the history."""
+    before = page.evaluate(_NEWEST_JOB)
+    press_run(page)
+    deadline = time.monotonic() + _RUN_SECONDS
+    while (job := page.evaluate(_NEWEST_JOB)) == before:
+        assert time.monotonic() < deadline, "nothing was run"
+        page.wait_for_timeout(100)
+    return job[1]
 
 
 @contextmanager

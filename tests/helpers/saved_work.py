@@ -18,9 +18,9 @@ PROMPTS: dict[str, dict[str, Any]] = json.loads((FOLDER / "prompts.json").read_t
 FEW_STEPS = {
     "KSampler": {"steps": 2},
     "EmptyLatentImage": {"batch_size": 1},
-    "HeadcountIsacLatentSelection": {"candidates": 2},
-    "HeadcountCountSearch": {"seeds": 2},
-    "HeadcountCountSearchCandidates": {"seeds": 2},
+    "HeadcountIsacLatentSelection": {"steps": 2, "candidates": 2},
+    "HeadcountCountSearch": {"steps": 2, "seeds": 2},
+    "HeadcountCountSearchCandidates": {"steps": 2, "seeds": 2},
     "HeadcountCountCheck": {"if_none_right": "best picture"},
 }
 """Settings with which a run takes little time, and ends in a picture although few steps draw nothing that is right."""
