@@ -28,17 +28,28 @@ FEW_STEPS = {
 
 def lost(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What a prompt said that another one says otherwise or not at all; nodes may have got further inputs."""
-    before, now = without_page_values(before), without_page_values(now)
-    found = [f"{node}: another node" for node, placed in before.items() if _class(now, node) != placed["class_type"]]
-    for node, placed in before.items():
-        inputs = now.get(node, {}).get("inputs", {})
+    before, now = _named(before), _named(now)
+    found = [f"{node}: gone" for node in before.keys() - now.keys()]
+    for node in before.keys() & now.keys():
         found += [
-            f"{node} {placed['class_type']}.{name}: {value!r} became {inputs.get(name)!r}"
-            for name, value in placed["inputs"].items()
-            if name not in inputs or inputs[name] != value
+            f"{node}.{name}: {value!r} became {now[node].get(name)!r}"
+            for name, value in before[node].items()
+            if name not in now[node] or now[node][name] != value
         ]
-    return found
+    return sorted(found)
 
 
-def _class(prompt: dict[str, Any], node: str) -> str | None:
-    return prompt.get(node, {}).get("class_type")
+def _named(prompt: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Inputs of every node, by its class and number among those of its class: a page may give nodes of a subgraph other ids."""
+    prompt = without_page_values(prompt)
+    names: dict[str, str] = {}
+    for node in sorted(prompt, key=lambda node: [int(part) for part in node.split(":")]):
+        kind = prompt[node]["class_type"]
+        names[node] = f"{kind} {sum(name.startswith(f'{kind} ') for name in names.values()) + 1}"
+
+    def named(value: Any) -> Any:
+        return [names[value[0]], value[1]] if isinstance(value, list) else value
+
+    return {
+        names[node]: {name: named(value) for name, value in placed["inputs"].items()} for node, placed in prompt.items()
+    }
