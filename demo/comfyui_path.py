@@ -39,7 +39,7 @@ def comfyui_folder() -> Path:
     version = version_in(folder)
     if version is not None and version < OLDEST:
         raise FileNotFoundError(
-            f"{SETTING} names ComfyUI {_dotted(version)} in {folder}: it has to be {_dotted(OLDEST)} or newer"
+            f"{SETTING} names ComfyUI {dotted(version)} in {folder}: it has to be {dotted(OLDEST)} or newer"
         )
     return folder
 
@@ -61,5 +61,6 @@ def version_in(folder: Path) -> tuple[int, ...] | None:
     return tuple(map(int, found.groups())) if found else None
 
 
-def _dotted(version: tuple[int, ...]) -> str:
+def dotted(version: tuple[int, ...]) -> str:
+    """A version as it is written: "0.30.0"."""
     return ".".join(map(str, version))
