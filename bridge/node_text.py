@@ -8,10 +8,10 @@ from typing import Any
 
 from comfy_execution.utils import get_executing_context
 
-from .saved_results import keep_result, without_results
+from .saved_results import inputs_of_result, keep_result, without_old_results
 
 RESULT_KEY = "headcount_result"
-"""Of a node's `ui` output: a list with one dict per result, which holds the fields of `NodeResult`."""
+"""Of a node's `ui` output: a list with one dict per result: the fields of `NodeResult`, and what `inputs_of_result` says."""
 
 NOTE_EVENT = "headcount.note"
 """Message to the page: {"node": id of the node that speaks, "text": plain text; "" takes an earlier note away}."""
@@ -48,10 +48,9 @@ def result_output(result: NodeResult, node: Any) -> dict[str, list[dict[str, Any
     """A result as a part of a node's `ui` output: for the page, the history, and the images that the run saves from here on.
 
     Args:
-        node: the class that ComfyUI executes, with its hidden inputs; without `extra_pnginfo` among them the saved images
-            do not carry the result.
+        node: the class that ComfyUI executes, with its hidden inputs `prompt` and `extra_pnginfo`.
     """
-    shown = {
+    shown: dict[str, Any] = {
         "verdict": result.verdict,
         "right": result.right,
         "marks": list(result.marks[:MOST_MARKS]),
@@ -60,6 +59,7 @@ def result_output(result: NodeResult, node: Any) -> dict[str, list[dict[str, Any
     }
     running, hidden = get_executing_context(), node.hidden
     if running is not None and hidden is not None:
+        shown["inputs"] = inputs_of_result(hidden.prompt, running.node_id)
         keep_result(hidden.extra_pnginfo, running.node_id, shown, is_first=not running.list_index)
     return {RESULT_KEY: [shown]}
 
@@ -68,7 +68,7 @@ def keep_results_with_their_run() -> None:
     """Called once, when the pack is loaded: see `saved_results`."""
     server = _server()
     if server is not None:
-        server.add_on_prompt_handler(without_results)
+        server.add_on_prompt_handler(without_old_results)
 
 
 def show_note(text: str, node: str | None) -> None:

@@ -28,7 +28,8 @@ class CountPrompt(io.ComfyNode):
                 "tokens name them. Write plain English: 'two cats and a dog on a sofa'."
             ),
             search_aliases=["count", "number of objects", "clip text encode", "prompt", "how many"],
-            hidden=[io.Hidden.extra_pnginfo],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            has_intermediate_output=True,  # its result is sent again where it is cached
             inputs=[
                 io.Clip.Input("clip", tooltip="The text encoder of your model, from Load Checkpoint or Load CLIP."),
                 io.String.Input(

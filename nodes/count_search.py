@@ -29,7 +29,8 @@ class CountSearch(io.ComfyNode):
                 "Works with every model and sampler; it finds a good seed among those tried, and is as good as the counter."
             ),
             search_aliases=["count", "best of n", "best seed", "seed search", "number of objects", "headcount"],
-            hidden=[io.Hidden.extra_pnginfo],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            has_intermediate_output=True,  # its result is sent again where it is cached
             inputs=[
                 *sampler_inputs(),
                 CounterType.Input(

@@ -25,7 +25,8 @@ class CountSearchPick(io.ComfyNode):
                 "as a counter or detector of any pack sees it. Connect LATENT and seed to the sampler."
             ),
             search_aliases=["count", "best of n", "best seed", "seed search", "detector", "headcount"],
-            hidden=[io.Hidden.extra_pnginfo],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            has_intermediate_output=True,  # its result is sent again where it is cached
             inputs=[
                 CandidatesType.Input("candidates", tooltip="CANDIDATES of Count Search Candidates."),
                 CountedType.Input(

@@ -25,7 +25,8 @@ class InstanceMasks(io.ComfyNode):
                 "for inpainting, regional prompts and detailers. The masks are as coarse as the model's attention."
             ),
             search_aliases=["segment", "instances", "boxes", "detailer", "count", "headcount"],
-            hidden=[io.Hidden.extra_pnginfo],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            has_intermediate_output=True,  # its result is sent again where it is cached
             inputs=[
                 MapsType.Input(
                     "maps", tooltip="MAPS from ISAC Attention Control, NUMINA Count Guide or Attention Map Recorder."

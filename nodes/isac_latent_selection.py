@@ -29,7 +29,8 @@ class IsacLatentSelection(io.ComfyNode):
                 "it also works with quantised models; costs a part of each candidate's steps."
             ),
             search_aliases=["count", "best of n", "seed selection", "isac", "instances", "headcount"],
-            hidden=[io.Hidden.extra_pnginfo],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            has_intermediate_output=True,  # its result is sent again where it is cached
             inputs=[
                 io.Model.Input("model", tooltip="The model that makes the picture, with its LoRAs and patches."),
                 io.Conditioning.Input("positive", tooltip="From Count Prompt: it says what is counted."),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,10 @@ RIGHT = "✓ 1 of 2 right; best: picture 1"
 STOPPED = "✗ 0 of 2 right; nothing passed on"
 SCRIPT = "<img src=x onerror=window.ran=1>"
 _VALUES = "() => window.app.graph.serialize().nodes.map(node => node.widgets_values ?? null)"
+_FREE = """async () => {
+  const body = JSON.stringify({ free_memory: true });
+  await fetch('/free', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+}"""
 _SET = """([kind, name, value]) => {
   const node = window.app.graph.nodes.find(node => node.type === kind);
   node.widgets.find(widget => widget.name === name).value = value;
@@ -45,6 +48,8 @@ _TEXT_WIDGETS = """text => {
 
 @pytest.fixture
 def results(page: Page, renderer: str, object_info: dict[str, Any]) -> ResultPage:
+    """The graph in a new tab, of which the server has nothing in its cache."""
+    page.evaluate(_FREE)
     open_workflow(page, every_result(object_info), new_tab=True)
     return ResultPage(page)
 
@@ -72,7 +77,7 @@ def test_results_stay(results: ResultPage, host: ComfyServer) -> None:
     said = results.texts()
     assert [key for key, text in said.items() if not text] == [], "every node says something"
     assert said["check"].splitlines()[:3] == [RIGHT, "1 ✓", "2 ✗"]
-    assert "picture 2: 0 circles: wrong, off by 1" in said["check"]
+    assert "picture 2: " in said["check"] and ": wrong, off by " in said["check"]
     assert page.evaluate(_VALUES) == values, "no result among the values of the widgets"
 
     run_command(page, "Comfy.NewBlankWorkflow")

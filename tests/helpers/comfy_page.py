@@ -29,7 +29,7 @@ _JOBS = """async () => {
   const queue = await (await fetch('/queue')).json();
   return queue.queue_running.length + queue.queue_pending.length;
 }"""
-_READY = "window.app?.graph && window.app.extensionManager && !document.querySelector('#splash')"
+_READY = "window.app?.vueAppReady && window.app.extensionManager && !document.querySelector('#splash')"
 # What the pages themselves report, with any pack or none. ComfyUI's own policy forbids them the Registry and other sites;
 # a new user has no files of these names; the newest page asks for lists of jobs that ComfyUI 0.3.75 does not have; the
 # pinned one trips over a list of its own when it starts.

@@ -26,7 +26,7 @@ SHOWN = {
 SAVED = "results/right"
 """Where the right image is saved."""
 
-_QUICK = {"seed": 3, "steps": 2, "cfg": 3.0, "sampler_name": "euler", "scheduler": "simple"}
+_QUICK = {"seed": 6, "steps": 4, "cfg": 3.0, "sampler_name": "euler", "scheduler": "simple"}
 _CARD = """kind => {
   const node = window.app.graph.nodes.find(node => node.type === kind);
   return node?.widgets?.find(widget => widget.name === 'result')?.element ?? null;
@@ -45,7 +45,11 @@ def every_result(schemas: dict[str, Any]) -> dict[str, Any]:
     looks = _QUICK | {"seeds": 2, "decide_at": 1.0, "at_once": 2}
     vae = {"vae": ("model", "VAE")}
     checked = {"image": ("decode", "IMAGE"), "counted": ("counted", "COUNTED"), "counts": ("prompt", "COUNTS")}
-    picked = {"candidates": ("candidates", "CANDIDATES"), "counted": ("seen", "COUNTED"), "counts": ("prompt", "COUNTS")}
+    picked = {
+        "candidates": ("candidates", "CANDIDATES"),
+        "counted": ("seen", "COUNTED"),
+        "counts": ("prompt", "COUNTS"),
+    }
     found = {"maps": ("recorder", "MAPS"), "samples": ("sampler", "LATENT")}
     search = Placed("search", SHOWN["search"], {**looked, **vae, "counter": ("counter", "T2ICOUNT")}, looks)
     selection = Placed("selection", SHOWN["selection"], looked, _QUICK | {"candidates": 4})
@@ -60,7 +64,7 @@ def every_result(schemas: dict[str, Any]) -> dict[str, Any]:
         ),
         (search, selection, Placed("candidates", "HeadcountCountSearchCandidates", {**looked, **vae}, looks)),
         (counted("seen", "candidates"), Placed("pick", SHOWN["pick"], picked)),
-        tuple(_texts()) + (Placed("right", "SaveImage", {"images": ("check", "right")}, {"filename_prefix": SAVED}),),
+        (*_texts(), Placed("right", "SaveImage", {"images": ("check", "right")}, {"filename_prefix": SAVED})),
     )  # fmt: skip
     return workflow_file((Group("Results", GREY, (0, 0), tuple((360, column) for column in columns)),), schemas)
 
@@ -73,8 +77,6 @@ def _texts() -> list[Placed]:
     """Something after each node that nothing else would run."""
     tables = [("search", "table"), ("pick", "table"), ("selection", "table"), ("masks", "STRING")]
     return [Placed(f"{key} text", "PreviewAny", {"source": (key, name)}) for key, name in tables]
-
-
 
 
 class ResultPage:

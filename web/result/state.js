@@ -14,6 +14,7 @@ const MOST_LETTERS = 30000;
  * @property {boolean[]} marks right or wrong, for each image
  * @property {string} table
  * @property {string} note what the user should know or change
+ * @property {string} inputs a mark of the server's, by which it knows whether a later run can change the result
  */
 
 const text = (value) => (typeof value === "string" ? value.slice(0, MOST_LETTERS) : "");
@@ -27,6 +28,7 @@ export function asResults(list) {
     marks: Array.isArray(one.marks) ? one.marks.slice(0, MOST_MARKS).map((mark) => mark === true) : [],
     table: text(one.table),
     note: text(one.note),
+    inputs: text(one.inputs),
   }));
 }
 
