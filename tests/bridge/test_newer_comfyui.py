@@ -292,14 +292,9 @@ def test_quantised_layers_that_do_more_than_a_product(name: str) -> None:
 # --- latents and samplers ---
 
 
-def test_an_empty_latent_starts_as_the_samplers_start(tiny: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_latent_starts_as_the_samplers_start(tiny: Setup) -> None:
     """An empty latent carries what it was made for, and samplers resize it for the model."""
-
-    def newer(model: Any, latent: Tensor, downscale_ratio_spacial: int | None = None) -> Tensor:
-        return latent if downscale_ratio_spacial is None else latent.repeat_interleave(2, -1).repeat_interleave(2, -2)
-
-    monkeypatch.setattr(comfy.sample, "fix_empty_latent_channels", newer)
-    latent = {"samples": torch.zeros(1, 4, 8, 8), "downscale_ratio_spacial": 8, "downscale_ratio_temporal": 4}
+    latent = {"samples": torch.zeros(1, 4, 8, 8), "downscale_ratio_spacial": 16}
     assert start_of(tiny.model, latent, seed=0, seeds=2).samples.shape[-2:] == (16, 16)
     del latent["downscale_ratio_spacial"]
     assert start_of(tiny.model, latent, seed=0, seeds=2).samples.shape[-2:] == (8, 8)
