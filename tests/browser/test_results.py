@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,15 @@ from playwright.sync_api import Page
 
 from demo.server import ComfyServer
 
-from ..helpers.comfy_page import open_workflow, press_run, run_command, settle, wait_for_queue, wait_until_ready
+from ..helpers.comfy_page import (
+    drop_file,
+    open_workflow,
+    press_run,
+    run_command,
+    settle,
+    wait_for_queue,
+    wait_until_ready,
+)
 from ..helpers.result_page import SAVED, SHOWN, ResultPage, every_result
 
 pytestmark = [pytest.mark.browser, pytest.mark.every_page]
@@ -28,14 +35,6 @@ _FREE = """async () => {
 _SET = """([kind, name, value]) => {
   const node = window.app.graph.nodes.find(node => node.type === kind);
   node.widgets.find(widget => widget.name === name).value = value;
-}"""
-_DROP = """([name, content]) => {
-  const bytes = Uint8Array.from(atob(content), letter => letter.charCodeAt(0));
-  const dataTransfer = new DataTransfer();
-  dataTransfer.items.add(new File([bytes], name, { type: 'image/png' }));
-  const canvas = document.querySelector('#graph-canvas');
-  const place = { bubbles: true, cancelable: true, clientX: 600, clientY: 900, dataTransfer };
-  for (const event of ['dragenter', 'dragover', 'drop']) canvas.dispatchEvent(new DragEvent(event, place));
 }"""
 _TEXT_WIDGETS = """text => {
   for (const node of window.app.graph.nodes) {
@@ -62,10 +61,10 @@ def _run(page: Page) -> None:
 
 
 def _drop(page: Page, file: Path) -> None:
-    before = page.evaluate("() => window.app.graph.nodes[0]?.title")
+    """Drop an image, and wait for the graph in it."""
     page.evaluate("() => { window.app.graph.nodes[0].title = 'of the graph before' }")
-    page.evaluate(_DROP, [file.name, base64.b64encode(file.read_bytes()).decode()])
-    page.wait_for_function("title => window.app.graph.nodes[0]?.title === title", arg=before)
+    drop_file(page, file)
+    page.wait_for_function("() => window.app.graph.nodes.every(node => node.title !== 'of the graph before')")
     settle(page)
 
 
