@@ -7,29 +7,12 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
-from comfy import latent_formats
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..core.attention.records import RunRecord, RunRecorder
 from .maps import MapsHandle, UncountedRun
 from .steered_sampler import AtState, run_sampler, sampler_function
-
-# Side of a cell of the latent in pixels, where it is not that of all others.
-_CELLS = (
-    (latent_formats.LTXV, 32),
-    (latent_formats.HunyuanImage21, 32),
-    (latent_formats.HunyuanVideo15, 16),
-    (latent_formats.Wan22, 16),
-    (latent_formats.Flux2, 16),
-)
-_OTHER_CELLS = 8
-
-
-def cell_pixels(latent_format: Any) -> int:
-    """Side of a cell of ComfyUI's latent format, in pixels."""
-    return next((pixels for kind, pixels in _CELLS if isinstance(latent_format, kind)), _OTHER_CELLS)
-
 
 def keep_record(handle: MapsHandle, model: Any, samples: Tensor, finish: Callable[[Tensor], RunRecord | None]) -> None:
     """Put what a run recorded into the handle; nothing where it recorded nothing.
@@ -41,12 +24,12 @@ def keep_record(handle: MapsHandle, model: Any, samples: Tensor, finish: Callabl
     """
     record = finish(_given(model, samples))
     if record is not None:
-        handle.add(replace(record, cell_pixels=cell_pixels(model.latent_format)))
+        handle.add(replace(record, cell_pixels=model.latent_format.spacial_downscale_ratio))
 
 
 def keep_uncounted(handle: MapsHandle, model: Any, samples: Tensor) -> None:
     """Put into the handle that a run counted nothing; see `keep_record`."""
-    pixels = cell_pixels(model.latent_format)
+    pixels = model.latent_format.spacial_downscale_ratio
     height, width = samples.shape[-2:]
     handle.add(UncountedRun(_given(model, samples).detach().half().cpu(), (height * pixels, width * pixels)))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from comfy.ldm.lumina.model import JointTransformerBlock, NextDiT
-from comfy.model_base import Lumina2
+from comfy.ldm.lumina.model import JointTransformerBlock, NextDiT, NextDiTPixelSpace
+from comfy.model_base import Lumina2, ZImagePixelSpace
 
 from ...core.errors import CountError
 from ...core.prompts.context import TextLayout, one_encoder
@@ -48,8 +48,8 @@ def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
 
 LUMINA = Family(
     "Lumina 2 and Z-Image",
-    (NextDiT,),
-    (Lumina2,),
+    (NextDiT, NextDiTPixelSpace),
+    (Lumina2, ZImagePixelSpace),
     joint_reader(order_of),
     (JointTransformerBlock,),
     layout,

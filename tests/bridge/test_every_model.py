@@ -83,6 +83,15 @@ def test_relatives_are_read(name: str) -> None:
     record, belongs = maps.record_for(recorded)
     assert belongs and len(record.steps) == 3
     assert len(find_instances(maps, recorded, 0, "asked", 0.5).boxes) == 3
+    size = [side * setup.model.model.latent_format.spacial_downscale_ratio for side in recorded.shape[-2:]]
+    assert record.size == tuple(size)
+
+
+@pytest.mark.parametrize("name", [one.name for one in RELATIVES if one.name != "Lotus"])
+def test_relatives_are_steered(name: str) -> None:
+    one, setup = small(name), made(name)
+    steered = sample(NODES["ISAC Attention Control"](setup.model)[0], setup, one.run())
+    assert not torch.equal(steered, sample(setup.model, setup, one.run())) and bool(steered.isfinite().all())
 
 
 @pytest.mark.parametrize(
