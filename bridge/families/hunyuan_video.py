@@ -10,9 +10,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from comfy.ldm.hunyuan_video.model import HunyuanVideo
-from comfy.model_base import HunyuanImage21, HunyuanVideo15, HunyuanVideo15_SR_Distilled
+from comfy.model_base import (
+    HunyuanImage21,
+    HunyuanVideo15,
+    HunyuanVideo15_SR_Distilled,
+    HunyuanVideoI2V,
+    HunyuanVideoSkyreelsI2V,
+)
 from comfy.model_base import HunyuanVideo as HunyuanVideoBase
-from comfy.model_base import HunyuanVideoI2V, HunyuanVideoSkyreelsI2V
 from torch import Tensor
 
 from ...core.errors import CountError

@@ -43,5 +43,10 @@ def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
 
 
 SD3 = Family(
-    "Stable Diffusion 3 and 3.5", (OpenAISignatureMMDITWrapper,), (SD3Base,), joint_reader(order_of), (JointBlock,), layout
+    "Stable Diffusion 3 and 3.5",
+    (OpenAISignatureMMDITWrapper,),
+    (SD3Base,),
+    joint_reader(order_of),
+    (JointBlock,),
+    layout,
 )

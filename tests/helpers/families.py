@@ -428,7 +428,16 @@ RELATIVES = (
         FOUR,
         _plain(7),
     ),
-    Small("InstructPix2Pix", supported.SD15_instructpix2pix, {**UNET, "in_channels": 8}, {"l": 7}, ONCE, 7, FOUR, _plain(7)),
+    Small(
+        "InstructPix2Pix",
+        supported.SD15_instructpix2pix,
+        {**UNET, "in_channels": 8},
+        {"l": 7},
+        ONCE,
+        7,
+        FOUR,
+        _plain(7),
+    ),
     Small(
         "InstructPix2Pix of SDXL",
         supported.SDXL_instructpix2pix,

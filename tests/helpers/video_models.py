@@ -379,9 +379,7 @@ VIDEO_RELATIVES = (
         calls=HUNYUAN_CALLS[:2],
         unread=2,
     ),
-    SmallVideo(
-        "Wan 2.1 FlowRVS", supported.WAN21_FlowRVS, WAN, UMT5, ONCE, 7, EVEN, TextOf(), GRID, calls=_both(2)
-    ),
+    SmallVideo("Wan 2.1 FlowRVS", supported.WAN21_FlowRVS, WAN, UMT5, ONCE, 7, EVEN, TextOf(), GRID, calls=_both(2)),
     SmallVideo(
         "Wan 2.2 camera",
         supported.WAN22_Camera,
