@@ -1,4 +1,4 @@
-"""Runs that a node leaves alone, or cannot record: the picture is the plain one, and the node itself says why, in one sentence."""
+"""Runs that a node leaves alone, or cannot record: the picture is the plain one, and the node itself says why."""
 
 from __future__ import annotations
 
