@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..core.errors import CountError
@@ -12,6 +12,7 @@ from ..core.prompts.context import TextLayout, context_positions
 from ..core.prompts.counts import CONDITIONING_KEY, Counts
 from ..core.prompts.describe import too_many
 from .families.family import Family
+from .own_text import tokens_in_front
 from .run_notes import RunNotes
 
 
@@ -71,10 +72,21 @@ def warn_of_nothing(counted: Sequence[CountedConditioning], notes: RunNotes, don
         notes.warn(f"the prompt counts nothing: this picture is not {done}")
 
 
+def _layout(conditioning: dict[str, Any], counts: Counts, family: Family) -> TextLayout:
+    """Where the prompt lies in the text that the model reads, behind what other nodes have put in front of it."""
+    whole, front = family.layout(counts, conditioning), tokens_in_front(conditioning)
+    if not front:
+        return whole
+    behind = family.layout(counts, {**conditioning, "cross_attn": conditioning["cross_attn"][:, front:]})
+    moved = whole.length - behind.length  # none where the model's text is padded in front to one length
+    stretches = tuple(replace(one, start=one.start + moved) for one in behind.stretches)
+    return TextLayout(whole.length, behind.own, stretches)
+
+
 def _counted(conditioning: dict[str, Any], counts: Counts, family: Family) -> CountedConditioning:
     if not counts.tokens:
         raise CountError("COUNTS has no token positions; take it from the Count Prompt node")
-    layout = family.layout(counts, conditioning)
+    layout = _layout(conditioning, counts, family)
     if CONDITIONING_KEY not in conditioning and layout.own != layout.length:
         raise CountError(
             f"the connected COUNTS are of a prompt of {list(counts.lengths.values())} tokens, the model reads "
