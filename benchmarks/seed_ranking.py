@@ -24,10 +24,10 @@ from demo.comfy_host import import_comfyui
 
 import_comfyui("--cpu")
 import comfy.sample  # noqa: E402
-from headcount.bridge.capture import Capture, own_function  # noqa: E402
+from headcount.bridge.attention.capture import Capture  # noqa: E402
+from headcount.bridge.attention.hook import hooked_options  # noqa: E402
 from headcount.bridge.conditionings import counted_conditionings  # noqa: E402
 from headcount.bridge.patched_model import with_runs  # noqa: E402
-from headcount.bridge.recorded_call import recording_options  # noqa: E402
 from headcount.bridge.run_notes import RunNotes  # noqa: E402
 from headcount.bridge.shapes.files import WEIGHTS, load_shapes_model  # noqa: E402
 from headcount.bridge.token_positions import encode_count_prompt  # noqa: E402
@@ -76,14 +76,14 @@ class _Recording:
         self.finish()
         reader = self._family.reader((x.shape[-2], x.shape[-1]))
         self._capture = Capture(reader, uuid=self._counted.conditioning.get("uuid"))
-        return recording_options(model_options, self._capture, own_function, keep_previous=True)
+        return hooked_options(model_options, self._capture)
 
     def finish(self) -> None:
         if self._capture is None:
             return
         target = self._counted.target
         for name, chosen in LAYERS.items():
-            calls = [call for call in self._capture.calls if chosen(call)]
+            calls = [call for call in self._capture.sink.calls if chosen(call)]
             cross = mean_over_layers(calls, "cross", largest_grid(calls))
             heat = torch.stack([noun_columns(item, target.tokens).T for item in cross])
             self._kept.setdefault(f"heat {name}", []).append(heat.half().numpy())

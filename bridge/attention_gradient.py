@@ -11,9 +11,10 @@ import comfy.model_management
 import torch
 from torch import Tensor
 
-from ..core.isac.differentiate import Objective, StepLosses
+from ..core.attention.calls import AttentionCall
+from ..core.isac.differentiate import Objective, ObjectiveStep, StepLosses
 from .differentiable import training_kernels
-from .differentiable_call import DifferentiableCall, GraphCapture
+from .differentiable_call import DifferentiableCall, GradientHook
 from .families.family import Family
 from .gradient_errors import explained, no_gradient, out_of_memory, writes_in_place
 from .gradient_memory import GradientMemory, MemorySetting
@@ -31,8 +32,9 @@ class AttentionGradient:
 class GradientPass:
     """Takes gradients through one model, run after run of the same shape.
 
-    Which of the model's attention calls the objective reads is learnt in the first call: from then on the model is run
-    no further, and no others are kept. One object serves one conditioning of one sampling run, and one kind of objective.
+    Which of the model's attention calls the objective reads is learnt before the first pass, from a call without graph: a
+    pass runs the model no further than that, and keeps no other calls. One object serves one conditioning of one sampling
+    run, and one kind of objective.
 
     Args:
         inner_model: ComfyUI's BaseModel, loaded.
@@ -113,6 +115,8 @@ class GradientPass:
         recomputes = self._memory.recomputes(x)
         step = objective.start()
         call = DifferentiableCall(self._inner, self._family, self._conditioning, recomputes)
+        if self._wanted is None and not self._learn(call.outlines(x, sigma, model_options), objective):
+            return None
         with ExitStack() as stack:
             stack.enter_context(training_kernels())
             stack.enter_context(torch.inference_mode(False))
@@ -121,35 +125,40 @@ class GradientPass:
                 stack.enter_context(torch.autograd.graph.allow_mutation_on_saved_tensors())
             latent = x.clone().requires_grad_()
             with self._memory.measuring(x, recomputes):
-                capture = call(latent, sigma, model_options, step, self._wanted, stack)
-            if not capture.calls:
-                if capture.called:
-                    self._notes.warn(
-                        "this model shows none of its attention, so nothing is steered. Take nodes that compile it or "
-                        "replace its attention off it"
-                    )
+                hook = call(latent, sigma, model_options, step, self._wanted, stack)
+            if not hook.calls:
                 return None
-            if self._wanted is None:
-                self._wanted = frozenset(call.place for call in objective.select(capture.calls))
             losses = step.finish()
-            gradient = pulled_back(capture, latent, self._node)
+            gradient = pulled_back(hook, step, latent, self._node)
         return AttentionGradient(gradient, losses)
 
+    def _learn(self, calls: list[AttentionCall] | None, objective: Objective) -> bool:
+        """Take note of the calls to read; False where there are none, or none at this noise level."""
+        if calls == []:
+            self._notes.warn(
+                "this model shows none of its attention, so nothing is steered. Take nodes that compile it or "
+                "replace its attention off it"
+            )
+        if not calls:
+            return False
+        self._wanted = frozenset(call.place for call in objective.select(calls) or calls)
+        return True
 
-def pulled_back(capture: GraphCapture, latent: Tensor, node: str) -> Tensor:
+
+def pulled_back(hook: GradientHook, step: ObjectiveStep, latent: Tensor, node: str) -> Tensor:
     """The gradient (as `latent`) of a finished step; its pulls are made one by one, as backward passes their calls.
 
-    Calls that no later one hangs on, such as the second attention of a block, get theirs too: each has its own token.
+    Calls that no later one hangs on, such as the second attention of a block, get theirs too: each has its own probe.
 
     Raises:
         CountError: the model's graph does not lead back to `latent`.
     """
-    touched = [token for call, token in zip(capture.calls, capture.tokens, strict=True) if capture.step.touches(call)]
-    capture.tokens.clear()
+    touched = [output for call, output in zip(hook.calls, hook.outputs, strict=True) if step.touches(call)]
+    hook.outputs.clear()
     if not touched:
         return torch.zeros_like(latent)
-    if not all(token.requires_grad for token in touched):
+    if not all(output.requires_grad for output in touched):
         raise no_gradient(node, "one of its layers ends the graph")
-    tokens = torch.stack(touched)
-    (gradient,) = torch.autograd.grad(tokens, latent, torch.ones_like(tokens))
+    outputs = torch.stack(touched)
+    (gradient,) = torch.autograd.grad(outputs, latent, torch.ones_like(outputs))
     return gradient

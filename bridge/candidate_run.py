@@ -13,17 +13,19 @@ import comfy.model_management
 import torch
 from torch import Tensor
 
-from ..core.attention.records import MOST_SELF_PIXELS
+from ..core.attention.call_list import CallList
+from ..core.attention.call_sums import MOST_SELF_PIXELS
+from ..core.attention.calls import AttentionCall
 from ..core.errors import CountError
 from ..core.isac.schedule import instance_to_class
 from ..core.isac.selection import score_calls
 from ..core.prompts.counts import Counts
+from .attention.capture import Capture
+from .attention.hook import hooked_options
 from .candidates import NODE, SelectionSettings, Standings
-from .capture import Capture, own_function
 from .conditionings import CountedConditioning, counted_conditionings
 from .families.family import Family
 from .noise_share import noise_share
-from .recorded_call import recording_options
 from .sampling_progress import SamplingProgress
 from .shared_noise import SharedNoise
 from .state_gate import StateGate, known_name
@@ -146,16 +148,17 @@ class CandidateRun:
     def _scored(
         self, executor: Any, model: Any, conds: Any, x: Tensor, timestep: Tensor, options: dict[str, Any]
     ) -> list[Tensor] | None:
-        captures = []
+        lists = []
         for counted in self._counted:
             reader = self._selection.family.reader((x.shape[-2], x.shape[-1]))
-            captures.append(Capture(reader, counted.conditioning.get("uuid"), MOST_SELF_PIXELS))
-            options = recording_options(options, captures[-1], own_function, keep_previous=True)
+            lists.append(CallList(MOST_SELF_PIXELS, reader.one_grid))
+            options = hooked_options(options, Capture(reader, counted.conditioning.get("uuid"), lists[-1]))
         answers = self._asked(executor, model, conds, x, timestep, options)
         if answers is None:
             return None
         try:
-            scores = [self._score(*pair) for pair in zip(self._counted, captures, strict=True) if pair[1].calls]
+            pairs = zip(self._counted, lists, strict=True)
+            scores = [self._score(counted, one.calls) for counted, one in pairs if one.calls]
         except comfy.model_management.OOM_EXCEPTION:
             if len(x) == 1:
                 raise
@@ -164,7 +167,7 @@ class CandidateRun:
             self._found.append(torch.stack(scores).sum(0))
         return answers
 
-    def _score(self, counted: CountedConditioning, capture: Capture) -> Tensor:
+    def _score(self, counted: CountedConditioning, calls: list[AttentionCall]) -> Tensor:
         """(B,) on the CPU; several counted conditionings ask for all of their things together."""
         weights = instance_to_class(self.gate.step, self._total_steps, self._noise_left)
-        return score_calls(capture.calls, counted.target, self._selection.settings.score, weights).float().cpu()
+        return score_calls(calls, counted.target, self._selection.settings.score, weights).float().cpu()

@@ -1,11 +1,12 @@
-"""One call of a model that is recorded with its graph, no further than it is needed."""
+"""One call of a model with its graph, no further than an objective reads its attention."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any
 
 import comfy.samplers
 import torch
@@ -15,76 +16,92 @@ from torch import Tensor, nn
 
 from ..core.attention.calls import AttentionCall, outline
 from ..core.isac.differentiate import ObjectiveStep
-from .capture import Capture, Override, both_as_heads
+from .attention.arguments import ModelAttention
+from .attention.capture import Capture
+from .attention.hook import AttentionFunction, hooked_options
 from .differentiable import differentiable, uncompiled, without_compile
-from .families.family import Family, ModelInputs
-from .recorded_call import recording_options
-from .tap import Tap, token_of
+from .families.family import Family, ModelInputs, Reader
+from .probe import GradientProbe, output_of
 
 _KEY = "headcount_gradient"
 
 
-class _EnoughRecorded(Exception):
+class _EnoughRead(Exception):
     """Ends a model call at the last attention call that the objective reads."""
 
 
-@dataclass(kw_only=True)
-class GraphCapture(Capture):
-    """A capture that hands calls on to a step, and keeps their outlines and a token in the model's graph for each.
+class GradientHook:
+    """An `AttentionHook` that hands calls on to a step, and keeps their outlines and a probe in the model's graph for each.
 
     It ends the model's call once it has enough, and passes over what backward computes again.
 
-    Attributes:
+    Args:
         step: sees the calls that are wanted.
-        wanted: numbers of the attention calls that are wanted, from 1; None for all.
-        tokens: () each, of `calls`; see `Tap`.
+        wanted: numbers of the attention calls that are wanted, from 1.
+
+    Attributes:
+        calls: outlines of the wanted calls.
+        outputs: () each, of their probes; see `GradientProbe`.
         closed: the model's call is over: what comes now is recomputed.
-        called: the model was called at all.
     """
 
-    of_gradients: ClassVar[bool] = True
+    of_gradients = True
 
-    step: ObjectiveStep
-    wanted: frozenset[int] | None = None
-    tokens: list[Tensor] = field(default_factory=list, init=False)
-    closed: bool = field(default=False, init=False)
-    called: bool = field(default=False, init=False)
-    _tapped: tuple[Tap, Tensor] | None = field(default=None, init=False)
+    def __init__(self, reader: Reader, step: ObjectiveStep, wanted: frozenset[int]) -> None:
+        self.calls: list[AttentionCall] = []
+        self.outputs: list[Tensor] = []
+        self.closed = False
+        self._reader, self._step, self._wanted = reader, step, wanted
+        self._seen = 0
 
-    def model_call(self, inputs: ModelInputs) -> AbstractContextManager[None]:
-        self.called = True
-        return super().model_call(inputs)
+    def begin(self, inputs: ModelInputs) -> AbstractContextManager[None]:
+        return self._reader.begin(inputs, lambda call, _: self._take(call))
 
-    def _read(self, q: Tensor, k: Tensor, heads: int, mask: Tensor | None, kwargs: Mapping[str, Any]) -> None:
-        tap = Tap(self.step)
-        token = tap.token(*both_as_heads(q, k, heads, kwargs))
-        if self.closed:
-            return
-        self._tapped = tap, token
-        try:
-            super()._read(q, k, heads, mask, kwargs)
-        finally:
-            self._tapped = None
+    def on_call(self, attention: ModelAttention | None, compute: Callable[[], Tensor]) -> Tensor:
+        if attention is None:
+            self._seen += 1
+            return compute()
+        probe = GradientProbe(self._step)
+        output = probe.output(attention.queries, attention.keys)
+        if not self.closed:
+            call = self._reader.read(attention.queries, attention.keys, attention.bias, attention.options)
+            self._take(call, probe, output)
+        return compute()
 
-    def _take(self, *call: Any) -> None:
-        super()._take(*call)
-        if self.wanted and self.seen >= max(self.wanted):
-            raise _EnoughRecorded
+    def finish(self, inputs: ModelInputs) -> None:
+        pass
 
-    def _keep(self, call: AttentionCall) -> None:
-        if self.wanted and call.place not in self.wanted:
-            return
+    def _take(
+        self, call: AttentionCall | None, probe: GradientProbe | None = None, output: Tensor | None = None
+    ) -> None:
+        self._seen += 1
+        if call is not None and self._seen in self._wanted:
+            self._keep(replace(call, place=self._seen), probe, output)
+        if self._seen >= max(self._wanted):
+            raise _EnoughRead
+
+    def _keep(self, call: AttentionCall, probe: GradientProbe | None, output: Tensor | None) -> None:
         with torch.no_grad():
-            self.step.see(replace(call, queries=call.queries.detach(), keys=call.keys.detach()))
+            self._step.see(replace(call, queries=call.queries.detach(), keys=call.keys.detach()))
         kept = outline(call)
-        if self._tapped is None:
-            token = token_of(self.step, call)
+        if probe is None or output is None:
+            output = output_of(self._step, call)
         else:
-            tap, token = self._tapped
-            tap.call = kept
+            probe.call = kept
         self.calls.append(kept)
         # A way back through the keys alone would be a part of the gradient only.
-        self.tokens.append(token if call.queries.requires_grad else token.detach())
+        self.outputs.append(output if call.queries.requires_grad else output.detach())
+
+
+@dataclass
+class OutlineSink:
+    """Keeps the outlines of calls."""
+
+    calls: list[AttentionCall] = field(default_factory=list)
+
+    def add(self, call: AttentionCall) -> None:
+        """Take in the model's next call."""
+        self.calls.append(outline(call))
 
 
 @dataclass(frozen=True)
@@ -101,60 +118,81 @@ class DifferentiableCall:
     conditioning: Mapping[str, Any]
     recomputes: bool = False
 
+    def outlines(self, latent: Tensor, sigma: Tensor, model_options: dict[str, Any]) -> list[AttentionCall] | None:
+        """All attention calls of the model, without graph and without their numbers.
+
+        Args:
+            latent: (B, C, h, w).
+            sigma: (B,) noise level.
+
+        Returns:
+            None when the conditioning is not active, and the model is not called.
+        """
+        sink = OutlineSink()
+        with torch.no_grad(), ExitStack() as stack:
+            options = hooked_options(model_options, Capture(self._reader(latent), sink=sink))
+            called = self._run(latent, sigma, options, lambda model: stack.enter_context(uncompiled(model)))
+        return sink.calls if called else None
+
     def __call__(
         self,
         latent: Tensor,
         sigma: Tensor,
         model_options: dict[str, Any],
         step: ObjectiveStep,
-        wanted: frozenset[int] | None,
+        wanted: frozenset[int],
         stack: ExitStack,
-    ) -> GraphCapture:
+    ) -> GradientHook:
         """Call the model through ComfyUI's `calc_cond_batch`, up to the last attention call that is wanted.
 
         Args:
             latent: (B, C, h, w), requires grad.
             sigma: (B,) noise level.
             step: sees the calls as they come.
-            wanted: numbers of the attention calls to record, from 1; None for all.
+            wanted: numbers of the attention calls that the step reads, from 1.
             stack: until it closes, the model's graph can be run backward.
 
         Returns:
-            Outlines of the recorded calls, and their tokens; none when the conditioning is not active.
+            Outlines of the read calls, and the outputs of their probes; none when the conditioning is not active.
         """
-        reader = self.family.reader((latent.shape[-2], latent.shape[-1]))
-        capture = GraphCapture(reader=reader, step=step, wanted=wanted)
-        options = without_compile(
-            recording_options(model_options, capture, _differentiable_attention, keep_previous=False)
-        )
-        add_wrapper_with_key(WrappersMP.APPLY_MODEL, _KEY, self._prepared(stack), options, is_model_options=True)
+        hook = GradientHook(self._reader(latent), step, wanted)
+        options = hooked_options(model_options, hook, _differentiable_attention, keep_previous=False)
         for network in _networks_of(self.conditioning):
             stack.enter_context(differentiable(network, self._blocks))
-        with suppress(_EnoughRecorded):
-            comfy.samplers.calc_cond_batch(self.inner_model, [[self.conditioning]], latent, sigma.clone(), options)
-        capture.closed = True
-        return capture
+        with suppress(_EnoughRead):
+            self._run(latent, sigma, options, partial(self._prepare, stack))
+        hook.closed = True
+        return hook
+
+    def _reader(self, latent: Tensor) -> Reader:
+        return self.family.reader((latent.shape[-2], latent.shape[-1]))
+
+    def _run(self, latent: Tensor, sigma: Tensor, options: dict[str, Any], prepare: Callable[[Any], object]) -> bool:
+        """Call the model; `prepare` gets ComfyUI's BaseModel right before. Returns whether it was called at all."""
+        called = False
+
+        def call_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
+            nonlocal called
+            if not called:  # ComfyUI's hooks, such as scheduled LoRAs, have changed the weights by now
+                called = True
+                prepare(executor.class_obj)
+            return executor(*args, **kwargs)
+
+        options = without_compile(options)
+        add_wrapper_with_key(WrappersMP.APPLY_MODEL, _KEY, call_model, options, is_model_options=True)
+        comfy.samplers.calc_cond_batch(self.inner_model, [[self.conditioning]], latent, sigma.clone(), options)
+        return called
+
+    def _prepare(self, stack: ExitStack, model: Any) -> None:
+        stack.enter_context(uncompiled(model))
+        stack.enter_context(differentiable(model.diffusion_model, self._blocks))
 
     @property
     def _blocks(self) -> tuple[type, ...]:
         return self.family.blocks if self.recomputes else ()
 
-    def _prepared(self, stack: ExitStack) -> Callable[..., Any]:
-        """An APPLY_MODEL wrapper: ComfyUI's hooks, such as scheduled LoRAs, change weights right before it runs."""
-        ready = False
 
-        def prepare(executor: Any, *args: Any, **kwargs: Any) -> Any:
-            nonlocal ready
-            if not ready:
-                ready = True
-                stack.enter_context(uncompiled(executor.class_obj))
-                stack.enter_context(differentiable(executor.class_obj.diffusion_model, self._blocks))
-            return executor(*args, **kwargs)
-
-        return prepare
-
-
-def _differentiable_attention(_: Override, *args: Any, **kwargs: Any) -> Tensor:
+def _differentiable_attention(_: AttentionFunction, *args: Any, **kwargs: Any) -> Tensor:
     """PyTorch's attention, whatever the user runs: flash and sage kernels have no backward."""
     return attention_pytorch(*args, **kwargs)
 

@@ -126,10 +126,11 @@ class _IsacRun:
             (one.target, GradientPass(guider.inner_model, family, one.conditioning, settings.memory, notes))
             for one in counted
         ]
-        self._record = RecordedRun(counted, family, notes)
+        self._record = RecordedRun(counted, family, guider.inner_model.diffusion_model, notes)
 
     def at_state(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]:
         comfy.model_management.throw_exception_if_processing_interrupted()
+        self._record.close()  # its sums would lie beside the graph
         level = float(sigma[0])
         self._taken += 1
         if self._last < level <= self._first and step < self._most_steps:

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
-from ..core.attention.aggregate import fold_repeats
-from ..core.attention.calls import Grid
-from ..core.attention.layer_maps import LayerRequest
-from ..core.attention.records import MOST_SELF_PIXELS, RecordedMaps, RunRecorder, recorded_maps
-from ..core.attention.video_maps import VideoSums
+from ..core.attention.call_list import CallList
+from ..core.attention.call_sums import MOST_SELF_PIXELS, CallSums
+from ..core.attention.layer_maps import LayerPlan, LayerRequest
+from ..core.attention.records import RunRecorder
+from ..core.attention.video_maps import VideoSums, layers_read
 from ..core.isac.differentiate import StepLosses
 from ..core.prompts.context import context_words
 from ..core.prompts.counts import Counts
-from .capture import Capture, own_function
+from .attention.capture import Capture
+from .attention.hook import hooked_options
 from .conditionings import CountedConditioning, counted_conditionings, warn_of_nothing
-from .families.family import Family
+from .families.family import Family, Reader
 from .families.table import RECORDED_FAMILIES, VIDEO_FAMILIES, family_of
 from .families.video import VideoReader
 from .maps import NOTHING_COUNTED, MapsHandle
-from .recorded_call import recording_options
 from .recorded_model import with_watched_runs
-from .recorded_video import VideoCapture
 from .run_notes import RunNotes
 
 NODE = "Attention Map Recorder"
@@ -62,7 +61,7 @@ def with_recorder(
     def start_run(guider: Any, _: Tensor) -> RecordedRun:
         counted = counted_conditionings(guider.conds.get("positive", []), node, family, counts)
         warn_of_nothing(counted, notes, "recorded" if node == NODE else "steered")
-        return RecordedRun(counted, family, notes)
+        return RecordedRun(counted, family, guider.inner_model.diffusion_model, notes)
 
     return with_watched_runs(model, _KEY, notes, start_run)
 
@@ -72,20 +71,10 @@ class _OpenStep:
     """A model call that is being recorded."""
 
     capture: Capture
+    sums: CallSums | VideoSums
     step: int
     sigma: float
     losses: StepLosses | None
-    request: LayerRequest
-
-    def maps(self) -> RecordedMaps | None:
-        """None where no self-attention or no attention to the text could be read."""
-        if isinstance(self.capture, VideoCapture):
-            return self.capture.sums.maps() if self.capture.sums.is_complete else None
-        calls = self.capture.calls
-        if not all(any(call.columns(kind) is not None for call in calls) for kind in ("self", "cross")):
-            return None
-        maps = recorded_maps(self.capture.calls, self.request)
-        return replace(maps, cross_attention=fold_repeats(maps.cross_attention, self.request.length))
 
 
 def _middle(model_options: dict[str, Any]) -> int:
@@ -97,8 +86,10 @@ def _middle(model_options: dict[str, Any]) -> int:
 class RecordedRun:
     """State of one recorded run; dropped with it."""
 
-    def __init__(self, counted: list[CountedConditioning], family: Family, notes: RunNotes | None = None) -> None:
-        self._family = family
+    def __init__(
+        self, counted: list[CountedConditioning], family: Family, diffusion: Any, notes: RunNotes | None = None
+    ) -> None:
+        self._family, self._diffusion = family, diffusion
         self._notes = notes or RunNotes(NODE)
         self.why_nothing = NOTHING_COUNTED
         self._states = 0
@@ -110,47 +101,49 @@ class RecordedRun:
         if self._recorder is not None and family in VIDEO_FAMILIES:
             self._tokens, self._recorder = self._recorder.compact()
         self._open: _OpenStep | None = None
+        self._plan: LayerPlan | None = None
         self._losses: StepLosses | None = None
 
-    def _capture(self, size: Grid, request: LayerRequest) -> Capture:
-        reader, uuid = self._family.reader(size), self._counted[0].conditioning.get("uuid")
+    def _sums(self, reader: Reader, request: LayerRequest) -> CallSums | VideoSums:
         if isinstance(reader, VideoReader):
-            return VideoCapture(reader=reader, uuid=uuid, sums=VideoSums(self._tokens, request))
-        return Capture(reader, uuid=uuid, most_self_pixels=MOST_SELF_PIXELS)
+            return VideoSums(self._tokens, request, layers_read(reader.layers(self._diffusion)))
+        return CallSums(request, CallList(MOST_SELF_PIXELS, reader.one_grid))
 
     def add_losses(self, losses: StepLosses) -> None:
         """Losses of the step whose state comes next."""
         self._losses = losses
 
     def at_state(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]:
-        self._close()
+        self.close()
         self._states += 1
         if self._recorder is None:
             return model_options
         looks_at_layers = step == _middle(model_options)
         length = self._counted[0].layout.length
-        request = LayerRequest(self._recorder.kept_words, length, step if looks_at_layers else None)
-        capture = self._capture((x.shape[-2], x.shape[-1]), request)
-        self._open = _OpenStep(capture, step, float(sigma[0]), self._losses, request)
+        request = LayerRequest(self._recorder.kept_words, length, step if looks_at_layers else None, self._plan)
+        reader = self._family.reader((x.shape[-2], x.shape[-1]))
+        sums = self._sums(reader, request)
+        capture = Capture(reader, self._counted[0].conditioning.get("uuid"), sums)
+        self._open = _OpenStep(capture, sums, step, float(sigma[0]), self._losses)
         self._losses = None
-        return recording_options(model_options, capture, own_function, keep_previous=True)
+        return hooked_options(model_options, capture)
 
-    def _close(self) -> None:
-        """Take in the call that was opened at the last state."""
+    def close(self) -> None:
+        """Take in the call that was opened at the last state, and let go of it."""
         if self._open is None or self._recorder is None:
             return
         done, self._open = self._open, None
         self._seen += done.capture.seen
         self._unknown += done.capture.unknown
-        maps = done.maps()
-        if maps is not None:
-            self._recorded = True
+        if done.sums.is_complete:
+            maps = done.sums.maps()
+            self._plan, self._recorded = done.sums.plan, True
             losses = (None, None) if done.losses is None else (done.losses.instance, done.losses.semantic)
             self._recorder.add(done.step, done.sigma, maps, *losses)
 
     def finish(self) -> RunRecorder | None:
         """What the run recorded; a run that left nothing says so."""
-        self._close()
+        self.close()
         if self._recorder is not None and not self._recorded:
             left = f"recorded nothing in this run: {self._reason()}"
             self._notes.warn(left)

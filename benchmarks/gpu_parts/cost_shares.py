@@ -10,11 +10,12 @@ from typing import Any
 from unittest.mock import patch
 
 import comfy.samplers
-from headcount.bridge.capture import Capture, own_function
-from headcount.bridge.recorded_call import recording_options
+from headcount.bridge.attention.capture import Capture
+from headcount.bridge.attention.hook import hooked_options
 from headcount.core.attention import foreground
+from headcount.core.attention.call_list import CallList
+from headcount.core.attention.call_sums import MOST_SELF_PIXELS
 from headcount.core.attention.calls import AttentionCall
-from headcount.core.attention.records import MOST_SELF_PIXELS
 from headcount.core.isac.selection import SCORES, score_calls
 
 from ..cost_measures import Step, times
@@ -79,8 +80,8 @@ def selection(model: CostModel, rounds: int, wait: Callable[[], None]) -> list[F
 def _recorded(model: CostModel) -> list[AttentionCall]:
     """A plain step, and its positive conditioning's attention calls as Latent Selection keeps them."""
     reader = model.family.reader((model.x.shape[-2], model.x.shape[-1]))
-    capture = Capture(reader, uuid=model.counted.conditioning.get("uuid"), most_self_pixels=MOST_SELF_PIXELS)
+    calls = CallList(MOST_SELF_PIXELS, reader.one_grid)
     conditionings = [[model.counted.conditioning], [model.negative]]
-    options = recording_options({}, capture, own_function, keep_previous=True)
+    options = hooked_options({}, Capture(reader, model.counted.conditioning.get("uuid"), calls))
     comfy.samplers.calc_cond_batch(model.patcher.model, conditionings, model.x, model.sigma, options)
-    return capture.calls
+    return calls.calls

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from headcount.bridge.numina.biased_rows import AttentionArguments
-from headcount.bridge.numina.guided_rows import PictureGuide, Place
+from headcount.bridge.attention.arguments import ModelAttention
+from headcount.bridge.numina.guided_rows import BatchSlot, PictureGuide
 from headcount.core.attention.calls import AttentionCall, Grid
 from headcount.core.numina import ROBUST, Layouts
 from headcount.core.numina.layout import FIRST_ADDED, REMOVED
@@ -79,8 +79,8 @@ def bias_rows(layer: Layer, guide: PictureGuide, out: Tensor) -> None:
     """What a guided run does behind a layer's attention."""
     call = AttentionCall("block.0", "cross", layer.grid, layer.queries, layer.keys, frames=layer.frames)
     scale = layer.queries.shape[-1] ** -0.5
-    arguments = AttentionArguments(layer.queries, layer.keys, layer.values, None, scale, False)
-    guide.apply(out, call, arguments, Place(0, 0, tuple(range(layer.frames))), FADE)
+    arguments = ModelAttention(layer.queries, layer.keys, None, scale, False, {}, lambda: layer.values)
+    guide.apply(out, call, arguments, BatchSlot(0, 0, tuple(range(layer.frames))), FADE)
 
 
 def row_costs(layer: Layer, rounds: int, wait: Callable[[], None]) -> dict[str, float]:

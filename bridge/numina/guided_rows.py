@@ -9,12 +9,13 @@ from torch.nn.functional import pad
 
 from ...core.attention.calls import AttentionCall, Grid
 from ...core.numina import Guide, Layouts, Preset, make_guide
-from .biased_rows import AttentionArguments, write_rows
+from ..attention.arguments import ModelAttention
+from .biased_rows import write_rows
 from .layout_reading import columns_of
 
 
 @dataclass(frozen=True)
-class Place:
+class BatchSlot:
     """Where in a model call one picture or video is.
 
     Attributes:
@@ -45,21 +46,21 @@ class PictureGuide:
     strength: float
     _guides: dict[tuple[Grid, tuple[int, ...]], Guide] = field(default_factory=dict)
 
-    def apply(self, out: Tensor, call: AttentionCall, arguments: AttentionArguments, place: Place, fade: float) -> None:
-        """Compute the biased rows of one item anew, in place.
+    def apply(self, out: Tensor, call: AttentionCall, attention: ModelAttention, slot: BatchSlot, fade: float) -> None:
+        """Compute the biased rows of one item anew, in slot.
 
         Args:
             out: the backend's answer.
             call: the whole batch's call.
             fade: the bias's share at this moment, delta(t) of the paper.
         """
-        guide, item = self._guide(call, place.frames), place.item
+        guide, item = self._guide(call, slot.frames), slot.item
         columns = columns_of(call, self.length, self.tokens)
         found = guide.bias(call.queries[item], call.keys[item], columns, fade)
         if found is None:
             return
-        bias = pad(found.bias * self.strength, (0, arguments.keys.shape[2] - found.bias.shape[1]))
-        write_rows(out, arguments, item, found.rows + place.first, bias)
+        bias = pad(found.bias * self.strength, (0, attention.keys.shape[2] - found.bias.shape[1]))
+        write_rows(out, attention, item, found.rows + slot.first, bias)
 
     def _guide(self, call: AttentionCall, frames: tuple[int, ...]) -> Guide:
         key = (call.grid, frames)

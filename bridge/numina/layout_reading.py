@@ -9,8 +9,8 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from ...core.attention.call_sums import MOST_SELF_PIXELS, RecordedMaps, recorded_maps
 from ...core.attention.calls import AttentionCall, CallKind, thinned
-from ...core.attention.records import MOST_SELF_PIXELS, RecordedMaps, recorded_maps
 from ...core.numina import Layouts, Preset, Reading, noun_response, read_layouts
 from ..maps import NOT_NUMBERS
 

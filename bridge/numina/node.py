@@ -81,8 +81,9 @@ def with_numina(
             _rewind_hooks(guider)
             samples = sampled(lambda options: _with_fresh_cache(options, guider))
         if shared is not None:
-            shared.keep(run.counted, tuple(noise.shape), run.guides if run.guided() else {})
-        why = "" if run.read_at is not None else _read_nothing(run.left_alone or _NO_ATTENTION, notes)
+            shared.keep(run.counted, tuple(noise.shape), run.reader.guides if run.is_guided else {})
+        reader = run.reader
+        why = "" if reader.read_at is not None else _read_nothing(reader.left_alone or _NO_ATTENTION, notes)
         keep_run(handle, guider.inner_model, samples, partial(record_of, run), why, notes)
         return samples
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from ...core.attention.aggregate import fold_repeats
-from ...core.attention.records import RecordedMaps, RunRecord
+from ...core.attention.call_sums import RecordedMaps
+from ...core.attention.records import RunRecord
 from ..recorder import new_recorder
 from .guided_run import GuidedRun
 
@@ -16,10 +17,11 @@ from .guided_run import GuidedRun
 def record_of(run: GuidedRun, samples: Tensor) -> RunRecord | None:
     """The record of a run, frames of a video as a batch; None where nothing was read."""
     counted = run.counted[0]
-    guides, recorder = run.guides.get(counted.conditioning["uuid"]), new_recorder(run.counted)
-    if not guides or recorder is None or run.read_at is None:
+    reader, recorder = run.reader, new_recorder(run.counted)
+    guides = reader.guides.get(counted.conditioning["uuid"])
+    if not guides or recorder is None or reader.read_at is None:
         return None
-    recorder.add(*run.read_at, _together(run.maps, counted.layout.length))
+    recorder.add(*reader.read_at, _together(reader.maps, counted.layout.length))
     record = recorder.finish(samples)
     layouts = [guide.layouts for guide in guides.values()]
     return record and replace(

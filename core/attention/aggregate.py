@@ -59,6 +59,17 @@ class HeadSums:
         self.parts[grids] = self.parts[grids] + part if grids in self.parts else part
         self.heads += call.queries.shape[1]
 
+    @property
+    def grid(self) -> Grid:
+        """The finest grid of queries among what was added.
+
+        Raises:
+            CountError: nothing was added.
+        """
+        if not self.parts:
+            raise CountError("the model made no attention call that could be recorded")
+        return max((grid for grid, _ in self.parts), key=lambda grid: grid[0] * grid[1])
+
     def mean(self, kind: Kind, target: Grid) -> Tensor:
         """Mean over everything added, resized to `target` (ISAC, eq. 3 and 4): (B, P, P) or (B, P, T).
 
@@ -74,18 +85,24 @@ class HeadSums:
         return torch.stack(resized).sum(0) / self.heads if len(resized) > 1 else resized[0] / self.heads
 
 
+def probabilities_by_kind(call: AttentionCall, kinds: tuple[Kind, ...] = ("self", "cross")) -> dict[Kind, Tensor]:
+    """Kind to (B, N, K) probabilities, the mean over the heads, for the wanted kinds that the call has; computed once."""
+    columns = [(kind, part) for kind in kinds if (part := call.columns(kind)) is not None]
+    if len(columns) == 1:  # the rest of a joint call's matrix need not be kept
+        kind, part = columns[0]
+        return {kind: mean_probabilities(call, part)}
+    if not columns:
+        return {}
+    probabilities = mean_probabilities(call)
+    return {kind: probabilities[..., part] for kind, part in columns}
+
+
 def head_sums(calls: Iterable[AttentionCall], kinds: tuple[Kind, ...] = ("self", "cross")) -> dict[Kind, HeadSums]:
-    """Sums of the wanted kinds; each call's probabilities are computed once."""
+    """Sums of the wanted kinds."""
     sums: dict[Kind, HeadSums] = {kind: HeadSums() for kind in kinds}
     for call in calls:
-        columns = [(kind, part) for kind in kinds if (part := call.columns(kind)) is not None]
-        if len(columns) == 1:  # the rest of a joint call's matrix need not be kept
-            kind, part = columns[0]
-            sums[kind].add(call, mean_probabilities(call, part))
-        elif columns:
-            probabilities = mean_probabilities(call)
-            for kind, part in columns:
-                sums[kind].add(call, probabilities[..., part])
+        for kind, probabilities in probabilities_by_kind(call, kinds).items():
+            sums[kind].add(call, probabilities)
     return sums
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -37,6 +37,19 @@ class LayerMaps:
 
 
 @dataclass(frozen=True)
+class LayerPlan:
+    """What is known of a model from one call to the next.
+
+    Attributes:
+        text_calls: how many of its attention calls look at text.
+        grid: (h, w) of the maps of its layers.
+    """
+
+    text_calls: int
+    grid: Grid
+
+
+@dataclass(frozen=True)
 class LayerRequest:
     """Asks for maps of parts of the model.
 
@@ -44,78 +57,93 @@ class LayerRequest:
         words: whose maps.
         length: text tokens of the prompt's context; ComfyUI repeats the shorter of two contexts.
         step: the step to look at single layers at; None for the thirds alone.
+        plan: what an earlier step of the run has shown; None in its first step.
     """
 
     words: tuple[Word, ...]
     length: int
     step: int | None = None
+    plan: LayerPlan | None = None
 
 
-def by_depth(calls: Sequence[AttentionCall]) -> list[list[AttentionCall]]:
-    """Calls in three parts, so that the ones that look at text fall evenly into them."""
-    text = [call.columns("cross") is not None for call in calls]
-    parts: list[list[AttentionCall]] = [[], [], []]
-    passed = 0
-    for call, has_text in zip(calls, text, strict=True):
-        parts[min(3 * passed // max(sum(text), 1), 2)].append(call)
-        passed += has_text
-    return parts
+def spread_evenly(many: int, most: int) -> list[int]:
+    """At most `most` of the indices below `many`, in order, the first and the last one among them."""
+    return sorted(set(torch.linspace(0, many - 1, min(many, most)).round().long().tolist())) if many else []
 
 
-def merged(parts: Sequence[HeadSums]) -> HeadSums:
-    """What one `HeadSums` would hold that had taken in all that these did."""
-    whole = HeadSums(heads=sum(part.heads for part in parts))
-    for part in parts:
-        for grids, own in part.parts.items():
-            whole.parts[grids] = whole.parts[grids] + own if grids in whole.parts else own
-    return whole
+@dataclass
+class TextLayers:
+    """Gathers such maps from the calls of one model call as they come.
 
-
-def layer_maps(
-    calls: Sequence[AttentionCall], thirds: Sequence[HeadSums], request: LayerRequest, grid: Grid
-) -> tuple[LayerMaps, ...]:
-    """Maps of the thirds that look at text at all, then of a few single layers where the request names a step.
-
-    Args:
-        calls: of one model call.
-        thirds: cross-attention of `by_depth(calls)`.
-        grid: of the maps.
+    Attributes:
+        request: whose maps, and whether single layers are wanted.
     """
-    found = [
-        LayerMaps(name, "mean", None, _third(part, request, grid))
-        for name, part in zip(THIRDS, thirds, strict=True)
-        if part.parts
-    ]
-    if request.step is not None:
-        for call in _spread([call for call in calls if call.columns("cross") is not None]):
-            mean, strongest = _heads(call, request, grid)
-            found.append(LayerMaps(call.layer, "mean", request.step, mean))
-            found.append(LayerMaps(call.layer, "strongest", request.step, strongest))
-    return tuple(found)
+
+    request: LayerRequest
+    _parts: list[tuple[Grid, Tensor, int]] = field(default_factory=list)
+    _held: list[AttentionCall] = field(default_factory=list)
+    _single: list[LayerMaps] = field(default_factory=list)
+    _selectors: dict[int, Tensor] = field(default_factory=dict)
+
+    def add(self, call: AttentionCall, text: Tensor) -> None:
+        """Take in a call that looks at text.
+
+        Args:
+            text: (B, N, T) its attention to the text, the mean over the heads.
+        """
+        place, plan = len(self._parts), self.request.plan
+        heads = call.queries.shape[1]
+        self._parts.append((call.grid, self._words(text) * heads, heads))
+        if self.request.step is None:
+            return
+        if plan is None:
+            self._held.append(call)  # which layers are shown, and how large, is not known before the first step is over
+        elif place in spread_evenly(plan.text_calls, _MOST_LAYERS):
+            self._add_single(call, plan.grid)
+
+    def plan(self, grid: Grid) -> LayerPlan:
+        """What the next step may go by; `grid` is that of the maps."""
+        return LayerPlan(len(self._parts), grid)
+
+    def maps(self, grid: Grid) -> tuple[LayerMaps, ...]:
+        """Maps on `grid` of the thirds that look at text at all, then of a few single layers where they were wanted."""
+        for place in spread_evenly(len(self._held), _MOST_LAYERS):
+            self._add_single(self._held[place], grid)
+        self._held.clear()
+        thirds: list[LayerMaps] = []
+        for index, name in enumerate(THIRDS):
+            part = [one for place, one in enumerate(self._parts) if 3 * place // len(self._parts) == index]
+            if part:
+                thirds.append(LayerMaps(name, "mean", None, _mean(part, grid)))
+        return (*thirds, *self._single)
+
+    def _words(self, text: Tensor) -> Tensor:
+        """(B, N, T) attention to the text to (B, N, k) attention to the words."""
+        width = text.shape[-1]
+        if width not in self._selectors:
+            self._selectors[width] = word_selector(self.request.words, width, self.request.length, text)
+        return text @ self._selectors[width]
+
+    def _add_single(self, call: AttentionCall, grid: Grid) -> None:
+        mean, strongest = _heads(call, self._words, grid)
+        self._single.append(LayerMaps(call.layer, "mean", self.request.step, mean))
+        self._single.append(LayerMaps(call.layer, "strongest", self.request.step, strongest))
 
 
-def _third(sums: HeadSums, request: LayerRequest, grid: Grid) -> Tensor:
-    """Only the columns of words are resized."""
-    words = {grids: _words(own, request) for grids, own in sums.parts.items()}
-    return HeadSums(words, sums.heads).mean("cross", grid).transpose(1, 2)
+def _mean(parts: Sequence[tuple[Grid, Tensor, int]], target: Grid) -> Tensor:
+    """(B, k, p) the mean over heads and layers; what lies on one grid is added up before it is resized."""
+    sums: dict[tuple[Grid, Grid], Tensor] = {}
+    for grid, words, _ in parts:
+        sums[grid, grid] = sums[grid, grid] + words if (grid, grid) in sums else words
+    return HeadSums(sums, sum(heads for *_, heads in parts)).mean("cross", target).transpose(1, 2)
 
 
-def _words(text: Tensor, request: LayerRequest) -> Tensor:
-    return text @ word_selector(request.words, text.shape[-1], request.length, text)
-
-
-def _spread(calls: list[AttentionCall]) -> list[AttentionCall]:
-    """A few of the calls, the first and the last one among them."""
-    places = torch.linspace(0, len(calls) - 1, min(_MOST_LAYERS, len(calls))).round().long().tolist()
-    return [calls[place] for place in sorted(set(places))]
-
-
-def _heads(call: AttentionCall, request: LayerRequest, grid: Grid) -> tuple[Tensor, Tensor]:
+def _heads(call: AttentionCall, words: Callable[[Tensor], Tensor], grid: Grid) -> tuple[Tensor, Tensor]:
     """Mean over the heads and strongest head: twice (B, k, p). One head's matrix is alive at a time."""
     part, heads = call.columns("cross") or slice(None), call.queries.shape[1]
     total = strongest = None
     for head in range(heads):
-        heat = small_maps(_words(head_probabilities(call, head)[..., part], request), call.grid, grid)
+        heat = small_maps(words(head_probabilities(call, head)[..., part]), call.grid, grid)
         if total is None or strongest is None:
             total, strongest = heat, heat
             continue

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from .aggregate import AttentionMaps, head_sums, largest_grid
-from .calls import AttentionCall, Grid
-from .grids import halved, resize_queries
-from .layer_maps import LayerMaps, LayerRequest, by_depth, layer_maps, merged
+from .aggregate import AttentionMaps
+from .call_sums import RecordedMaps
+from .calls import Grid
+from .grids import resize_queries
+from .layer_maps import LayerMaps
 from .word_maps import MOST_WORDS, Word, small_maps, step_grid, word_selector, words_in_order
-
-# Self-attention is kept on grids of up to this many pixels; a finer one is pooled. 32 x 32 in fp16 takes 2 MB.
-MOST_SELF_PIXELS = 32 * 32
 
 
 @dataclass(frozen=True)
@@ -109,40 +107,6 @@ class RunRecord:
         """Mean maps over the run, on the grid of the self-attention."""
         cross = resize_queries(self.cross_attention.float(), self.grid, self.self_grid)
         return AttentionMaps(self.self_attention.float(), cross, self.self_grid)
-
-
-@dataclass(frozen=True)
-class RecordedMaps:
-    """Mean maps of one model call, self-attention on a coarser grid than cross-attention.
-
-    Attributes:
-        cross_attention: (B, P, T) on `grid`.
-        self_attention: (B, p, p) on `self_grid`, rows sum to 1.
-        layers: parts of the model by themselves, where words were asked for.
-    """
-
-    cross_attention: Tensor
-    grid: Grid
-    self_attention: Tensor
-    self_grid: Grid
-    layers: tuple[LayerMaps, ...] = ()
-
-
-@torch.no_grad()
-def recorded_maps(calls: list[AttentionCall], request: LayerRequest | None = None) -> RecordedMaps:
-    """Mean over heads and layers of one model call.
-
-    Raises:
-        CountError: no self-attention or no cross-attention was recorded.
-    """
-    parts = [head_sums(part) for part in (by_depth(calls) if request else [calls])]
-    own, cross = merged([part["self"] for part in parts]), [part["cross"] for part in parts]
-    grid = largest_grid(call for call in calls if call.columns("cross") is not None)
-    self_grid = halved(largest_grid(call for call in calls if call.columns("self") is not None), MOST_SELF_PIXELS)
-    attention = own.mean("self", self_grid)
-    layers = layer_maps(calls, cross, request, step_grid(grid, len(calls[0].queries))) if request else ()
-    text = merged(cross).mean("cross", grid)
-    return RecordedMaps(text, grid, attention / attention.sum(-1, keepdim=True), self_grid, layers)
 
 
 @dataclass

@@ -17,11 +17,6 @@ _FINER = 4
 _INSTANCE_THRESHOLD = 0.5  # that of the node Instance Masks
 
 
-def spread_evenly(many: int, most: int) -> list[int]:
-    """At most `most` of the indices below `many`, in order, the first and the last one among them."""
-    return sorted(set(torch.linspace(0, many - 1, min(many, most)).round().long().tolist())) if many else []
-
-
 def mean_heat(record: RunRecord, words: int) -> Tensor:
     """Mean attention over the run to the first `words` of the run's words: (B, k, h, w), 0 to 1."""
     return word_heat(record, record.all_words[:words])

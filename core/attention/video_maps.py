@@ -13,12 +13,11 @@ from einops import rearrange
 from torch import Tensor
 
 from ..errors import CountError
+from .call_sums import RecordedMaps
 from .calls import AttentionCall, Grid, mean_probabilities, thinned
 from .fused import mean_columns
 from .grids import area_pooled
-from .layer_maps import THIRDS, LayerMaps, LayerRequest
-from .records import RecordedMaps
-from .timeline import spread_evenly
+from .layer_maps import THIRDS, LayerMaps, LayerRequest, spread_evenly
 from .word_maps import small_maps, step_grid, word_selector
 
 # All frames of a video together have at most so many cells: the 21 frames of Wan's 81 pictures at 480 x 832 just fit.

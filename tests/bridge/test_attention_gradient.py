@@ -216,7 +216,7 @@ def test_a_model_that_shows_no_attention_is_said_so(
 ) -> None:
     setup = tiny_setup()
     x, sigma = latent(setup), torch.full((1,), 2.0)
-    monkeypatch.setattr("headcount.bridge.differentiable_call.GraphCapture._take", lambda *_: None)
+    monkeypatch.setattr("headcount.bridge.attention.capture.Capture._take", lambda *_: None)
     one = gradient_pass(setup, x)
     with caplog.at_level(logging.WARNING):
         assert one(x, sigma, {}, Whole()) is None

@@ -9,14 +9,15 @@ from typing import Any
 import comfy.samplers
 import pytest
 import torch
-from headcount.bridge.capture import Capture, own_function
+from headcount.bridge.attention.capture import Capture
+from headcount.bridge.attention.hook import hooked_options, override_of
 from headcount.bridge.families.family import ModelInputs
 from headcount.bridge.families.joint import JointReader, TokenOrder
 from headcount.bridge.families.table import family_of
 from headcount.bridge.families.unet import UNetReader, layer_name
-from headcount.bridge.recorded_call import recording_options
 from headcount.bridge.recorder import with_recorder
 from headcount.core.attention.aggregate import aggregate
+from headcount.core.attention.call_list import CallList
 
 from ..helpers.families import SMALL, built, small
 from ..helpers.models import Run, Setup, sample, shapes_setup, tiny_setup
@@ -31,7 +32,7 @@ def processed(setup: Setup, x: torch.Tensor) -> tuple[dict[str, Any], dict[str, 
 def record(setup: Setup, conds: list[list[dict[str, Any]]], x: torch.Tensor, **options: Any) -> Capture:
     setup.model.model.current_patcher = setup.model
     capture = Capture(family_of(setup.model, "a test").reader((x.shape[-2], x.shape[-1])), **options)
-    run = recording_options(setup.model.model_options, capture, own_function, keep_previous=True)
+    run = hooked_options(setup.model.model_options, capture)
     with torch.inference_mode():
         comfy.samplers.calc_cond_batch(setup.model.model, conds, x, torch.full((len(x),), 0.8), run)
     return capture
@@ -114,12 +115,12 @@ def test_recorded_probabilities_are_those_of_the_model() -> None:
         outputs.append(function(q, k, v, heads, **kwargs))
         return outputs[-1]
 
-    options = recording_options(setup.model.model_options, capture, keep, keep_previous=False)
+    options = hooked_options(setup.model.model_options, capture, keep, keep_previous=False)
     setup.model.model.current_patcher = setup.model
     with torch.inference_mode():
         conds = [[processed(setup, x)[0]]]
         comfy.samplers.calc_cond_batch(setup.model.model, conds, x, torch.full((1,), 0.8), options)
-    for call, value, output in zip(capture.calls, values, outputs, strict=True):
+    for call, value, output in zip(capture.sink.calls, values, outputs, strict=True):
         scores = call.queries @ call.keys.transpose(-1, -2) / call.queries.shape[-1] ** 0.5
         expected = (scores.softmax(-1) @ value).transpose(1, 2).flatten(2)
         torch.testing.assert_close(output, expected, rtol=1e-3, atol=1e-4)
@@ -138,13 +139,13 @@ class Executor:
 def test_the_given_options_stay_as_they_are() -> None:
     setup = tiny_setup()
     before = repr(setup.model.model_options)
-    recording_options(setup.model.model_options, Capture(UNetReader((8, 8))), own_function, keep_previous=True)
+    hooked_options(setup.model.model_options, Capture(UNetReader((8, 8))))
     assert repr(setup.model.model_options) == before
 
 
 def test_the_models_own_options_stay_as_they_are() -> None:
     """Other nodes' wrappers hand the same dict on: the slot is filled in a copy."""
-    options = recording_options({}, Capture(UNetReader((8, 8))), own_function, keep_previous=True)
+    options = hooked_options({}, Capture(UNetReader((8, 8))))
     (wrapper,) = options["transformer_options"]["wrappers"]["apply_model"]["headcount"]
     given: dict[str, Any] = {"block": ("input", 1)}
     executor = Executor(SimpleNamespace(diffusion_model=None))
@@ -156,7 +157,7 @@ def feed(capture: Capture, block: int, pixels: int, text: int | None, **options:
     """One attention call as a U-Net's block makes it; `text` None is self-attention."""
     q, k = torch.zeros(1, pixels, 4), torch.zeros(1, pixels if text is None else text, 4)
     place = {"block": ("input", block), "block_index": 0, **options}
-    capture.override(own_function)(lambda q, k, v, heads, **_: q, q, k, k, 2, transformer_options=place)
+    override_of(capture)(lambda q, k, v, heads, **_: q, q, k, k, 2, transformer_options=place)
 
 
 def test_a_context_as_long_as_the_image() -> None:
@@ -164,7 +165,7 @@ def test_a_context_as_long_as_the_image() -> None:
     for block in (1, 2):
         feed(capture, block, 16, None)
         feed(capture, block, 16, 16)
-    assert [call.kind for call in capture.calls] == ["self", "cross"] * 2
+    assert [call.kind for call in capture.sink.calls] == ["self", "cross"] * 2
 
 
 def test_a_block_whose_self_attention_another_node_replaced() -> None:
@@ -172,44 +173,44 @@ def test_a_block_whose_self_attention_another_node_replaced() -> None:
     feed(capture, 1, 16, 7)
     feed(capture, 2, 16, None)
     feed(capture, 2, 16, 7)
-    assert [call.kind for call in capture.calls] == ["cross", "self", "cross"]
+    assert [call.kind for call in capture.sink.calls] == ["cross", "self", "cross"]
 
 
 def test_calls_that_are_no_grid_of_the_latent_are_left_out() -> None:
     capture = Capture(UNetReader((4, 4)))
     feed(capture, 1, 13, None)
-    assert capture.calls == []
+    assert capture.sink.calls == []
     feed(capture, 1, 15, None, activations_shape=[1, 4, 5, 3])
-    assert [call.grid for call in capture.calls] == [(5, 3)], "the model's word counts for more"
+    assert [call.grid for call in capture.sink.calls] == [(5, 3)], "the model's word counts for more"
 
 
 def test_another_conditionings_call_is_left_out() -> None:
     capture = Capture(UNetReader((4, 4)), uuid="mine")
     feed(capture, 1, 16, None, uuids=["theirs"])
-    assert capture.calls == []
+    assert capture.sink.calls == []
     feed(capture, 2, 16, None, uuids=["mine"])
-    assert len(capture.calls) == 1
+    assert len(capture.sink.calls) == 1
 
 
 @pytest.mark.parametrize("order", [(64, 16, 4, 16, 64), (64, 16, 64), (4, 64, 16)])
 def test_fine_self_attention_is_left_out(order: tuple[int, ...]) -> None:
-    capture = Capture(UNetReader((8, 8)), most_self_pixels=16)
+    capture = Capture(UNetReader((8, 8)), sink=CallList(16))
     for block, pixels in enumerate(order):
         feed(capture, block, pixels, None)
         feed(capture, block, pixels, 7)
-    sizes = [call.queries.shape[2] for call in capture.calls if call.kind == "self"]
+    sizes = [call.queries.shape[2] for call in capture.sink.calls if call.kind == "self"]
     assert sizes == [pixels for pixels in order if pixels <= 16]
-    assert len([call for call in capture.calls if call.kind == "cross"]) == len(order)
+    assert len([call for call in capture.sink.calls if call.kind == "cross"]) == len(order)
 
 
 @pytest.mark.parametrize("order", [(64, 16, 64), (16, 64), (64, 64)])
 def test_the_coarsest_is_kept_where_all_are_too_fine(order: tuple[int, ...]) -> None:
     """Otherwise pictures beyond a size could not be recorded at all."""
-    capture = Capture(UNetReader((8, 8)), most_self_pixels=5)
+    capture = Capture(UNetReader((8, 8)), sink=CallList(5))
     for block, pixels in enumerate(order):
         feed(capture, block, pixels, None)
         feed(capture, block, pixels, 7)
-    sizes = [call.queries.shape[2] for call in capture.calls if call.kind == "self"]
+    sizes = [call.queries.shape[2] for call in capture.sink.calls if call.kind == "self"]
     assert sizes == [pixels for pixels in order if pixels == min(order)]
 
 
@@ -217,13 +218,13 @@ def joint_capture(text_calls: int = 0, **options: Any) -> Capture:
     """Of a transformer with 7 text tokens, an 8 x 6 picture and 5 tokens of something else."""
     order = TokenOrder((8, 6), slice(0, 7), slice(7, 55), 60, text_calls)
     capture = Capture(JointReader(lambda _: order), **options)
-    with capture.model_call(ModelInputs(None, (16, 12), 7, {}, {})):
+    with capture.begin(ModelInputs(None, (16, 12), 7, {}, {})):
         return capture
 
 
 def feed_joint(capture: Capture, tokens: int, mask: torch.Tensor | None = None, **options: Any) -> None:
     qkv = torch.randn(1, 2, tokens, 4)
-    override = capture.override(own_function)
+    override = override_of(capture)
     override(lambda q, *_, **__: q, qkv, qkv, qkv, 2, mask=mask, skip_reshape=True, transformer_options=options)
 
 
@@ -231,7 +232,7 @@ def feed_joint(capture: Capture, tokens: int, mask: torch.Tensor | None = None, 
 def test_the_bias_of_joint_attention_is_cut_like_its_queries(rows: int) -> None:
     capture, mask = joint_capture(), torch.randn(1, 1, rows, 60)
     feed_joint(capture, 60, mask)
-    (call,) = capture.calls
+    (call,) = capture.sink.calls
     assert torch.equal(call.bias, mask if rows == 1 else mask[:, :, 7:55])
     assert call.queries.shape[2] == 48 and call.keys.shape[2] == 60
 
@@ -239,8 +240,8 @@ def test_the_bias_of_joint_attention_is_cut_like_its_queries(rows: int) -> None:
 def test_queries_and_keys_are_views() -> None:
     """Nothing is copied: a large model's keys take gigabytes."""
     capture, qkv = joint_capture(), torch.randn(1, 2, 60, 4)
-    capture.override(own_function)(lambda q, *_, **__: q, qkv, qkv, qkv, 2, skip_reshape=True)
-    (call,) = capture.calls
+    override_of(capture)(lambda q, *_, **__: q, qkv, qkv, qkv, 2, skip_reshape=True)
+    (call,) = capture.sink.calls
     storage = qkv.untyped_storage().data_ptr()
     assert call.queries.untyped_storage().data_ptr() == call.keys.untyped_storage().data_ptr() == storage
 
@@ -249,39 +250,39 @@ def test_attention_over_text_alone_comes_first() -> None:
     capture = joint_capture(text_calls=2)
     for tokens in (48, 48, 48, 60, 59):
         feed_joint(capture, tokens)
-    assert [call.kind for call in capture.calls] == ["self", "joint"], "48 text tokens look like 48 image tokens"
+    assert [call.kind for call in capture.sink.calls] == ["self", "joint"], "48 text tokens look like 48 image tokens"
 
 
 def test_layers_are_named_as_the_model_names_them() -> None:
     capture = joint_capture()
     feed_joint(capture, 60, block_type="double", block_index=3)
     feed_joint(capture, 60)
-    assert [call.layer for call in capture.calls] == ["double.3", "attention.2"]
+    assert [call.layer for call in capture.sink.calls] == ["double.3", "attention.2"]
 
 
 def test_on_one_grid_fine_attention_is_thinned() -> None:
     """No coarser layer could stand in for it."""
-    capture = joint_capture(most_self_pixels=12)
+    capture = joint_capture(sink=CallList(12, one_grid=True))
     for tokens in (48, 60):
         feed_joint(capture, tokens)
-    assert [(call.kind, call.grid, call.image_grid) for call in capture.calls] == [
+    assert [(call.kind, call.grid, call.image_grid) for call in capture.sink.calls] == [
         ("self", (4, 3), (8, 6)),
         ("joint", (4, 3), (8, 6)),
     ]
-    assert [call.keys.shape[2] for call in capture.calls] == [48, 60]
+    assert [call.keys.shape[2] for call in capture.sink.calls] == [48, 60]
 
 
 def test_a_reader_outside_of_a_model_call_reads_nothing() -> None:
     capture = Capture(JointReader(lambda _: TokenOrder((8, 6), slice(0, 7), slice(7, 55), 55)))
     feed_joint(capture, 55)
-    assert capture.calls == [] and capture.seen == 1
+    assert capture.sink.calls == [] and capture.seen == 1
 
 
 def test_tokens_that_come_with_heads() -> None:
     capture = Capture(UNetReader((2, 2)))
     heads = torch.randn(1, 3, 4, 5)
-    capture.override(own_function)(lambda q, *_, **__: q, heads, heads, heads, 3, skip_reshape=True)
-    assert capture.calls[0].queries is heads
+    override_of(capture)(lambda q, *_, **__: q, heads, heads, heads, 3, skip_reshape=True)
+    assert capture.sink.calls[0].queries is heads
 
 
 def test_layer_name_without_a_block() -> None:

@@ -16,13 +16,13 @@ import pytest
 import torch
 from comfy.ldm.chroma_radiance.model import ChromaRadiance
 from comfy.ldm.pixart.pixartms import PixArtMS
+from headcount.bridge.attention.capture import Capture
+from headcount.bridge.attention.hook import hooked_options, users_own
 from headcount.bridge.attention_gradient import GradientPass
-from headcount.bridge.capture import Capture, own_function
 from headcount.bridge.conditionings import counted_conditionings
 from headcount.bridge.differentiable import training_kernels
 from headcount.bridge.families.table import FAMILIES, family_of
 from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.recorded_call import recording_options
 from headcount.bridge.recorder import with_recorder
 from headcount.bridge.shapes.files import load_shapes_model
 from headcount.core.attention.calls import AttentionCall, head_probabilities
@@ -51,11 +51,11 @@ def noise(one: Small, batch: int = 1) -> Tensor:
     return torch.randn(batch, *one.shape, generator=torch.Generator().manual_seed(0))
 
 
-def record(setup: Setup, x: Tensor, attention: Any = own_function) -> Capture:
+def record(setup: Setup, x: Tensor, attention: Any = users_own) -> Capture:
     """One model call with the positive conditioning."""
     setup.model.model.current_patcher = setup.model
     capture = Capture(family_of(setup.model, NODE).reader((x.shape[-2], x.shape[-1])))
-    run = recording_options(setup.model.model_options, capture, attention, keep_previous=False)
+    run = hooked_options(setup.model.model_options, capture, attention, keep_previous=False)
     with torch.inference_mode():
         conds = [[positive_of(setup, x)]]
         comfy.samplers.calc_cond_batch(setup.model.model, conds, x, torch.full((len(x),), SIGMA), run)
@@ -119,8 +119,11 @@ def test_family_is_found(one: Small) -> None:
 def test_recorded_probabilities_are_those_of_the_model(one: Small, batch: int) -> None:
     """Slices, bias, scale and heads are right: nothing else reproduces the model's own output."""
     capture, seen = values_and_outputs(built(one.name), noise(one, batch))
-    assert {kind for call in capture.calls for kind in ("self", "cross") if call.columns(kind)} == {"self", "cross"}
-    for call in capture.calls:
+    assert {kind for call in capture.sink.calls for kind in ("self", "cross") if call.columns(kind)} == {
+        "self",
+        "cross",
+    }
+    for call in capture.sink.calls:
         assert call.queries.shape[0] == batch and call.queries.shape[2] == call.grid[0] * call.grid[1]
         assert_is_the_models(call, *seen[call.place])
 
@@ -298,14 +301,14 @@ def test_blocks_that_overwrite_their_input_let_gradients_through(name: str) -> N
     setup, x = build(small(name), inference=False), noise(small(name)).requires_grad_()
     setup.model.model.current_patcher = setup.model
     capture = Capture(family_of(setup.model, NODE).reader((x.shape[-2], x.shape[-1])))
-    run = recording_options(setup.model.model_options, capture, own_function, keep_previous=False)
+    run = hooked_options(setup.model.model_options, capture, users_own, keep_previous=False)
     positive = positive_of(setup, x.detach())
     texts = {name: value.cond.clone() for name, value in positive["model_conds"].items()}
     with training_kernels(), torch.enable_grad():
         for name_of, value in texts.items():
             positive["model_conds"][name_of].cond = value
         comfy.samplers.calc_cond_batch(setup.model.model, [[positive]], x, torch.full((1,), SIGMA), run)
-        (gradient,) = torch.autograd.grad(capture.calls[-1].queries.square().mean(), x)
+        (gradient,) = torch.autograd.grad(capture.sink.calls[-1].queries.square().mean(), x)
     assert bool(torch.isfinite(gradient).all()) and gradient.abs().max() > 0
     assert not any(module._forward_pre_hooks for module in setup.model.model.diffusion_model.modules())
 
@@ -337,7 +340,7 @@ def test_reference_pictures_are_not_the_picture(name: str) -> None:
     text, options = setup.positive[0]
     setup = replace(setup, positive=[[text, {**options, "reference_latents": [reference]}]])
     capture, seen = values_and_outputs(setup, noise(one))
-    for call in capture.calls:
+    for call in capture.sink.calls:
         assert call.keys.shape[2] > call.image.stop and call.grid == one.grid
         assert_is_the_models(call, *seen[call.place])
     model, maps = with_recorder(setup.model)

@@ -29,18 +29,19 @@ from comfy_extras.nodes_custom_sampler import (
     SamplerCustomAdvanced,
 )
 from comfy_extras.nodes_pag import PerturbedAttentionGuidance
+from headcount.bridge.attention.capture import Capture
+from headcount.bridge.attention.hook import hooked_options
 from headcount.bridge.candidates import Candidate, SelectionSettings, Standings
-from headcount.bridge.capture import Capture, own_function
 from headcount.bridge.conditionings import counted_conditionings
 from headcount.bridge.isac import IsacSettings, with_isac
 from headcount.bridge.latent_selection import select_candidates
 from headcount.bridge.patched_model import with_runs
-from headcount.bridge.recorded_call import recording_options
 from headcount.bridge.recorder import with_recorder
 from headcount.bridge.run_notes import RunNotes
 from headcount.bridge.selection_run import as_table, select_latent
 from headcount.bridge.shared_noise import SharedNoise
-from headcount.core.attention.records import MOST_SELF_PIXELS
+from headcount.core.attention.call_list import CallList
+from headcount.core.attention.call_sums import MOST_SELF_PIXELS
 from headcount.core.errors import CountError
 from headcount.core.isac.schedule import instance_to_class
 from headcount.core.isac.selection import SCORES, score_calls
@@ -114,13 +115,14 @@ def scores_by_hand(setup: Setup, settings: SelectionSettings, latent: Tensor, in
 
         def at_state(self, x: Tensor, _: Tensor, options: dict[str, Any], __: int) -> dict[str, Any]:
             reader = self.family.reader((x.shape[-2], x.shape[-1]))
-            self.captures.append(Capture(reader, self.counted.conditioning["uuid"], MOST_SELF_PIXELS))
-            return recording_options(options, self.captures[-1], own_function, keep_previous=True)
+            calls = CallList(MOST_SELF_PIXELS, reader.one_grid)
+            self.captures.append(Capture(reader, self.counted.conditioning["uuid"], calls))
+            return hooked_options(options, self.captures[-1])
 
         def finish(self) -> None:
             for step, capture in enumerate(self.captures):
                 weights = instance_to_class(step, self.steps, self.left)
-                found.append(float(score_calls(capture.calls, self.counted.target, settings.score, weights)))
+                found.append(float(score_calls(capture.sink.calls, self.counted.target, settings.score, weights)))
 
     model, _ = with_runs(setup.model, "by hand", RunNotes("a test"), Recorded)
     with torch.inference_mode():

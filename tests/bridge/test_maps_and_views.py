@@ -13,7 +13,8 @@ from headcount.bridge.instances import find_instances
 from headcount.bridge.maps import MapsHandle
 from headcount.bridge.recorder import with_recorder
 from headcount.bridge.viewer import ViewSettings, view_maps
-from headcount.core.attention.records import RecordedMaps, RunRecord, RunRecorder
+from headcount.core.attention.call_sums import RecordedMaps
+from headcount.core.attention.records import RunRecord, RunRecorder
 from headcount.core.errors import CountError
 from headcount.core.prompts import CONDITIONING_KEY, Counts
 

@@ -16,15 +16,16 @@ import torch
 from comfy.ldm.modules.attention import attention_pytorch
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.model_patcher import ModelPatcher
-from headcount.bridge import capture as capturing
 from headcount.bridge import newer_comfyui
-from headcount.bridge.capture import Capture, both_as_heads, own_function
+from headcount.bridge.attention import arguments as call_arguments
+from headcount.bridge.attention.arguments import both_as_heads, is_known_form, model_attention
+from headcount.bridge.attention.capture import Capture
+from headcount.bridge.attention.hook import override_of
 from headcount.bridge.count_search.start import start_of
 from headcount.bridge.differentiable import differentiable, without_compile
 from headcount.bridge.families.unet import UNetReader
 from headcount.bridge.isac import IsacSettings, with_isac
 from headcount.bridge.normal_weights import normal_weights
-from headcount.bridge.numina.biased_rows import arguments_of
 from headcount.bridge.recorder import with_recorder
 from headcount.bridge.state_gate import StateGate, known_name
 from headcount.bridge.weight_free import weight_free
@@ -76,13 +77,13 @@ def test_every_form_of_queries_and_keys(form: str, groups: int) -> None:
     q, k = numbers(2, HEADS, PIXELS, WIDTH), numbers(2, groups, 5, WIDTH, seed=1)
     kwargs = {"skip_reshape": form == "heads", "enable_gqa": groups != HEADS, "low_precision_attention": False}
     called = as_called(q, form), as_called(k, form)
-    assert capturing.is_known_form(*called, HEADS, None, kwargs)
+    assert is_known_form(*called, HEADS, None, kwargs)
     queries, keys = both_as_heads(*called, HEADS, kwargs)
     assert torch.equal(queries, q)
     wanted = torch.stack([k[:, head * groups // HEADS] for head in range(HEADS)], 1)
     assert torch.equal(keys, wanted)
-    arguments = arguments_of(*called, called[1], HEADS, None, kwargs)
-    assert torch.equal(arguments.keys, wanted) and torch.equal(arguments.values, wanted)
+    attention = model_attention(*called, called[1], HEADS, None, kwargs)
+    assert torch.equal(attention.keys, wanted) and torch.equal(attention.values, wanted)
 
 
 @pytest.mark.parametrize("contained", [False, True])
@@ -94,9 +95,9 @@ def test_a_call_is_recorded_and_computed(mask: tuple[int, ...] | None, out_as_he
     bias = None if mask is None else numbers(*mask, seed=4)
     capture = Capture(UNetReader((4, 4)))
     given = [Container(one) if contained else one for one in (q, k, v)]
-    out = capture.override(own_function)(attention_pytorch, *given, HEADS, mask=bias, **kwargs)
+    out = override_of(capture)(attention_pytorch, *given, HEADS, mask=bias, **kwargs)
     assert torch.equal(out, attention_pytorch(q, k, v, HEADS, mask=bias, **kwargs))
-    (call,) = capture.calls
+    (call,) = capture.sink.calls
     assert torch.equal(call.queries, q) and torch.equal(call.keys, k)
     assert (call.bias is None) == (mask is None)
     assert not contained or all(one.tensor is None for one in given), "nothing keeps what the backend may free"
@@ -130,16 +131,16 @@ def test_an_unknown_form_passes_through_unchanged(name: str) -> None:
         return "what the model gets"
 
     capture = Capture(UNetReader((4, 4)))
-    assert capture.override(own_function)(attention, q, k, k, heads, **kwargs) == "what the model gets"
+    assert override_of(capture)(attention, q, k, k, heads, **kwargs) == "what the model gets"
     assert [id(one) for one in seen[:3]] == [id(q), id(k), id(k)] and seen[3:] == [heads, kwargs]
-    assert (capture.calls, capture.seen, capture.unknown) == ([], 1, 1)
+    assert (capture.sink.calls, capture.seen, capture.unknown) == ([], 1, 1)
 
 
 def test_a_run_of_unknown_calls_is_the_plain_run_with_one_warning(
     tiny: Setup, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     plain = sample(tiny.model, tiny, RUN)
-    monkeypatch.setattr(capturing, "is_known_form", lambda *_: False)
+    monkeypatch.setattr(call_arguments, "is_known_form", lambda *_: False)
     for patched, _ in (with_recorder(tiny.model), with_isac(tiny.model, IsacSettings("paper", "relative", 0.02))):
         caplog.clear()
         with caplog.at_level(logging.WARNING):

@@ -12,15 +12,15 @@ import comfy.model_sampling
 import comfy.samplers
 import pytest
 import torch
-from headcount.bridge.capture import as_bias
-from headcount.bridge.numina.biased_rows import arguments_of, write_rows
+from headcount.bridge.attention.arguments import as_bias, model_attention
+from headcount.bridge.numina.biased_rows import write_rows
 from headcount.bridge.numina.clock import clock_of, step_of
 from headcount.bridge.numina.first_run_cache import FirstRunCache
 from headcount.bridge.numina.layout_reading import PictureReading
 from headcount.bridge.numina.reference_layers import LayerList
 from headcount.bridge.numina.window import window_of
+from headcount.core.attention.call_sums import recorded_maps
 from headcount.core.attention.calls import AttentionCall
-from headcount.core.attention.records import recorded_maps
 from headcount.core.errors import CountError
 from headcount.core.numina import PAPER, ROBUST, Preset
 from headcount.core.numina.schedule import delta, time_of_sigma
@@ -68,8 +68,8 @@ def test_rows_equal_a_dense_mask(as_heads: bool, out_as_heads: bool, mask: str |
     whole[1] += bias
     extra = as_bias(given, q)
     wanted = attention(q, k, v, HEADS, mask=whole if extra is None else whole + extra, **kwargs)
-    arguments = arguments_of(q, k, v, HEADS, extra, kwargs)
-    write_rows(out, arguments, 1, rows, bias[rows])
+    call = model_attention(q, k, v, HEADS, given, kwargs)
+    write_rows(out, call, 1, rows, bias[rows])
     assert torch.allclose(out, wanted, atol=1e-5)
 
 
@@ -77,9 +77,9 @@ def test_grouped_keys_and_a_scale_of_its_own() -> None:
     """Newer versions of ComfyUI hand both to the attention function."""
     q, k, v = torch.randn(1, 4, ROWS, WIDTH), torch.randn(1, 2, KEYS, WIDTH), torch.randn(1, 2, KEYS, WIDTH)
     kwargs = {"skip_reshape": True, "scale": 0.5, "enable_gqa": True}
-    arguments = arguments_of(q, k, v, 4, None, kwargs)
+    call = model_attention(q, k, v, 4, None, kwargs)
     out, bias = torch.zeros(1, ROWS, 4 * WIDTH), torch.randn(ROWS, KEYS)
-    write_rows(out, arguments, 0, torch.arange(ROWS), bias)
+    write_rows(out, call, 0, torch.arange(ROWS), bias)
     wanted = torch.nn.functional.scaled_dot_product_attention(q, k, v, bias, scale=0.5, enable_gqa=True)
     assert torch.allclose(out, wanted.transpose(1, 2).flatten(2), atol=1e-5)
 

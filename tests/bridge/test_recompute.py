@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from headcount.bridge.differentiable_call import GraphCapture
+from headcount.bridge.differentiable_call import GradientHook
 from headcount.bridge.families.table import family_of
 from headcount.bridge.recompute import recomputed
 from torch import Tensor, nn
@@ -52,8 +52,8 @@ def test_a_call_may_end_inside_of_a_block(first: int) -> None:
 
 def test_what_is_computed_again_is_not_recorded_again(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = []
-    keep = GraphCapture._keep
-    monkeypatch.setattr(GraphCapture, "_keep", lambda self, call: (kept.append(call.place), keep(self, call)))
+    keep = GradientHook._keep
+    monkeypatch.setattr(GradientHook, "_keep", lambda self, call, *at: (kept.append(call.place), keep(self, call, *at)))
     setup = tiny_setup()
     gradient_of(setup, latent(setup), memory="low")
     assert kept == list(range(1, 15))

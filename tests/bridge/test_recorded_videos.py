@@ -17,7 +17,8 @@ from headcount.bridge.maps import MapsHandle
 from headcount.bridge.recorder import with_recorder
 from headcount.bridge.viewer import ViewSettings, pictures_for, view_maps
 from headcount.bridge.viewer_data import viewer_data
-from headcount.core.attention.records import RecordedMaps, RunRecord, RunRecorder
+from headcount.core.attention.call_sums import RecordedMaps
+from headcount.core.attention.records import RunRecord, RunRecorder
 from headcount.core.attention.word_heat import noun_heat_over_time, word_heat
 from headcount.core.errors import CountError
 from torch import Tensor, nn

@@ -15,10 +15,10 @@ import pytest
 import torch
 from comfy.ldm.wan.model import WanModel
 from comfy_extras.nodes_hunyuan import EmptyHunyuanLatentVideo
-from headcount.bridge.capture import Capture, own_function
+from headcount.bridge.attention.capture import Capture
+from headcount.bridge.attention.hook import hooked_options, users_own
 from headcount.bridge.conditionings import counted_conditionings
 from headcount.bridge.families.table import VIDEO_FAMILIES, family_of
-from headcount.bridge.recorded_call import recording_options
 from headcount.bridge.shapes.files import VIDEO_WEIGHTS, WEIGHTS, load_shapes_video_model
 from headcount.bridge.shapes.model import ShapesModel
 from headcount.bridge.shapes.text_encoder import MAX_LENGTH, WIDTH
@@ -230,13 +230,13 @@ class TestReading:
         setup = setup_of(size)
         family = family_of(setup.model, "a test", VIDEO_FAMILIES)
         capture, model = Capture(family.reader((16, 16))), setup.model.clone()
-        model.model_options = recording_options(model.model_options, capture, own_function, keep_previous=False)
+        model.model_options = hooked_options(model.model_options, capture, users_own, keep_previous=False)
         plain, recorded = (sample(made, setup, replace(RUN, steps=1, cfg=1.0)) for made in (setup.model, model))
         assert torch.equal(plain, recorded)
         side = 16 // size.patch
         expected = [(f"block.{index}", kind) for index in range(size.layers) for kind in ("self", "cross")]
-        assert [(call.layer, call.kind) for call in capture.calls] == expected
-        for call in capture.calls:
+        assert [(call.layer, call.kind) for call in capture.sink.calls] == expected
+        for call in capture.sink.calls:
             assert (call.grid, call.frames) == ((side, side), FRAMES)
             assert call.queries.shape[2] == FRAMES * side * side
             assert call.keys.shape[2] == (MAX_LENGTH if call.kind == "cross" else FRAMES * side * side)

@@ -20,14 +20,15 @@ import torch
 from comfy.ldm.wan.model import HumoWanModel, WanModel_S2V
 from comfy.ldm.wan.model_animate import AnimateWanModel
 from comfy_extras.nodes_lt import LTXVAddGuide
-from headcount.bridge.capture import Capture, own_function
+from headcount.bridge.attention.capture import Capture
+from headcount.bridge.attention.hook import hooked_options, users_own
 from headcount.bridge.conditionings import counted_conditionings
 from headcount.bridge.families.table import VIDEO_FAMILIES, family_of
 from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
-from headcount.bridge.recorded_call import recording_options
 from headcount.bridge.recorder import with_recorder
 from headcount.bridge.token_positions import count_prompt
+from headcount.core.attention.call_list import CallList
 from headcount.core.attention.calls import AttentionCall, head_probabilities
 from headcount.core.errors import CountError
 from headcount.core.prompts.context import context_positions
@@ -84,7 +85,7 @@ def record(setup: Setup, x: Tensor, **options: Any) -> tuple[Capture, Seen]:
         seen[capture.seen] = (value.clone(), rows.clone())
         return output
 
-    run = recording_options(setup.model.model_options, capture, keep, keep_previous=False)
+    run = hooked_options(setup.model.model_options, capture, keep, keep_previous=False)
     with torch.inference_mode():
         conds = [[positive_of(setup, x)]]
         comfy.samplers.calc_cond_batch(setup.model.model, conds, x, torch.full((len(x),), SIGMA), run)
@@ -92,7 +93,7 @@ def record(setup: Setup, x: Tensor, **options: Any) -> tuple[Capture, Seen]:
 
 
 def calls_of(setup: Setup, x: Tensor, **options: Any) -> list[AttentionCall]:
-    return record(setup, x, **options)[0].calls
+    return record(setup, x, **options)[0].sink.calls
 
 
 def assert_is_the_models(call: AttentionCall, value: Tensor, output: Tensor) -> None:
@@ -124,9 +125,9 @@ def test_one_family_and_no_picture_family_has_it(one: SmallVideo) -> None:
 def test_recorded_probabilities_are_those_of_the_model(one: SmallVideo, batch: int) -> None:
     """Slices, bias, scale and heads are right: nothing else reproduces the model's own output."""
     capture, seen = record(built_video(one.name), noise(one, batch))
-    assert tuple((call.layer, call.kind) for call in capture.calls) == one.calls
+    assert tuple((call.layer, call.kind) for call in capture.sink.calls) == one.calls
     assert capture.seen == len(one.calls) + one.unread
-    for call in capture.calls:
+    for call in capture.sink.calls:
         assert (call.frames, call.grid) == (one.frames, one.grid)
         assert call.queries.shape[0] == batch and call.queries.shape[2] == one.tokens
         for kind, tokens in (("self", one.tokens), ("cross", one.text_length)):
@@ -183,10 +184,10 @@ def test_sampling_is_recorded_and_not_changed(one: SmallVideo) -> None:
     """Also with both conditionings in one batch, of which one is kept; and no hook is left on the model."""
     setup = built_video(one.name)
     model, capture = setup.model.clone(), capture_for(setup)
-    model.model_options = recording_options(model.model_options, capture, own_function, keep_previous=False)
+    model.model_options = hooked_options(model.model_options, capture, users_own, keep_previous=False)
     plain, recorded = (sample(made, setup, one.run(batch=2)) for made in (setup.model, model))
     assert torch.equal(plain, recorded) and bool(torch.isfinite(plain).all()) and plain.std() > 0.1
-    found = [(call.layer, call.kind) for call in capture.calls]
+    found = [(call.layer, call.kind) for call in capture.sink.calls]
     assert found == list(one.calls) * (len(found) // len(one.calls)) and len(found) >= 3 * len(one.calls)
     modules = list(setup.model.model.diffusion_model.modules())
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in modules)
@@ -214,8 +215,8 @@ def test_a_text_as_long_as_the_video(name: str) -> None:
     one = video(name)
     setup = given(built_video(name), random(1, one.tokens, WIDTH, seed=3))
     capture, seen = record(setup, noise(one))
-    assert tuple((call.layer, call.kind) for call in capture.calls) == one.calls
-    for call in capture.calls:
+    assert tuple((call.layer, call.kind) for call in capture.sink.calls) == one.calls
+    for call in capture.sink.calls:
         assert_is_the_models(call, *seen[call.place])
 
 
@@ -254,10 +255,10 @@ def test_reference_pictures_are_not_the_video(name: str, more: dict[str, Any], b
     """They are kept as keys of the softmax, never as image."""
     one = video(name)
     capture, seen = record(given(built_video(name), **more), noise(one))
-    assert tuple((call.layer, call.kind) for call in capture.calls) == one.calls
+    assert tuple((call.layer, call.kind) for call in capture.sink.calls) == one.calls
     if name == "HunyuanVideo 1":
         before += one.text_length
-    for call in capture.calls:
+    for call in capture.sink.calls:
         assert call.image == slice(before, before + one.tokens)
         assert call.queries.shape[2] == one.tokens and (call.frames, call.grid) == (one.frames, one.grid)
         if call.kind == "self":
@@ -307,10 +308,10 @@ def test_guides_of_ltx_are_not_the_video(strength: float, smaller: int, guides: 
         seen[capture.seen] = (v.unflatten(-1, (heads, -1)).transpose(1, 2).clone(), output.clone())
         return output
 
-    model.model_options = recording_options(model.model_options, capture, keep, keep_previous=False)
+    model.model_options = hooked_options(model.model_options, capture, keep, keep_previous=False)
     sample(model, setup, run)
-    assert tuple((call.layer, call.kind) for call in capture.calls[:4]) == one.calls
-    for call in capture.calls:
+    assert tuple((call.layer, call.kind) for call in capture.sink.calls[:4]) == one.calls
+    for call in capture.sink.calls:
         assert call.frames == 3 and call.image == slice(0, 72) and call.grid == (4, 6)
         if call.kind == "self":
             assert call.keys.shape[2] == 72 + guides
@@ -333,8 +334,8 @@ def test_a_guiding_frame_of_hunyuan_is_one_of_the_video() -> None:
     """Its image-to-video model replaces the first frame: no token is added."""
     one = video("HunyuanVideo 1")
     capture, seen = record(given(built_video(one.name), guiding_frame_index=0), noise(one))
-    assert tuple((call.layer, call.kind) for call in capture.calls) == one.calls
-    for call in capture.calls:
+    assert tuple((call.layer, call.kind) for call in capture.sink.calls) == one.calls
+    for call in capture.sink.calls:
         assert_is_the_models(call, *seen[call.place])
 
 
@@ -351,7 +352,7 @@ def test_mask_of_hunyuan_is_a_bias() -> None:
     one = video("HunyuanVideo 1")
     mask = (torch.arange(7) < 5).long()[None]
     capture, seen = record(given(built_video(one.name), attention_mask=mask), noise(one))
-    for call in capture.calls:
+    for call in capture.sink.calls:
         text = head_probabilities(call, 0)[..., call.text]
         assert text[..., 5:].max() == 0 and text[..., :5].min() > 0
         assert_is_the_models(call, *seen[call.place])
@@ -372,7 +373,7 @@ def test_where_the_text_of_hunyuan_is(lettering: int, pictures: int) -> None:
         setup = replace(built_video(name), positive=[[tensor, {**own, **options}]])
         start, first = pictures + lettering if one.frames > 1 else 0, pictures + lettering + 7
         capture, seen = record(setup, noise(one))
-        for call in capture.calls:
+        for call in capture.sink.calls:
             assert call.text == slice(start, start + 7) and call.image == slice(first, first + one.tokens)
             assert call.keys.shape[2] == one.tokens + pictures + lettering + 7
             assert_is_the_models(call, *seen[call.place])
@@ -391,19 +392,19 @@ def test_context_windows_are_read_on_their_own_frames() -> None:
         dim=2,
     )
     model, capture = setup.model.clone(), capture_for(setup)
-    model.model_options = recording_options(
-        {**model.model_options, "context_handler": handler}, capture, own_function, keep_previous=False
+    model.model_options = hooked_options(
+        {**model.model_options, "context_handler": handler}, capture, users_own, keep_previous=False
     )
     sample(model, setup, one.run(steps=1))
-    assert len(capture.calls) % (2 * len(one.calls)) == 0 and capture.calls
+    assert len(capture.sink.calls) % (2 * len(one.calls)) == 0 and capture.sink.calls
     # Every window but the first has the frame before it, too.
-    assert {(call.frames, call.queries.shape[2]) for call in capture.calls} == {(2, 48), (3, 72)}
+    assert {(call.frames, call.queries.shape[2]) for call in capture.sink.calls} == {(2, 48), (3, 72)}
 
 
 def test_fewer_queries_of_every_frame() -> None:
     one, setup = video("Wan 2.1"), built_video("Wan 2.1")
     whole, some, least = (
-        next(call for call in calls_of(setup, noise(one), most_self_pixels=most) if call.kind == "self")
+        next(call for call in calls_of(setup, noise(one), sink=CallList(most, one_grid=True)) if call.kind == "self")
         for most in (None, 18, 1)
     )
     assert (some.grid, some.frames, some.image_grid) == ((2, 3), 3, (4, 6))
@@ -420,11 +421,11 @@ def test_one_conditioning_of_a_batch() -> None:
     positive, negative = positive_of(setup, x), positive_of(replace(setup, positive=setup.negative), x)
     alone = calls_of(setup, x)
     capture = capture_for(setup, uuid=positive["uuid"])
-    run = recording_options(setup.model.model_options, capture, own_function, keep_previous=False)
+    run = hooked_options(setup.model.model_options, capture, users_own, keep_previous=False)
     with torch.inference_mode():
         conds = [[positive], [negative]]
         comfy.samplers.calc_cond_batch(setup.model.model, conds, x, torch.full((1,), SIGMA), run)
-    for mine, other in zip(capture.calls, alone, strict=True):
+    for mine, other in zip(capture.sink.calls, alone, strict=True):
         torch.testing.assert_close(mine.keys, other.keys)
         assert mine.frames == 3
 
@@ -436,10 +437,10 @@ def test_pictures_with_a_latent_of_five_dimensions() -> None:
     x = random(1, *one.shape)
     assert x.ndim == 5
     capture = Capture(family_of(setup.model, NODE).reader((15, 12)))
-    run = recording_options(setup.model.model_options, capture, own_function, keep_previous=False)
+    run = hooked_options(setup.model.model_options, capture, users_own, keep_previous=False)
     with torch.inference_mode():
         comfy.samplers.calc_cond_batch(setup.model.model, [[positive_of(setup, x)]], x, torch.full((1,), SIGMA), run)
-    assert {(call.kind, call.frames, call.grid) for call in capture.calls} == {("joint", 1, one.grid)}
+    assert {(call.kind, call.frames, call.grid) for call in capture.sink.calls} == {("joint", 1, one.grid)}
 
 
 @pytest.mark.parametrize("kind", [WanModel_S2V, HumoWanModel, AnimateWanModel])

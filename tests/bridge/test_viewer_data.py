@@ -17,8 +17,9 @@ from headcount.bridge.recorder import with_recorder
 from headcount.bridge.viewer import NOT_OF_THIS_LATENT
 from headcount.bridge.viewer_atlas import heat_atlas, jpeg, within
 from headcount.bridge.viewer_data import ViewerData, viewer_data, viewer_output
+from headcount.core.attention.call_sums import RecordedMaps
 from headcount.core.attention.layer_maps import LayerMaps
-from headcount.core.attention.records import RecordedMaps, RunRecord, RunRecorder
+from headcount.core.attention.records import RunRecord, RunRecorder
 from headcount.core.attention.timeline import layer_heat, mean_heat, step_heat
 from headcount.core.errors import CountError
 from hypothesis import given, settings

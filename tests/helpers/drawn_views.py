@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 from headcount.bridge.viewer_data import viewer_data
+from headcount.core.attention.call_sums import RecordedMaps
 from headcount.core.attention.layer_maps import LayerMaps
-from headcount.core.attention.records import RecordedMaps, RunRecord, RunRecorder
+from headcount.core.attention.records import RunRecord, RunRecorder
 
 from demo.server import ComfyServer
 

@@ -7,20 +7,12 @@ import itertools
 
 import pytest
 import torch
-from headcount.core.attention.aggregate import head_sums, mean_over_layers
+from headcount.core.attention.call_sums import CallSums, RecordedMaps, recorded_maps
 from headcount.core.attention.calls import AttentionCall, head_probabilities
 from headcount.core.attention.grids import resize_queries
-from headcount.core.attention.layer_maps import THIRDS, LayerRequest, by_depth, merged
-from headcount.core.attention.records import RecordedMaps, RunRecord, RunRecorder, recorded_maps
-from headcount.core.attention.timeline import (
-    attention_rows,
-    instance_labels,
-    layer_heat,
-    losses,
-    mean_heat,
-    spread_evenly,
-    step_heat,
-)
+from headcount.core.attention.layer_maps import THIRDS, LayerRequest, spread_evenly
+from headcount.core.attention.records import RunRecord, RunRecorder
+from headcount.core.attention.timeline import attention_rows, instance_labels, layer_heat, losses, mean_heat, step_heat
 from headcount.core.attention.word_maps import MOST_CELLS, MOST_WORDS, word_selector, words_in_order
 from hypothesis import given
 from hypothesis import strategies as st
@@ -136,10 +128,19 @@ class TestLayers:
         torch.testing.assert_close(with_layers.self_attention, plain.self_attention)
         assert not plain.layers
 
-    def test_sums_of_parts_are_the_sum_of_all(self) -> None:
-        calls = unet_calls(1)
-        whole = merged([head_sums(part, ("cross",))["cross"] for part in by_depth(calls)])
-        torch.testing.assert_close(whole.mean("cross", GRID), mean_over_layers(calls, "cross", GRID))
+    def test_a_plan_of_an_earlier_step_changes_nothing(self) -> None:
+        """And no call is kept: a run's first step shows which layers there are."""
+        first = CallSums(LayerRequest(KEPT, 7))
+        for call in unet_calls(1):
+            first.add(call)
+        first.maps()
+        planned, unplanned = (CallSums(LayerRequest(KEPT, 7, 2, plan)) for plan in (first.plan, None))
+        for call in unet_calls(2):
+            for sums in (planned, unplanned):
+                sums.add(call)
+        for one, other in zip(planned.maps().layers, unplanned.maps().layers, strict=True):
+            assert (one.layer, one.heads, one.step) == (other.layer, other.heads, other.step)
+            assert torch.equal(one.heat, other.heat)
 
     def test_thirds_are_means_over_steps_and_layers(self) -> None:
         record, _ = recorded(3)
