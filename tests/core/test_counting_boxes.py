@@ -123,7 +123,9 @@ def test_kinds_of_people_that_it_tells_apart() -> None:
 
 def test_one_kind_of_people_and_people_of_every_kind() -> None:
     girls = table([labelled("person", "person")], {"girls": 2})
-    assert "2 girls: right" in girls and "'girls' were not told apart from other people" in girls and "seen" not in girls
+    assert (
+        "2 girls: right" in girls and "'girls' were not told apart from other people" in girls and "seen" not in girls
+    )
     assert "3 people: right" in table([labelled("woman", "boy", "person")], {"people": 3})
     assert "5 people: right" in table([labelled(*["person"] * 5)], {"people": 5, "women": 2, "men": 3})
     assert "3 people: right" in table([labelled(*["person"] * 3)], {"person": 1, "women": 2})
