@@ -5,7 +5,8 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..bridge.count_search.run import pick
-from ..bridge.node_text import show_text
+from ..bridge.count_search.standings import as_result
+from ..bridge.node_text import result_output
 from ..core.counting.box import USUAL, BoxSettings
 from ._schema import Schema
 from ._types import CandidatesType, CountedType, box_settings_inputs, boxes_input, counts_input
@@ -25,6 +26,8 @@ class CountSearchPick(io.ComfyNode):
                 "as a counter or detector of any pack sees it. Connect LATENT and seed to the sampler."
             ),
             search_aliases=["count", "best of n", "best seed", "seed search", "detector", "headcount"],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            has_intermediate_output=True,  # its result is sent again where it is cached
             inputs=[
                 CandidatesType.Input("candidates", tooltip="CANDIDATES of Count Search Candidates."),
                 CountedType.Input(
@@ -61,5 +64,5 @@ class CountSearchPick(io.ComfyNode):
     ) -> io.NodeOutput:  # fmt: skip
         which = BoxSettings(minimum_score=minimum_score, merge_overlap=merge_overlap)
         found, table = pick(candidates, counted, boxes, counts, objects, which)
-        show_text(table)
-        return io.NodeOutput(found.latent, found.seed, table, found.pictures)
+        shown = result_output(as_result(found.candidates, table), cls)
+        return io.NodeOutput(found.latent, found.seed, table, found.pictures, ui=shown)

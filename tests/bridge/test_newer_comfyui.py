@@ -292,14 +292,9 @@ def test_quantised_layers_that_do_more_than_a_product(name: str) -> None:
 # --- latents and samplers ---
 
 
-def test_an_empty_latent_starts_as_the_samplers_start(tiny: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_latent_starts_as_the_samplers_start(tiny: Setup) -> None:
     """An empty latent carries what it was made for, and samplers resize it for the model."""
-
-    def newer(model: Any, latent: Tensor, downscale_ratio_spacial: int | None = None) -> Tensor:
-        return latent if downscale_ratio_spacial is None else latent.repeat_interleave(2, -1).repeat_interleave(2, -2)
-
-    monkeypatch.setattr(comfy.sample, "fix_empty_latent_channels", newer)
-    latent = {"samples": torch.zeros(1, 4, 8, 8), "downscale_ratio_spacial": 8, "downscale_ratio_temporal": 4}
+    latent = {"samples": torch.zeros(1, 4, 8, 8), "downscale_ratio_spacial": 16}
     assert start_of(tiny.model, latent, seed=0, seeds=2).samples.shape[-2:] == (16, 16)
     del latent["downscale_ratio_spacial"]
     assert start_of(tiny.model, latent, seed=0, seeds=2).samples.shape[-2:] == (8, 8)
@@ -310,9 +305,14 @@ def test_a_sampler_that_is_new_is_watched_before_it_is_trusted() -> None:
         return SimpleNamespace(__name__=name, __module__=module)
 
     assert known_name(function("sample_euler")) == "sample_euler"
-    assert known_name(function("sample_cfgpp_ud10_ab")) == ""
+    assert known_name(function("sample_cfgpp_ud10_ab")) == "sample_cfgpp_ud10_ab"
+    assert known_name(function("sample_of_next_year")) == ""
     assert known_name(function("sample_euler", "some_pack.samplers")) == ""
-    assert StateGate(known_name(function("sample_cfgpp_ud10_ab")), 5).beside
+    assert StateGate(known_name(function("sample_of_next_year")), 5).beside
+    slopes = StateGate(known_name(function("sample_cfgpp_ud10_ab")), 5)
+    for x in [numbers(1) for _ in range(3)]:
+        assert slopes.is_state(x) and slopes.beside, "its state is never moved: it remembers slopes"
+        slopes.step_done(x)
     gate = StateGate(known_name(function("sample_exp_heun_2_x0")), 5)  # seeds_2: its state comes second from step 1 on
     calls = [numbers(1) for _ in range(3)]
     assert not gate.beside and gate.is_state(calls[0])
