@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import comfy.model_management
 from comfy.sd1_clip import escape_important, token_weights, unescape_important
 
 from ..core.errors import CountError
@@ -87,6 +88,7 @@ def locate_objects(tokens: Tokens, tokenizer: Any, prompt: str, found: Sequence[
 
     Raises:
         CountError: a noun is not among an encoder's tokens, for example because it was cut off there.
+        InterruptProcessingException: the user pressed cancel.
     """
     positions: dict[str, tuple[ObjectTokens, ...]] = {}
     words: dict[str, tuple[WordTokens, ...]] = {}
@@ -96,7 +98,8 @@ def locate_objects(tokens: Tokens, tokenizer: Any, prompt: str, found: Sequence[
             continue
         lengths[key] = sequence_length(tokens[key])
         if found:
-            alignment = align(prompt, _prompt_characters(tokens, tokenizer, key))
+            characters = _prompt_characters(tokens, tokenizer, key)
+            alignment = align(prompt, characters, comfy.model_management.throw_exception_if_processing_interrupted)
             positions[key] = tuple(_object_tokens(item, alignment, key, found, prompt) for item in found)
             words[key] = _word_tokens(prompt, alignment)
         else:

@@ -83,6 +83,11 @@ def singular(word: str) -> str:
     return word[:-1]
 
 
+def noun_key(noun: str) -> str:
+    """The same for nouns that are the same but for number, case and hyphens ("Cat" and "cats")."""
+    return singular(noun.lower()).replace("-", " ")
+
+
 def same_noun(first: str, second: str) -> bool:
     """Whether two nouns are the same but for number, case and hyphens ("Cat" and "cats")."""
-    return singular(first.lower()).replace("-", " ") == singular(second.lower()).replace("-", " ")
+    return noun_key(first) == noun_key(second)
