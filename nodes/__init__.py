@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from ..bridge.shapes.files import VIDEO_WEIGHTS
+from ._checked import checked
 from .attention_map_recorder import AttentionMapRecorder
 from .attention_map_viewer import AttentionMapViewer
 from .count_check import CountCheck
@@ -39,6 +40,8 @@ NODES: list[type[io.ComfyNode]] = [
 ]
 if VIDEO_WEIGHTS.is_file():  # a clone has them once `python -m demo.train_shapes_video` has run
     NODES.append(LoadShapesVideoModel)
+for _node in NODES:
+    checked(_node)
 
 
 class HeadcountExtension(ComfyExtension):

@@ -44,7 +44,7 @@ def model_path(name: str) -> Path:
     Raises:
         CountError: it is gone, or there was none.
     """
-    found = folder_paths.get_full_path(FOLDER, name)
+    found = folder_paths.get_full_path(FOLDER, name) if isinstance(name, str) else None
     if found is None:
         raise CountError(
             f"there is no T2ICount file {name!r}. Put {OFFICIAL_FILE} of the T2ICount authors, or a .safetensors file of "
@@ -56,7 +56,7 @@ def model_path(name: str) -> Path:
 
 def file_state(name: str) -> str:
     """Changes when the file does, so that ComfyUI reads it again."""
-    found = folder_paths.get_full_path(FOLDER, name)
+    found = folder_paths.get_full_path(FOLDER, name) if isinstance(name, str) else None
     if found is None:
         return ""
     status = Path(found).stat()
