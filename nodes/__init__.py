@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from ..bridge.node_text import keep_results_with_their_run
 from ..bridge.shapes.files import VIDEO_WEIGHTS
 from ._checked import checked
 from .attention_map_recorder import AttentionMapRecorder
@@ -54,4 +55,5 @@ class HeadcountExtension(ComfyExtension):
 
 async def comfy_entrypoint() -> HeadcountExtension:
     """Entry point that ComfyUI calls once, after importing the pack."""
+    keep_results_with_their_run()
     return HeadcountExtension()
