@@ -23,6 +23,7 @@ from ..core.prompts import (
     WordTokens,
     find_objects_of_line,
 )
+from ..core.prompts.carried import as_carried
 from ..core.prompts.words import Span
 from .own_text import KEY as OWN_TEXT
 from .own_text import ends_of
@@ -60,7 +61,7 @@ def count_prompt(clip: Any, text: str, objects_line: str = "") -> tuple[Tokens, 
 
 
 def encode_count_prompt(clip: Any, text: str, objects_line: str = "") -> tuple[list[Any], Counts]:
-    """ComfyUI conditioning of a prompt, with its `Counts` inside under `CONDITIONING_KEY`, and the `Counts`.
+    """ComfyUI conditioning of a prompt, with its `Counts` inside under `CONDITIONING_KEY` (`as_carried`), and the `Counts`.
 
     Args:
         clip: ComfyUI CLIP.
@@ -76,7 +77,7 @@ def encode_count_prompt(clip: Any, text: str, objects_line: str = "") -> tuple[l
             "load one with Load CLIP and connect that"
         )
     tokens, counts = count_prompt(clip, text, objects_line)
-    encoded = clip.encode_from_tokens_scheduled(tokens, add_dict={CONDITIONING_KEY: counts})
+    encoded = clip.encode_from_tokens_scheduled(tokens, add_dict={CONDITIONING_KEY: as_carried(counts)})
     return [[text, {**options, OWN_TEXT: ends_of(text)}] for text, options in encoded], counts
 
 

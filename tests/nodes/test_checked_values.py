@@ -24,6 +24,7 @@ def widgets(*kinds: type) -> list[Any]:
 def run(node: type[io.ComfyNode], **wrong: Any) -> None:
     """Run a node as ComfyUI does: widgets at their defaults, sockets empty, and one value that is wrong."""
     values = {one.id: getattr(one, "default", None) for one in node.define_schema().inputs}
+    values |= {one.id: one.default or "" for one in node.define_schema().inputs if isinstance(one, io.String.Input)}
     values |= {one.id: one.options[0] for one in node.define_schema().inputs if isinstance(one, io.Combo.Input)}
     node.EXECUTE_NORMALIZED(**{**values, **wrong})
 
