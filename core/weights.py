@@ -11,8 +11,12 @@ _COMPARABLE = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
 
 def not_finite(weights: Mapping[str, Tensor]) -> list[str]:
-    """Names of the floating-point tensors that hold a NaN or infinity, in order. No tensor is copied as a whole."""
-    return [name for name, value in weights.items() if value.is_floating_point() and not _is_finite(value)]
+    """Names of the floating-point tensors that hold a NaN or infinity, in order; those on "meta" hold no values at all."""
+    return [
+        name
+        for name, value in weights.items()
+        if value.is_floating_point() and not value.is_meta and not _is_finite(value)
+    ]
 
 
 def _is_finite(value: Tensor) -> bool:
