@@ -11,63 +11,23 @@ import pytest
 
 from demo.server import ComfyServer
 
+from .test_expectations_server import DECODER, PATCHES, SAMPLER, graph
+
 pytestmark = pytest.mark.server
 
 SECONDS = 120
-ISAC, NUMINA = "isac", "numina"
+ISAC, NUMINA = "4", "N"
 
 
-def graph(text: str, steps: int, seed: int) -> dict[str, Any]:
-    """Shapes model, Count Prompt, ISAC and NUMINA, KSampler, and an output."""
-    nodes = {
-        "model": ("HeadcountLoadShapesDemoModel", {}),
-        "words": ("HeadcountCountPrompt", {"clip": ["model", 1], "text": text, "objects": ""}),
-        "none": ("CLIPTextEncode", {"clip": ["model", 1], "text": ""}),
-        ISAC: (
-            "HeadcountIsacAttentionControl",
-            {
-                "model": ["model", 0],
-                "strength": 1.0,
-                "start_percent": 0.0,
-                "end_percent": 1.0,
-                "step_mode": "relative",
-                "step_size": 0.08,
-                "objective": "anchored",
-                "spacing": 0.25,
-            },
-        ),
-        NUMINA: (
-            "HeadcountNuminaCountGuide",
-            {
-                "model": [ISAC, 0],
-                "strength": 1.0,
-                "reference_percent": 0.4,
-                "method": "robust",
-                "when": "auto",
-                "reference_layer": -1,
-                "cache": False,
-            },
-        ),
-        "latent": ("EmptyLatentImage", {"width": 64, "height": 64, "batch_size": 1}),
-        "sampler": (
-            "KSampler",
-            {
-                "model": [NUMINA, 0],
-                "positive": ["words", 0],
-                "negative": ["none", 0],
-                "latent_image": ["latent", 0],
-                "seed": seed,
-                "steps": steps,
-                "cfg": 3.0,
-                "sampler_name": "euler",
-                "scheduler": "simple",
-                "denoise": 1.0,
-            },
-        ),
-        "image": ("VAEDecode", {"samples": ["sampler", 0], "vae": ["model", 2]}),
-        "end": ("PreviewImage", {"images": ["image", 0]}),
-    }
-    return {name: {"class_type": kind, "inputs": inputs} for name, (kind, inputs) in nodes.items()}
+def two_nodes(text: str, steps: int) -> dict[str, Any]:
+    """A picture of a model with ISAC and NUMINA."""
+    prompt = graph(PATCHES["isac"])
+    kind, widgets = PATCHES["numina"]
+    prompt[NUMINA] = {"class_type": kind, "inputs": {"model": [ISAC, 0], **widgets}}
+    prompt["2"]["inputs"]["text"] = text
+    prompt[SAMPLER]["inputs"] |= {"model": [NUMINA, 0], "steps": steps}
+    prompt["end"] = {"class_type": "PreviewImage", "inputs": {"images": [DECODER, 0]}}
+    return {name: prompt[name] for name in ("1", "2", "3", ISAC, NUMINA, SAMPLER, DECODER, "end")}
 
 
 async def heard(address: str, client: str, prompts: list[dict[str, Any]]) -> list[list[dict[str, str]]]:
@@ -94,7 +54,7 @@ async def heard(address: str, client: str, prompts: list[dict[str, Any]]) -> lis
 
 
 def test_notes_reach_the_page(server: ComfyServer) -> None:
-    prompts = [graph("some hearts", 3, 1), graph("two hearts", 1, 2), graph("two hearts", 3, 3)]
+    prompts = [two_nodes("some hearts", 3), two_nodes("two hearts", 1), two_nodes("two hearts", 3)]
     every = asyncio.run(asyncio.wait_for(heard(server.address, "a page of a test", prompts), SECONDS))
     uncounted, one_step, right = ({note["node"]: note["text"] for note in notes} for notes in every)
     assert set(uncounted) == {ISAC, NUMINA}
