@@ -8,7 +8,7 @@ from ..bridge.count_search.settings import LOOKS, SearchSettings
 from ._sampler_inputs import SAME, sampling_inputs
 from ._schema import advanced
 
-_DEFAULT = SearchSettings(0, 20, 8.0, "euler", "normal")
+_DEFAULT = SearchSettings(seed=0, steps=20, cfg=8.0, sampler="euler", scheduler="normal")
 
 
 def sampler_inputs() -> list[io.Input]:

@@ -67,10 +67,28 @@ class CountSearch(io.ComfyNode):
         seeds, decide_at, look, at_once, frames, stop_when_found, counts=None,
     ) -> io.NodeOutput:  # fmt: skip
         settings = SearchSettings(
-            seed, steps, cfg, sampler_name, scheduler, denoise, seeds, decide_at, look, at_once, frames,
-            stop_when_found,
-        )  # fmt: skip
-        search = Search(model, positive, negative, latent_image, vae, settings, counts)
+            seed=seed,
+            steps=steps,
+            cfg=cfg,
+            sampler=sampler_name,
+            scheduler=scheduler,
+            denoise=denoise,
+            seeds=seeds,
+            decide_at=decide_at,
+            look=look,
+            at_once=at_once,
+            frames=frames,
+            stop_when_found=stop_when_found,
+        )
+        search = Search(
+            model=model,
+            positive=positive,
+            negative=negative,
+            latent=latent_image,
+            vae=vae,
+            settings=settings,
+            counts=counts,
+        )
         found, table = search_seeds(search, counter)
         show_text(table)
         return io.NodeOutput(found.latent, found.seed, table, found.pictures)

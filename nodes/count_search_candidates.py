@@ -42,7 +42,25 @@ class CountSearchCandidates(io.ComfyNode):
         decide_at, look, at_once, frames,
     ) -> io.NodeOutput:  # fmt: skip
         settings = SearchSettings(
-            seed, steps, cfg, sampler_name, scheduler, denoise, seeds, decide_at, look, at_once, frames
+            seed=seed,
+            steps=steps,
+            cfg=cfg,
+            sampler=sampler_name,
+            scheduler=scheduler,
+            denoise=denoise,
+            seeds=seeds,
+            decide_at=decide_at,
+            look=look,
+            at_once=at_once,
+            frames=frames,
         )
-        candidates = look_for_pick(Search(model, positive, negative, latent_image, vae, settings))
+        search = Search(
+            model=model,
+            positive=positive,
+            negative=negative,
+            latent=latent_image,
+            vae=vae,
+            settings=settings,
+        )
+        candidates = look_for_pick(search)
         return io.NodeOutput(candidates.shown.frames, candidates)

@@ -109,7 +109,14 @@ class NuminaCountGuide(io.ComfyNode):
         cls, model, strength, reference_percent, method, when, reference_layer, cache,
         low_noise_model=None, counts=None,
     ) -> io.NodeOutput:  # fmt: skip
-        settings = NuminaSettings(strength, reference_percent, method, when, reference_layer, cache)
+        settings = NuminaSettings(
+            strength=strength,
+            reference_percent=reference_percent,
+            method=method,
+            when=when,
+            reference_layer=reference_layer,
+            cache=cache,
+        )
         shared = SharedGuide()
         guided, maps = with_numina(model, settings, counts, shared)
         low = None if low_noise_model is None else with_shared_guide(low_noise_model, settings, counts, shared)
