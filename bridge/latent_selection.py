@@ -20,7 +20,6 @@ from ..core.prompts.counts import Counts
 from .candidate_run import CandidateRun, Decided, Selection
 from .candidates import NODE, Candidate, SelectionSettings, Standings
 from .families.table import family_of
-from .newer_comfyui import empty_latent_of
 from .sampling_progress import SamplingProgress
 from .whole_picture import refuse_context_windows
 
@@ -73,7 +72,9 @@ def _one_picture(model: Any, latent: dict[str, Any], settings: SelectionSettings
     samples, mask = latent["samples"], latent.get("noise_mask")
     if samples.is_nested:
         raise CountError(f"{NODE} reads pictures; this latent holds several streams, such as video and sound")
-    samples = empty_latent_of(model, latent)
+    samples = comfy.sample.fix_empty_latent_channels(
+        model, latent["samples"], latent.get("downscale_ratio_spacial"), latent.get("downscale_ratio_temporal")
+    )
     if samples.ndim > 4 and samples.shape[2] > 1:
         raise CountError(f"{NODE} reads pictures; this latent is a video of {samples.shape[2]} latent frames")
     if settings.candidates < len(samples):

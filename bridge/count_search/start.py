@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from ...core.errors import CountError
-from ..newer_comfyui import empty_latent_of
 from .settings import NODE
 
 _SEEDS = 2**64
@@ -73,7 +72,9 @@ def start_of(model: Any, latent: dict[str, Any], seed: int, seeds: int) -> Start
             f"{NODE} chooses {len(samples)} of {seeds} seeds: the latent has {len(samples)} pictures. Raise seeds, or lower "
             "the latent's batch size"
         )
-    samples = empty_latent_of(model, latent)
+    samples = comfy.sample.fix_empty_latent_channels(
+        model, latent["samples"], latent.get("downscale_ratio_spacial"), latent.get("downscale_ratio_temporal")
+    )
     if len(samples) > 1:
         mask = None if mask is None else mask.reshape(-1, 1, *mask.shape[-2:])
         for what, batch in (("pictures", samples), ("masks", mask)):

@@ -1,7 +1,6 @@
 """HunyuanVideo 1 and 1.5, HunyuanImage 2.1: joint attention in double and single blocks.
 
-[reference frame, video, start picture's features, lettering (1.5), text, lettering (HunyuanImage)]; newer ComfyUI has the two
-parts the other way round: [start picture's features, lettering, text, lettering, reference frame, video].
+[start picture's features, lettering (1.5), text, lettering (HunyuanImage), reference frame, video].
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from torch import Tensor
 from ...core.errors import CountError
 from ...core.prompts.context import TextLayout, one_encoder
 from ...core.prompts.counts import Counts
-from ..newer_comfyui import flux_blocks_put_text_first
 from . import qwen_image
 from .family import Family, ModelInputs
 from .joint import TokenOrder, patches
@@ -36,22 +34,17 @@ def attentions(model: HunyuanVideo) -> Iterator[Watched]:
 
 
 def order_of(inputs: ModelInputs) -> TokenOrder:
-    """Reference frames come before the video; pictures and lettering before or behind the text."""
+    """Reference frames come before the video; pictures and lettering before or behind the text, all that before the video."""
     model, conditions = inputs.diffusion, inputs.conditions
     patch = model.patch_size[-1]
     grid = patches(inputs.latent, patch)
-    start = _reference_tokens(conditions.get("ref_latent"), patch)
-    end = start + inputs.frames * grid[0] * grid[1]
     vision, lettering = (_tokens(conditions.get(name)) for name in ("clip_fea", "txt_byt5"))
     if model.byt5_in is None:
         lettering = 0
     text = vision + (lettering if model.use_cond_type_embedding else 0)
-    length = end + vision + lettering + inputs.text
-    if flux_blocks_put_text_first():
-        start, end = start + length - end, length
-    else:
-        text += end
-    return TokenOrder(grid, slice(text, text + inputs.text), slice(start, end), length, frames=inputs.frames)
+    start = vision + lettering + inputs.text + _reference_tokens(conditions.get("ref_latent"), patch)
+    end = start + inputs.frames * grid[0] * grid[1]
+    return TokenOrder(grid, slice(text, text + inputs.text), slice(start, end), end, frames=inputs.frames)
 
 
 def _tokens(features: Tensor | None) -> int:

@@ -23,7 +23,8 @@ from ...core.numina.schedule import fade
 from ..capture import SLOT
 from ..conditionings import CountedConditioning
 from ..families.family import Family, ModelInputs
-from ..newer_comfyui import on_one_device, without_graphs
+from ..newer_comfyui import without_graphs
+from ..whole_picture import on_one_device
 from .clock import Clock, step_of
 from .first_run_cache import FirstRunCache
 from .guided_rows import PictureGuide

@@ -62,6 +62,5 @@ def empty_autoencoder(kind: type[ShapesAutoencoder] = ShapesAutoencoder) -> Shap
 
 
 def patcher_of(model: torch.nn.Module, device: torch.device, offload: torch.device) -> comfy.model_patcher.ModelPatcher:
-    """ComfyUI's MODEL; newer ComfyUI picks the patcher that suits its memory manager under another name."""
-    kind = getattr(comfy.model_patcher, "CoreModelPatcher", comfy.model_patcher.ModelPatcher)
-    return kind(model, load_device=device, offload_device=offload)
+    """ComfyUI's MODEL, of the class that suits its memory manager."""
+    return comfy.model_patcher.CoreModelPatcher(model, load_device=device, offload_device=offload)

@@ -22,7 +22,6 @@ from comfy.ldm.wan.model_animate import AnimateWanModel
 from headcount.bridge.capture import Capture, own_function
 from headcount.bridge.conditionings import counted_conditionings
 from headcount.bridge.families.table import VIDEO_FAMILIES, family_of
-from headcount.bridge.newer_comfyui import flux_blocks_put_text_first
 from headcount.bridge.recorded_call import recording_options
 from headcount.bridge.token_positions import count_prompt
 from headcount.core.attention.calls import AttentionCall, head_probabilities
@@ -252,7 +251,7 @@ def test_reference_pictures_are_not_the_video(name: str, more: dict[str, Any], b
     one = video(name)
     capture, seen = record(given(built_video(name), **more), noise(one))
     assert tuple((call.layer, call.kind) for call in capture.calls) == one.calls
-    if name == "HunyuanVideo 1" and flux_blocks_put_text_first():
+    if name == "HunyuanVideo 1":
         before += one.text_length
     for call in capture.calls:
         assert call.image == slice(before, before + one.tokens)
@@ -306,7 +305,7 @@ def test_mask_of_hunyuan_is_a_bias() -> None:
 @pytest.mark.parametrize("lettering", [0, 3])
 @pytest.mark.parametrize("pictures", [0, 5])
 def test_where_the_text_of_hunyuan_is(lettering: int, pictures: int) -> None:
-    """1.5: [video, start picture, lettering, text]; HunyuanImage: [picture, text, lettering]; in newer ComfyUI text first."""
+    """1.5: [start picture, lettering, text, video]; HunyuanImage: [text, lettering, picture]."""
     generator = torch.Generator().manual_seed(2)
     for name in ("HunyuanVideo 1.5", "HunyuanImage 2.1"):
         one = video(name)
@@ -316,11 +315,7 @@ def test_where_the_text_of_hunyuan_is(lettering: int, pictures: int) -> None:
         tensor, options = text(generator, 0)
         own = {key: value for key, value in built_video(name).positive[0][1].items() if key not in OF_HUNYUAN}
         setup = replace(built_video(name), positive=[[tensor, {**own, **options}]])
-        start, first = pictures + lettering if one.frames > 1 else 0, 0
-        if flux_blocks_put_text_first():
-            first = pictures + lettering + 7
-        else:
-            start += one.tokens
+        start, first = pictures + lettering if one.frames > 1 else 0, pictures + lettering + 7
         capture, seen = record(setup, noise(one))
         for call in capture.calls:
             assert call.text == slice(start, start + 7) and call.image == slice(first, first + one.tokens)
@@ -346,8 +341,8 @@ def test_context_windows_are_read_on_their_own_frames() -> None:
     )
     sample(model, setup, one.run(steps=1))
     assert len(capture.calls) % (2 * len(one.calls)) == 0 and capture.calls
-    anchored = {(3, 72)} if hasattr(handler, "causal_window_fix") else set()  # newer ComfyUI: the frame before it, too
-    assert {(call.frames, call.queries.shape[2]) for call in capture.calls} == {(2, 48)} | anchored
+    # Every window but the first has the frame before it, too.
+    assert {(call.frames, call.queries.shape[2]) for call in capture.calls} == {(2, 48), (3, 72)}
 
 
 def test_fewer_queries_of_every_frame() -> None:

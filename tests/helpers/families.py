@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -15,8 +15,6 @@ import comfy.model_base
 import comfy.model_patcher
 import comfy.supported_models as supported
 import torch
-from comfy.ldm.chroma.model import ChromaParams
-from comfy.ldm.flux.model import FluxParams
 from headcount.core.prompts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens
 from headcount.core.prompts.counts import WordTokens
 from torch import Tensor
@@ -103,11 +101,6 @@ def _hidream_text(generator: torch.Generator, side: int) -> Text:
     return text, {**options, "conditioning_llama3": torch.randn(1, 3, 6, WIDTH, generator=generator)}
 
 
-def since(name: str, value: Any, parameters: type) -> dict[str, Any]:
-    """A parameter that newer ComfyUI asks for and 0.3.75 does not know."""
-    return {name: value} if name in {field.name for field in fields(parameters)} else {}
-
-
 UNET = {**TINY_UNET, "context_dim": WIDTH}
 SDXL_UNET = {
     **UNET,
@@ -157,7 +150,7 @@ FLUX = {
     "patch_size": 2,
     "qkv_bias": True,
     "guidance_embed": True,
-    **since("txt_ids_dims", [], FluxParams),
+    "txt_ids_dims": [],
 }
 FLUX_2 = {
     **FLUX,
@@ -175,7 +168,7 @@ FLUX_2 = {
     "ops_bias": False,
     "default_ref_method": "index",
     "ref_index_scale": 10.0,
-    **since("txt_ids_dims", [3], FluxParams),
+    "txt_ids_dims": [3],
 }
 CHROMA = {
     **{key: FLUX[key] for key in FLUX if key not in ("vec_in_dim", "guidance_embed")},
@@ -186,7 +179,7 @@ CHROMA = {
     "out_dim": 48,
     "hidden_dim": 32,
     "n_layers": 2,
-    **since("vec_in_dim", None, ChromaParams),
+    "vec_in_dim": None,
 }
 QWEN = {
     "image_model": "qwen_image",

@@ -11,9 +11,8 @@ from typing import Any
 import comfy.clip_vision
 import comfy.supported_models as supported
 import torch
-from comfy.ldm.hunyuan_video.model import HunyuanVideoParams
 
-from .families import POOLED, WIDTH, Small, Text, build, since
+from .families import POOLED, WIDTH, Small, Text, build
 from .models import Setup
 
 VISION = 16
@@ -114,7 +113,7 @@ HUNYUAN = {
     "vision_in_dim": None,
     "byt5": False,
     "meanflow": False,
-    **since("meanflow_sum", False, HunyuanVideoParams),
+    "meanflow_sum": False,
 }
 HUNYUAN_15 = {
     **HUNYUAN,
