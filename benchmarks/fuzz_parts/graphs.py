@@ -85,7 +85,7 @@ class _Growing:
         """Place a node and all that stands behind it. Returns its id."""
         wanted = [one for one in node.inputs if one.required or self._chance(0.5 if one.is_widget else 0.35)]
         inputs = {one.name: self._given(node, one, depth) for one in wanted}
-        given = {name: value for name, value in inputs.items() if value is not None or self._wild}
+        given = {one.name: inputs[one.name] for one in wanted if one.is_widget or inputs[one.name] is not None}
         name = str(len(self.prompt) + 1)
         self.prompt[name] = {"class_type": node.name, "inputs": given}
         self.made += [(kind, node.name, [name, slot]) for slot, kind in enumerate(node.outputs)]
@@ -130,7 +130,7 @@ class _Growing:
 
     def _given(self, node: Node, one: Input, depth: int) -> Any:
         """A link or a widget's value; None where nothing fits."""
-        if self._wild and node.ours and self._chance(0.03):
+        if self._wild and node.ours and self._chance(0.015):
             return self._rng.choice(self.made)[2] if self.made and self._chance(0.7) else None
         if one.is_widget and not (self._chance(0.06) and any(kind in one.kinds for kind, _, _ in self.made)):
             return value_for(self._rng, node, one, self._wild)

@@ -17,6 +17,7 @@ SAMPLED = ("model", "positive", "negative", "latent_image")
 SAMPLING = {"seed": 0, "steps": 2, "cfg": 3.0, "sampler_name": "euler", "scheduler": "simple", "denoise": 1.0}
 DECODED = "_decoded"  # added to the id of a node that samples and decodes
 SIZE = {"width": 128, "height": 128}
+GONE = object()  # a socket that plain ComfyUI has nothing for
 PLAIN: dict[str, tuple[str, dict[str, Any]]] = {
     "IMAGE": ("EmptyImage", {**SIZE, "batch_size": 1, "color": 0}),
     "MASK": ("SolidMask", {**SIZE, "value": 1.0}),
@@ -86,10 +87,10 @@ class _Plain:
     def _place(self, name: str, kind: str, inputs: dict[str, Any]) -> None:
         self.found[name] = {"class_type": kind, "inputs": {}}
         given = {key: self._value(value) for key, value in inputs.items()}
-        self.found[name]["inputs"] = {key: value for key, value in given.items() if value is not None}
+        self.found[name]["inputs"] = {key: value for key, value in given.items() if value is not GONE}
 
     def _value(self, value: Any) -> Any:
-        """A widget's value as it is; a link, followed to what is left; None where nothing is."""
+        """A widget's value as it is; a link, followed to what is left; GONE where nothing is."""
         if not isinstance(value, list):
             return value
         name, slot = value
@@ -111,10 +112,10 @@ class _Plain:
         called = node.output_names[slot].lower()
         return self._value(inputs[called if called in fitting else fitting[0]])
 
-    def _stand_in(self, node: Node, slot: int) -> list[Any] | None:
+    def _stand_in(self, node: Node, slot: int) -> Any:
         kind = node.outputs[slot]
         if kind not in PLAIN:
-            return None
+            return GONE
         name = f"plain_{kind}"
         plain, inputs = PLAIN[kind]
         self.found[name] = {"class_type": plain, "inputs": dict(inputs)}

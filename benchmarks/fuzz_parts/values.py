@@ -83,7 +83,8 @@ SMALL: dict[str, tuple[float, ...]] = {
     "context_length": (1, 4, 16),
 }
 # ComfyUI looks at every value of its own nodes before anything runs, so that one bad value there ends the graph.
-RUBBISH_OF_OURS, RUBBISH_OF_CORE = 0.08, 0.004
+RUBBISH_OF_OURS, RUBBISH_OF_CORE = 0.04, 0.002
+FAR = 1e6  # beyond, an end of a range is a bound of the number format
 RUBBISH: tuple[Any, ...] = ("nonsense", "", None, True, -1, 10**20, 1e308, "NaN", {"a": 1}, {"__value__": [1, 2]}, "12")
 
 
@@ -120,6 +121,7 @@ def _number(rng: Random, one: Input, beyond: bool) -> float:
         return rng.randrange(1000)
     default = min(max(one.options.get("default", low), low), high)
     near = min(high, max(2 * abs(default), max(low, -4) + 4))
-    if beyond and rng.random() < 0.1:
+    if beyond and rng.random() < 0.05:
         return rng.choice((low - 1, high + 1))
+    low = max(low, default - FAR)
     return rng.choice((default, default, default, low, near, rng.uniform(low, near)))
