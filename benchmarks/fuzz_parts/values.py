@@ -84,7 +84,7 @@ SMALL: dict[str, tuple[float, ...]] = {
 }
 # ComfyUI looks at every value of its own nodes before anything runs, so that one bad value there ends the graph.
 RUBBISH_OF_OURS, RUBBISH_OF_CORE = 0.04, 0.002
-FAR = 1e6  # beyond, an end of a range is a bound of the number format
+FAR = 5000  # further from the default, an end of a range is nothing that anybody means
 RUBBISH: tuple[Any, ...] = ("nonsense", "", None, True, -1, 10**20, 1e308, "NaN", {"a": 1}, {"__value__": [1, 2]}, "12")
 
 
@@ -123,5 +123,5 @@ def _number(rng: Random, one: Input, beyond: bool) -> float:
     near = min(high, max(2 * abs(default), max(low, -4) + 4))
     if beyond and rng.random() < 0.05:
         return rng.choice((low - 1, high + 1))
-    low = max(low, default - FAR)
-    return rng.choice((default, default, default, low, near, rng.uniform(low, near)))
+    ends = [end for end in (low, high) if abs(end - default) <= FAR]
+    return rng.choice((default, default, default, near, rng.uniform(max(low, default - FAR), near), *ends))
