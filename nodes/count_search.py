@@ -5,10 +5,9 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..bridge.count_search.run import search_seeds
-from ..bridge.count_search.search import Search
 from ..bridge.count_search.settings import SearchSettings
 from ..bridge.node_text import show_text
-from ._count_search import look_inputs, sampler_inputs
+from ._count_search import look_inputs, sampler_inputs, search_of
 from ._schema import Schema, advanced
 from ._types import CounterType, counts_input
 
@@ -62,33 +61,7 @@ class CountSearch(io.ComfyNode):
         )
 
     @classmethod
-    def execute(
-        cls, model, positive, negative, latent_image, vae, seed, steps, cfg, sampler_name, scheduler, denoise, counter,
-        seeds, decide_at, look, at_once, frames, stop_when_found, counts=None,
-    ) -> io.NodeOutput:  # fmt: skip
-        settings = SearchSettings(
-            seed=seed,
-            steps=steps,
-            cfg=cfg,
-            sampler=sampler_name,
-            scheduler=scheduler,
-            denoise=denoise,
-            seeds=seeds,
-            decide_at=decide_at,
-            look=look,
-            at_once=at_once,
-            frames=frames,
-            stop_when_found=stop_when_found,
-        )
-        search = Search(
-            model=model,
-            positive=positive,
-            negative=negative,
-            latent=latent_image,
-            vae=vae,
-            settings=settings,
-            counts=counts,
-        )
-        found, table = search_seeds(search, counter)
+    def execute(cls, counter, **searched) -> io.NodeOutput:  # noqa: ANN001, ANN003 - ComfyUI's
+        found, table = search_seeds(search_of(**searched), counter)
         show_text(table)
         return io.NodeOutput(found.latent, found.seed, table, found.pictures)
