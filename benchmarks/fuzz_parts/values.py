@@ -119,7 +119,7 @@ def _number(rng: Random, one: Input, beyond: bool) -> float:
         return rng.choice(fitting or [low])
     if one.name in ("seed", "noise_seed"):
         return rng.randrange(1000)
-    default = min(max(one.options.get("default", low), low), high)
+    default = min(max(one.options.get("default", 0), low), high)
     near = min(high, max(2 * abs(default), max(low, -4) + 4))
     if beyond and rng.random() < 0.05:
         return rng.choice((low - 1, high + 1))
