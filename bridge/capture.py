@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -77,7 +77,10 @@ class Capture:
         calls: recorded calls, in the order in which the model makes them.
         seen: how many attention calls the model has made, recorded or not.
         unknown: how many of them came in a form that is not known here, and were left alone.
+        of_gradients: model calls that a gradient is taken of are recorded, too.
     """
+
+    of_gradients: ClassVar[bool] = False
 
     reader: Reader
     uuid: Any = None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..core.errors import CountError
@@ -13,8 +12,8 @@ from ..core.prompts.context import TextLayout, context_positions
 from ..core.prompts.counts import CONDITIONING_KEY, Counts
 from ..core.prompts.describe import too_many
 from .families.family import Family
-
-_LOG = logging.getLogger(__name__)
+from .own_text import tokens_in_front
+from .run_notes import RunNotes
 
 
 @dataclass(frozen=True)
@@ -59,24 +58,35 @@ def counted_conditionings(
     return [_counted(conditioning, counts, family) for conditioning, counts in known if counts.objects]
 
 
-def warn_of_counts(counted: Sequence[CountedConditioning], node: str) -> None:
-    """Say in the log, once for a run, that a steering node has nothing to count, or more than it is made for."""
-    warn_of_nothing(counted, node, "steered")
+def warn_of_counts(counted: Sequence[CountedConditioning], notes: RunNotes) -> None:
+    """Say that a steering node has nothing to count in this run, or more than it is made for."""
+    warn_of_nothing(counted, notes, "steered")
     remark = too_many(max((one.counts.total for one in counted), default=0))
     if remark:
-        _LOG.warning("%s: %s", node, remark)
+        notes.warn(remark)
 
 
-def warn_of_nothing(counted: Sequence[CountedConditioning], node: str, done: str) -> None:
-    """Say in the log, once for a run, that the prompt counts nothing, and what is therefore not `done` to the picture."""
+def warn_of_nothing(counted: Sequence[CountedConditioning], notes: RunNotes, done: str) -> None:
+    """Say that the prompt counts nothing in this run, and what is therefore not `done` to the picture."""
     if not counted:
-        _LOG.warning("%s: the prompt counts nothing: this picture is not %s", node, done)
+        notes.warn(f"the prompt counts nothing: this picture is not {done}")
+
+
+def _layout(conditioning: dict[str, Any], counts: Counts, family: Family) -> TextLayout:
+    """Where the prompt lies in the text that the model reads, behind what other nodes have put in front of it."""
+    whole, front = family.layout(counts, conditioning), tokens_in_front(conditioning)
+    if not front:
+        return whole
+    behind = family.layout(counts, {**conditioning, "cross_attn": conditioning["cross_attn"][:, front:]})
+    moved = whole.length - behind.length  # none where the model's text is padded in front to one length
+    stretches = tuple(replace(one, start=one.start + moved) for one in behind.stretches)
+    return TextLayout(whole.length, behind.own, stretches)
 
 
 def _counted(conditioning: dict[str, Any], counts: Counts, family: Family) -> CountedConditioning:
     if not counts.tokens:
         raise CountError("COUNTS has no token positions; take it from the Count Prompt node")
-    layout = family.layout(counts, conditioning)
+    layout = _layout(conditioning, counts, family)
     if CONDITIONING_KEY not in conditioning and layout.own != layout.length:
         raise CountError(
             f"the connected COUNTS are of a prompt of {list(counts.lengths.values())} tokens, the model reads "

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from ..core.counting.asked import asked_numbers
 from ..core.counting.boxes import counted_from_boxes
-from ..core.counting.check import check_counts
+from ..core.counting.check import CountCheck, check_counts
 from ..core.counting.counted import Counted
 from ..core.errors import CountError
 from ..core.prompts import Counts, parse_objects_line
+from .node_text import NodeResult
 
 NODE = "Count Check"
 BEST, STOP = "best picture", "stop"
@@ -30,6 +31,7 @@ class Checked:
         best_index: its place in the batch, the first one is 0; blocked alike.
         number: how many pictures are right.
         table: one line per picture.
+        result: what the node says of it.
         shown: (S, H, W, C) what the node itself shows, never blocked.
     """
 
@@ -38,6 +40,7 @@ class Checked:
     best_index: int | ExecutionBlocker
     number: int
     table: str
+    result: NodeResult
     shown: Tensor
 
 
@@ -82,7 +85,25 @@ def check_pictures(
     found = check_counts(counted, asked, tolerance)
     best = image[found.best : found.best + 1]
     right = image[list(found.right)] if found.right else best
-    if found.right or if_none_right == BEST:
-        return Checked(right, best, found.best, len(found.right), found.table, right)
-    blocked = ExecutionBlocker(f"{NODE}: no picture is right, so nothing that follows it was run.\n{found.table}")
-    return Checked(blocked, blocked, blocked, 0, found.table, best)
+    passes = bool(found.right) or if_none_right == BEST
+    result = _result_of(found, len(image), passes)
+    if passes:
+        return Checked(right, best, found.best, len(found.right), found.table, result, right)
+    blocked = ExecutionBlocker(
+        None
+    )  # with a message the page would open an error over the graph; the node says it instead
+    return Checked(blocked, blocked, blocked, 0, found.table, result, best)
+
+
+def _result_of(found: CountCheck, pictures: int, passes: bool) -> NodeResult:
+    """The verdict before the table, whose last line it is."""
+    if found.right:
+        what = f"best: picture {found.best + 1}"
+    else:
+        what = f"passed on the nearest, picture {found.best + 1}" if passes else "nothing passed on"
+    return NodeResult(
+        verdict=f"{len(found.right)} of {pictures} right; {what}",
+        right=bool(found.right),
+        marks=tuple(index in found.right for index in range(pictures)),
+        table="\n".join(found.table.splitlines()[:-1]),
+    )

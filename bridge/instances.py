@@ -14,7 +14,7 @@ from ..core.attention.word_heat import noun_heat_over_time
 from ..core.counting.wording import count_words
 from ..core.drawing.overlay import resize_maps
 from ..core.errors import CountError
-from .maps import NOTHING_COUNTED, MapsHandle, UncountedRun
+from .maps import EmptyRun, MapsHandle
 from .viewer import NOT_OF_THIS_LATENT, instances_of_layout
 
 Which = Literal["found", "asked", "layout"]
@@ -43,14 +43,14 @@ def find_instances(handle: MapsHandle, samples: Tensor, item: int, which: Which,
     Args:
         which: as many as the maps show, as many as were asked for, or those of the layout that a run was guided to.
 
-    Nothing is found where the run's prompt counts nothing.
+    Nothing is found where the run left no maps.
 
     Raises:
         CountError: there was no run, the run made fewer pictures, or it had no layout.
     """
     record, belongs = handle.record_for(samples)
-    if isinstance(record, UncountedRun):
-        return FoundInstances(torch.zeros(1, *record.size), (), NOTHING_COUNTED)
+    if isinstance(record, EmptyRun):
+        return FoundInstances(torch.zeros(1, *record.size), (), record.why)
     note = "" if belongs else f"{NOT_OF_THIS_LATENT}\n"
     batch = len(record.cross_attention)
     if item >= batch:

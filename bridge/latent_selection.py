@@ -102,6 +102,9 @@ def _with_candidates(model: Any, selection: Selection) -> tuple[Any, list[Standi
     for kind, wrappers in patched.wrappers.items():
         for key in [key for key in wrappers if str(key).startswith(_OWN_KEYS)]:
             patched.remove_wrappers_with_key(kind, key)
+    for kind, callbacks in patched.callbacks.items():
+        for key in [key for key in callbacks if str(key).startswith(_OWN_KEYS)]:
+            patched.remove_callbacks_with_key(kind, key)
     active: list[CandidateRun] = []
     finished: list[Standings] = []
 

@@ -41,6 +41,7 @@ KEEPS_STATE = {
     "sample_deis": "remembers slopes",
     "sample_gradient_estimation": "remembers slopes",
     "sample_gradient_estimation_cfg_pp": "remembers slopes",
+    "sample_cfgpp_ud10_ab": "remembers slopes",  # ComfyUI 0.35 and newer
 }
 
 _ASKS_FIRST = (

@@ -23,6 +23,8 @@ from ..core.prompts import (
     find_objects_of_line,
 )
 from ..core.prompts.words import Span
+from .own_text import KEY as OWN_TEXT
+from .own_text import ends_of
 from .token_alignment import Alignment, align
 from .token_characters import TokenCharacter, characters_of, sequence_length
 
@@ -73,7 +75,8 @@ def encode_count_prompt(clip: Any, text: str, objects_line: str = "") -> tuple[l
             "load one with Load CLIP and connect that"
         )
     tokens, counts = count_prompt(clip, text, objects_line)
-    return clip.encode_from_tokens_scheduled(tokens, add_dict={CONDITIONING_KEY: counts}), counts
+    encoded = clip.encode_from_tokens_scheduled(tokens, add_dict={CONDITIONING_KEY: counts})
+    return [[text, {**options, OWN_TEXT: ends_of(text)}] for text, options in encoded], counts
 
 
 def locate_objects(tokens: Tokens, tokenizer: Any, prompt: str, found: Sequence[FoundObject]) -> Counts:

@@ -28,7 +28,7 @@ from ..core.attention.timeline import (
     spread_evenly,
     step_heat,
 )
-from .maps import NOTHING_COUNTED, MapsHandle, UncountedRun
+from .maps import EmptyRun, MapsHandle
 from .viewer import NOT_OF_THIS_LATENT, pictures_for
 from .viewer_atlas import Atlas, grey_png, heat_atlas, jpeg, within
 from .viewer_budget import budget_of, shown_steps
@@ -60,14 +60,14 @@ class ViewerData:
 def viewer_output(handle: MapsHandle, samples: Tensor, image: Tensor | None) -> dict[str, Any]:
     """Write the files of one view and say where they are, in the words of ComfyUI's `ui` results.
 
-    Where the run's prompt counts nothing there are no files, only why.
+    Where the run left no maps there are no files, only why.
 
     Raises:
         CountError: there was no run, or the pictures do not fit the run.
     """
     record, belongs = handle.record_for(samples)
-    if isinstance(record, UncountedRun):
-        return {NOTE_KEY: [NOTHING_COUNTED]}
+    if isinstance(record, EmptyRun):
+        return {NOTE_KEY: [record.why]}
     data = viewer_data(record, pictures_for(record, image), "" if belongs else NOT_OF_THIS_LATENT)
     folder = Path(folder_paths.get_temp_directory()) / SUBFOLDER / data.name
     _write(folder, data.files)

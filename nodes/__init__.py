@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from ..bridge.node_text import keep_results_with_their_run
 from ..bridge.shapes.files import VIDEO_WEIGHTS
 from .attention_map_recorder import AttentionMapRecorder
 from .attention_map_viewer import AttentionMapViewer
@@ -51,4 +52,5 @@ class HeadcountExtension(ComfyExtension):
 
 async def comfy_entrypoint() -> HeadcountExtension:
     """Entry point that ComfyUI calls once, after importing the pack."""
+    keep_results_with_their_run()
     return HeadcountExtension()

@@ -7,7 +7,8 @@ from comfy_api.latest import io
 from ..bridge.count_search.run import search_seeds
 from ..bridge.count_search.search import Search
 from ..bridge.count_search.settings import SearchSettings
-from ..bridge.node_text import show_text
+from ..bridge.count_search.standings import as_result
+from ..bridge.node_text import result_output
 from ._count_search import look_inputs, sampler_inputs
 from ._schema import Schema, advanced
 from ._types import CounterType, counts_input
@@ -28,6 +29,8 @@ class CountSearch(io.ComfyNode):
                 "Works with every model and sampler; it finds a good seed among those tried, and is as good as the counter."
             ),
             search_aliases=["count", "best of n", "best seed", "seed search", "number of objects", "headcount"],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            has_intermediate_output=True,  # its result is sent again where it is cached
             inputs=[
                 *sampler_inputs(),
                 CounterType.Input(
@@ -72,5 +75,5 @@ class CountSearch(io.ComfyNode):
         )  # fmt: skip
         search = Search(model, positive, negative, latent_image, vae, settings, counts)
         found, table = search_seeds(search, counter)
-        show_text(table)
-        return io.NodeOutput(found.latent, found.seed, table, found.pictures)
+        shown = result_output(as_result(found.candidates, table), cls)
+        return io.NodeOutput(found.latent, found.seed, table, found.pictures, ui=shown)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..bridge.count_search.run import pick
-from ..bridge.node_text import show_text
+from ..bridge.count_search.standings import as_result
+from ..bridge.node_text import result_output
 from ._schema import Schema
 from ._types import CandidatesType, CountedType, boxes_input, counts_input
 
@@ -24,6 +25,8 @@ class CountSearchPick(io.ComfyNode):
                 "as a counter or detector of any pack sees it. Connect LATENT and seed to the sampler."
             ),
             search_aliases=["count", "best of n", "best seed", "seed search", "detector", "headcount"],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            has_intermediate_output=True,  # its result is sent again where it is cached
             inputs=[
                 CandidatesType.Input("candidates", tooltip="CANDIDATES of Count Search Candidates."),
                 CountedType.Input(
@@ -55,5 +58,5 @@ class CountSearchPick(io.ComfyNode):
     @classmethod
     def execute(cls, candidates, counted=None, boxes=None, counts=None, objects="") -> io.NodeOutput:
         found, table = pick(candidates, counted, boxes, counts, objects)
-        show_text(table)
-        return io.NodeOutput(found.latent, found.seed, table, found.pictures)
+        shown = result_output(as_result(found.candidates, table), cls)
+        return io.NodeOutput(found.latent, found.seed, table, found.pictures, ui=shown)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from comfy_api.latest import io, ui
 
 from ..bridge.instances import find_instances
+from ..bridge.node_text import NodeResult, result_output
+from ..core.counting.wording import count_words
 from ._schema import Schema
 from ._types import BoxesType, MapsType
 
@@ -23,6 +25,8 @@ class InstanceMasks(io.ComfyNode):
                 "for inpainting, regional prompts and detailers. The masks are as coarse as the model's attention."
             ),
             search_aliases=["segment", "instances", "boxes", "detailer", "count", "headcount"],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            has_intermediate_output=True,  # its result is sent again where it is cached
             inputs=[
                 MapsType.Input(
                     "maps", tooltip="MAPS from ISAC Attention Control, NUMINA Count Guide or Attention Map Recorder."
@@ -72,4 +76,6 @@ class InstanceMasks(io.ComfyNode):
     def execute(cls, maps, samples, instances, batch_index, threshold) -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
         found = find_instances(maps, samples["samples"], batch_index, instances, threshold)
         boxes = [{"x": box.x, "y": box.y, "width": box.width, "height": box.height} for box in found.boxes]
-        return io.NodeOutput(found.masks, len(boxes), boxes, found.text, ui=ui.PreviewMask(found.masks, cls=cls))
+        result = NodeResult(f"{count_words(len(boxes), 'objects')} found", table=found.text)
+        shown = {**ui.PreviewMask(found.masks, cls=cls).as_dict(), **result_output(result, cls)}
+        return io.NodeOutput(found.masks, len(boxes), boxes, found.text, ui=shown)

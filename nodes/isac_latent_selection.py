@@ -5,7 +5,8 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..bridge.latent_selection import SelectionSettings
-from ..bridge.selection_run import as_table, select_latent
+from ..bridge.node_text import result_output
+from ..bridge.selection_run import as_result, as_table, select_latent
 from ..core.isac.selection import SCORES
 from ._sampler_inputs import SAME, sampling_inputs
 from ._schema import Schema, advanced
@@ -28,6 +29,8 @@ class IsacLatentSelection(io.ComfyNode):
                 "it also works with quantised models; costs a part of each candidate's steps."
             ),
             search_aliases=["count", "best of n", "seed selection", "isac", "instances", "headcount"],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            has_intermediate_output=True,  # its result is sent again where it is cached
             inputs=[
                 io.Model.Input("model", tooltip="The model that makes the picture, with its LoRAs and patches."),
                 io.Conditioning.Input("positive", tooltip="From Count Prompt: it says what is counted."),
@@ -94,4 +97,5 @@ class IsacLatentSelection(io.ComfyNode):
     ) -> io.NodeOutput:  # fmt: skip
         settings = SelectionSettings(seed, steps, cfg, sampler_name, scheduler, denoise, candidates, decide_at, score)
         latent, found = select_latent(model, positive, negative, latent_image, settings, counts)
-        return io.NodeOutput(latent, seed, as_table(found, seed))
+        table = as_table(found, seed)
+        return io.NodeOutput(latent, seed, table, ui=result_output(as_result(found, table), cls))

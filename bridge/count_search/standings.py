@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...core.counting.asked import columns_of
 from ...core.counting.counted import Counted
 from ...core.counting.ranking import distances, misses
 from ...core.counting.wording import count_words
+from ..node_text import NodeResult
 
 
 @dataclass(frozen=True)
@@ -58,3 +59,10 @@ def as_table(candidates: list[Candidate], asked: Mapping[str, int], batch: bool)
         lines.append(f"{f'index {one.index}' if batch else f'seed {one.seed}'}: {seen}: {verdict}")
     right = sum(one.misses == 0 for one in candidates)
     return "\n".join([*lines, f"{right} of {len(candidates)} tried look right"])
+
+
+def as_result(candidates: Sequence[Candidate], table: str) -> NodeResult:
+    """What the node says: the last line of the `table` of these candidates as the verdict, then the others."""
+    *lines, verdict = table.splitlines()
+    marks = tuple(one.misses == 0 for one in candidates)
+    return NodeResult(verdict, any(marks), marks, "\n".join(lines))

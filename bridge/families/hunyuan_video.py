@@ -9,7 +9,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from comfy.ldm.hunyuan_video.model import HunyuanVideo
-from comfy.model_base import HunyuanImage21, HunyuanImage21Refiner
+from comfy.model_base import (
+    HunyuanImage21,
+    HunyuanVideo15,
+    HunyuanVideo15_SR_Distilled,
+    HunyuanVideoI2V,
+    HunyuanVideoSkyreelsI2V,
+)
 from comfy.model_base import HunyuanVideo as HunyuanVideoBase
 from torch import Tensor
 
@@ -70,12 +76,12 @@ def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
 
 _READER = video_reader(attentions, order_of)
 
-HUNYUAN_VIDEO = Family("HunyuanVideo 1 and 1.5", HunyuanVideo, _READER, (), layout, without=(HunyuanImage21,))
-HUNYUAN_IMAGE = Family(
-    "HunyuanImage 2.1",
-    HunyuanVideo,
+HUNYUAN_VIDEO = Family(
+    "HunyuanVideo 1 and 1.5",
+    (HunyuanVideo,),
+    (HunyuanVideoBase, HunyuanVideoI2V, HunyuanVideoSkyreelsI2V, HunyuanVideo15, HunyuanVideo15_SR_Distilled),
     _READER,
     (),
-    qwen_image.layout,
-    without=(HunyuanVideoBase, HunyuanImage21Refiner),
+    layout,
 )
+HUNYUAN_IMAGE = Family("HunyuanImage 2.1", (HunyuanVideo,), (HunyuanImage21,), _READER, (), qwen_image.layout)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -17,9 +16,10 @@ from ..families.family import Family
 from ..families.pixart import PIXART
 from ..families.table import FAMILIES, VIDEO_FAMILIES, family_of
 from ..families.wan import WAN
-from ..maps import MapsHandle
+from ..maps import NOTHING_COUNTED, MapsHandle
 from ..newer_comfyui import warn_of_own_attention
-from ..recorded_model import keep_record, keep_uncounted
+from ..recorded_model import keep_run
+from ..run_notes import RunNotes
 from ..whole_picture import whole_pictures_only
 from .clock import Clock, clock_of
 from .guided_run import GuidedRun, Restart
@@ -29,8 +29,7 @@ from .shared_guide import SharedGuide
 
 NODE = "NUMINA Count Guide"
 WRAPPER_KEY = "headcount_numina"
-_LOG = logging.getLogger(__name__)
-_WHY_NOTHING = (
+_NO_ATTENTION = (
     "the model showed no attention to the counted prompt from reference_percent on. A compiled model or a node that replaces "
     "the attention hides it, and a prompt with a timestep range may not be active there"
 )
@@ -50,16 +49,16 @@ def with_numina(
     Raises:
         CountError: the model is of a family whose attention cannot be guided.
     """
-    family, handle = family_of(model, NODE, GUIDED_FAMILIES), MapsHandle()
+    family, handle, notes = family_of(model, NODE, GUIDED_FAMILIES), MapsHandle(), RunNotes(NODE)
     patched = model.clone()
 
     def sample(executor, guider, sigmas, extra_args, callback, noise, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
         counted, clock = _counted_and_clock(guider, sigmas, family, settings, counts)
-        warn_of_counts(counted, NODE)
-        if not counted or clock.reference is None:  # nothing to count, or the run begins behind the reference step
+        warn_of_counts(counted, notes)
+        if not counted or clock.reference is None:
+            why = _left_alone(len(sigmas) - 1, settings, notes) if counted else NOTHING_COUNTED
             samples = executor(guider, sigmas, extra_args, callback, noise, *rest)
-            if not counted:
-                keep_uncounted(handle, guider.inner_model, samples)
+            keep_run(handle, guider.inner_model, samples, lambda _: None, why, notes)
             return samples
         run = GuidedRun(counted, family, clock, settings, tuple(noise.shape))
         warn_of_own_attention(guider.inner_model, NODE)
@@ -83,14 +82,36 @@ def with_numina(
             samples = sampled(lambda options: _with_fresh_cache(options, guider))
         if shared is not None:
             shared.keep(run.counted, tuple(noise.shape), run.guides if run.guided() else {})
-        if run.read_at is None:
-            _LOG.warning("%s read nothing in this run and changed nothing: %s", NODE, _WHY_NOTHING)
-        keep_record(handle, guider.inner_model, samples, partial(record_of, run))
+        why = "" if run.read_at is not None else _read_nothing(run.left_alone or _NO_ATTENTION, notes)
+        keep_run(handle, guider.inner_model, samples, partial(record_of, run), why, notes)
         return samples
 
-    patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY, sample)
+    def noted(*call):  # noqa: ANN002, ANN202 - as above
+        with notes.run():
+            return sample(*call)
+
+    patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY, noted)
     _put_first(patched.wrappers[WrappersMP.SAMPLER_SAMPLE])
+    notes.watch(patched, WRAPPER_KEY)
     return patched, handle
+
+
+def _read_nothing(reason: str, notes: RunNotes) -> str:
+    """Say that a run was left alone; returns what the nodes behind the maps say."""
+    said = f"read nothing in this run and changed nothing: {reason}"
+    notes.warn(said)
+    return f"{NODE} {said}"
+
+
+def _left_alone(steps: int, settings: NuminaSettings, notes: RunNotes) -> str:
+    """Say why a run has no step to read a layout in; returns what the nodes behind the maps say."""
+    if steps < 1:
+        reason = "the sampler took no step. Raise its steps or its denoise"
+    elif steps == 1:
+        reason = "it has one step, and the model's layers are known only after a first one"
+    else:
+        reason = f"it begins behind reference_percent {settings.reference_percent:g}, since its denoise is below 1"
+    return _read_nothing(reason, notes)
 
 
 def with_shared_guide(model: Any, settings: NuminaSettings, counts: Counts | None, shared: SharedGuide) -> Any:

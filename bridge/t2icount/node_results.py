@@ -14,6 +14,7 @@ from ...core.counting.counted import Counted, Point
 from ...core.counting.wording import count_words
 from ...core.drawing.counts import count_overlay, dot_radius
 from ...core.prompts.counts import Counts
+from ..node_text import NodeResult
 from .loaded import LoadedCounter, counted_of
 from .nouns import nouns_to_count
 from .pictures import rgb_pictures
@@ -33,6 +34,7 @@ class CounterResults:
         boxes: per picture, a small box around each point; its label is the noun.
         counted: the same for other nodes.
         table: one line per picture.
+        result: what the node says of it.
     """
 
     rounded: list[int]
@@ -43,6 +45,7 @@ class CounterResults:
     boxes: Boxes
     counted: Counted
     table: str
+    result: NodeResult
 
 
 def count_in_pictures(
@@ -71,7 +74,15 @@ def count_in_pictures(
         boxes=[_boxes_of(nouns, points, pictures.shape[1], pictures.shape[2]) for points in counted.points],
         counted=counted,
         table=_table(counted),
+        result=_result_of(counted),
     )
+
+
+def _result_of(counted: Counted) -> NodeResult:
+    """Of one picture what is in it; of several the sums, and the table."""
+    sums = ", ".join(map(count_words, counted.rounded.sum(0).tolist(), counted.nouns))
+    pictures = len(counted.numbers)
+    return NodeResult(sums if pictures == 1 else f"{sums} in {pictures} pictures", table=_table(counted))
 
 
 def _table(counted: Counted) -> str:

@@ -16,6 +16,7 @@ from .word_kinds import is_adjective, is_adverb, is_boundary
 from .words import Word, split_words
 
 _SEPARATOR = re.compile(r"[,;\n]")
+_OWN_TABLE = "asked:"
 _HOW = "write a count and a noun for each object, such as '2 cats, 1 dog'"
 
 
@@ -23,11 +24,14 @@ def parse_objects_line(line: str) -> tuple[CountedObject, ...]:
     """Objects of a line such as "2 cats, 1 dog"; commas, semicolons, line breaks and "and" separate them.
 
     Returns:
-        objects in order of the line; empty for an empty line.
+        objects in order of the line; empty for an empty line, and for a table of Count Check or Count Search, which begins
+        with "asked:": pages of ComfyUI before 1.47 could save a node's own table as the value of this line.
 
     Raises:
         CountError: an item has no count, no noun or a count below 1, or names an object twice.
     """
+    if line.lstrip().startswith(_OWN_TABLE):
+        return ()
     items: list[CountedObject] = []
     for part in _SEPARATOR.split(line):
         for piece in _split_at_and(part):

@@ -305,9 +305,14 @@ def test_a_sampler_that_is_new_is_watched_before_it_is_trusted() -> None:
         return SimpleNamespace(__name__=name, __module__=module)
 
     assert known_name(function("sample_euler")) == "sample_euler"
-    assert known_name(function("sample_cfgpp_ud10_ab")) == ""
+    assert known_name(function("sample_cfgpp_ud10_ab")) == "sample_cfgpp_ud10_ab"
+    assert known_name(function("sample_of_next_year")) == ""
     assert known_name(function("sample_euler", "some_pack.samplers")) == ""
-    assert StateGate(known_name(function("sample_cfgpp_ud10_ab")), 5).beside
+    assert StateGate(known_name(function("sample_of_next_year")), 5).beside
+    slopes = StateGate(known_name(function("sample_cfgpp_ud10_ab")), 5)
+    for x in [numbers(1) for _ in range(3)]:
+        assert slopes.is_state(x) and slopes.beside, "its state is never moved: it remembers slopes"
+        slopes.step_done(x)
     gate = StateGate(known_name(function("sample_exp_heun_2_x0")), 5)  # seeds_2: its state comes second from step 1 on
     calls = [numbers(1) for _ in range(3)]
     assert not gate.beside and gate.is_state(calls[0])

@@ -14,7 +14,7 @@ import pytest
 import torch
 from comfy_extras.nodes_easycache import EasyCacheNode
 from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.maps import UncountedRun
+from headcount.bridge.maps import EmptyRun
 from headcount.bridge.numina import guided_rows
 from headcount.bridge.numina.clock import step_of
 from headcount.bridge.numina.node import with_numina
@@ -206,7 +206,7 @@ def test_empty_counts_change_nothing(wrong: None) -> None:
     samples = sample(guided, setup, positive=positive)
     assert torch.equal(samples, sample(setup.model, setup))
     left, belongs = handle.record_for(samples)
-    assert isinstance(left, UncountedRun) and belongs
+    assert isinstance(left, EmptyRun) and belongs
 
 
 def test_one_step_and_late_beginnings_are_plain(wrong: None) -> None:

@@ -44,6 +44,8 @@ SHIPPED: dict[str, Callable[..., Any]] = {
     "sdxl": comfy.sdxl_clip.SDXLTokenizer,
     "sd3": te.sd3_clip.SD3Tokenizer,
     "flux": te.flux.FluxTokenizer,
+    "klein_4b": te.flux.KleinTokenizer,
+    "klein_9b": te.flux.KleinTokenizer8B,
     "hidream": te.hidream.HiDreamTokenizer,
     "aura": te.aura_t5.AuraT5Tokenizer,
     "qwen_image": te.qwen_image.QwenImageTokenizer,
@@ -282,6 +284,12 @@ def one_network(kind: type, name: str) -> Any:
     return text_model(kind, clip_name=name, clip=f"clip_{name}", **{f"clip_{name}": IdEncoder(8, masks=True)})
 
 
+def three_layers(name: str) -> Any:
+    """Flux 2's text encoder, which lays the features of three of its network's layers side by side."""
+    part = IdEncoder(8, layers=3, masks=True)
+    return text_model(te.flux.Flux2TEModel, clip_name=name, clip=f"clip_{name}", **{f"clip_{name}": part})
+
+
 L, G, T5 = IdEncoder(768), IdEncoder(1280), IdEncoder(4096)
 ENCODERS: dict[str, tuple[str, Callable[[], Any]]] = {
     "sd15": ("Stable Diffusion 1.5", lambda: one_network(comfy.sd1_clip.SD1ClipModel, "l")),
@@ -304,6 +312,8 @@ ENCODERS: dict[str, tuple[str, Callable[[], Any]]] = {
         lambda: text_model(te.sd3_clip.SD3ClipModel, clip_l=None, clip_g=G, t5xxl=T5, t5_attention_mask=False),
     ),
     "flux": ("Flux", lambda: text_model(te.flux.FluxClipModel, clip_l=L, t5xxl=T5)),
+    "klein_4b": ("Flux", lambda: three_layers("qwen3_4b")),
+    "klein_9b": ("Flux", lambda: three_layers("qwen3_8b")),
     "pixart": ("PixArt", lambda: one_network(te.pixart_t5.PixArtT5XXL, "t5xxl")),
     "chroma": ("Chroma", lambda: one_network(te.pixart_t5.PixArtT5XXL, "t5xxl")),
     "qwen_image": ("Qwen-Image", lambda: one_network(te.qwen_image.QwenImageTEModel, "qwen25_7b")),

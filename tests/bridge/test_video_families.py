@@ -19,10 +19,14 @@ import pytest
 import torch
 from comfy.ldm.wan.model import HumoWanModel, WanModel_S2V
 from comfy.ldm.wan.model_animate import AnimateWanModel
+from comfy_extras.nodes_lt import LTXVAddGuide
 from headcount.bridge.capture import Capture, own_function
 from headcount.bridge.conditionings import counted_conditionings
 from headcount.bridge.families.table import VIDEO_FAMILIES, family_of
+from headcount.bridge.numina.node import with_numina
+from headcount.bridge.numina.settings import NuminaSettings
 from headcount.bridge.recorded_call import recording_options
+from headcount.bridge.recorder import with_recorder
 from headcount.bridge.token_positions import count_prompt
 from headcount.core.attention.calls import AttentionCall, head_probabilities
 from headcount.core.errors import CountError
@@ -32,7 +36,7 @@ from transformers import PreTrainedTokenizerFast
 
 from ..helpers.families import POOLED, WIDTH, small
 from ..helpers.families import built as built_picture
-from ..helpers.models import CPU, Setup, sample
+from ..helpers.models import CPU, Run, Setup, sample
 from ..helpers.video_models import VIDEOS, SmallVideo, TextOf, built_video, video
 from .test_token_positions import Clip, IdEncoder, text_model
 
@@ -264,14 +268,65 @@ def test_reference_pictures_are_not_the_video(name: str, more: dict[str, Any], b
         assert_is_the_models(call, *seen[call.place])
 
 
-def test_guides_of_ltx_are_not_the_video() -> None:
-    """LTXVAddGuide puts them behind the other frames of the latent."""
+class Encoder:
+    """A VAE of LTX, as far as LTXVAddGuide asks one."""
+
+    downscale_index_formula = (8, 32, 32)
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        frames, height, width = pictures.shape[:3]
+        return random(1, 128, 1 + (frames - 1) // 8, height // 32, width // 32, seed=7)
+
+
+def with_guide(one: SmallVideo, strength: float, smaller: int) -> tuple[Setup, Run]:
+    """The small LTX with what ComfyUI's node gives for one guide picture, and a run of it."""
+    setup, picture = built_video(one.name), torch.zeros(1, 64, 96, 3)
+    positive, negative, latent = LTXVAddGuide.execute(
+        setup.positive,
+        setup.negative,
+        Encoder(),
+        {"samples": one.latent()},
+        picture,
+        0,
+        strength,
+        iclora_parameters={"reference_downscale_factor": smaller},
+    ).args
+    run = one.run(noise_mask=latent["noise_mask"])
+    return replace(setup, positive=positive, negative=negative), replace(run, latent=latent["samples"])
+
+
+@pytest.mark.parametrize(("strength", "smaller", "guides"), [(1.0, 1, 24), (0.6, 1, 24), (1.0, 2, 6), (0.6, 2, 6)])
+def test_guides_of_ltx_are_not_the_video(strength: float, smaller: int, guides: int) -> None:
+    """LTXVAddGuide puts them behind the other frames; of one of lower resolution the model sees every other token."""
     one = video("LTX-Video")
-    setup = given(built_video(one.name), keyframe_idxs=torch.zeros(1, 3, 24, dtype=torch.long))
-    capture, seen = record(setup, noise(one))
+    setup, run = with_guide(one, strength, smaller)
+    model, capture, seen = setup.model.clone(), capture_for(setup), Seen()
+
+    def keep(function: Any, q: Tensor, k: Tensor, v: Tensor, heads: int, *args: Any, **kwargs: Any) -> Tensor:
+        output = function(q, k, v, heads, *args, **kwargs)
+        seen[capture.seen] = (v.unflatten(-1, (heads, -1)).transpose(1, 2).clone(), output.clone())
+        return output
+
+    model.model_options = recording_options(model.model_options, capture, keep, keep_previous=False)
+    sample(model, setup, run)
+    assert tuple((call.layer, call.kind) for call in capture.calls[:4]) == one.calls
     for call in capture.calls:
-        assert call.frames == 2 and call.image == slice(0, 48)
+        assert call.frames == 3 and call.image == slice(0, 72) and call.grid == (4, 6)
+        if call.kind == "self":
+            assert call.keys.shape[2] == 72 + guides
         assert_is_the_models(call, *seen[call.place])
+
+
+@pytest.mark.parametrize(("strength", "smaller"), [(1.0, 1), (0.6, 2)])
+def test_a_video_of_ltx_with_a_guide_is_recorded_and_guided(strength: float, smaller: int) -> None:
+    setup, run = with_guide(video("LTX-Video"), strength, smaller)
+    plain = sample(setup.model, setup, run)
+    for node, steps in ((with_recorder, 3), (lambda model: with_numina(model, NuminaSettings()), 1)):
+        model, maps = node(setup.model)
+        samples = sample(model, setup, run)
+        record, belongs = maps.record_for(samples)
+        assert belongs and len(record.steps) == steps and len(record.cross_attention) == 3
+        assert torch.equal(plain, samples) == (node is with_recorder)
 
 
 def test_a_guiding_frame_of_hunyuan_is_one_of_the_video() -> None:

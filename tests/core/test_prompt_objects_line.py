@@ -84,3 +84,10 @@ def test_adjectives_come_from_the_prompt_or_tell_objects_apart() -> None:
 def test_adjective_that_the_prompt_lacks() -> None:
     with pytest.raises(CountError, match="'red' does not stand before 'dog' in the prompt"):
         find_objects_of_line("red cats and a dog", "1 red dog")
+
+
+@pytest.mark.parametrize("table", ["asked: 4 circles\npicture 1: 7 circles (6.8): wrong", "  asked: 3 cats"])
+def test_a_table_of_the_nodes_is_an_empty_line(table: str) -> None:
+    """Older pages of ComfyUI saved it as the line's value; it is what the prompt says that counts then."""
+    assert parse_objects_line(table) == ()
+    assert find_objects_of_line("two dogs", table) == find_objects_of_line("two dogs", "")

@@ -31,8 +31,10 @@ _JOBS = """async () => {
 }"""
 _NEWEST_JOB = "async () => Object.entries(await (await fetch('/history?max_items=1')).json())[0]"
 _READY = "window.app?.graph && window.app.extensionManager && !document.querySelector('#splash')"
-# What the pages themselves report, with any pack or none.
-_OF_THE_PAGE = re.compile(r"violates the (following|document's) Content Security Policy")
+# What the pages themselves report, with any pack or none; the second when they are reloaded.
+_OF_THE_PAGE = re.compile(
+    r"violates the (following|document's) Content Security Policy|graph accessed before initialization"
+)
 
 
 @contextmanager

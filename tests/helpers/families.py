@@ -220,6 +220,14 @@ Z_IMAGE = {
     "time_scale": 1000.0,
     "pad_tokens_multiple": 32,
 }
+Z_IMAGE_PIXELS = {
+    **Z_IMAGE,
+    "image_model": "zimage_pixel",
+    "in_channels": 3,
+    "decoder_hidden_size": 32,
+    "decoder_num_res_blocks": 1,
+    "decoder_max_freqs": 2,
+}
 HIDREAM = {
     "image_model": "hidream",
     "patch_size": 2,
@@ -342,6 +350,28 @@ SMALL = (
         _plain(7, pooled=True),
         (8, 6),
     ),
+    Small(
+        "Flux 2 Klein 4B",
+        supported.Flux2,
+        FLUX_2,
+        {"qwen3_4b": 512},
+        ONCE,
+        512,
+        (128, 8, 6),
+        _plain(512, pooled=True),
+        (8, 6),
+    ),
+    Small(
+        "Flux 2 Klein 9B",
+        supported.Flux2,
+        FLUX_2,
+        {"qwen3_8b": 512},
+        ONCE,
+        512,
+        (128, 8, 6),
+        _plain(512, pooled=True),
+        (8, 6),
+    ),
     Small("Chroma", supported.Chroma, CHROMA, T5, ONCE, 7, SIXTEEN, _plain(7, pooled=True), (8, 6)),
     Small(
         "Qwen-Image",
@@ -369,11 +399,75 @@ SMALL = (
         (8, 6),
     ),
 )
+# Classes of ComfyUI's own around the same diffusion models; each differs in what its diffusion model gets beside the text.
+RELATIVES = (
+    Small(
+        "Stable Diffusion 2.1 unCLIP",
+        supported.SD21UnclipL,
+        {**UNET, "use_linear_in_transformer": True, "num_classes": "sequential", "adm_in_channels": POOLED},
+        {"h": 7},
+        ONCE,
+        7,
+        FOUR,
+        _plain(7),
+    ),
+    Small(
+        "Stable Diffusion x4 upscaler",
+        supported.SD_X4Upscaler,
+        {**UNET, "use_linear_in_transformer": True, "num_classes": 1000, "in_channels": 7},
+        {"h": 7},
+        ONCE,
+        7,
+        FOUR,
+        _plain(7),
+    ),
+    Small(
+        "InstructPix2Pix",
+        supported.SD15_instructpix2pix,
+        {**UNET, "in_channels": 8},
+        {"l": 7},
+        ONCE,
+        7,
+        FOUR,
+        _plain(7),
+    ),
+    Small(
+        "InstructPix2Pix of SDXL",
+        supported.SDXL_instructpix2pix,
+        {**SDXL_UNET, "adm_in_channels": ADM, "in_channels": 8},
+        {"l": 7, "g": 7},
+        ONCE,
+        7,
+        FOUR,
+        _plain(7, pooled=True),
+    ),
+    Small(
+        "Z-Image, pixel space",
+        supported.ZImagePixelSpace,
+        Z_IMAGE_PIXELS,
+        {"qwen3_4b": 7},
+        ONCE,
+        7,
+        (3, 16, 12),
+        _plain(7),
+        (8, 6),
+    ),
+    Small(
+        "Lotus",
+        supported.LotusD,
+        {**UNET, "use_linear_in_transformer": True, "num_classes": "sequential", "adm_in_channels": 4},
+        {"h": 7},
+        ONCE,
+        7,
+        FOUR,
+        _plain(7),
+    ),
+)
 
 
 def small(name: str) -> Small:
     """The small model of that name."""
-    return next(one for one in SMALL if one.name == name)
+    return next(one for one in (*SMALL, *RELATIVES) if one.name == name)
 
 
 def build(one: Small, inference: bool = True) -> Setup:

@@ -8,6 +8,7 @@ import comfy.sd
 import comfy.supported_models_base
 import pytest
 import torch
+from headcount.bridge.own_text import KEY as OWN_TEXT
 from headcount.bridge.shapes.text_encoder import MAX_LENGTH, ShapesTextEncoder, ShapesTokenizer
 from headcount.core.errors import CountError
 from headcount.core.prompts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens
@@ -52,7 +53,7 @@ def test_same_conditioning_as_clip_text_encode(clip: comfy.sd.CLIP, text: str) -
     ((ours, options),) = run(clip, text)[0]
     (((theirs, their_options),),) = comfy_nodes.CLIPTextEncode().encode(clip, text)
     assert torch.equal(ours, theirs)
-    assert set(options) == set(their_options) | {CONDITIONING_KEY}
+    assert set(options) == set(their_options) | {CONDITIONING_KEY, OWN_TEXT}
 
 
 def test_conditioning_carries_the_counts(clip: comfy.sd.CLIP) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,11 @@ def test_the_table_and_what_the_node_shows(counter: LoadedCounter) -> None:
     assert [line.split(":")[0] for line in lines] == ["picture 1", "picture 2"]
     for line, numbers in zip(lines, found["counted"].numbers.tolist(), strict=True):
         assert line.split(": ")[1] == ", ".join(map(count_words, numbers, ("circles", "moons")))
-    assert found["ui"]["text"] == (found["table"],) and len(found["ui"]["images"]) == 4
+    [result] = found["ui"]["headcount_result"]
+    assert result["table"] == found["table"] and len(found["ui"]["images"]) == 4
+    assert result["verdict"].endswith(" in 2 pictures") and (result["right"], result["marks"]) == (None, [])
+    [single] = run(counter, image()[:1], "circles, moons")["ui"]["headcount_result"]
+    assert f"picture 1: {single['verdict']}" == re.sub(r" \(.*?\)", "", single["table"]), "one image needs no sums"
 
 
 def test_counts_say_what_to_count_and_count_check_understands(counter: LoadedCounter) -> None:
@@ -148,7 +153,7 @@ def graph(server: ComfyServer) -> dict[str, Any]:
 @pytest.mark.server
 def test_in_the_server(server: ComfyServer, graph: dict[str, Any]) -> None:
     outputs = server.run(graph)
-    assert len(outputs["3"]["images"]) == 4 and outputs["3"]["text"] == outputs["5"]["text"]
+    assert len(outputs["3"]["images"]) == 4 and outputs["3"]["headcount_result"][0]["table"] == outputs["5"]["text"][0]
     counts = [int(text) for text in outputs["4"]["text"]]
     assert len(counts) == 4, "a list goes on item by item"
     (table,) = outputs["5"]["text"]
