@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from comfy.patcher_extension import WrappersMP
+from comfy_execution.graph_utils import ExecutionBlocker
 from torch import Tensor
 
 from ...core.prompts.counts import Counts
@@ -144,6 +145,14 @@ def with_shared_guide(model: Any, settings: NuminaSettings, counts: Counts | Non
     patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY, noted)
     notes.watch(patched, WRAPPER_KEY)
     return patched
+
+
+def no_low_noise_model() -> ExecutionBlocker:
+    """Stands where the second half of a model would be: what is connected to it is not run, and the message says why."""
+    return ExecutionBlocker(
+        f"{NODE}: LOW_NOISE_MODEL is empty, since low_noise_model has no model. Connect the low-noise part of a model in two "
+        "parts (Wan 2.2 14B) to low_noise_model; with any other model use MODEL"
+    )
 
 
 def _put_first(wrappers: dict[str, Any]) -> None:
