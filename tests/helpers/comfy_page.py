@@ -30,8 +30,7 @@ _JOBS = """async () => {
   return queue.queue_running.length + queue.queue_pending.length;
 }"""
 _NEWEST_JOB = "async () => Object.entries(await (await fetch('/history?max_items=1')).json())[0]"
-# Not window.app.graph: the page logs an error when that is read too early.
-_READY = "window.app?.canvas?.graph && window.app.extensionManager && !document.querySelector('#splash')"
+_READY = "window.app?.graph && window.app.extensionManager && !document.querySelector('#splash')"
 # What the pages themselves report, with any pack or none: ComfyUI's own policy forbids them the Registry and other sites,
 # and a new user has no files of these names.
 _OF_THE_PAGE = re.compile(
