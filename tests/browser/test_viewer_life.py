@@ -87,6 +87,7 @@ def test_a_reloaded_page(made_up: ViewerPage) -> None:
     made_up.page.wait_for_timeout(800)  # the page saves its draft half a second after the last change
     made_up.page.reload()
     wait_until_ready(made_up.page)
+    made_up.page.wait_for_function("() => window.app.graph.nodes.length > 0")  # the draft is opened
     made_up.place()
     made_up.wait()
     assert made_up.shown_words() == ["<b>stars</b>"]
