@@ -111,7 +111,7 @@ def _list_of(value: Mapping[str, Any], names: Sequence[str], boxes: int) -> Sequ
         if _is_list(given):
             if len(given) != boxes:
                 raise CountError(f"{_short(value)} has {boxes} boxes, but {len(given)} {name}")
-            return given
+            return list(given)
     return [None] * boxes
 
 
@@ -121,7 +121,8 @@ def _unwrapped(value: Mapping[str, Any]) -> Any:
     for _ in range(_WRAPPERS):
         if isinstance(held, Mapping) and len(held) == 1 and not _is_box(held) and not set(held) & set(_LISTS_UNDER):
             (held,) = held.values()
-    if held is value or held is None:
+    still_wrapped = isinstance(held, Mapping) and not _is_box(held) and not set(held) & set(_LISTS_UNDER)
+    if still_wrapped or held is None:
         raise _lacking(value)
     return _listed(held)
 

@@ -143,6 +143,7 @@ def test_nothing_found(nothing: Any) -> None:
         ({"boxes": [7]}, "holds no list of boxes"),
         ({"masks": 3}, "a box is 3, without x, y, width, height"),
         ({"a": {"b": {"c": {"d": {"e": 1}}}}}, "a box is .* without x"),
+        (json.dumps([]).join(['{"a": ' * 900, "}" * 900]), "a box is .* without x"),
         ({}, "a box is {}, without x, y, width, height"),
         (None, "boxes are nothing, but boxes are dicts with"),
         (3.5, "boxes are a float, 3.5, but"),
