@@ -15,7 +15,7 @@ Press **Run**. Eight pictures are drawn, the Shapes counter counts each, and **C
 what the prompt asks for.
 
 - **Counted**: a dot on each thing that was found, and the number.
-- **Count Check**: which pictures are right. Only these are saved. When none is, nothing is saved, and the page says so.
+- **Count Check**: which pictures are right. Only these are saved. When none is, nothing is saved, and the node says so.
 
 Then try:
 

@@ -75,6 +75,11 @@ def plural(word: str) -> str:
     return before + (_with_other_end(last, ends) or _regular_plural(last))
 
 
+def noun_key(noun: str) -> str:
+    """The same for nouns that are the same but for number, case and hyphens ("Cat" and "cats")."""
+    return singular(noun.lower()).replace("-", " ")
+
+
 def same_noun(first: str, second: str) -> bool:
     """Whether two nouns are the same but for number, case and hyphens ("Cat" and "cats", "axis" and "axes")."""
     one, other = (name.lower().replace("-", " ") for name in (first, second))

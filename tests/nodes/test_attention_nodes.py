@@ -26,7 +26,8 @@ MASKS = {"instances": "found", "batch_index": 0, "threshold": 0.5}
 
 def defaults(node: Any) -> dict[str, Any]:
     """Every widget of a node at its default, as a new node in the graph has it."""
-    info = node.GET_NODE_INFO_V1()["input"]["required"]
+    groups = node.GET_NODE_INFO_V1()["input"]
+    info = {**groups["required"], **groups.get("optional", {})}
     return {name: entry[1]["default"] for name, entry in info.items() if len(entry) > 1 and "default" in entry[1]}
 
 
