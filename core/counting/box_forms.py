@@ -92,9 +92,10 @@ def _row(value: Any) -> list[Box]:
 
 def _of_lists(value: Mapping[str, Any]) -> list[Box]:
     """Boxes of a dict that holds them, their labels and their scores in a list each."""
-    found = next((_listed(value[key]) for key in _LISTS_UNDER if key in value), None)
-    if found is None:
+    key = next((name for name in _LISTS_UNDER if name in value), None)
+    if key is None:
         return _row(_unwrapped(value))
+    found = _listed(value[key])
     if not _is_list(found) or not all(_is_box(_listed(one)) for one in found):
         raise CountError(f"{_short(value)} holds no list of boxes; {FORMS}; {_OTHER_FORMS}")
     labels = _list_of(value, _LABELS_UNDER, len(found))

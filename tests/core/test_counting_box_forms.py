@@ -139,6 +139,7 @@ def test_nothing_found(nothing: Any) -> None:
         ([{"w": 1, "h": 2}], "a box is .*, without x, y, width, height; .* SEGS, lists of corners .* are read too"),
         ({"bboxes": [CORNERS], "labels": ["cat", "dog"]}, "has 1 boxes, but 2 labels"),
         ({"bboxes": [CORNERS] * 2, "scores": [0.1]}, "has 2 boxes, but 1 scores"),
+        ({"bboxes": None}, "holds no list of boxes"),
         ({"bboxes": "no"}, "holds no list of boxes"),
         ({"boxes": [7]}, "holds no list of boxes"),
         ({"masks": 3}, "a box is 3, without x, y, width, height"),
