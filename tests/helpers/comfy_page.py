@@ -31,9 +31,10 @@ _JOBS = """async () => {
 }"""
 _NEWEST_JOB = "async () => Object.entries(await (await fetch('/history?max_items=1')).json())[0]"
 _READY = "window.app?.graph && window.app.extensionManager && !document.querySelector('#splash')"
-# What the pages themselves report, with any pack or none; the second when they are reloaded.
+# What the pages themselves report, with any pack or none; the others when they are reloaded: a new user has no such files.
 _OF_THE_PAGE = re.compile(
     r"violates the (following|document's) Content Security Policy|graph accessed before initialization"
+    r"|Failed to load resource.*(user\.css|favicon\.ico|/api/userdata)"
 )
 
 
