@@ -14,10 +14,10 @@ from ..helpers.comfy_page import (
     drop_file,
     open_workflow,
     press_run,
+    reload,
     run_command,
     settle,
     wait_for_queue,
-    wait_until_ready,
 )
 from ..helpers.result_page import SAVED, SHOWN, ResultPage, every_result
 
@@ -84,9 +84,7 @@ def test_results_stay(results: ResultPage, host: ComfyServer) -> None:
     run_command(page, "Workspace.PreviousOpenedWorkflow")
     assert results.texts() == said and page.evaluate(_VALUES) == values
 
-    page.reload()
-    wait_until_ready(page)
-    page.wait_for_function("() => window.app.graph.nodes.length")
+    reload(page)
     assert results.texts() == said and page.evaluate(_VALUES) == values
 
     saved = sorted((host.base / "output").glob(f"{SAVED}*.png"))

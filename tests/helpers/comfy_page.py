@@ -66,6 +66,14 @@ def wait_until_ready(page: Page) -> None:
     page.wait_for_function(_READY)
 
 
+def reload(page: Page) -> None:
+    """Load the page again, and wait for the workflow that was open."""
+    page.reload()
+    wait_until_ready(page)
+    page.wait_for_function("() => window.app.graph.nodes.length")
+    settle(page)
+
+
 def settle(page: Page) -> None:
     """Let the page draw what has changed."""
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
