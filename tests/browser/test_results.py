@@ -32,6 +32,12 @@ _FREE = """async () => {
   const body = JSON.stringify({ free_memory: true });
   await fetch('/free', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
 }"""
+_BOTTOM = """kind => {
+  const { graph, canvas } = window.app;
+  const node = graph.nodes.find(node => node.type === kind);
+  const { offset, scale } = canvas.ds;
+  return canvas.canvas.getBoundingClientRect().y + (node.pos[1] + node.size[1] + offset[1]) * scale;
+}"""
 _SET = """([kind, name, value]) => {
   const node = window.app.graph.nodes.find(node => node.type === kind);
   node.widgets.find(widget => widget.name === name).value = value;
@@ -123,6 +129,7 @@ def test_results_lie_in_their_nodes(results: ResultPage) -> None:
         box = card.bounding_box()
         assert box is not None
         _, height = page.evaluate("kind => [...window.app.graph.nodes.find(node => node.type === kind).size]", CHECK)
+        assert box["y"] + box["height"] <= page.evaluate(_BOTTOM, CHECK) + 1
         assert 200 * scale < box["width"] <= 300 * scale and 80 * scale < box["height"] <= height * scale
         assert card.evaluate("card => card.scrollHeight > card.clientHeight && card.scrollWidth <= card.clientWidth")
 
