@@ -54,7 +54,7 @@ PICK_NOTE = """# Search the seed with any detector
 Press **Run**. *Count Search* in two parts: **Count Search Candidates** shows what several seeds will make, a counter looks at \
 these pictures, and **Count Search Pick** hands the best seed to the sampler.
 
-For your own pictures put a detector of any pack in the place of *T2ICount Counter*, and connect its BOUNDING_BOXES to \
+For your own pictures put a detector of any pack in the place of *T2ICount Counter*, and connect its BOUNDING_BOX to \
 **boxes** of Count Search Pick. When several kinds of things are asked for, its boxes need labels."""
 
 
