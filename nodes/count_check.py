@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from ..bridge.count_check import BEST, STOP, asked_for, check_pictures
 from ..bridge.node_text import result_output
+from ..bridge.previews import image_preview
 from ._schema import Schema
 from ._types import CountedType, CountsType, boxes_input
 
@@ -74,7 +75,7 @@ class CountCheck(io.ComfyNode):
         cls, image, tolerance, if_none_right, counted=None, boxes=None, counts=None, objects=""
     ) -> io.NodeOutput:  # fmt: skip
         found = check_pictures(image, counted, boxes, asked_for(counts, objects), tolerance, if_none_right)
-        shown = {**ui.PreviewImage(found.shown, cls=cls).as_dict(), **result_output(found.result, cls)}
+        shown = {**image_preview(found.shown, cls), **result_output(found.result, cls)}
         return io.NodeOutput(
             found.number > 0, found.right, found.best, found.best_index, found.number, found.table, ui=shown
         )

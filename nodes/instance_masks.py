@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from ..bridge.instances import find_instances
 from ..bridge.node_text import NodeResult, result_output
+from ..bridge.previews import mask_preview
 from ..core.counting.wording import count_words
 from ._schema import Schema
 from ._types import BoxesType, MapsType
@@ -77,5 +78,6 @@ class InstanceMasks(io.ComfyNode):
         found = find_instances(maps, samples["samples"], batch_index, instances, threshold)
         boxes = [{"x": box.x, "y": box.y, "width": box.width, "height": box.height} for box in found.boxes]
         result = NodeResult(f"{count_words(len(boxes), 'objects')} found", table=found.text)
-        shown = {**ui.PreviewMask(found.masks, cls=cls).as_dict(), **result_output(result, cls)}
-        return io.NodeOutput(found.masks, len(boxes), boxes, found.text, ui=shown)
+        masks = found.masks.float()
+        shown = {**mask_preview(masks, cls), **result_output(result, cls)}
+        return io.NodeOutput(masks, len(boxes), boxes, found.text, ui=shown)
