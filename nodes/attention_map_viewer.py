@@ -81,6 +81,7 @@ class AttentionMapViewer(io.ComfyNode):
 
     @classmethod
     def execute(cls, maps, samples, show, words, opacity, scale, image=None) -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
-        view = view_maps(maps, samples["samples"], image, ViewSettings(show, words, opacity, scale))
+        settings = ViewSettings(show=show, words=words, opacity=opacity, scale=scale)
+        view = view_maps(maps, samples["samples"], image, settings)
         shown = {**image_preview(view.pictures, cls), **viewer_output(maps, samples["samples"], image)}
         return io.NodeOutput(view.pictures, view.masks, view.text, ui=shown)

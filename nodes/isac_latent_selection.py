@@ -18,7 +18,7 @@ class IsacLatentSelection(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        default = SelectionSettings(0, 20, 8.0, "euler", "normal")
+        default = SelectionSettings(seed=0, steps=20, cfg=8.0, sampler="euler", scheduler="normal")
         return Schema(
             node_id="HeadcountIsacLatentSelection",
             display_name="ISAC Latent Selection",
@@ -85,7 +85,7 @@ class IsacLatentSelection(io.ComfyNode):
                 io.String.Output(
                     "table",
                     display_name="table",
-                    tooltip="How every candidate scored. Connect Preview as Text to see it.",
+                    tooltip="How every candidate scored. The node shows it too.",
                 ),
             ],
         )
@@ -95,7 +95,17 @@ class IsacLatentSelection(io.ComfyNode):
         cls, model, positive, negative, latent_image, seed, steps, cfg, sampler_name, scheduler, denoise,
         candidates, decide_at, score, counts=None,
     ) -> io.NodeOutput:  # fmt: skip
-        settings = SelectionSettings(seed, steps, cfg, sampler_name, scheduler, denoise, candidates, decide_at, score)
+        settings = SelectionSettings(
+            seed=seed,
+            steps=steps,
+            cfg=cfg,
+            sampler=sampler_name,
+            scheduler=scheduler,
+            denoise=denoise,
+            candidates=candidates,
+            decide_at=decide_at,
+            score=score,
+        )
         latent, found = select_latent(model, positive, negative, latent_image, settings, counts)
         table = as_table(found, seed)
         return io.NodeOutput(latent, seed, table, ui=result_output(as_result(found, table), cls))

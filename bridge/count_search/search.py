@@ -16,7 +16,7 @@ from torch import Tensor
 from ...core.counting.asked import asked_numbers
 from ...core.errors import CountError
 from ...core.prompts import CONDITIONING_KEY, Counts
-from ...core.prompts.plural import plural
+from ...core.prompts.plurals import plural
 from ..conditionings import carried_counts
 from ..sampling_progress import SamplingProgress
 from .looks import Looks, looks_of

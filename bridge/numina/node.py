@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from comfy.patcher_extension import WrappersMP
+from comfy_execution.graph_utils import ExecutionBlocker
 from torch import Tensor
 
 from ...core.prompts.counts import Counts
@@ -32,6 +33,10 @@ WRAPPER_KEY = "headcount_numina"
 _NO_ATTENTION = (
     "the model showed no attention to the counted prompt from reference_percent on. A compiled model or a node that replaces "
     "the attention hides it, and a prompt with a timestep range may not be active there"
+)
+_ANOTHER_VIDEO = (
+    "LOW_NOISE_MODEL followed no layout: the last run of MODEL was of another prompt or size. Give both samplers the same "
+    "conditioning and latent"
 )
 # PixArt does not show ComfyUI its attention, so that it can be read but not guided.
 GUIDED_FAMILIES = tuple(family for family in (*VIDEO_FAMILIES, *FAMILIES) if family is not PIXART)
@@ -120,7 +125,7 @@ def with_shared_guide(model: Any, settings: NuminaSettings, counts: Counts | Non
     Raises:
         CountError: the model is of a family whose attention cannot be guided.
     """
-    family, patched = family_of(model, NODE, GUIDED_FAMILIES), model.clone()
+    family, patched, notes = family_of(model, NODE, GUIDED_FAMILIES), model.clone(), RunNotes(NODE)
 
     def sample(executor, guider, sigmas, extra_args, callback, noise, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
         counted, clock = _counted_and_clock(guider, sigmas, family, settings, counts)
@@ -129,10 +134,25 @@ def with_shared_guide(model: Any, settings: NuminaSettings, counts: Counts | Non
             run = GuidedRun(counted, family, clock, settings, tuple(noise.shape))
             run.follow(guides)
             extra_args = {**extra_args, "model_options": run.options(extra_args["model_options"])}
+        elif counted and shared.is_of_another(counted, tuple(noise.shape)):
+            notes.warn(_ANOTHER_VIDEO)
         return executor(guider, sigmas, extra_args, callback, noise, *rest)
 
-    patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY, sample)
+    def noted(*call):  # noqa: ANN002, ANN202 - as above
+        with notes.run():
+            return sample(*call)
+
+    patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY, noted)
+    notes.watch(patched, WRAPPER_KEY)
     return patched
+
+
+def no_low_noise_model() -> ExecutionBlocker:
+    """Stands where the second half of a model would be: what is connected to it is not run, and the message says why."""
+    return ExecutionBlocker(
+        f"{NODE}: LOW_NOISE_MODEL is empty, since low_noise_model has no model. Connect the low-noise part of a model in two "
+        "parts (Wan 2.2 14B) to low_noise_model; with any other model use MODEL"
+    )
 
 
 def _put_first(wrappers: dict[str, Any]) -> None:

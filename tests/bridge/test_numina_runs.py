@@ -12,6 +12,7 @@ import comfy.context_windows
 import comfy.sample
 import pytest
 import torch
+from comfy_execution.graph_utils import ExecutionBlocker
 from comfy_extras.nodes_easycache import EasyCacheNode
 from headcount.bridge.isac import IsacSettings, with_isac
 from headcount.bridge.maps import EmptyRun
@@ -262,6 +263,12 @@ def test_context_windows_over_a_video(bias: bool, wrong: None, monkeypatch: pyte
     samples = sample(guided, setup, run)
     assert torch.equal(samples, sample(windowed, setup, run)) is not bias
     assert handle.record_for(samples)[0].layouts["dog"][0].shape == (7, 4, 6), "every frame, read once"
+
+
+def test_without_a_second_half_nothing_behind_it_runs() -> None:
+    low = NuminaCountGuide.execute(shapes_setup().model, 1.0, 0.4, "robust", "auto", -1, False).args[2]
+    assert isinstance(low, ExecutionBlocker)
+    assert "LOW_NOISE_MODEL is empty, since low_noise_model has no model. Connect the low-noise part" in low.message
 
 
 def test_the_second_half_of_a_model_follows_the_first(wrong: None) -> None:
