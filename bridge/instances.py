@@ -23,7 +23,7 @@ MAX_INSTANCES = 64  # a noisy map has a thousand peaks, and each mask is as larg
 
 @dataclass(frozen=True)
 class _Small:
-    """An instance on the grid of the maps: its noun, its (h, w) mask, and how far it stands out in its noun's map, 0 to 1."""
+    """An instance on the maps' grid: its noun, its (h, w) mask, and how far it stands out in its noun's map, 0 to 1."""
 
     noun: str
     mask: Tensor
@@ -37,6 +37,52 @@ class FoundInstances:
     Attributes:
         masks: (N, H, W) bool, N at most `MAX_INSTANCES`; a single empty one when nothing is found.
         boxes: one per instance, in pixels.
+        text: one line per instance, and one before them where there are more instances than masks.
+        nouns: what each instance is.
+        scores: how far each instance stands out in the map of its noun, 0 to 1.
+    """
+
+    masks: Tensor
+    boxes: tuple[Box, ...]
+    text: str
+    nouns: tuple[str, ...] = ()
+    scores: tuple[float, ...] = ()
+
+    @property
+    def as_boxes(self) -> list[list[dict[str, Any]]]:
+        """As ComfyUI's BOUNDING_BOX: a list of this one picture's boxes."""
+        return [
+            [
+                {"x": box.x, "y": box.y, "width": box.width, "height": box.height, "label": noun, "score": score}
+                for box, noun, score in zip(self.boxes, self.nouns, self.scores, strict=True)
+            ]
+        ]
+
+
+def find_instances(handle: MapsHandle, samples: Tensor, item: int, which: Which, threshold: float) -> FoundInstances:
+    """Separate the counted things of one picture.
+
+    The maps of the second half of the recorded steps are used: those of the noisy half are of things to come. Of more than
+    `MAX_INSTANCES` the strongest are taken: those that stand out most in the map of their noun.
+
+    Args:
+        which: as many as the maps show, as many as were asked for, or those of the layout that a run was guided to.
+
+    Nothing is found where the run left no maps.
+
+    Raises:
+        CountError: there was no run, the run made fewer pictures, or it had no layout.
+    """
+    record, belongs = handle.record_for(samples)
+    if isinstance(record, EmptyRun):
+        return FoundInstances(_nothing(record), (), record.why)
+    note = "" if belongs else f"{NOT_OF_THIS_LATENT}\n"
+    batch = len(record.cross_attention)
+    if item >= batch:
+        what = "pictures" if record.frames == 1 else "frames"
+        raise CountError(
+            f"batch_index is {item}, but the run made {count_words(batch, what)}; the last one is {batch - 1}"
+        )
     small = [one for one in _instances(record, item, which, threshold) if one.mask.any()]
     found = [(one, resize_maps(one.mask[None], record.size)[0] > 0.5) for one in _strongest(small)]
     placed = [(one, mask, box) for one, mask in found if (box := bounding_box(mask)) is not None]
