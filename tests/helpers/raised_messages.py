@@ -54,7 +54,7 @@ def never_made(known: Iterator[Place] | list[Place], made: set[tuple[str, int]])
     """Places at whose lines nothing was made."""
     return [
         place
-        for place in known
+        for place in sorted(known, key=lambda place: (place.file, place.first))
         if not any((place.file, line) in made for line in range(place.first, place.last + 1))
         and not any(str(place).startswith(start) for start in ELSEWHERE)
     ]
