@@ -33,6 +33,7 @@ class Outcome:
         seconds: until it ended; idle_after: from the interrupt until the server was idle, where it was interrupted.
         node: the class of the node that failed; error and message: what it raised.
         plain: what the graph without the pack raised, where it was run.
+        new_server: a new one had to be started.
         prompt: the graph, for faults and for what plain ComfyUI gives too.
     """
 
@@ -46,6 +47,7 @@ class Outcome:
     error: str | None = None
     message: str | None = None
     plain: str | None = None
+    new_server: bool = False
     prompt: Prompt | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -105,7 +107,7 @@ class Runner:
         tail = self._server.log()[-2000:]
         self._server.stop()
         self._server.start()
-        return {"kind": kind, "error": "server", "message": f"{message}\n{tail}"}
+        return {"kind": kind, "new_server": True, "message": f"{message}\n{tail}"}
 
     def _judged(self, prompt: Prompt, error: PromptError) -> dict[str, Any]:
         """Whose error it is: the pack's own message, ComfyUI's, or a raw one, of the pack alone or not."""
