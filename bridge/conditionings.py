@@ -8,6 +8,7 @@ from typing import Any
 
 from ..core.errors import CountError
 from ..core.isac.target import Target
+from ..core.prompts.carried import from_carried
 from ..core.prompts.context import TextLayout, context_positions
 from ..core.prompts.counts import CONDITIONING_KEY, Counts
 from ..core.prompts.describe import too_many
@@ -33,6 +34,16 @@ class CountedConditioning:
     layout: TextLayout
 
 
+def carried_counts(options: Mapping[str, Any]) -> Counts | None:
+    """What Count Prompt has put into the options of a conditioning; None where it has not.
+
+    Raises:
+        CountError: it cannot be read.
+    """
+    carried = options.get(CONDITIONING_KEY)
+    return None if carried is None else from_carried(carried)
+
+
 def counted_conditionings(
     positive: list[dict[str, Any]], node: str, family: Family, connected: Counts | None = None
 ) -> list[CountedConditioning]:
@@ -48,8 +59,8 @@ def counted_conditionings(
         CountError: nothing says where the words are, or a conditioning is laid out in another way than its prompt.
     """
     fallback = None if any(CONDITIONING_KEY in conditioning for conditioning in positive) else connected
-    carried = [(conditioning, conditioning.get(CONDITIONING_KEY, fallback)) for conditioning in positive]
-    known = [(conditioning, counts) for conditioning, counts in carried if isinstance(counts, Counts)]
+    carried = [(conditioning, carried_counts(conditioning) or fallback) for conditioning in positive]
+    known = [(conditioning, counts) for conditioning, counts in carried if counts is not None]
     if not known:
         raise CountError(
             f"{node} does not know where the words of the positive prompt are. Encode it with Count Prompt and connect "

@@ -10,7 +10,8 @@ from comfy_execution.graph_utils import ExecutionBlocker
 from torch import Tensor
 
 from ..core.counting.asked import asked_numbers
-from ..core.counting.boxes import counted_from_boxes
+from ..core.counting.box import USUAL, BoxSettings
+from ..core.counting.boxes import count_boxes
 from ..core.counting.check import CountCheck, check_counts
 from ..core.counting.counted import Counted
 from ..core.errors import CountError
@@ -59,30 +60,40 @@ def asked_for(counts: Counts | None, objects: str) -> dict[str, int]:
 
 
 def check_pictures(
-    image: Tensor, counted: Counted | None, boxes: Any, asked: Mapping[str, int], tolerance: int, if_none_right: str
+    image: Tensor,
+    counted: Counted | None,
+    boxes: Any,
+    asked: Mapping[str, int],
+    tolerance: int,
+    if_none_right: str,
+    box_settings: BoxSettings = USUAL,
 ) -> Checked:
     """Compare the counts of pictures with what was asked, and keep the right pictures.
 
     Args:
         image: (N, H, W, C) pictures.
         counted: their counts; without them `boxes` are counted.
-        boxes: BOUNDING_BOXES of a detector that saw the pictures.
+        boxes: BOUNDING_BOX of a detector that saw the pictures, or another form that `read_boxes` knows.
         if_none_right: BEST or STOP.
+        box_settings: which boxes count.
 
     Raises:
         CountError: the inputs do not fit each other; the message says which.
     """
     if (counted is None) == (boxes is None):
         raise CountError(
-            f"{NODE} needs either COUNTED of a counter or BOUNDING_BOXES of a detector that saw these pictures, and got "
+            f"{NODE} needs either COUNTED of a counter or BOUNDING_BOX of a detector that saw these pictures, and got "
             + ("neither" if counted is None else "both; disconnect one")
         )
-    counted = counted_from_boxes(boxes, list(asked), len(image)) if counted is None else counted
+    notes: tuple[str, ...] = ()
+    if counted is None:
+        found_boxes = count_boxes(boxes, asked, len(image), box_settings)
+        counted, asked, notes = found_boxes.counted, found_boxes.asked, found_boxes.notes
     if len(counted.numbers) != len(image):
         raise CountError(
             f"{NODE} got {len(image)} pictures and counts of {len(counted.numbers)}. Connect the IMAGE that was counted"
         )
-    found = check_counts(counted, asked, tolerance)
+    found = check_counts(counted, asked, tolerance, notes)
     best = image[found.best : found.best + 1]
     right = image[list(found.right)] if found.right else best
     passes = bool(found.right) or if_none_right == BEST

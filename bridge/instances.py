@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from ..core.attention.instances import Box, bounding_box, noun_instances, split_into
+from ..core.attention.instances import Box, bounding_box, noun_instances, prominence, split_into
 from ..core.attention.records import RunRecord
 from ..core.attention.word_heat import noun_heat_over_time
 from ..core.counting.wording import count_words
@@ -28,11 +28,25 @@ class FoundInstances:
         masks: (N, H, W) of 0 and 1; a single empty one when nothing is found.
         boxes: one per instance, in pixels.
         text: one line per instance.
+        nouns: what each instance is.
+        scores: how far each instance stands out in the map of its noun, 0 to 1.
     """
 
     masks: Tensor
     boxes: tuple[Box, ...]
     text: str
+    nouns: tuple[str, ...] = ()
+    scores: tuple[float, ...] = ()
+
+    @property
+    def as_boxes(self) -> list[list[dict[str, Any]]]:
+        """As ComfyUI's BOUNDING_BOX: a list of this one picture's boxes."""
+        return [
+            [
+                {"x": box.x, "y": box.y, "width": box.width, "height": box.height, "label": noun, "score": score}
+                for box, noun, score in zip(self.boxes, self.nouns, self.scores, strict=True)
+            ]
+        ]
 
 
 def find_instances(handle: MapsHandle, samples: Tensor, item: int, which: Which, threshold: float) -> FoundInstances:
@@ -59,35 +73,41 @@ def find_instances(handle: MapsHandle, samples: Tensor, item: int, which: Which,
             f"batch_index is {item}, but the run made {count_words(batch, what)}; the last one is {batch - 1}"
         )
     size = record.size
-    masks, boxes, lines = [], [], []
-    for noun, small in _by_noun(record, item, which, threshold):
-        for mask in (resize_maps(small, size) > 0.5).float():
+    masks, boxes, lines, nouns, scores = [], [], [], [], []
+    for noun, small, standing in _by_noun(record, item, which, threshold):
+        for mask, score in zip((resize_maps(small, size) > 0.5).float(), standing.tolist(), strict=True):
             box = bounding_box(mask > 0)
             if box is not None:
                 masks.append(mask)
                 boxes.append(box)
+                nouns.append(noun)
+                scores.append(round(score, 4))
                 lines.append(f"{noun}: {box.width} x {box.height} at {box.x}, {box.y}")
     if not masks:
         return FoundInstances(torch.zeros(1, *size), (), f"{note}none of {', '.join(record.nouns)}")
-    return FoundInstances(torch.stack(masks), tuple(boxes), note + "\n".join(lines))
+    return FoundInstances(torch.stack(masks), tuple(boxes), note + "\n".join(lines), tuple(nouns), tuple(scores))
 
 
-def _by_noun(record: RunRecord, item: int, which: Which, threshold: float) -> list[tuple[str, Tensor]]:
-    if which == "layout":
-        return _of_layout(record, item)
+def _by_noun(record: RunRecord, item: int, which: Which, threshold: float) -> list[tuple[str, Tensor, Tensor]]:
+    """Per noun, its masks on the maps' grid and how far each stands out."""
     over_time = noun_heat_over_time(record)[:, item]
     heat = over_time[len(over_time) // 2 :].mean(0)
-    found = []
-    for noun, own, count in zip(record.nouns, heat, record.counts, strict=True):
-        masks = split_into(own, threshold, count) if which == "asked" else noun_instances(own, threshold)
-        found.append((noun, masks))
-    return found
+    if which == "layout":
+        found = _of_layout(record, item)
+    elif which == "asked":
+        pairs = zip(heat, record.counts, strict=True)
+        found = {
+            noun: split_into(own, threshold, count) for noun, (own, count) in zip(record.nouns, pairs, strict=True)
+        }
+    else:
+        found = {noun: noun_instances(own, threshold) for noun, own in zip(record.nouns, heat, strict=True)}
+    return [(noun, masks, prominence(heat[record.nouns.index(noun)], masks)) for noun, masks in found.items()]
 
 
-def _of_layout(record: RunRecord, item: int) -> list[tuple[str, Tensor]]:
+def _of_layout(record: RunRecord, item: int) -> dict[str, Tensor]:
     if not record.layouts:
         raise CountError(
             "these maps have no layout. Connect MAPS of NUMINA Count Guide, or choose found or asked in instances"
         )
     found = {noun: instances_of_layout(after[item]) for noun, (_, after) in record.layouts.items()}
-    return [(noun, torch.stack(masks) if masks else torch.zeros(0, *record.grid)) for noun, masks in found.items()]
+    return {noun: torch.stack(masks) if masks else torch.zeros(0, *record.grid) for noun, masks in found.items()}

@@ -21,6 +21,7 @@ from .candidate_run import CandidateRun, Decided, Selection
 from .candidates import NODE, Candidate, SelectionSettings, Standings
 from .families.table import family_of
 from .sampling_progress import SamplingProgress
+from .start_latent import start_samples
 from .whole_picture import refuse_context_windows
 
 _KEY = "headcount_selection"
@@ -72,9 +73,7 @@ def _one_picture(model: Any, latent: dict[str, Any], settings: SelectionSettings
     samples, mask = latent["samples"], latent.get("noise_mask")
     if samples.is_nested:
         raise CountError(f"{NODE} reads pictures; this latent holds several streams, such as video and sound")
-    samples = comfy.sample.fix_empty_latent_channels(
-        model, latent["samples"], latent.get("downscale_ratio_spacial"), latent.get("downscale_ratio_temporal")
-    )
+    samples = start_samples(model, latent, NODE)
     if samples.ndim > 4 and samples.shape[2] > 1:
         raise CountError(f"{NODE} reads pictures; this latent is a video of {samples.shape[2]} latent frames")
     if settings.candidates < len(samples):

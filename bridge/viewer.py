@@ -15,7 +15,7 @@ from ..core.attention.word_heat import Scale, find_words, noun_heat_over_time, s
 from ..core.counting.wording import count_words
 from ..core.drawing.overlay import heat_overlay, plain_picture, region_overlay, resize_maps
 from ..core.errors import CountError
-from ..core.prompts.plural import plural
+from ..core.prompts.plurals import plural
 from .maps import EmptyRun, MapsHandle
 
 VIDEO_DIMENSIONS = 5  # of a latent

@@ -19,6 +19,13 @@ CORE = "comfy-core"  # what the Registry and the page call ComfyUI's own nodes
 MULTILINE_HEIGHT, PICTURE_HEIGHT, VIEWER_HEIGHT, TEXT_HEIGHT = 80, 250, 500, 90
 SLOT_HEIGHT, WIDGET_HEIGHT, TITLE_HEIGHT = 20, 24, 30
 BETWEEN_COLUMNS, BETWEEN_NODES, AROUND_GROUP, GROUP_TITLE = 60, 24, 20, 34
+RESULT_HEIGHTS = {
+    "HeadcountCountPrompt": 60,
+    **dict.fromkeys(("HeadcountCountCheck", "HeadcountT2ICountCounter"), 116),
+    **dict.fromkeys(("HeadcountCountSearch", "HeadcountCountSearchPick"), 116),
+    **dict.fromkeys(("HeadcountIsacLatentSelection", "HeadcountInstanceMasks"), 116),
+}
+"""What each node's result takes in the page; see web/headcount_result.js."""
 VIEWER_NODE = "HeadcountAttentionMapViewer"
 PICTURE_NODES = frozenset(
     {
@@ -139,6 +146,7 @@ def _height(node: Placed, schemas: ObjectInfo) -> int:
     height += VIEWER_HEIGHT if node.type == VIEWER_NODE else 0
     height += PICTURE_HEIGHT if node.type in PICTURE_NODES else 0
     height += TEXT_HEIGHT if node.type == "PreviewAny" else 0
+    height += RESULT_HEIGHTS.get(node.type, 0)
     return height + node.extra_height
 
 

@@ -6,6 +6,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from ..bridge.node_text import keep_results_with_their_run
 from ..bridge.shapes.files import VIDEO_WEIGHTS
+from ._checked import checked
 from .attention_map_recorder import AttentionMapRecorder
 from .attention_map_viewer import AttentionMapViewer
 from .count_check import CountCheck
@@ -40,6 +41,8 @@ NODES: list[type[io.ComfyNode]] = [
 ]
 if VIDEO_WEIGHTS.is_file():  # a clone has them once `python -m demo.train_shapes_video` has run
     NODES.append(LoadShapesVideoModel)
+for _node in NODES:
+    checked(_node)
 
 
 class HeadcountExtension(ComfyExtension):

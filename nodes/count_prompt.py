@@ -61,7 +61,7 @@ class CountPrompt(io.ComfyNode):
                 io.String.Output(
                     "summary",
                     display_name="summary",
-                    tooltip="The counts in words, such as '3 red circles, 2 stars'. Connect Preview as Text to check them.",
+                    tooltip="The counts in words, such as '3 red circles, 2 stars'. The node shows them too.",
                 ),
             ],
         )

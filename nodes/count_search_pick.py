@@ -7,8 +7,9 @@ from comfy_api.latest import io
 from ..bridge.count_search.run import pick
 from ..bridge.count_search.standings import as_result
 from ..bridge.node_text import result_output
+from ..core.counting.box import USUAL, BoxSettings
 from ._schema import Schema
-from ._types import CandidatesType, CountedType, boxes_input, counts_input
+from ._types import CandidatesType, CountedType, box_settings_inputs, boxes_input, counts_input
 
 
 class CountSearchPick(io.ComfyNode):
@@ -42,6 +43,7 @@ class CountSearchPick(io.ComfyNode):
                     optional=True,
                     tooltip="Leave empty to look for what the prompt asks for. '3 cats, 1 dog' looks for these instead.",
                 ),
+                *box_settings_inputs(),
             ],
             outputs=[
                 io.Latent.Output(
@@ -56,7 +58,11 @@ class CountSearchPick(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, candidates, counted=None, boxes=None, counts=None, objects="") -> io.NodeOutput:
-        found, table = pick(candidates, counted, boxes, counts, objects)
+    def execute(
+        cls, candidates, counted=None, boxes=None, counts=None, objects="",
+        minimum_score=USUAL.minimum_score, merge_overlap=USUAL.merge_overlap,
+    ) -> io.NodeOutput:  # fmt: skip
+        which = BoxSettings(minimum_score=minimum_score, merge_overlap=merge_overlap)
+        found, table = pick(candidates, counted, boxes, counts, objects, which)
         shown = result_output(as_result(found.candidates, table), cls)
         return io.NodeOutput(found.latent, found.seed, table, found.pictures, ui=shown)

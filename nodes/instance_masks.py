@@ -66,7 +66,9 @@ class InstanceMasks(io.ComfyNode):
                 ),
                 io.Int.Output(display_name="INT", tooltip="How many instances there are."),
                 BoxesType.Output(
-                    display_name="BOUNDING_BOXES", tooltip="One box per instance: x, y, width, height in pixels."
+                    display_name="BOUNDING_BOX",
+                    tooltip="A list with this picture's boxes, one per instance: x, y, width and height in pixels, its noun "
+                    "as label, and as score how far it stands out in the map, 0 to 1.",
                 ),
                 io.String.Output(display_name="STRING", tooltip="One line per instance: its noun and its box."),
             ],
@@ -75,7 +77,6 @@ class InstanceMasks(io.ComfyNode):
     @classmethod
     def execute(cls, maps, samples, instances, batch_index, threshold) -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
         found = find_instances(maps, samples["samples"], batch_index, instances, threshold)
-        boxes = [{"x": box.x, "y": box.y, "width": box.width, "height": box.height} for box in found.boxes]
-        result = NodeResult(f"{count_words(len(boxes), 'objects')} found", table=found.text)
+        result = NodeResult(f"{count_words(len(found.boxes), 'objects')} found", table=found.text)
         shown = {**ui.PreviewMask(found.masks, cls=cls).as_dict(), **result_output(result, cls)}
-        return io.NodeOutput(found.masks, len(boxes), boxes, found.text, ui=shown)
+        return io.NodeOutput(found.masks, len(found.boxes), found.as_boxes, found.text, ui=shown)

@@ -85,7 +85,7 @@ class IsacLatentSelection(io.ComfyNode):
                 io.String.Output(
                     "table",
                     display_name="table",
-                    tooltip="How every candidate scored. Connect Preview as Text to see it.",
+                    tooltip="How every candidate scored. The node shows it too.",
                 ),
             ],
         )

@@ -66,8 +66,9 @@ class T2ICountCounter(io.ComfyNode):
                     tooltip=f"How much each place looks like the noun to the model, 0 to 1. {_ORDER}",
                 ),
                 BoxesType.Output(
-                    display_name="BOUNDING_BOXES",
-                    tooltip="Per picture, a small box around the middle of each thing, with its noun as label.",
+                    display_name="BOUNDING_BOX",
+                    tooltip="Per picture, a small box around the middle of each thing, with its noun as label, and as score "
+                    "how much that place looks like the noun, 0 to 1.",
                 ),
                 CountedType.Output(display_name="COUNTED", tooltip="For Count Check and Count Search Pick."),
                 io.String.Output(display_name="table", tooltip="What was counted, one line per picture."),

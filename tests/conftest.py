@@ -53,8 +53,13 @@ def quick_collections() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[ComfyServer]:
-    """The real ComfyUI server with the pack loaded, started once for all tests."""
-    with ComfyServer() as running:
+    """The real ComfyUI server with the pack loaded, started once for all tests; beside it core's detectors, untrained."""
+    running = ComfyServer()
+    (running.base / "custom_nodes").mkdir()
+    (running.base / "custom_nodes" / "untrained_detectors.py").symlink_to(
+        ROOT / "tests" / "helpers" / "detector_pack.py"
+    )
+    with running:
         yield running
 
 

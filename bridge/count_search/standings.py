@@ -50,15 +50,15 @@ def best_first(candidates: list[Candidate]) -> list[Candidate]:
     return sorted(candidates, key=lambda one: (one.misses, one.distance, one.index))
 
 
-def as_table(candidates: list[Candidate], asked: Mapping[str, int], batch: bool) -> str:
-    """One line per candidate, best first, as text for the user."""
+def as_table(candidates: list[Candidate], asked: Mapping[str, int], batch: bool, notes: Sequence[str] = ()) -> str:
+    """One line per candidate, best first, then the notes, as text for the user."""
     lines = ["asked: " + ", ".join(count_words(number, noun) for noun, number in asked.items())]
     for one in candidates:
         seen = ", ".join(count_words(number, noun) for number, noun in zip(one.numbers, asked, strict=True))
         verdict = "right" if one.misses == 0 else f"off by {one.misses}"
         lines.append(f"{f'index {one.index}' if batch else f'seed {one.seed}'}: {seen}: {verdict}")
     right = sum(one.misses == 0 for one in candidates)
-    return "\n".join([*lines, f"{right} of {len(candidates)} tried look right"])
+    return "\n".join([*lines, *notes, f"{right} of {len(candidates)} tried look right"])
 
 
 def as_result(candidates: Sequence[Candidate], table: str) -> NodeResult:

@@ -34,6 +34,10 @@ _NO_ATTENTION = (
     "the model showed no attention to the counted prompt from reference_percent on. A compiled model or a node that replaces "
     "the attention hides it, and a prompt with a timestep range may not be active there"
 )
+_ANOTHER_VIDEO = (
+    "LOW_NOISE_MODEL followed no layout: the last run of MODEL was of another prompt or size. Give both samplers the same "
+    "conditioning and latent"
+)
 # PixArt does not show ComfyUI its attention, so that it can be read but not guided.
 GUIDED_FAMILIES = tuple(family for family in (*VIDEO_FAMILIES, *FAMILIES) if family is not PIXART)
 
@@ -121,7 +125,7 @@ def with_shared_guide(model: Any, settings: NuminaSettings, counts: Counts | Non
     Raises:
         CountError: the model is of a family whose attention cannot be guided.
     """
-    family, patched = family_of(model, NODE, GUIDED_FAMILIES), model.clone()
+    family, patched, notes = family_of(model, NODE, GUIDED_FAMILIES), model.clone(), RunNotes(NODE)
 
     def sample(executor, guider, sigmas, extra_args, callback, noise, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
         counted, clock = _counted_and_clock(guider, sigmas, family, settings, counts)
@@ -130,9 +134,16 @@ def with_shared_guide(model: Any, settings: NuminaSettings, counts: Counts | Non
             run = GuidedRun(counted, family, clock, settings, tuple(noise.shape))
             run.follow(guides)
             extra_args = {**extra_args, "model_options": run.options(extra_args["model_options"])}
+        elif counted and shared.is_of_another(counted, tuple(noise.shape)):
+            notes.warn(_ANOTHER_VIDEO)
         return executor(guider, sigmas, extra_args, callback, noise, *rest)
 
-    patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY, sample)
+    def noted(*call):  # noqa: ANN002, ANN202 - as above
+        with notes.run():
+            return sample(*call)
+
+    patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY, noted)
+    notes.watch(patched, WRAPPER_KEY)
     return patched
 
 

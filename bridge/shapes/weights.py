@@ -22,11 +22,15 @@ def statistics_of(state: Mapping[str, Tensor], model: str) -> dict[str, Tensor]:
         model: what the file should hold, for the error: "Shapes video model".
 
     Raises:
-        CountError: the file has none.
+        CountError: the file has none, or none that fit each other.
     """
     found = {name: state[LATENT + name] for name in _STATISTICS if LATENT + name in state}
     if len(found) < len(_STATISTICS):
         raise CountError(f"this is not a {model}: the file has no latent statistics")
+    channels = found["mean"].numel()
+    if found["std"].numel() != channels or tuple(found["rgb_factors"].shape) != (channels + 1, 3):
+        shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in found.items())
+        raise CountError(f"this is not a {model}: the file's latent statistics do not fit each other: {shapes}")
     return found
 
 

@@ -656,6 +656,7 @@ LATENTS = {
     "masks": {"samples": EMPTY.repeat(2, 1, 1, 1), "noise_mask": torch.rand(2, 64, 64)},
     "streams": {"samples": comfy.nested_tensor.NestedTensor([EMPTY, EMPTY])},
     "frames": {"samples": torch.zeros(1, 4, 5, 16, 16)},
+    "one frame": {"samples": torch.zeros(1, 4, 1, 16, 16)},
 }
 
 
@@ -666,6 +667,7 @@ LATENTS = {
         ("masks", "2 different masks"),
         ("streams", "several streams, such as video and sound"),
         ("frames", "this latent is a video of 5 latent frames"),
+        ("one frame", "this latent is a video of 1 latent frame, and the model makes pictures"),
     ],
 )
 def test_latents_that_are_refused(latent: str, message: str) -> None:

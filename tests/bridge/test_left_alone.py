@@ -12,6 +12,8 @@ import torch
 from comfy.patcher_extension import WrappersMP
 from comfy_extras.nodes_custom_sampler import CFGGuider, KSamplerSelect, SamplerCustomAdvanced
 from headcount.bridge import run_notes
+from headcount.bridge.families.unet import UNetReader
+from headcount.bridge.families.video import VideoReader
 from headcount.bridge.instances import find_instances
 from headcount.bridge.isac import IsacSettings, with_isac
 from headcount.bridge.latent_selection import select_candidates
@@ -30,6 +32,7 @@ from ..helpers.families import built as built_picture
 from ..helpers.families import small
 from ..helpers.models import FixedNoise, Run, Setup, sample, shapes_setup, tiny_setup
 from ..helpers.packs import COMPILED, HYPERTILE, ORDERS, TOME, Patch, beside
+from ..helpers.video_models import built_video, video
 from .test_latent_selection import USUAL as SELECTION
 
 Node = Callable[[Any], tuple[Any, MapsHandle]]
@@ -307,3 +310,29 @@ def test_z_image_with_a_reference_is_refused_before_the_first_step(node: str, pa
 def test_a_node_outside_of_a_run_of_a_graph() -> None:
     """Tests and scripts have no node to write into; the log is enough."""
     RunNotes("a test").warn("something")
+
+
+@pytest.mark.parametrize("missing", ["self", "cross"])
+@pytest.mark.parametrize("name", ["Stable Diffusion 1.5", "Wan 2.1"])
+def test_one_kind_of_attention_that_is_not_read(
+    name: str, missing: str, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other nodes may replace the self-attention of every layer, or that to the text: no run ends for that."""
+    is_video = name == "Wan 2.1"
+    one, setup = (video(name), built_video(name)) if is_video else (small(name), built_picture(name))
+    kind: Any = VideoReader if is_video else UNetReader
+    read = kind.read
+
+    def some(self: Any, *call: Any) -> Any:
+        found = read(self, *call)
+        return None if found is None or found.kind == missing else found
+
+    monkeypatch.setattr(kind, "read", some)
+    plain = sample(setup.model, setup, one.run())
+    for node in ("Attention Map Recorder", "NUMINA Count Guide"):
+        model, maps = NODES[node](setup.model)
+        samples = sample(model, setup, one.run())
+        assert torch.equal(samples, plain)
+        assert page.shown.startswith((NO_RECORD, LEFT)) and page.logged == [f"{node}: {page.shown}"]
+        assert find_instances(maps, samples, 0, "found", 0.5).text == f"{node} {page.shown}"
+        page.caplog.clear()

@@ -209,6 +209,14 @@ class TestInstances:
             outside[box.y : box.y + box.height, box.x : box.x + box.width] = 0
             assert not outside.any()
 
+    def test_boxes_for_other_nodes(self) -> None:
+        """The strongest thing of each noun has the score 1, and every box is of the noun that its line names."""
+        found = find_instances(filled(latent(0)), latent(0), 0, "found", 0.5)
+        (boxes,) = found.as_boxes
+        assert [box["label"] for box in boxes] == ["circles"] * 3 + ["stars"]
+        assert boxes[0]["score"] == boxes[3]["score"] == 1 and all(0.5 <= box["score"] <= 1 for box in boxes)
+        assert [box["width"] for box in boxes] == [box.width for box in found.boxes]
+
     def test_asked(self) -> None:
         found = find_instances(filled(latent(0), circles=CIRCLES[:2]), latent(0), 0, "asked", 0.5)
         assert [line.split(":")[0] for line in found.text.splitlines()] == ["circles"] * 3 + ["stars"]
@@ -226,7 +234,7 @@ class TestInstances:
     def test_nothing_found(self) -> None:
         found = find_instances(filled(latent(0), circles=[], stars=[]), latent(0), 0, "found", 0.5)
         assert found.masks.shape == (1, 128, 96) and not found.masks.any()
-        assert found.boxes == () and found.text == "none of circles, stars"
+        assert found.boxes == () and found.text == "none of circles, stars" and found.as_boxes == [[]]
 
     def test_one_noun_found(self) -> None:
         found = find_instances(filled(latent(0), circles=[]), latent(0), 0, "found", 0.5)

@@ -307,7 +307,7 @@ def test_the_second_half_of_a_model_follows_the_first(wrong: None) -> None:
 def with_count(setup: Setup, number: int) -> Setup:
     """The same, asked for so many of the first noun."""
     text, options = setup.positive[0]
-    counts = options[CONDITIONING_KEY]
+    counts = setup.counts
     objects = (replace(counts.objects[0], count=number), *counts.objects[1:])
     return replace(setup, positive=[[text, {**options, CONDITIONING_KEY: replace(counts, objects=objects)}]])
 

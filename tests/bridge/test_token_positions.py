@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from time import process_time
 from types import SimpleNamespace
 from typing import Any
 
+import comfy.model_management
 import comfy.sd1_clip
 import comfy.sdxl_clip
 import comfy.text_encoders.aura_t5
@@ -29,6 +32,8 @@ import sentencepiece
 import torch
 from headcount.bridge.families.table import FAMILIES
 from headcount.bridge.families.unet import UNET
+from headcount.bridge.token_alignment import align
+from headcount.bridge.token_characters import TokenCharacter
 from headcount.bridge.token_positions import count_prompt, locate_objects, prompt_without_weights
 from headcount.core.errors import CountError
 from headcount.core.prompts import Counts, ObjectTokens, context_positions, find_objects
@@ -453,3 +458,63 @@ def test_pieces_spell_the_noun(clips: dict[str, Clip], items: Any, family: str, 
             assert [spell(clips[family], tokens, key, at).strip("():") for at in places.attributes] == list(
                 item.attributes
             )
+
+
+def words_of(prompt: str) -> list[tuple[int, int]]:
+    return [match.span() for match in re.finditer(r"\w+", prompt)]
+
+
+def letters(prompt: str, lost: Callable[[int], bool] = lambda _: False) -> list[TokenCharacter]:
+    """What a tokenizer of single letters makes of a prompt; some are lost on the way."""
+    return [TokenCharacter(one, (at,)) for at, one in enumerate(prompt) if not one.isspace() and not lost(at)]
+
+
+PROSE = " ".join(f"{number} small bird{number * 7919} near a pond," for number in range(900))
+
+
+class TestLongPrompts:
+    """A prompt of any length is aligned, in a time that grows with its length."""
+
+    @pytest.mark.parametrize("prompt", [PROSE, "cat dog " * 3_000])
+    def test_every_word_is_where_its_tokens_are(self, prompt: str) -> None:
+        assert len(prompt) > 20_000
+        found = align(prompt, letters(prompt))
+        assert all(found.positions(span) == set(range(*span)) for span in words_of(prompt))
+
+    def test_what_the_tokenizer_lost_costs_no_other_word(self) -> None:
+        holes = [(900, 905), (7_000, 12_000), (19_990, 20_000)]
+
+        def is_lost(at: int) -> bool:
+            return any(start <= at < end for start, end in holes)
+
+        found = align(PROSE, letters(PROSE, is_lost))
+        for span in words_of(PROSE):
+            whole = not any(is_lost(at) for at in range(*span))
+            assert found.positions(span) == (set(range(*span)) if whole else set())
+
+    def test_long_and_short_are_compared_alike(self) -> None:
+        lost = {at for at in range(0, len(PROSE), 97)}
+        short = PROSE[:1_500]
+        one = align(short, letters(short, lost.__contains__))
+        other = align(PROSE, letters(PROSE, lost.__contains__))
+        assert all(one.positions(span) == other.positions(span) for span in words_of(short)[:-5])
+
+    @pytest.mark.parametrize("prompt", [PROSE, "cat dog " * 3_000])
+    def test_ten_times_the_length_takes_no_hundred_times_the_time(self, prompt: str) -> None:
+        def seconds(text: str) -> float:
+            start = process_time()
+            found = align(text, letters(text, lambda at: at % 331 == 0))
+            for span in words_of(text):
+                found.positions(span)
+            return process_time() - start
+
+        short = min(seconds(prompt[:2_000]) for _ in range(3))
+        assert seconds(prompt[:20_000]) < 40 * short + 0.2
+
+    def test_cancel_ends_it(self, clips: dict[str, Clip]) -> None:
+        comfy.model_management.interrupt_current_processing(True)
+        try:
+            with pytest.raises(comfy.model_management.InterruptProcessingException):
+                count_prompt(clips["sdxl"], f"two cats, {PROSE}")
+        finally:
+            comfy.model_management.interrupt_current_processing(False)

@@ -76,7 +76,7 @@ def test_names(placed: Page) -> None:
     assert {index: shown["outputs"][index] for index in named} == named
 
 
-@pytest.mark.parametrize("widget", ["seeds", "look"])
+@pytest.mark.parametrize("widget", ["seeds", "scheduler"])
 def test_tooltip(placed: Page, renderer: str, widget: str) -> None:
     """Of a number and of a list of choices; the choices themselves stay as they are."""
     placed.mouse.move(5, 500)

@@ -17,9 +17,11 @@ from ..helpers.comfy_page import (
     missing_types,
     open_workflow,
     queued_prompt,
+    set_option,
     wait_for_the_offer_of,
     without_page_values,
 )
+from ..helpers.viewer_page import example
 
 pytestmark = [pytest.mark.browser, pytest.mark.every_page]
 
@@ -38,10 +40,14 @@ def test_workflow_opens(path: Path, renderer: str, page: Page, object_info: dict
 
 
 def test_a_missing_node_is_noticed(page: Page, renderer: str) -> None:
-    """The check above does fail for a node that ComfyUI does not have."""
-    node = {"id": 1, "type": "HeadcountNoSuchNode", "pos": [0, 0], "size": [200, 100], "flags": {}, "mode": 0}
-    node |= {"order": 0, "properties": {}}
-    workflow = {"nodes": [node], "links": [], "groups": [], "version": 0.4, "last_node_id": 1, "last_link_id": 0}
-    open_workflow(page, workflow)
-    page.get_by_text("HeadcountNoSuchNode").first.wait_for()
+    """The check above does fail for a node that is not there; the page names the pack that the workflow says it is of."""
+    workflow = example("shapes_isac")
+    [node] = [node for node in workflow["nodes"] if node["type"] == "HeadcountLoadShapesDemoModel"]
+    node |= {"type": "HeadcountNoSuchNode", "outputs": []}
+    open_workflow(page, workflow | {"nodes": [node], "links": [], "groups": []})
     assert missing_types(page) == ["HeadcountNoSuchNode"]
+    page.get_by_text("View details").first.click()
+    try:
+        page.get_by_text("headcount", exact=True).first.wait_for()
+    finally:
+        set_option(page, "Comfy.RightSidePanel.IsOpen", False)

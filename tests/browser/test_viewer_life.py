@@ -84,6 +84,7 @@ def test_two_viewers_in_one_graph(viewer: ViewerPage, host: ComfyServer, drawn_f
 
 def test_a_reloaded_page(made_up: ViewerPage) -> None:
     made_up.press("circles")
+    made_up.page.wait_for_timeout(800)  # the page saves its draft half a second after the last change
     made_up.page.reload()
     wait_until_ready(made_up.page)
     made_up.place()

@@ -31,9 +31,10 @@ _JOBS = """async () => {
 }"""
 _NEWEST_JOB = "async () => Object.entries(await (await fetch('/history?max_items=1')).json())[0]"
 _READY = "window.app?.graph && window.app.extensionManager && !document.querySelector('#splash')"
-# What the pages themselves report, with any pack or none; the second when they are reloaded.
+# What the pages themselves report, with any pack or none: ComfyUI's own policy forbids them the Registry and other sites,
+# and a new user has no files of these names.
 _OF_THE_PAGE = re.compile(
-    r"violates the (following|document's) Content Security Policy|graph accessed before initialization"
+    r"violates the (following|document's) Content Security Policy|Failed to load resource.*(user\.css|/api/userdata)"
 )
 
 

@@ -147,9 +147,12 @@ def test_instance_masks(instances: str, recorded) -> None:
     maps, latent = recorded
     masks, count, boxes, text = InstanceMasks.execute(maps, latent, **{**MASKS, "instances": instances}).args
     assert masks.shape[1:] == (128, 128) and masks.dtype == torch.float32
+    (boxes,) = boxes  # of this one picture
     assert count == len(boxes) == len(text.splitlines()) and count in (len(masks), 0)
+    assert [box["label"] for box in boxes] == [line.split(":")[0] for line in text.splitlines()]
     for box in boxes:
-        assert set(box) == {"x", "y", "width", "height"} and all(isinstance(value, int) for value in box.values())
+        assert set(box) == {"x", "y", "width", "height", "label", "score"} and 0 <= box["score"] <= 1
+        assert all(isinstance(box[side], int) for side in ("x", "y", "width", "height"))
         assert 0 <= box["x"] <= 128 - box["width"] and 0 <= box["y"] <= 128 - box["height"]
     if instances == "asked":
         assert count <= 5

@@ -138,7 +138,7 @@ def test_stop_in_the_real_executor(server: ComfyServer) -> None:
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ({"counts": COUNTS}, "needs either COUNTED of a counter or BOUNDING_BOXES .* and got neither"),
+        ({"counts": COUNTS}, "needs either COUNTED of a counter or BOUNDING_BOX .* and got neither"),
         ({"counts": COUNTS, "counted": counted((1, 1)), "boxes": []}, "got both; disconnect one"),
         (
             {"counted": counted((1, 1))},

@@ -64,6 +64,7 @@ def test_boxes_are_listed_by_picture_and_labelled(counter: LoadedCounter) -> Non
     assert len(found["boxes"]) == 2
     for boxes, counts, points in zip(found["boxes"], found["counted"].rounded, found["counted"].points, strict=True):
         labels = [box["label"] for box in boxes]
+        assert all(0 <= box["score"] <= 1 for box in boxes) and len({box["score"] for box in boxes}) > 1
         assert [labels.count(noun) for noun in ("circles", "moons")] == counts.tolist()
         for box, (x, y) in zip(boxes, [*points[0], *points[1]], strict=True):
             assert box["x"] <= x <= box["x"] + box["width"] <= 150 and box["width"] > 0 and box["x"] >= 0
