@@ -120,9 +120,9 @@ class Runner:
         if plain is None:
             return {"kind": PACK_ALONE, **said}
         again = self._error_of(plain)
-        same = again is not None and again.exception_type == error.exception_type
+        raw = again is not None and again.exception_type not in ("validation", OWN_ERROR)
         there = again is not None and again.node_id in (error.node_id, error.node_id + DECODED)
-        return {"kind": CORE_TOO if same and there else PACK_ALONE, **said, "plain": str(again)}
+        return {"kind": CORE_TOO if raw and there else PACK_ALONE, **said, "plain": str(again)}
 
     def _error_of(self, prompt: Prompt) -> PromptError | None:
         try:

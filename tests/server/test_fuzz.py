@@ -21,6 +21,6 @@ def test_random_graphs(server: ComfyServer) -> None:
     assert found.faults == [] and found.differences == [], report(found)
     assert len(found.outcomes) == GRAPHS and found.canaries == 4
     kinds = [one.kind for one in found.outcomes]
-    assert kinds.count(SUCCESS) >= GRAPHS / 8 and kinds.count(OWN) >= 1, report(found)
+    assert min(kinds.count(SUCCESS), kinds.count(OWN)) >= 3, report(found)
     met = set().union(*(one.classes for one in found.outcomes))
     assert [name for node in NODES if (name := node.GET_SCHEMA().node_id) not in met] == []
