@@ -11,6 +11,7 @@ import comfy.model_management
 import torch
 from torch import Tensor
 
+from ..core.attention.aggregate import show_both_kinds
 from ..core.attention.calls import AttentionCall
 from ..core.isac.differentiate import Objective, ObjectiveStep, StepLosses
 from .differentiable import training_kernels
@@ -127,22 +128,28 @@ class GradientPass:
             with self._memory.measuring(x, recomputes):
                 hook = call(latent, sigma, model_options, step, self._wanted, stack)
             if not hook.calls:
+                if hook.called:
+                    self._warn_of_hidden(hook.calls)
                 return None
             losses = step.finish()
             gradient = pulled_back(hook, step, latent, self._node)
         return AttentionGradient(gradient, losses)
 
     def _learn(self, calls: list[AttentionCall] | None, objective: Objective) -> bool:
-        """Take note of the calls to read; False where there are none, or none at this noise level."""
-        if calls == []:
-            self._notes.warn(
-                "this model shows none of its attention, so nothing is steered. Take nodes that compile it or "
-                "replace its attention off it"
-            )
-        if not calls:
+        """Take note of the calls to read; False where they do not suffice, or there are none at this noise level."""
+        if calls is None:
+            return False
+        if not show_both_kinds(calls):
+            self._warn_of_hidden(calls)
             return False
         self._wanted = frozenset(call.place for call in objective.select(calls) or calls)
         return True
+
+    def _warn_of_hidden(self, calls: list[AttentionCall]) -> None:
+        self._notes.warn(
+            f"this model shows {'only a part' if calls else 'none'} of its attention, so nothing is steered. "
+            "Take nodes that compile it or replace its attention off it"
+        )
 
 
 def pulled_back(hook: GradientHook, step: ObjectiveStep, latent: Tensor, node: str) -> Tensor:

@@ -42,6 +42,7 @@ class GradientHook:
     Attributes:
         calls: outlines of the wanted calls.
         outputs: () each, of their probes; see `GradientProbe`.
+        called: the model was called at all.
         closed: the model's call is over: what comes now is recomputed.
     """
 
@@ -50,11 +51,12 @@ class GradientHook:
     def __init__(self, reader: Reader, step: ObjectiveStep, wanted: frozenset[int]) -> None:
         self.calls: list[AttentionCall] = []
         self.outputs: list[Tensor] = []
-        self.closed = False
+        self.called = self.closed = False
         self._reader, self._step, self._wanted = reader, step, wanted
         self._seen = 0
 
     def begin(self, inputs: ModelInputs) -> AbstractContextManager[None]:
+        self.called = True
         return self._reader.begin(inputs, lambda call, _: self._take(call))
 
     def on_call(self, attention: ModelAttention | None, compute: Callable[[], Tensor]) -> Tensor:

@@ -92,9 +92,10 @@ def _row(value: Any) -> list[Box]:
 
 def _of_lists(value: Mapping[str, Any]) -> list[Box]:
     """Boxes of a dict that holds them, their labels and their scores in a list each."""
-    found = next((_listed(value[key]) for key in _LISTS_UNDER if key in value), None)
-    if found is None:
+    key = next((name for name in _LISTS_UNDER if name in value), None)
+    if key is None:
         return _row(_unwrapped(value))
+    found = _listed(value[key])
     if not _is_list(found) or not all(_is_box(_listed(one)) for one in found):
         raise CountError(f"{_short(value)} holds no list of boxes; {FORMS}; {_OTHER_FORMS}")
     labels = _list_of(value, _LABELS_UNDER, len(found))
@@ -111,7 +112,7 @@ def _list_of(value: Mapping[str, Any], names: Sequence[str], boxes: int) -> Sequ
         if _is_list(given):
             if len(given) != boxes:
                 raise CountError(f"{_short(value)} has {boxes} boxes, but {len(given)} {name}")
-            return given
+            return list(given)
     return [None] * boxes
 
 
@@ -121,7 +122,8 @@ def _unwrapped(value: Mapping[str, Any]) -> Any:
     for _ in range(_WRAPPERS):
         if isinstance(held, Mapping) and len(held) == 1 and not _is_box(held) and not set(held) & set(_LISTS_UNDER):
             (held,) = held.values()
-    if held is value or held is None:
+    still_wrapped = isinstance(held, Mapping) and not _is_box(held) and not set(held) & set(_LISTS_UNDER)
+    if still_wrapped or held is None:
         raise _lacking(value)
     return _listed(held)
 
