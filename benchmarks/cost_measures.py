@@ -11,7 +11,7 @@ from typing import Any
 
 import comfy.model_management
 import torch
-from headcount.bridge import differentiable_call
+from headcount.bridge.gradients import differentiable_call
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves

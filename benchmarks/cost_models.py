@@ -11,11 +11,11 @@ import comfy.sampler_helpers
 import comfy.samplers
 import comfy.supported_models as supported
 import torch
-from headcount.bridge.conditionings import CountedConditioning, counted_conditionings
+from headcount.bridge.demo_models.files import load_shapes_model
 from headcount.bridge.families.family import Family
 from headcount.bridge.families.table import family_of
-from headcount.bridge.shapes.files import load_shapes_model
-from headcount.bridge.token_positions import encode_count_prompt
+from headcount.bridge.prompts.conditionings import CountedConditioning, counted_conditionings
+from headcount.bridge.prompts.token_positions import encode_count_prompt
 from headcount.core.prompts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens
 from torch import Tensor, nn
 

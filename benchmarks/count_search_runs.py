@@ -27,9 +27,9 @@ from headcount.bridge.count_search.search import Search  # noqa: E402
 from headcount.bridge.count_search.settings import SearchSettings  # noqa: E402
 from headcount.bridge.count_search.standings import Candidate, best_first, judged  # noqa: E402
 from headcount.bridge.count_search.start import start_of  # noqa: E402
-from headcount.bridge.isac import IsacSettings, with_isac  # noqa: E402
-from headcount.bridge.shapes.files import WEIGHTS, load_shapes_model  # noqa: E402
-from headcount.bridge.token_positions import encode_count_prompt  # noqa: E402
+from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model  # noqa: E402
+from headcount.bridge.isac.control import IsacSettings, with_isac  # noqa: E402
+from headcount.bridge.prompts.token_positions import encode_count_prompt  # noqa: E402
 
 from demo.exact_counter import ExactCounter  # noqa: E402
 

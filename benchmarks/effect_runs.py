@@ -16,12 +16,12 @@ from demo.comfy_host import import_comfyui
 
 import_comfyui("--cpu")
 import comfy.sample  # noqa: E402
-from headcount.bridge.isac import IsacSettings, with_isac  # noqa: E402
-from headcount.bridge.latent_selection import SelectionSettings, select_candidates  # noqa: E402
+from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model  # noqa: E402
+from headcount.bridge.isac.control import IsacSettings, with_isac  # noqa: E402
+from headcount.bridge.isac.latent_selection import SelectionSettings, select_candidates  # noqa: E402
 from headcount.bridge.numina.node import with_numina  # noqa: E402
 from headcount.bridge.numina.settings import NuminaSettings  # noqa: E402
-from headcount.bridge.shapes.files import WEIGHTS, load_shapes_model  # noqa: E402
-from headcount.bridge.token_positions import encode_count_prompt  # noqa: E402
+from headcount.bridge.prompts.token_positions import encode_count_prompt  # noqa: E402
 
 from .effect_cases import Case, Outcome  # noqa: E402
 

@@ -23,11 +23,11 @@ from demo.comfy_host import import_comfyui
 
 import_comfyui("--disable-auto-launch" if "cuda" in sys.argv else "--cpu")  # without an argument it takes the CPU
 import comfy.samplers  # noqa: E402
-from headcount.bridge.attention_gradient import GradientPass  # noqa: E402
-from headcount.bridge.gradient_memory import MemorySetting, lean_estimate  # noqa: E402
-from headcount.bridge.isac import FAST_SHARE  # noqa: E402
-from headcount.bridge.recorder import RecordedRun  # noqa: E402
-from headcount.bridge.run_notes import RunNotes  # noqa: E402
+from headcount.bridge.comfyui.run_notes import RunNotes  # noqa: E402
+from headcount.bridge.gradients.attention_gradient import GradientPass  # noqa: E402
+from headcount.bridge.gradients.memory import MemorySetting, lean_estimate  # noqa: E402
+from headcount.bridge.isac.control import FAST_SHARE  # noqa: E402
+from headcount.bridge.recording.recorder import RecordedRun  # noqa: E402
 from headcount.core.attention import foreground  # noqa: E402
 from headcount.core.attention.aggregate import aggregate  # noqa: E402
 from headcount.core.attention.calls import AttentionCall  # noqa: E402

@@ -26,11 +26,11 @@ import_comfyui("--cpu")
 import comfy.sample  # noqa: E402
 from headcount.bridge.attention.capture import Capture  # noqa: E402
 from headcount.bridge.attention.hook import hooked_options  # noqa: E402
-from headcount.bridge.conditionings import counted_conditionings  # noqa: E402
-from headcount.bridge.patched_model import with_runs  # noqa: E402
-from headcount.bridge.run_notes import RunNotes  # noqa: E402
-from headcount.bridge.shapes.files import WEIGHTS, load_shapes_model  # noqa: E402
-from headcount.bridge.token_positions import encode_count_prompt  # noqa: E402
+from headcount.bridge.comfyui.run_notes import RunNotes  # noqa: E402
+from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model  # noqa: E402
+from headcount.bridge.isac.patched_model import with_runs  # noqa: E402
+from headcount.bridge.prompts.conditionings import counted_conditionings  # noqa: E402
+from headcount.bridge.prompts.token_positions import encode_count_prompt  # noqa: E402
 from headcount.core.attention.aggregate import aggregate, largest_grid, mean_over_layers  # noqa: E402
 from headcount.core.attention.calls import Grid  # noqa: E402
 from headcount.core.attention.foreground import noun_columns  # noqa: E402

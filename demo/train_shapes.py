@@ -26,8 +26,8 @@ from .scenes import Scene, random_scene
 import_comfyui("--cpu")
 import comfy.ops  # noqa: E402
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel  # noqa: E402
-from headcount.bridge.shapes.model import UNET_CONFIG  # noqa: E402
-from headcount.bridge.shapes.text_encoder import (  # noqa: E402
+from headcount.bridge.demo_models.model import UNET_CONFIG  # noqa: E402
+from headcount.bridge.demo_models.text_encoder import (  # noqa: E402
     CLIP_CONFIG,
     VOCABULARY_SIZE,
     ShapesTextTransformer,

@@ -23,10 +23,10 @@ from torch import Tensor, nn
 from .comfy_host import import_comfyui
 
 import_comfyui("--cpu")
-from headcount.bridge.shapes.files import WEIGHTS  # noqa: E402
-from headcount.bridge.shapes.video_size import VideoSize  # noqa: E402
-from headcount.bridge.shapes.video_text import ENCODER  # noqa: E402
-from headcount.bridge.shapes.weights import LATENT, PICTURES, TEXT  # noqa: E402
+from headcount.bridge.demo_models.files import WEIGHTS  # noqa: E402
+from headcount.bridge.demo_models.video_size import VideoSize  # noqa: E402
+from headcount.bridge.demo_models.video_text import ENCODER  # noqa: E402
+from headcount.bridge.demo_models.weights import LATENT, PICTURES, TEXT  # noqa: E402
 from headcount.core.shapes.autoencoder import ShapesAutoencoder  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 

@@ -20,7 +20,7 @@ from .report import Ask, count_picture
 from .video_scenes import FRAMES, random_clip_kinds, write_clip_prompt
 
 if TYPE_CHECKING:
-    from headcount.bridge.shapes.model import ShapesModel
+    from headcount.bridge.demo_models.model import ShapesModel
 
 CFG = 3.0
 _ROWS = 12  # clips on the sheet
@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run from the command line."""
     given = _parser().parse_args(arguments)
     import_comfyui("--cpu" if given.device == "cpu" else "--use-pytorch-cross-attention")
-    from headcount.bridge.shapes.files import load_shapes_video_model
+    from headcount.bridge.demo_models.files import load_shapes_video_model
 
     lines, pictures_right, clips_right = [], 0, 0
     with torch.inference_mode():

@@ -14,13 +14,13 @@ import_comfyui("--cpu")
 import comfy.ops  # noqa: E402
 from comfy.ldm.modules.attention import attention_pytorch  # noqa: E402
 from comfy.ldm.wan.model import WanModel  # noqa: E402
-from headcount.bridge.shapes.text_encoder import (  # noqa: E402
+from headcount.bridge.demo_models.text_encoder import (  # noqa: E402
     CLIP_CONFIG,
     VOCABULARY_SIZE,
     ShapesTextTransformer,
 )
-from headcount.bridge.shapes.video_model import SHIFT  # noqa: E402
-from headcount.bridge.shapes.video_size import VideoSize  # noqa: E402
+from headcount.bridge.demo_models.video_model import SHIFT  # noqa: E402
+from headcount.bridge.demo_models.video_size import VideoSize  # noqa: E402
 
 from .train_shapes import END_TOKEN, out_of_place, start_weights  # noqa: E402
 from .video_bank import ClipBank  # noqa: E402

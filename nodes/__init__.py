@@ -6,9 +6,9 @@ from pathlib import Path
 
 from comfy_api.latest import ComfyExtension, io
 
-from ..bridge.copies import folder_of_other_copy
-from ..bridge.node_text import keep_results_with_their_run
-from ..bridge.shapes.files import VIDEO_WEIGHTS
+from ..bridge.comfyui.copies import folder_of_other_copy
+from ..bridge.comfyui.node_text import keep_results_with_their_run
+from ..bridge.demo_models.files import VIDEO_WEIGHTS
 from ._checked import checked
 from .attention_map_recorder import AttentionMapRecorder
 from .attention_map_viewer import AttentionMapViewer

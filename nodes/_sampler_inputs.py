@@ -6,7 +6,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..bridge.selection_run import sampler_names, scheduler_names
+from ..bridge.isac.selection_run import sampler_names, scheduler_names
 
 SAME = "The same as in the sampler that makes the picture."
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..bridge.recorder import with_recorder
+from ..bridge.recording.recorder import with_recorder
 from ._schema import Schema
 from ._types import MapsType, counts_input
 

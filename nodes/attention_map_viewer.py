@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..bridge.previews import image_preview
-from ..bridge.viewer import ViewSettings, view_maps
-from ..bridge.viewer_data import viewer_output
+from ..bridge.comfyui.previews import image_preview
+from ..bridge.views.viewer import ViewSettings, view_maps
+from ..bridge.views.viewer_data import viewer_output
 from ._schema import Schema
 from ._types import MapsType
 

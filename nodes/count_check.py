@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..bridge.count_check import BEST, STOP, asked_for, check_pictures
-from ..bridge.node_text import result_output
-from ..bridge.previews import image_preview
+from ..bridge.comfyui.node_text import result_output
+from ..bridge.comfyui.previews import image_preview
+from ..bridge.counters.count_check import BEST, STOP, asked_for, check_pictures
 from ..core.counting.box import USUAL, BoxSettings
 from ._schema import Schema
 from ._types import CountedType, CountsType, box_settings_inputs, boxes_input

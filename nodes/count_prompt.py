@@ -6,8 +6,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..bridge.node_text import NodeResult, result_output
-from ..bridge.token_positions import encode_count_prompt
+from ..bridge.comfyui.node_text import NodeResult, result_output
+from ..bridge.prompts.token_positions import encode_count_prompt
 from ..core.prompts import summary_of
 from ._schema import Schema
 from ._types import CountsType

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from ..bridge.comfyui.node_text import result_output
 from ..bridge.count_search.run import search_seeds
 from ..bridge.count_search.settings import SearchSettings
 from ..bridge.count_search.standings import as_result
-from ..bridge.node_text import result_output
 from ._count_search import look_inputs, sampler_inputs, search_of
 from ._schema import Schema, advanced
 from ._types import CounterType, counts_input

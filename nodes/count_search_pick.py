@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from ..bridge.comfyui.node_text import result_output
 from ..bridge.count_search.run import pick
 from ..bridge.count_search.standings import as_result
-from ..bridge.node_text import result_output
 from ..core.counting.box import USUAL, BoxSettings
 from ._schema import Schema
 from ._types import CandidatesType, CountedType, box_settings_inputs, boxes_input, counts_input

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..bridge.instances import find_instances
-from ..bridge.node_text import NodeResult, result_output
-from ..bridge.previews import mask_preview
+from ..bridge.comfyui.node_text import NodeResult, result_output
+from ..bridge.comfyui.previews import mask_preview
+from ..bridge.views.instances import find_instances
 from ..core.counting.wording import count_words
 from ._schema import Schema
 from ._types import BoxesType, MapsType

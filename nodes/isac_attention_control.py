@@ -5,8 +5,8 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..bridge.families.table import FAMILIES
-from ..bridge.isac import CLUSTERINGS, MEMORY_SETTINGS, NODE, IsacSettings, with_isac
-from ..bridge.recorder import with_recorder
+from ..bridge.isac.control import CLUSTERINGS, MEMORY_SETTINGS, NODE, IsacSettings, with_isac
+from ..bridge.recording.recorder import with_recorder
 from ._schema import Schema, advanced
 from ._types import MapsType, counts_input
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..bridge.latent_selection import SelectionSettings
-from ..bridge.node_text import result_output
-from ..bridge.selection_run import as_result, as_table, select_latent
+from ..bridge.comfyui.node_text import result_output
+from ..bridge.isac.latent_selection import SelectionSettings
+from ..bridge.isac.selection_run import as_result, as_table, select_latent
 from ..core.isac.selection import SCORES
 from ._sampler_inputs import SAME, sampling_inputs
 from ._schema import Schema, advanced

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..bridge.shapes.files import load_shapes_model
+from ..bridge.demo_models.files import load_shapes_model
 from ._schema import Schema
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..bridge.node_text import result_output
-from ..bridge.previews import image_preview
+from ..bridge.comfyui.node_text import result_output
+from ..bridge.comfyui.previews import image_preview
 from ..bridge.t2icount.node_results import count_in_pictures
 from ..core.t2icount.counting import SCALES, SHORT_SIDE
 from ._schema import Schema

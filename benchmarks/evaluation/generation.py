@@ -13,7 +13,7 @@ from typing import Any
 import comfy.sample
 import numpy as np
 import torch
-from headcount.bridge.token_positions import encode_count_prompt
+from headcount.bridge.prompts.token_positions import encode_count_prompt
 
 from demo.comfy_host import ROOT
 

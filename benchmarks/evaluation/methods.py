@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import comfy.sample
-from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.latent_selection import SelectionSettings, select_candidates
+from headcount.bridge.isac.control import IsacSettings, with_isac
+from headcount.bridge.isac.latent_selection import SelectionSettings, select_candidates
 from torch import Tensor
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import comfy.sd
-from headcount.bridge.shapes.files import WEIGHTS, load_shapes_model
+from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model
 from headcount.core.errors import CountError
 
 from .methods import SamplerSettings

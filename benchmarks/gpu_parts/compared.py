@@ -9,10 +9,10 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from headcount.bridge import differentiable
-from headcount.bridge.attention_gradient import GradientPass
-from headcount.bridge.gradient_memory import MemorySetting
-from headcount.bridge.run_notes import RunNotes
+from headcount.bridge.comfyui.run_notes import RunNotes
+from headcount.bridge.gradients import differentiable
+from headcount.bridge.gradients.attention_gradient import GradientPass
+from headcount.bridge.gradients.memory import MemorySetting
 from headcount.core.attention.calls import AttentionCall, mean_probabilities
 from headcount.core.isac.differentiate import Objective, ObjectiveStep, PlainStep, StepLosses
 from torch import Tensor

@@ -9,8 +9,8 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from headcount.bridge import differentiable_call
-from headcount.bridge.normal_weights import normal_view
+from headcount.bridge.gradients import differentiable_call
+from headcount.bridge.gradients.autograd_weights import normal_view
 from headcount.core.attention.aggregate import aggregate
 from headcount.core.attention.calls import AttentionCall
 from headcount.core.isac.anchored import AnchoredObjective, anchored_losses

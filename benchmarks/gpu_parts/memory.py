@@ -8,8 +8,8 @@ from unittest.mock import patch
 
 import comfy.model_management
 import torch
-from headcount.bridge import differentiable_call
-from headcount.bridge.gradient_memory import MemorySetting
+from headcount.bridge.gradients import differentiable_call
+from headcount.bridge.gradients.memory import MemorySetting
 from headcount.core.isac.anchored import AnchoredObjective
 from torch import Tensor
 

@@ -7,10 +7,10 @@ from typing import Any
 import comfy.sample
 import numpy as np
 import torch
-from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.shapes.files import load_shapes_model
-from headcount.bridge.shapes.model import ShapesModel
-from headcount.bridge.token_positions import encode_count_prompt
+from headcount.bridge.demo_models.files import load_shapes_model
+from headcount.bridge.demo_models.model import ShapesModel
+from headcount.bridge.isac.control import IsacSettings, with_isac
+from headcount.bridge.prompts.token_positions import encode_count_prompt
 
 from ..effect_cases import Case, make_cases
 from .compared import exact_products

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from unittest.mock import patch
 
 import torch
-from headcount.bridge import differentiable
+from headcount.bridge.gradients import differentiable
 from torch import Tensor
 
 from .compared import SAME, Smooth, close, cosine, exact_products, gradient, peak

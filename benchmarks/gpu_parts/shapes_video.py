@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import torch
-from headcount.bridge.shapes.files import WEIGHTS
-from headcount.bridge.shapes.text_encoder import MAX_LENGTH
+from headcount.bridge.demo_models.files import WEIGHTS
+from headcount.bridge.demo_models.text_encoder import MAX_LENGTH
 
 from demo.train_shapes_video import RECIPES, Training, new_training
 from demo.video_bank import ClipBank

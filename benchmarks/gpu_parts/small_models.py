@@ -11,8 +11,8 @@ import comfy.sampler_helpers
 import comfy.samplers
 import comfy.supported_models as supported
 import torch
-from headcount.bridge.conditionings import counted_conditionings
 from headcount.bridge.families.table import family_of
+from headcount.bridge.prompts.conditionings import counted_conditionings
 from headcount.core.prompts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens
 from torch import Tensor, nn
 

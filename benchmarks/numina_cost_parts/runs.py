@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 import comfy.sample
 import torch
 from comfy.model_patcher import ModelPatcher
-from headcount.bridge.maps import MapsHandle
 from headcount.bridge.numina import node
 from headcount.bridge.numina.guided_rows import PictureGuide
 from headcount.bridge.numina.layout_reading import PictureReading
 from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
-from headcount.bridge.recorder import with_recorder
+from headcount.bridge.recording.maps import MapsHandle
+from headcount.bridge.recording.recorder import with_recorder
 from headcount.core.numina.layout import FIRST_ADDED, REMOVED
 from torch import Tensor
 

@@ -15,8 +15,8 @@ import torch
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 from torch import Tensor
 
+from ..comfyui.compatibility import unpacked, without_graphs
 from ..families.family import ModelInputs
-from ..newer_comfyui import unpacked, without_graphs
 from .arguments import ModelAttention, model_attention
 
 SLOT = "optimized_attention_override"

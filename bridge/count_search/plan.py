@@ -11,7 +11,7 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ...core.errors import CountError
-from ..isac import WRAPPER_KEY as ISAC_KEY
+from ..isac.control import WRAPPER_KEY as ISAC_KEY
 from .settings import LOOKS, NODE, SearchSettings
 
 DRAFT_SAMPLER = "dpmpp_2m"

@@ -11,7 +11,7 @@ from ...core.counting.boxes import count_boxes
 from ...core.counting.counted import Counted
 from ...core.errors import CountError
 from ...core.prompts import Counts, parse_objects_line
-from ..sampling_progress import sampling_progress
+from ..comfyui.progress import sampling_progress
 from .pictures import Counter, Shown, mean_over_frames
 from .search import Found, Search, find_seeds, found_among, look_at_all
 from .standings import as_table, judged

@@ -17,8 +17,8 @@ from ...core.counting.asked import asked_numbers
 from ...core.errors import CountError
 from ...core.prompts import CONDITIONING_KEY, Counts
 from ...core.prompts.plurals import plural
-from ..conditionings import carried_counts
-from ..sampling_progress import SamplingProgress
+from ..comfyui.progress import SamplingProgress
+from ..prompts.conditionings import carried_counts
 from .looks import Looks, looks_of
 from .pictures import Counter, Shown, mean_over_frames, shown_by
 from .settings import NODE, SearchSettings

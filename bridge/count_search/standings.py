@@ -9,7 +9,7 @@ from ...core.counting.asked import columns_of
 from ...core.counting.counted import Counted
 from ...core.counting.ranking import distances, misses
 from ...core.counting.wording import count_words
-from ..node_text import NodeResult
+from ..comfyui.node_text import NodeResult
 
 
 @dataclass(frozen=True)

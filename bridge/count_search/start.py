@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import CountError
-from ..start_latent import start_samples
+from ..sampling.start_latent import start_samples
 from .settings import NODE
 
 _SEEDS = 2**64

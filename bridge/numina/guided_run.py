@@ -12,9 +12,9 @@ from typing import Any
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 
 from ..attention.hook import hooked_options
-from ..conditionings import CountedConditioning
 from ..families.family import Family
-from ..whole_picture import on_one_device
+from ..prompts.conditionings import CountedConditioning
+from ..sampling.whole_image import on_one_device
 from .clock import Clock
 from .first_run_cache import FirstRunCache
 from .layout_bias import LayoutBias

@@ -14,8 +14,8 @@ from ...core.attention.calls import AttentionCall
 from ...core.numina import Layouts
 from ..attention.arguments import ModelAttention
 from ..attention.capture import chunk_of
-from ..conditionings import CountedConditioning
 from ..families.family import Family, ModelInputs, Reader
+from ..prompts.conditionings import CountedConditioning
 from .clock import Clock, step_of
 from .guided_rows import PictureGuide
 from .layout_reading import PictureReading

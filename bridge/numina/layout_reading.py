@@ -12,7 +12,7 @@ from torch import Tensor
 from ...core.attention.call_sums import MOST_SELF_PIXELS, RecordedMaps, recorded_maps
 from ...core.attention.calls import AttentionCall, CallKind, thinned
 from ...core.numina import Layouts, Preset, Reading, noun_response, read_layouts
-from ..maps import NOT_NUMBERS
+from ..recording.maps import NOT_NUMBERS
 
 
 def frames_of(call: AttentionCall, item: int) -> list[AttentionCall]:

@@ -12,16 +12,16 @@ from comfy_execution.graph_utils import ExecutionBlocker
 from torch import Tensor
 
 from ...core.prompts.counts import Counts
-from ..conditionings import CountedConditioning, counted_conditionings, warn_of_counts
+from ..comfyui.compatibility import warn_of_own_attention
+from ..comfyui.run_notes import RunNotes
 from ..families.family import Family
 from ..families.pixart import PIXART
 from ..families.table import FAMILIES, VIDEO_FAMILIES, family_of
 from ..families.wan import WAN
-from ..maps import NOTHING_COUNTED, MapsHandle
-from ..newer_comfyui import warn_of_own_attention
-from ..recorded_model import keep_run
-from ..run_notes import RunNotes
-from ..whole_picture import refuse_no_pictures, whole_pictures_only
+from ..prompts.conditionings import CountedConditioning, counted_conditionings, warn_of_counts
+from ..recording.maps import NOTHING_COUNTED, MapsHandle
+from ..recording.watched_model import keep_run
+from ..sampling.whole_image import refuse_no_pictures, whole_pictures_only
 from .clock import Clock, clock_of
 from .guided_run import GuidedRun, Restart
 from .record import record_of

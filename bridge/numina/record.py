@@ -10,7 +10,7 @@ from torch import Tensor
 from ...core.attention.aggregate import fold_repeats
 from ...core.attention.call_sums import RecordedMaps
 from ...core.attention.records import RunRecord
-from ..recorder import new_recorder
+from ..recording.recorder import new_recorder
 from .guided_run import GuidedRun
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..conditionings import CountedConditioning
+from ..prompts.conditionings import CountedConditioning
 from .guided_rows import PictureGuide
 
 Guides = dict[Any, dict[int, PictureGuide]]

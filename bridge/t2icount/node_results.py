@@ -15,7 +15,7 @@ from ...core.counting.counted import Counted, Point
 from ...core.counting.wording import count_words
 from ...core.drawing.counts import count_overlay, dot_radius
 from ...core.prompts.counts import Counts
-from ..node_text import NodeResult
+from ..comfyui.node_text import NodeResult
 from .loaded import LoadedCounter, counted_of
 from .nouns import nouns_to_count
 from .pictures import rgb_pictures

@@ -10,7 +10,7 @@ from typing import Any
 import comfy.model_management
 import pytest
 import torch
-from headcount.bridge import weight_free
+from headcount.bridge.gradients import recast_weights as weight_free
 from headcount.core.isac.anchored import AnchoredObjective
 
 from benchmarks.gpu import main

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from headcount.bridge.shapes.files import WEIGHTS
-from headcount.bridge.token_positions import encode_count_prompt
+from headcount.bridge.demo_models.files import WEIGHTS
+from headcount.bridge.prompts.token_positions import encode_count_prompt
 from headcount.core.errors import CountError
 
 from benchmarks.evaluation.generation import Plan

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from comfy.ldm.modules.attention import attention_pytorch
-from headcount.bridge.normal_weights import normal_view, normal_weights
+from headcount.bridge.gradients.autograd_weights import normal_view, normal_weights
 from headcount.core.attention.calls import AttentionCall
 from headcount.core.errors import CountError
 from headcount.core.isac.differentiate import Pull, StepLosses
@@ -82,7 +82,7 @@ def test_the_model_runs_as_far_as_the_objective_reads(memory: str, monkeypatch: 
         run.append(1)
         return attention_pytorch(*args, **kwargs)
 
-    monkeypatch.setattr("headcount.bridge.differentiable_call.attention_pytorch", counting)
+    monkeypatch.setattr("headcount.bridge.gradients.differentiable_call.attention_pytorch", counting)
     setup, objective = tiny_setup(), Whole(first=5)
     x, sigma = latent(setup), torch.full((1,), 2.0)
     one = gradient_pass(setup, x)

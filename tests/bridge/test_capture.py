@@ -15,7 +15,7 @@ from headcount.bridge.families.family import ModelInputs
 from headcount.bridge.families.joint import JointReader, TokenOrder
 from headcount.bridge.families.table import family_of
 from headcount.bridge.families.unet import UNetReader, layer_name
-from headcount.bridge.recorder import with_recorder
+from headcount.bridge.recording.recorder import with_recorder
 from headcount.core.attention.aggregate import aggregate
 from headcount.core.attention.call_list import CallList
 

@@ -15,10 +15,10 @@ import torch
 from comfy.gligen import GatedSelfAttentionDense, Gligen, PositionNet
 from comfy.ldm.modules.attention import BasicTransformerBlock
 from comfy.model_patcher import ModelPatcher
-from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.shapes.files import load_shapes_model
-from headcount.bridge.shapes.model import ShapesModel
-from headcount.bridge.token_positions import encode_count_prompt
+from headcount.bridge.demo_models.files import load_shapes_model
+from headcount.bridge.demo_models.model import ShapesModel
+from headcount.bridge.isac.control import IsacSettings, with_isac
+from headcount.bridge.prompts.token_positions import encode_count_prompt
 
 import nodes as comfy_nodes
 

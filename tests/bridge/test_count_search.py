@@ -21,8 +21,8 @@ from headcount.bridge.count_search.search import Found, Search, find_seeds
 from headcount.bridge.count_search.settings import SearchSettings
 from headcount.bridge.count_search.standings import Candidate, as_table, best_first
 from headcount.bridge.count_search.start import start_of
-from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.recorder import with_recorder
+from headcount.bridge.isac.control import IsacSettings, with_isac
+from headcount.bridge.recording.recorder import with_recorder
 from headcount.core.counting.counted import Counted
 from headcount.core.errors import CountError
 from hypothesis import given

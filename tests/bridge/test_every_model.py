@@ -12,11 +12,11 @@ import torch
 from comfy.ldm.flux.model import Flux
 from comfy.ldm.lumina.model import NextDiT
 from headcount.bridge.families.table import RECORDED_FAMILIES
-from headcount.bridge.instances import find_instances
-from headcount.bridge.isac import IsacSettings, with_isac
+from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
-from headcount.bridge.recorder import with_recorder
+from headcount.bridge.recording.recorder import with_recorder
+from headcount.bridge.views.instances import find_instances
 from headcount.core.errors import CountError
 from torch import nn
 

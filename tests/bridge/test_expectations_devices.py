@@ -12,10 +12,10 @@ import comfy.sample
 import comfy.samplers
 import pytest
 import torch
-from headcount.bridge.isac import IsacSettings, with_isac
+from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
-from headcount.bridge.recorder import with_recorder
+from headcount.bridge.recording.recorder import with_recorder
 from headcount.core.attention.grids import pixel_sources, resize_back
 from torch import Tensor
 

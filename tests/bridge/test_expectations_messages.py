@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 from headcount.bridge.count_search.plan import plan_for
-from headcount.bridge.latent_selection import select_candidates
+from headcount.bridge.isac.latent_selection import select_candidates
 from headcount.core.errors import CountError
 from headcount.core.isac.selection import halving
 

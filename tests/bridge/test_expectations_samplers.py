@@ -9,10 +9,10 @@ import comfy.model_management
 import comfy.samplers
 import pytest
 import torch
-from headcount.bridge.isac import IsacSettings, with_isac
+from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
-from headcount.bridge.recorder import with_recorder
+from headcount.bridge.recording.recorder import with_recorder
 
 import nodes as comfy_nodes
 

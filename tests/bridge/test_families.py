@@ -18,13 +18,13 @@ from comfy.ldm.chroma_radiance.model import ChromaRadiance
 from comfy.ldm.pixart.pixartms import PixArtMS
 from headcount.bridge.attention.capture import Capture
 from headcount.bridge.attention.hook import hooked_options, users_own
-from headcount.bridge.attention_gradient import GradientPass
-from headcount.bridge.conditionings import counted_conditionings
-from headcount.bridge.differentiable import training_kernels
+from headcount.bridge.demo_models.files import load_shapes_model
 from headcount.bridge.families.table import FAMILIES, family_of
-from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.recorder import with_recorder
-from headcount.bridge.shapes.files import load_shapes_model
+from headcount.bridge.gradients.attention_gradient import GradientPass
+from headcount.bridge.gradients.differentiable import training_kernels
+from headcount.bridge.isac.control import IsacSettings, with_isac
+from headcount.bridge.prompts.conditionings import counted_conditionings
+from headcount.bridge.recording.recorder import with_recorder
 from headcount.core.attention.calls import AttentionCall, head_probabilities
 from headcount.core.errors import CountError
 from headcount.core.isac.differentiate import ObjectiveStep, PlainStep, StepLosses

@@ -9,11 +9,11 @@ import comfy.model_management
 import pytest
 import torch
 from comfy.ldm.modules.attention import attention_pytorch
-from headcount.bridge.gradient_memory import GradientMemory, lean_estimate, reserving
-from headcount.bridge.patched_model import with_runs
-from headcount.bridge.recompute import recomputed
-from headcount.bridge.recorder import RecordedRun
-from headcount.bridge.run_notes import RunNotes
+from headcount.bridge.comfyui.run_notes import RunNotes
+from headcount.bridge.gradients.memory import GradientMemory, lean_estimate, reserving
+from headcount.bridge.gradients.recompute import recomputed
+from headcount.bridge.isac.patched_model import with_runs
+from headcount.bridge.recording.recorder import RecordedRun
 from torch import Tensor
 
 from ..helpers.gradients import Whole, gradient_of, gradient_pass, latent
@@ -75,7 +75,7 @@ def test_what_was_measured_takes_the_place_of_the_estimate(free: list[float], mo
 def test_too_little_free_memory_turns_recomputation_on(free: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     setup, seen = tiny_setup(), []
     expected = gradient_of(setup, latent(setup)).gradient
-    monkeypatch.setattr("headcount.bridge.differentiable.recomputed", spied_blocks(seen))
+    monkeypatch.setattr("headcount.bridge.gradients.differentiable.recomputed", spied_blocks(seen))
     free[:] = [1000.0]
     assert torch.equal(gradient_of(setup, latent(setup), memory="auto").gradient, expected)
     free[:] = [1e12]
@@ -103,7 +103,7 @@ def fails_after(calls: list[int], monkeypatch: pytest.MonkeyPatch, message: str 
                 raise RuntimeError(message) if message else comfy.model_management.OOM_EXCEPTION("out of memory")
         return attention_pytorch(*args, **kwargs)
 
-    monkeypatch.setattr("headcount.bridge.differentiable_call.attention_pytorch", attention)
+    monkeypatch.setattr("headcount.bridge.gradients.differentiable_call.attention_pytorch", attention)
 
 
 @pytest.mark.parametrize("memory", ["auto", "fast"])
@@ -116,7 +116,7 @@ def test_out_of_memory_once(
     x = latent(setup)
     expected = gradient_of(setup, x).gradient
     before = weights_of(setup.model)
-    monkeypatch.setattr("headcount.bridge.differentiable.recomputed", spied_blocks(seen))
+    monkeypatch.setattr("headcount.bridge.gradients.differentiable.recomputed", spied_blocks(seen))
     one = gradient_pass(setup, x, memory)
     fails_after([6], monkeypatch, message)
     for _ in range(2):

@@ -10,7 +10,7 @@ import comfy.samplers
 import pytest
 import torch
 from comfy.ldm.modules.attention import attention_pytorch
-from headcount.bridge.isac import IsacSettings, with_isac
+from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.core.attention.aggregate import aggregate
 from headcount.core.attention.calls import AttentionCall
 from headcount.core.isac.objective import paper_losses

@@ -10,8 +10,8 @@ import comfy.samplers
 import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
-from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.recorder import with_recorder
+from headcount.bridge.isac.control import IsacSettings, with_isac
+from headcount.bridge.recording.recorder import with_recorder
 from headcount.core.errors import CountError
 from headcount.core.prompts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens
 
@@ -124,7 +124,7 @@ def test_inpainting_moves_only_what_is_masked(tiny: Setup) -> None:
 
 
 def test_image_to_image_starts_further_down_the_schedule(tiny: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
-    import headcount.bridge.isac as isac
+    import headcount.bridge.isac.control as isac
 
     shares = []
 

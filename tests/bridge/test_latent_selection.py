@@ -31,15 +31,15 @@ from comfy_extras.nodes_custom_sampler import (
 from comfy_extras.nodes_pag import PerturbedAttentionGuidance
 from headcount.bridge.attention.capture import Capture
 from headcount.bridge.attention.hook import hooked_options
-from headcount.bridge.candidates import Candidate, SelectionSettings, Standings
-from headcount.bridge.conditionings import counted_conditionings
-from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.latent_selection import select_candidates
-from headcount.bridge.patched_model import with_runs
-from headcount.bridge.recorder import with_recorder
-from headcount.bridge.run_notes import RunNotes
-from headcount.bridge.selection_run import as_table, select_latent
-from headcount.bridge.shared_noise import SharedNoise
+from headcount.bridge.comfyui.run_notes import RunNotes
+from headcount.bridge.isac.candidates import Candidate, SelectionSettings, Standings
+from headcount.bridge.isac.control import IsacSettings, with_isac
+from headcount.bridge.isac.latent_selection import select_candidates
+from headcount.bridge.isac.patched_model import with_runs
+from headcount.bridge.isac.selection_run import as_table, select_latent
+from headcount.bridge.isac.shared_noise import SharedNoise
+from headcount.bridge.prompts.conditionings import counted_conditionings
+from headcount.bridge.recording.recorder import with_recorder
 from headcount.core.attention.call_list import CallList
 from headcount.core.attention.call_sums import MOST_SELF_PIXELS
 from headcount.core.errors import CountError
@@ -411,7 +411,7 @@ def test_negative_longer_than_positive() -> None:
 def test_samplers_that_look_at_the_unguided_answer(sampler: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """They see the whole batch, however few candidates the model is shown at once."""
     whole = choose(shared_tiny(), replace(USUAL, sampler=sampler))
-    monkeypatch.setattr("headcount.bridge.candidate_run._MOST_AT_ONCE", 2)
+    monkeypatch.setattr("headcount.bridge.isac.candidate_run._MOST_AT_ONCE", 2)
     assert_same(choose(shared_tiny(), replace(USUAL, sampler=sampler)), whole)
 
 

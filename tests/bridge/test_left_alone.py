@@ -11,19 +11,19 @@ import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
 from comfy_extras.nodes_custom_sampler import CFGGuider, KSamplerSelect, SamplerCustomAdvanced
-from headcount.bridge import run_notes
+from headcount.bridge.comfyui import run_notes
+from headcount.bridge.comfyui.run_notes import RunNotes
 from headcount.bridge.families.unet import UNetReader
 from headcount.bridge.families.video import VideoReader
-from headcount.bridge.instances import find_instances
-from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.latent_selection import select_candidates
-from headcount.bridge.maps import NOT_NUMBERS, MapsHandle
+from headcount.bridge.isac.control import IsacSettings, with_isac
+from headcount.bridge.isac.latent_selection import select_candidates
 from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
-from headcount.bridge.recorder import with_recorder
-from headcount.bridge.run_notes import RunNotes
-from headcount.bridge.viewer import ViewSettings, view_maps
-from headcount.bridge.viewer_data import viewer_output
+from headcount.bridge.recording.maps import NOT_NUMBERS, MapsHandle
+from headcount.bridge.recording.recorder import with_recorder
+from headcount.bridge.views.instances import find_instances
+from headcount.bridge.views.viewer import ViewSettings, view_maps
+from headcount.bridge.views.viewer_data import viewer_output
 from headcount.core.errors import CountError
 from headcount.core.prompts import CONDITIONING_KEY, Counts
 from torch import Tensor

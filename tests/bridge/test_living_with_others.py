@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 from comfy_extras.nodes_model_advanced import ModelSamplingSD3
-from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.recorder import with_recorder
+from headcount.bridge.isac.control import IsacSettings, with_isac
+from headcount.bridge.recording.recorder import with_recorder
 from headcount.core.attention.records import RunRecord
 
 from ..helpers.models import Run, Setup, sample, tiny_setup, weights_of
@@ -144,7 +144,7 @@ class counted_gradients:
     """Lengths of the gradients that ISAC takes within the block."""
 
     def __enter__(self) -> list[float]:
-        import headcount.bridge.isac as isac
+        import headcount.bridge.isac.control as isac
 
         norms: list[float] = []
         self._real = real = isac.GradientPass.__call__
@@ -158,7 +158,7 @@ class counted_gradients:
         return norms
 
     def __exit__(self, *_: object) -> None:
-        import headcount.bridge.isac as isac
+        import headcount.bridge.isac.control as isac
 
         isac.GradientPass.__call__ = self._real
 

@@ -7,8 +7,8 @@ from functools import partial
 import comfy.model_management
 import pytest
 import torch
-from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.recorder import with_recorder
+from headcount.bridge.isac.control import IsacSettings, with_isac
+from headcount.bridge.recording.recorder import with_recorder
 
 from ..helpers.loras import hooked, loaded, same, state_of, tiny_setup_for_loras
 from ..helpers.models import Run, Setup, sample

@@ -9,8 +9,8 @@ import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
 from comfy_extras.nodes_context_windows import ContextWindowsManualNode
-from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.recorder import with_recorder
+from headcount.bridge.isac.control import IsacSettings, with_isac
+from headcount.bridge.recording.recorder import with_recorder
 from headcount.core.errors import CountError
 from headcount.core.prompts import CONDITIONING_KEY
 

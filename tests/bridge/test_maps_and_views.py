@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
-from headcount.bridge import instances
-from headcount.bridge.instances import MAX_INSTANCES, Which, find_instances
-from headcount.bridge.maps import MapsHandle
-from headcount.bridge.recorder import with_recorder
-from headcount.bridge.viewer import ViewSettings, view_maps
+from headcount.bridge.recording.maps import MapsHandle
+from headcount.bridge.recording.recorder import with_recorder
+from headcount.bridge.views import instances
+from headcount.bridge.views.instances import MAX_INSTANCES, Which, find_instances
+from headcount.bridge.views.viewer import ViewSettings, view_maps
 from headcount.core.attention.call_sums import RecordedMaps
 from headcount.core.attention.records import RunRecord, RunRecorder
 from headcount.core.drawing.overlay import resize_maps

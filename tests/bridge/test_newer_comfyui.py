@@ -16,19 +16,19 @@ import torch
 from comfy.ldm.modules.attention import attention_pytorch
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.model_patcher import ModelPatcher
-from headcount.bridge import newer_comfyui
 from headcount.bridge.attention import arguments as call_arguments
 from headcount.bridge.attention.arguments import both_as_heads, is_known_form, model_attention
 from headcount.bridge.attention.capture import Capture
 from headcount.bridge.attention.hook import override_of
+from headcount.bridge.comfyui import compatibility as newer_comfyui
 from headcount.bridge.count_search.start import start_of
-from headcount.bridge.differentiable import differentiable, without_compile
 from headcount.bridge.families.unet import UNetReader
-from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.normal_weights import normal_weights
-from headcount.bridge.recorder import with_recorder
-from headcount.bridge.state_gate import StateGate, known_name
-from headcount.bridge.weight_free import weight_free
+from headcount.bridge.gradients.autograd_weights import normal_weights
+from headcount.bridge.gradients.differentiable import differentiable, without_compile
+from headcount.bridge.gradients.recast_weights import weight_free
+from headcount.bridge.isac.control import IsacSettings, with_isac
+from headcount.bridge.recording.recorder import with_recorder
+from headcount.bridge.sampling.step_tracker import StateGate, known_name
 from torch import Tensor, nn
 
 from ..helpers.models import CPU, TINY_UNET, Run, Setup, random_weights, sample, tiny_setup

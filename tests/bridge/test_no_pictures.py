@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from headcount.bridge.isac import IsacSettings, with_isac
+from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
-from headcount.bridge.recorder import with_recorder
-from headcount.bridge.start_latent import start_samples
+from headcount.bridge.recording.recorder import with_recorder
+from headcount.bridge.sampling.start_latent import start_samples
 from headcount.core.errors import CountError
 
 from ..helpers.models import Run, sample, shapes_setup

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from comfy_execution.utils import CurrentNodeContext
-from headcount.bridge.node_text import (
+from headcount.bridge.comfyui.node_text import (
     MOST_LINES,
     MOST_MARKS,
     NOTE_EVENT,
@@ -19,7 +19,7 @@ from headcount.bridge.node_text import (
     result_output,
     show_note,
 )
-from headcount.bridge.saved_results import inputs_of_result, without_old_results
+from headcount.bridge.comfyui.saved_results import inputs_of_result, without_old_results
 
 PROMPT = {
     "1": {"class_type": "Load", "inputs": {}},

@@ -9,9 +9,9 @@ import comfy.model_management
 import comfy.samplers
 import pytest
 import torch
-from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.maps import EmptyRun
-from headcount.bridge.recorder import with_recorder
+from headcount.bridge.isac.control import IsacSettings, with_isac
+from headcount.bridge.recording.maps import EmptyRun
+from headcount.bridge.recording.recorder import with_recorder
 from headcount.core.errors import CountError
 from headcount.core.prompts import CONDITIONING_KEY, Counts
 from headcount.nodes.isac_attention_control import IsacAttentionControl

@@ -14,13 +14,13 @@ import pytest
 import torch
 from comfy_execution.graph_utils import ExecutionBlocker
 from comfy_extras.nodes_easycache import EasyCacheNode
-from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.maps import EmptyRun
+from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.numina import guided_rows
 from headcount.bridge.numina.clock import step_of
 from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
-from headcount.bridge.recorder import with_recorder
+from headcount.bridge.recording.maps import EmptyRun
+from headcount.bridge.recording.recorder import with_recorder
 from headcount.core.errors import CountError
 from headcount.core.prompts import CONDITIONING_KEY, Counts
 from headcount.nodes.numina_count_guide import NuminaCountGuide

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from headcount.bridge.conditionings import CountedConditioning, counted_conditionings
 from headcount.bridge.families.table import RECORDED_FAMILIES, family_of
-from headcount.bridge.own_text import KEY, ends_of, tokens_in_front
-from headcount.bridge.recorder import with_recorder
+from headcount.bridge.prompts.conditionings import CountedConditioning, counted_conditionings
+from headcount.bridge.prompts.own_text import KEY, ends_of, tokens_in_front
+from headcount.bridge.recording.recorder import with_recorder
 from headcount.core.errors import CountError
 from torch import Tensor
 

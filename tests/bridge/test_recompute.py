@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import torch
-from headcount.bridge.differentiable_call import GradientHook
 from headcount.bridge.families.table import family_of
-from headcount.bridge.recompute import recomputed
+from headcount.bridge.gradients.differentiable_call import GradientHook
+from headcount.bridge.gradients.recompute import recomputed
 from torch import Tensor, nn
 
 from ..helpers.families import SMALL, build, small

@@ -12,11 +12,11 @@ import pytest
 import torch
 from comfy.ldm.wan.model import WanModel_S2V
 from headcount.bridge.families.table import RECORDED_FAMILIES
-from headcount.bridge.instances import find_instances
-from headcount.bridge.maps import MapsHandle
-from headcount.bridge.recorder import with_recorder
-from headcount.bridge.viewer import ViewSettings, pictures_for, view_maps
-from headcount.bridge.viewer_data import viewer_data
+from headcount.bridge.recording.maps import MapsHandle
+from headcount.bridge.recording.recorder import with_recorder
+from headcount.bridge.views.instances import find_instances
+from headcount.bridge.views.viewer import ViewSettings, pictures_for, view_maps
+from headcount.bridge.views.viewer_data import viewer_data
 from headcount.core.attention.call_sums import RecordedMaps
 from headcount.core.attention.records import RunRecord, RunRecorder
 from headcount.core.attention.word_heat import noun_heat_over_time, word_heat

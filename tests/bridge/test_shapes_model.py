@@ -13,9 +13,9 @@ import comfy.utils
 import latent_preview
 import pytest
 import torch
-from headcount.bridge.shapes.files import WEIGHTS, load_shapes_model, load_shapes_video_model
-from headcount.bridge.shapes.model import build_shapes_model
-from headcount.bridge.shapes.text_encoder import MAX_LENGTH, WIDTH
+from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model, load_shapes_video_model
+from headcount.bridge.demo_models.model import build_shapes_model
+from headcount.bridge.demo_models.text_encoder import MAX_LENGTH, WIDTH
 from headcount.core.errors import CountError
 from safetensors.torch import save_file
 

@@ -17,15 +17,15 @@ from comfy.ldm.wan.model import WanModel
 from comfy_extras.nodes_hunyuan import EmptyHunyuanLatentVideo
 from headcount.bridge.attention.capture import Capture
 from headcount.bridge.attention.hook import hooked_options, users_own
-from headcount.bridge.conditionings import counted_conditionings
+from headcount.bridge.demo_models.files import VIDEO_WEIGHTS, WEIGHTS, load_shapes_video_model
+from headcount.bridge.demo_models.model import ShapesModel
+from headcount.bridge.demo_models.text_encoder import MAX_LENGTH, WIDTH
+from headcount.bridge.demo_models.video_model import build_shapes_video_model
+from headcount.bridge.demo_models.video_size import VideoSize
+from headcount.bridge.demo_models.video_text import ENCODER
 from headcount.bridge.families.table import VIDEO_FAMILIES, family_of
-from headcount.bridge.shapes.files import VIDEO_WEIGHTS, WEIGHTS, load_shapes_video_model
-from headcount.bridge.shapes.model import ShapesModel
-from headcount.bridge.shapes.text_encoder import MAX_LENGTH, WIDTH
-from headcount.bridge.shapes.video_model import build_shapes_video_model
-from headcount.bridge.shapes.video_size import VideoSize
-from headcount.bridge.shapes.video_text import ENCODER
-from headcount.bridge.token_positions import encode_count_prompt
+from headcount.bridge.prompts.conditionings import counted_conditionings
+from headcount.bridge.prompts.token_positions import encode_count_prompt
 from headcount.core.errors import CountError
 from headcount.nodes.load_shapes_video_model import LoadShapesVideoModel
 from safetensors.torch import save_file

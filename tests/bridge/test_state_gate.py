@@ -11,11 +11,11 @@ import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
 from comfy_extras.nodes_custom_sampler import SamplerSASolver
-from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.recorder import with_recorder
-from headcount.bridge.state_gate import KEEPS_STATE, StateGate, known_name
-from headcount.bridge.state_offset import decay_of
-from headcount.bridge.steered_sampler import run_sampler, sampler_function
+from headcount.bridge.isac.control import IsacSettings, with_isac
+from headcount.bridge.recording.recorder import with_recorder
+from headcount.bridge.sampling.latent_offset import decay_of
+from headcount.bridge.sampling.steered_sampler import run_sampler, sampler_function
+from headcount.bridge.sampling.step_tracker import KEEPS_STATE, StateGate, known_name
 from headcount.core.errors import CountError
 
 from ..helpers.models import CPU, Run, Setup, sample, sample_advanced, shared_tiny

@@ -32,9 +32,9 @@ import sentencepiece
 import torch
 from headcount.bridge.families.table import FAMILIES
 from headcount.bridge.families.unet import UNET
-from headcount.bridge.token_alignment import align
-from headcount.bridge.token_characters import TokenCharacter
-from headcount.bridge.token_positions import count_prompt, locate_objects, prompt_without_weights
+from headcount.bridge.prompts.token_alignment import align
+from headcount.bridge.prompts.token_characters import TokenCharacter
+from headcount.bridge.prompts.token_positions import count_prompt, locate_objects, prompt_without_weights
 from headcount.core.errors import CountError
 from headcount.core.prompts import Counts, ObjectTokens, context_positions, find_objects
 from hypothesis import given, settings

@@ -11,14 +11,14 @@ from typing import Any
 import folder_paths
 import pytest
 import torch
-from headcount.bridge.instances import find_instances
-from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.maps import NOTHING_COUNTED, MapsHandle
+from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
-from headcount.bridge.recorder import with_recorder
-from headcount.bridge.viewer import ViewSettings, view_maps
-from headcount.bridge.viewer_data import viewer_output
+from headcount.bridge.recording.maps import NOTHING_COUNTED, MapsHandle
+from headcount.bridge.recording.recorder import with_recorder
+from headcount.bridge.views.instances import find_instances
+from headcount.bridge.views.viewer import ViewSettings, view_maps
+from headcount.bridge.views.viewer_data import viewer_output
 from headcount.core.prompts import CONDITIONING_KEY, Counts
 from headcount.nodes.attention_map_viewer import AttentionMapViewer
 from headcount.nodes.instance_masks import InstanceMasks

@@ -22,12 +22,12 @@ from comfy.ldm.wan.model_animate import AnimateWanModel
 from comfy_extras.nodes_lt import LTXVAddGuide
 from headcount.bridge.attention.capture import Capture
 from headcount.bridge.attention.hook import hooked_options, users_own
-from headcount.bridge.conditionings import counted_conditionings
 from headcount.bridge.families.table import VIDEO_FAMILIES, family_of
 from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
-from headcount.bridge.recorder import with_recorder
-from headcount.bridge.token_positions import count_prompt
+from headcount.bridge.prompts.conditionings import counted_conditionings
+from headcount.bridge.prompts.token_positions import count_prompt
+from headcount.bridge.recording.recorder import with_recorder
 from headcount.core.attention.call_list import CallList
 from headcount.core.attention.calls import AttentionCall, head_probabilities
 from headcount.core.errors import CountError

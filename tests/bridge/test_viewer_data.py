@@ -16,13 +16,13 @@ import folder_paths
 import numpy as np
 import pytest
 import torch
-from headcount.bridge import viewer_files
-from headcount.bridge.maps import MapsHandle
-from headcount.bridge.recorder import with_recorder
-from headcount.bridge.viewer import NOT_OF_THIS_LATENT
-from headcount.bridge.viewer_atlas import heat_atlas, jpeg, within
-from headcount.bridge.viewer_data import ViewerData, viewer_data, viewer_output
-from headcount.bridge.viewer_files import MAX_BYTES, write_view
+from headcount.bridge.recording.maps import MapsHandle
+from headcount.bridge.recording.recorder import with_recorder
+from headcount.bridge.views import viewer_files
+from headcount.bridge.views.viewer import NOT_OF_THIS_LATENT
+from headcount.bridge.views.viewer_atlas import heat_atlas, jpeg, within
+from headcount.bridge.views.viewer_data import ViewerData, viewer_data, viewer_output
+from headcount.bridge.views.viewer_files import MAX_BYTES, write_view
 from headcount.core.attention.call_sums import RecordedMaps
 from headcount.core.attention.layer_maps import LayerMaps
 from headcount.core.attention.records import RunRecord, RunRecorder

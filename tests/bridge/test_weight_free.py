@@ -14,9 +14,9 @@ import torch
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.model_patcher import LowVramPatch, ModelPatcher
 from comfy.quant_ops import QuantizedTensor
-from headcount.bridge.differentiable import differentiable, training_kernels
-from headcount.bridge.normal_weights import normal_weights
-from headcount.bridge.weight_free import weight_free
+from headcount.bridge.gradients.autograd_weights import normal_weights
+from headcount.bridge.gradients.differentiable import differentiable, training_kernels
+from headcount.bridge.gradients.recast_weights import weight_free
 from headcount.core.errors import CountError
 from torch import Tensor, nn
 

@@ -8,7 +8,7 @@ from typing import Any
 import comfy.utils
 import pytest
 import torch
-from headcount.bridge.shapes.files import WEIGHTS, load_shapes_model
+from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model
 from headcount.core.t2icount.config import SHAPES, CounterConfig, EncoderConfig, TextConfig, UNetConfig
 from headcount.core.t2icount.cross_attention import AttentionMaps, fused_attention
 from headcount.core.t2icount.network import CountMaps, CountNetwork

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-from headcount.bridge.shapes.files import WEIGHTS, load_shapes_video_model
-from headcount.bridge.shapes.text_encoder import MAX_LENGTH, VOCABULARY_SIZE
-from headcount.bridge.shapes.video_size import VideoSize
+from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_video_model
+from headcount.bridge.demo_models.text_encoder import MAX_LENGTH, VOCABULARY_SIZE
+from headcount.bridge.demo_models.video_size import VideoSize
 from headcount.core.shapes.autoencoder import ShapesAutoencoder
 from safetensors.torch import load_file
 

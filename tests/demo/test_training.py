@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from headcount.bridge.shapes.files import load_shapes_model
-from headcount.bridge.shapes.text_encoder import VOCABULARY_SIZE
+from headcount.bridge.demo_models.files import load_shapes_model
+from headcount.bridge.demo_models.text_encoder import VOCABULARY_SIZE
 from headcount.core.shapes.autoencoder import ShapesAutoencoder
 from safetensors.torch import load_file
 

@@ -6,7 +6,7 @@ import comfy.cldm.cldm
 import comfy.controlnet
 import comfy.ops
 import torch
-from headcount.bridge.shapes.model import UNET_CONFIG
+from headcount.bridge.demo_models.model import UNET_CONFIG
 
 
 def random_controlnet() -> comfy.controlnet.ControlNet:

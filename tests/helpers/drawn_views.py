@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from headcount.bridge.viewer_data import viewer_data
+from headcount.bridge.views.viewer_data import viewer_data
 from headcount.core.attention.call_sums import RecordedMaps
 from headcount.core.attention.layer_maps import LayerMaps
 from headcount.core.attention.records import RunRecord, RunRecorder

@@ -10,8 +10,8 @@ from typing import Any
 import comfy.sampler_helpers
 import comfy.samplers
 import torch
-from headcount.bridge.attention_gradient import AttentionGradient, GradientPass
 from headcount.bridge.families.table import family_of
+from headcount.bridge.gradients.attention_gradient import AttentionGradient, GradientPass
 from headcount.core.attention.calls import AttentionCall, mean_probabilities
 from headcount.core.isac.differentiate import ObjectiveStep, PlainStep, StepLosses
 from torch import Tensor

@@ -17,9 +17,9 @@ import comfy.supported_models
 import numpy as np
 import torch
 from comfy_extras.nodes_custom_sampler import BasicScheduler, CFGGuider, KSamplerSelect, SamplerCustomAdvanced
-from headcount.bridge.shapes.files import load_shapes_model
-from headcount.bridge.shapes.model import ShapesModel
-from headcount.bridge.token_positions import encode_count_prompt
+from headcount.bridge.demo_models.files import load_shapes_model
+from headcount.bridge.demo_models.model import ShapesModel
+from headcount.bridge.prompts.token_positions import encode_count_prompt
 from headcount.core.prompts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens
 from headcount.core.prompts.carried import from_carried
 from torch import Tensor

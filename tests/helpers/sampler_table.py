@@ -13,7 +13,7 @@ from typing import Any, Literal
 import comfy.samplers
 import torch
 from comfy.patcher_extension import WrappersMP
-from headcount.bridge.steered_sampler import run_sampler, sampler_function
+from headcount.bridge.sampling.steered_sampler import run_sampler, sampler_function
 from headcount.core.errors import CountError
 
 from .models import CPU, shared_tiny

@@ -6,12 +6,12 @@ from textwrap import wrap
 from typing import Any
 
 import torch
-from headcount.bridge.conditionings import counted_conditionings
 from headcount.bridge.families.table import RECORDED_FAMILIES, family_of
-from headcount.bridge.instances import find_instances
-from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.recorder import with_recorder
-from headcount.bridge.viewer import ViewSettings, view_maps
+from headcount.bridge.isac.control import IsacSettings, with_isac
+from headcount.bridge.prompts.conditionings import counted_conditionings
+from headcount.bridge.recording.recorder import with_recorder
+from headcount.bridge.views.instances import find_instances
+from headcount.bridge.views.viewer import ViewSettings, view_maps
 from headcount.core.errors import CountError
 
 from .every_model import CONFIGS, classes_of, skeleton

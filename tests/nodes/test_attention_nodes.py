@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from headcount.bridge.isac import IsacSettings
-from headcount.bridge.maps import MapsHandle
+from headcount.bridge.isac.control import IsacSettings
+from headcount.bridge.recording.maps import MapsHandle
 from headcount.core.errors import CountError
 from headcount.nodes.attention_map_recorder import AttentionMapRecorder
 from headcount.nodes.attention_map_viewer import AttentionMapViewer
@@ -177,7 +177,7 @@ def test_load_shapes_demo_model() -> None:
 
 
 def test_load_shapes_demo_model_without_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    import headcount.bridge.shapes.files as files
+    import headcount.bridge.demo_models.files as files
 
     monkeypatch.setattr(files.load_shapes_model, "__defaults__", (tmp_path / "shapes.safetensors",))
     with pytest.raises(CountError, match="Install the pack again"):

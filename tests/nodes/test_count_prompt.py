@@ -12,9 +12,9 @@ import comfy.sd
 import comfy.supported_models_base
 import pytest
 import torch
-from headcount.bridge.conditionings import carried_counts
-from headcount.bridge.own_text import KEY as OWN_TEXT
-from headcount.bridge.shapes.text_encoder import MAX_LENGTH, ShapesTextEncoder, ShapesTokenizer
+from headcount.bridge.demo_models.text_encoder import MAX_LENGTH, ShapesTextEncoder, ShapesTokenizer
+from headcount.bridge.prompts.conditionings import carried_counts
+from headcount.bridge.prompts.own_text import KEY as OWN_TEXT
 from headcount.core.errors import CountError
 from headcount.core.prompts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens
 from headcount.nodes._schema import Schema, advanced

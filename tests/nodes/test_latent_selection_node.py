@@ -10,7 +10,7 @@ from typing import Any
 import comfy.samplers
 import pytest
 import torch
-from headcount.bridge.candidates import SelectionSettings, Standings
+from headcount.bridge.isac.candidates import SelectionSettings, Standings
 from headcount.core.errors import CountError
 from headcount.core.isac.selection import DECIDE_AT, DROP_AT, SCORES
 from headcount.nodes.isac_latent_selection import IsacLatentSelection

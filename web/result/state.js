@@ -1,5 +1,5 @@
 // What a node says, kept in its properties: a workflow keeps it. The server writes the same into the images that it saves
-// (bridge/saved_results.py), and a workflow may come from anywhere.
+// (bridge/comfyui/saved_results.py), and a workflow may come from anywhere.
 
 const RESULTS = "headcount_result";
 const NOTE = "headcount_note";

@@ -1,0 +1,1 @@
+"""Counts against what was asked for: Count Check."""

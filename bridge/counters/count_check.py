@@ -1,0 +1,120 @@
+"""Count Check: keeps the pictures of a batch that show what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from comfy_execution.graph_utils import ExecutionBlocker
+from torch import Tensor
+
+from ...core.counting.asked import asked_numbers
+from ...core.counting.box import USUAL, BoxSettings
+from ...core.counting.boxes import count_boxes
+from ...core.counting.check import CountCheck, check_counts
+from ...core.counting.counted import Counted
+from ...core.errors import CountError
+from ...core.prompts import Counts, parse_objects_line
+from ..comfyui.node_text import NodeResult
+
+NODE = "Count Check"
+BEST, STOP = "best picture", "stop"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What Count Check hands on.
+
+    Attributes:
+        right: (R, H, W, C) the right pictures, or what stands for them when none is; blocked where nothing may follow.
+        best: (1, H, W, C) the picture nearest to what was asked; blocked alike.
+        best_index: its place in the batch, the first one is 0; blocked alike.
+        number: how many pictures are right.
+        table: one line per picture.
+        result: what the node says of it.
+        shown: (S, H, W, C) what the node itself shows, never blocked.
+    """
+
+    right: Tensor | ExecutionBlocker
+    best: Tensor | ExecutionBlocker
+    best_index: int | ExecutionBlocker
+    number: int
+    table: str
+    result: NodeResult
+    shown: Tensor
+
+
+def asked_for(counts: Counts | None, objects: str) -> dict[str, int]:
+    """Noun -> number from the objects line, or from COUNTS where that line is empty.
+
+    Raises:
+        CountError: there is neither, or the line is malformed.
+    """
+    line = parse_objects_line(objects)
+    if not line and counts is None:
+        raise CountError(
+            f"{NODE} does not know what was asked for. Connect COUNTS of Count Prompt, or write objects, as '3 cats, 1 dog'"
+        )
+    return asked_numbers(line or counts.objects)
+
+
+def check_pictures(
+    image: Tensor,
+    counted: Counted | None,
+    boxes: Any,
+    asked: Mapping[str, int],
+    tolerance: int,
+    if_none_right: str,
+    box_settings: BoxSettings = USUAL,
+) -> Checked:
+    """Compare the counts of pictures with what was asked, and keep the right pictures.
+
+    Args:
+        image: (N, H, W, C) pictures.
+        counted: their counts; without them `boxes` are counted.
+        boxes: BOUNDING_BOX of a detector that saw the pictures, or another form that `read_boxes` knows.
+        if_none_right: BEST or STOP.
+        box_settings: which boxes count.
+
+    Raises:
+        CountError: the inputs do not fit each other; the message says which.
+    """
+    if (counted is None) == (boxes is None):
+        raise CountError(
+            f"{NODE} needs either COUNTED of a counter or BOUNDING_BOX of a detector that saw these pictures, and got "
+            + ("neither" if counted is None else "both; disconnect one")
+        )
+    notes: tuple[str, ...] = ()
+    if counted is None:
+        found_boxes = count_boxes(boxes, asked, len(image), box_settings)
+        counted, asked, notes = found_boxes.counted, found_boxes.asked, found_boxes.notes
+    if len(counted.numbers) != len(image):
+        raise CountError(
+            f"{NODE} got {len(image)} pictures and counts of {len(counted.numbers)}. Connect the IMAGE that was counted"
+        )
+    found = check_counts(counted, asked, tolerance, notes)
+    best = image[found.best : found.best + 1]
+    right = image[list(found.right)] if found.right else best
+    passes = bool(found.right) or if_none_right == BEST
+    result = _result_of(found, len(image), passes)
+    if passes:
+        return Checked(right, best, found.best, len(found.right), found.table, result, right)
+    blocked = ExecutionBlocker(
+        None
+    )  # with a message the page would open an error over the graph; the node says it instead
+    return Checked(blocked, blocked, blocked, 0, found.table, result, best)
+
+
+def _result_of(found: CountCheck, pictures: int, passes: bool) -> NodeResult:
+    """The verdict before the table, whose last line it is."""
+    if found.right:
+        what = f"best: picture {found.best + 1}"
+    else:
+        what = f"passed on the nearest, picture {found.best + 1}" if passes else "nothing passed on"
+    return NodeResult(
+        verdict=f"{len(found.right)} of {pictures} right; {what}",
+        right=bool(found.right),
+        marks=tuple(index in found.right for index in range(pictures)),
+        table="\n".join(found.table.splitlines()[:-1]),
+    )

@@ -1,0 +1,125 @@
+"""Puts a network that ComfyUI has loaded into a state in which gradients flow through it, and takes it out again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import comfy.model_management
+import comfy.ops
+import torch
+from comfy.patcher_extension import WrappersMP
+from torch import Tensor, nn
+
+from ..sampling.whole_image import on_one_device
+from .autograd_weights import normal_weights
+from .recast_weights import weight_free
+from .recompute import recomputed
+
+_COMPILE = "torch.compile"  # comfy_api.torch_helpers.torch_compile.COMPILE_KEY
+_CACHE = "easycache"  # comfy_extras.nodes_easycache
+_FULL_PRECISION = "_full_precision_mm"
+
+
+@contextmanager
+def differentiable(network: nn.Module, blocks: tuple[type, ...]) -> Iterator[None]:
+    """Within the block, autograd can run through `network`, forward and backward.
+
+    Args:
+        blocks: classes whose forward is recomputed in backward; empty for none.
+    """
+    with (
+        normal_weights(network),
+        _in_full_precision(network),
+        _casts_that_last(),
+        weight_free(network),
+        recomputed(network, blocks),
+    ):
+        yield
+
+
+@contextmanager
+def training_kernels() -> Iterator[None]:
+    """Within the block, ComfyUI takes kernels that have a backward: not its products of fp8 numbers, nor its fast kernels."""
+    fp8_linear, in_training = comfy.ops.fp8_linear, comfy.model_management.in_training
+    try:
+        comfy.ops.fp8_linear = _no_fp8_product
+        comfy.model_management.in_training = True
+        yield
+    finally:
+        comfy.ops.fp8_linear = fp8_linear
+        comfy.model_management.in_training = in_training
+
+
+def _no_fp8_product(*_: Any) -> None:
+    """What ComfyUI's fp8 layers take as: cast the weight, and multiply as usual."""
+
+
+@contextmanager
+def _casts_that_last() -> Iterator[None]:
+    """Within the block, cast weights that autograd may keep are copies.
+
+    ComfyUI casts into buffers that it reuses, and into memory that may be taken back ("dynamic VRAM"): backward would
+    read another layer's weight there, and nothing would tell.
+    """
+    own: Callable[..., Any] = comfy.ops.cast_bias_weight
+
+    def cast(layer: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        weight, bias, *rest = own(layer, *args, **kwargs)
+        if torch.is_grad_enabled():
+            weight, bias = _copied(weight, layer.weight), _copied(bias, layer.bias)
+        return weight, bias, *rest
+
+    comfy.ops.cast_bias_weight = cast
+    try:
+        yield
+    finally:
+        comfy.ops.cast_bias_weight = own
+
+
+def _copied(cast: Tensor | None, kept: Tensor | None) -> Tensor | None:
+    is_plain = type(cast) in (Tensor, nn.Parameter)  # quantised weights are classes of their own, with their own rules
+    return cast.clone() if cast is not None and is_plain and cast is not kept else cast
+
+
+@contextmanager
+def _in_full_precision(network: nn.Module) -> Iterator[None]:
+    """Quantised layers cast their weight instead of quantising their input, which would end the graph."""
+    layers = [module for module in network.modules() if hasattr(module, _FULL_PRECISION)]
+    before = [layer.__dict__.get(_FULL_PRECISION) for layer in layers]
+    try:
+        for layer in layers:
+            layer.__dict__[_FULL_PRECISION] = True
+        yield
+    finally:
+        for layer, value in zip(layers, before, strict=True):
+            if value is None:
+                layer.__dict__.pop(_FULL_PRECISION, None)
+            else:
+                layer.__dict__[_FULL_PRECISION] = value
+
+
+def without_compile(model_options: dict[str, Any]) -> dict[str, Any]:
+    """Take torch.compile, EasyCache and the split over GPUs out of `model_options`, a copy for one call, and return it.
+
+    Compiled code is guarded by the identity of parameters: swapped ones would have it compiled anew in every step. A
+    cached answer has no gradient, and what the cache keeps must come from the sampler's own calls.
+    """
+    wrappers = model_options.get("transformer_options", {}).get("wrappers", {})
+    wrappers.get(WrappersMP.APPLY_MODEL, {}).pop(_COMPILE, None)
+    for kind in (WrappersMP.CALC_COND_BATCH, WrappersMP.DIFFUSION_MODEL):
+        wrappers.get(kind, {}).pop(_CACHE, None)
+    return on_one_device(model_options)
+
+
+@contextmanager
+def uncompiled(model: Any) -> Iterator[None]:
+    """Within the block, a BaseModel whose whole diffusion model was compiled by another pack runs what was compiled."""
+    compiled = model.diffusion_model
+    own = compiled._modules.get("_orig_mod")  # torch._dynamo's OptimizedModule
+    with ExitStack() as stack:
+        if own is not None:
+            model.diffusion_model = own
+            stack.callback(setattr, model, "diffusion_model", compiled)
+        yield

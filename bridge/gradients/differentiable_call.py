@@ -1,0 +1,215 @@
+"""One call of a model with its graph, no further than an objective reads its attention."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import comfy.samplers
+import torch
+from comfy.ldm.modules.attention import attention_pytorch
+from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
+from torch import Tensor, nn
+
+from ...core.attention.calls import AttentionCall, outline
+from ...core.isac.differentiate import ObjectiveStep
+from ..attention.arguments import ModelAttention
+from ..attention.capture import Capture
+from ..attention.hook import AttentionFunction, hooked_options
+from ..families.family import Family, ModelInputs, Reader
+from .differentiable import differentiable, uncompiled, without_compile
+from .probe import GradientProbe, output_of
+
+_KEY = "headcount_gradient"
+
+
+class _EnoughRead(Exception):
+    """Ends a model call at the last attention call that the objective reads."""
+
+
+class GradientHook:
+    """An `AttentionHook` that hands calls on to a step, and keeps their outlines and a probe in the model's graph for each.
+
+    It ends the model's call once it has enough, and passes over what backward computes again.
+
+    Args:
+        step: sees the calls that are wanted.
+        wanted: numbers of the attention calls that are wanted, from 1.
+
+    Attributes:
+        calls: outlines of the wanted calls.
+        outputs: () each, of their probes; see `GradientProbe`.
+        called: the model was called at all.
+        closed: the model's call is over: what comes now is recomputed.
+    """
+
+    of_gradients = True
+
+    def __init__(self, reader: Reader, step: ObjectiveStep, wanted: frozenset[int]) -> None:
+        self.calls: list[AttentionCall] = []
+        self.outputs: list[Tensor] = []
+        self.called = self.closed = False
+        self._reader, self._step, self._wanted = reader, step, wanted
+        self._seen = 0
+
+    def begin(self, inputs: ModelInputs) -> AbstractContextManager[None]:
+        self.called = True
+        return self._reader.begin(inputs, lambda call, _: self._take(call))
+
+    def on_call(self, attention: ModelAttention | None, compute: Callable[[], Tensor]) -> Tensor:
+        if attention is None:
+            self._seen += 1
+            return compute()
+        probe = GradientProbe(self._step)
+        output = probe.output(attention.queries, attention.keys)
+        if not self.closed:
+            call = self._reader.read(attention.queries, attention.keys, attention.bias, attention.options)
+            self._take(call, probe, output)
+        return compute()
+
+    def finish(self, inputs: ModelInputs) -> None:
+        pass
+
+    def _take(
+        self, call: AttentionCall | None, probe: GradientProbe | None = None, output: Tensor | None = None
+    ) -> None:
+        self._seen += 1
+        if call is not None and self._seen in self._wanted:
+            self._keep(replace(call, place=self._seen), probe, output)
+        if self._seen >= max(self._wanted):
+            raise _EnoughRead
+
+    def _keep(self, call: AttentionCall, probe: GradientProbe | None, output: Tensor | None) -> None:
+        with torch.no_grad():
+            self._step.see(replace(call, queries=call.queries.detach(), keys=call.keys.detach()))
+        kept = outline(call)
+        if probe is None or output is None:
+            output = output_of(self._step, call)
+        else:
+            probe.call = kept
+        self.calls.append(kept)
+        # A way back through the keys alone would be a part of the gradient only.
+        self.outputs.append(output if call.queries.requires_grad else output.detach())
+
+
+@dataclass
+class OutlineSink:
+    """Keeps the outlines of calls."""
+
+    calls: list[AttentionCall] = field(default_factory=list)
+
+    def add(self, call: AttentionCall) -> None:
+        """Take in the model's next call."""
+        self.calls.append(outline(call))
+
+
+@dataclass(frozen=True)
+class DifferentiableCall:
+    """What is called: ComfyUI's BaseModel with one processed conditioning.
+
+    Attributes:
+        inner_model: loaded.
+        recomputes: the blocks of the family are computed again in backward.
+    """
+
+    inner_model: Any
+    family: Family
+    conditioning: Mapping[str, Any]
+    recomputes: bool = False
+
+    def outlines(self, latent: Tensor, sigma: Tensor, model_options: dict[str, Any]) -> list[AttentionCall] | None:
+        """All attention calls of the model, without graph and without their numbers.
+
+        Args:
+            latent: (B, C, h, w).
+            sigma: (B,) noise level.
+
+        Returns:
+            None when the conditioning is not active, and the model is not called.
+        """
+        sink = OutlineSink()
+        with torch.no_grad(), ExitStack() as stack:
+            options = hooked_options(model_options, Capture(self._reader(latent), sink=sink))
+            called = self._run(latent, sigma, options, lambda model: stack.enter_context(uncompiled(model)))
+        return sink.calls if called else None
+
+    def __call__(
+        self,
+        latent: Tensor,
+        sigma: Tensor,
+        model_options: dict[str, Any],
+        step: ObjectiveStep,
+        wanted: frozenset[int],
+        stack: ExitStack,
+    ) -> GradientHook:
+        """Call the model through ComfyUI's `calc_cond_batch`, up to the last attention call that is wanted.
+
+        Args:
+            latent: (B, C, h, w), requires grad.
+            sigma: (B,) noise level.
+            step: sees the calls as they come.
+            wanted: numbers of the attention calls that the step reads, from 1.
+            stack: until it closes, the model's graph can be run backward.
+
+        Returns:
+            Outlines of the read calls, and the outputs of their probes; none when the conditioning is not active.
+        """
+        hook = GradientHook(self._reader(latent), step, wanted)
+        options = hooked_options(model_options, hook, _differentiable_attention, keep_previous=False)
+        for network in _networks_of(self.conditioning):
+            stack.enter_context(differentiable(network, self._blocks))
+        with suppress(_EnoughRead):
+            self._run(latent, sigma, options, partial(self._prepare, stack))
+        hook.closed = True
+        return hook
+
+    def _reader(self, latent: Tensor) -> Reader:
+        return self.family.reader((latent.shape[-2], latent.shape[-1]))
+
+    def _run(self, latent: Tensor, sigma: Tensor, options: dict[str, Any], prepare: Callable[[Any], object]) -> bool:
+        """Call the model; `prepare` gets ComfyUI's BaseModel right before. Returns whether it was called at all."""
+        called = False
+
+        def call_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
+            nonlocal called
+            if not called:  # ComfyUI's hooks, such as scheduled LoRAs, have changed the weights by now
+                called = True
+                prepare(executor.class_obj)
+            return executor(*args, **kwargs)
+
+        options = without_compile(options)
+        add_wrapper_with_key(WrappersMP.APPLY_MODEL, _KEY, call_model, options, is_model_options=True)
+        comfy.samplers.calc_cond_batch(self.inner_model, [[self.conditioning]], latent, sigma.clone(), options)
+        return called
+
+    def _prepare(self, stack: ExitStack, model: Any) -> None:
+        stack.enter_context(uncompiled(model))
+        stack.enter_context(differentiable(model.diffusion_model, self._blocks))
+
+    @property
+    def _blocks(self) -> tuple[type, ...]:
+        return self.family.blocks if self.recomputes else ()
+
+
+def _differentiable_attention(_: AttentionFunction, *args: Any, **kwargs: Any) -> Tensor:
+    """PyTorch's attention, whatever the user runs: flash and sage kernels have no backward."""
+    return attention_pytorch(*args, **kwargs)
+
+
+def _networks_of(conditioning: Mapping[str, Any]) -> Iterator[nn.Module]:
+    """The networks that a conditioning brings along: its ControlNets, which the latent runs through as well, and others."""
+    control, seen = conditioning.get("control"), set[nn.Module]()
+    others = [conditioning["gligen"][1]] if "gligen" in conditioning else []
+    for patcher in (*others, *conditioning.get("additional_models", ())):
+        if isinstance(patcher.model, nn.Module) and patcher.model not in seen:
+            seen.add(patcher.model)
+            yield patcher.model
+    while control is not None:
+        network = getattr(control, "control_model", None)
+        if isinstance(network, nn.Module) and network not in seen:
+            seen.add(network)
+            yield network
+        control = getattr(control, "previous_controlnet", None)

@@ -1,0 +1,1 @@
+"""ISAC: Attention Control, which steers, and Latent Selection, which chooses. The objectives are in `core.isac`."""

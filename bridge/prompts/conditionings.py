@@ -1,0 +1,112 @@
+"""Reads out of ComfyUI's conditionings what Count Prompt has put into them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ...core.errors import CountError
+from ...core.isac.target import Target
+from ...core.prompts.carried import from_carried
+from ...core.prompts.context import TextLayout, context_positions
+from ...core.prompts.counts import CONDITIONING_KEY, Counts
+from ...core.prompts.describe import too_many
+from ..comfyui.run_notes import RunNotes
+from ..families.family import Family
+from .own_text import tokens_in_front
+
+
+@dataclass(frozen=True)
+class CountedConditioning:
+    """A positive conditioning of a run that says what it counts.
+
+    Attributes:
+        conditioning: ComfyUI's processed conditioning.
+        counts: what its prompt asks for.
+        target: the same as token positions in the text that the model reads.
+        layout: where the prompt lies in that text.
+    """
+
+    conditioning: Mapping[str, Any]
+    counts: Counts
+    target: Target
+    layout: TextLayout
+
+
+def carried_counts(options: Mapping[str, Any]) -> Counts | None:
+    """What Count Prompt has put into the options of a conditioning; None where it has not.
+
+    Raises:
+        CountError: it cannot be read.
+    """
+    carried = options.get(CONDITIONING_KEY)
+    return None if carried is None else from_carried(carried)
+
+
+def counted_conditionings(
+    positive: list[dict[str, Any]], node: str, family: Family, connected: Counts | None = None
+) -> list[CountedConditioning]:
+    """The positive conditionings that count something.
+
+    Args:
+        node: name of the node that errors speak of.
+        family: of the model that reads the conditionings.
+        connected: the node's own COUNTS input, used where no conditioning carries counts: some nodes make new
+            conditionings and drop what they do not know.
+
+    Raises:
+        CountError: nothing says where the words are, or a conditioning is laid out in another way than its prompt.
+    """
+    fallback = None if any(CONDITIONING_KEY in conditioning for conditioning in positive) else connected
+    carried = [(conditioning, carried_counts(conditioning) or fallback) for conditioning in positive]
+    known = [(conditioning, counts) for conditioning, counts in carried if counts is not None]
+    if not known:
+        raise CountError(
+            f"{node} does not know where the words of the positive prompt are. Encode it with Count Prompt and connect "
+            f"that node's CONDITIONING to the sampler's positive input, or its COUNTS to {node}"
+        )
+    return [_counted(conditioning, counts, family) for conditioning, counts in known if counts.objects]
+
+
+def warn_of_counts(counted: Sequence[CountedConditioning], notes: RunNotes) -> None:
+    """Say that a steering node has nothing to count in this run, or more than it is made for."""
+    warn_of_nothing(counted, notes, "steered")
+    remark = too_many(max((one.counts.total for one in counted), default=0))
+    if remark:
+        notes.warn(remark)
+
+
+def warn_of_nothing(counted: Sequence[CountedConditioning], notes: RunNotes, done: str) -> None:
+    """Say that the prompt counts nothing in this run, and what is therefore not `done` to the picture."""
+    if not counted:
+        notes.warn(f"the prompt counts nothing: this picture is not {done}")
+
+
+def _layout(conditioning: dict[str, Any], counts: Counts, family: Family) -> TextLayout:
+    """Where the prompt lies in the text that the model reads, behind what other nodes have put in front of it."""
+    whole, front = family.layout(counts, conditioning), tokens_in_front(conditioning)
+    if not front:
+        return whole
+    behind = family.layout(counts, {**conditioning, "cross_attn": conditioning["cross_attn"][:, front:]})
+    moved = whole.length - behind.length  # none where the model's text is padded in front to one length
+    stretches = tuple(replace(one, start=one.start + moved) for one in behind.stretches)
+    return TextLayout(whole.length, behind.own, stretches)
+
+
+def _counted(conditioning: dict[str, Any], counts: Counts, family: Family) -> CountedConditioning:
+    if not counts.tokens:
+        raise CountError("COUNTS has no token positions; take it from the Count Prompt node")
+    layout = _layout(conditioning, counts, family)
+    if CONDITIONING_KEY not in conditioning and layout.own != layout.length:
+        raise CountError(
+            f"the connected COUNTS are of a prompt of {list(counts.lengths.values())} tokens, the model reads "
+            f"{layout.length}: take both from the same Count Prompt"
+        )
+    positions = context_positions(counts, layout)
+    target = Target(
+        tuple(tokens.noun for tokens in positions),
+        tuple(item.count for item in counts.objects),
+        tuple(tokens.attributes for tokens in positions),
+    )
+    return CountedConditioning(conditioning, counts, target, layout)

@@ -1,0 +1,1 @@
+"""How a sampling run is followed: the steered sampler, which call is a step's state, moves of the latent, whole images only."""

@@ -1,0 +1,155 @@
+"""Turns recorded maps into the pictures of Attention Map Viewer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from einops import rearrange, repeat
+from torch import Tensor
+
+from ...core.attention.instances import self_attention_regions
+from ...core.attention.records import RunRecord
+from ...core.attention.word_heat import Scale, find_words, noun_heat_over_time, scaled, word_heat
+from ...core.counting.wording import count_words
+from ...core.drawing.overlay import heat_overlay, plain_picture, region_overlay, resize_maps
+from ...core.errors import CountError
+from ...core.prompts.plurals import plural
+from ..recording.maps import EmptyRun, MapsHandle
+
+VIDEO_DIMENSIONS = 5  # of a latent
+NOT_OF_THIS_LATENT = "No maps for this latent: connect the LATENT of the sampler. Showing those of the newest run."
+_STEPS_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class ViewSettings:
+    """What the viewer shows; see the node for the meaning of each."""
+
+    show: Literal["words", "regions", "steps", "layout"] = "words"
+    words: str = ""
+    opacity: float = 0.7
+    scale: Scale = "per word"
+
+
+@dataclass(frozen=True)
+class View:
+    """Pictures (V, H, W, 3), masks (V, H, W) and a line of text for each of the V views."""
+
+    pictures: Tensor
+    masks: Tensor
+    text: str
+
+
+def pictures_for(record: RunRecord, image: Tensor | None) -> Tensor:
+    """(B, H, W, 3) pictures to draw on: the given ones, or grey ones of a fitting size.
+
+    Raises:
+        CountError: there are not as many pictures as the run made.
+    """
+    batch = len(record.cross_attention)
+    if image is None:
+        return plain_picture(batch, record.size)
+    pictures = image[..., :3].float().cpu()
+    if len(image) != batch and record.samples.ndim == VIDEO_DIMENSIONS:
+        return _frames_shown(pictures, len(record.samples), batch)
+    if len(image) != batch:
+        raise CountError(
+            f"the run made {count_words(batch, 'pictures')}, image has {len(image)}. Connect the picture decoded from the "
+            "same LATENT"
+        )
+    return pictures
+
+
+def _frames_shown(pictures: Tensor, videos: int, batch: int) -> Tensor:
+    """One picture for each frame of the latent; a video has several for most of them."""
+    if len(pictures) % videos:
+        raise CountError(
+            f"image has {count_words(len(pictures), 'pictures')} for {videos} videos. Connect the pictures decoded from the "
+            "same LATENT"
+        )
+    clips = rearrange(pictures, "(v t) h w c -> v t h w c", v=videos)
+    shown = torch.linspace(0, clips.shape[1] - 1, batch // videos).round().long()
+    return rearrange(clips[:, shown], "v f h w c -> (v f) h w c")
+
+
+def view_maps(handle: MapsHandle, samples: Tensor, image: Tensor | None, settings: ViewSettings) -> View:
+    """Draw what a run recorded; the bare pictures where it left nothing to draw.
+
+    Raises:
+        CountError: there was no run, a word is not in the prompt, or the pictures do not fit the run.
+    """
+    record, belongs = handle.record_for(samples)
+    if isinstance(record, EmptyRun):
+        return _bare(record, image)
+    pictures = pictures_for(record, image)
+    draw = {"words": _words, "regions": _regions, "steps": _steps, "layout": _layout}[settings.show]
+    view = draw(record, pictures, settings)
+    if belongs:
+        return view
+    return View(view.pictures, view.masks, f"{NOT_OF_THIS_LATENT}\n{view.text}")
+
+
+def _bare(run: EmptyRun, image: Tensor | None) -> View:
+    """The run's pictures without a map on them, and why there is none."""
+    pictures = plain_picture(len(run.samples), run.size) if image is None else image[..., :3].float().cpu()
+    return View(pictures, torch.zeros(pictures.shape[:3]), run.why)
+
+
+def _overlays(record: RunRecord, pictures: Tensor, heat: Tensor, names: list[str], settings: ViewSettings) -> View:
+    """One overlay per picture and map: heat (B, k, h, w) with k names."""
+    masks = resize_maps(scaled(heat, settings.scale), (pictures.shape[1], pictures.shape[2]))
+    flat = rearrange(masks, "b k h w -> (b k) h w")
+    base = repeat(pictures, "b h w c -> (b k) h w c", k=len(names))
+    lines = [f"{record.name_of(item)}: {name}" for item in range(len(pictures)) for name in names]
+    return View(heat_overlay(base, flat, settings.opacity), flat, "\n".join(lines))
+
+
+def _words(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> View:
+    words = find_words(record, settings.words)
+    return _overlays(record, pictures, word_heat(record, words), [word for word, _ in words], settings)
+
+
+def _steps(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> View:
+    heat = noun_heat_over_time(record)
+    shown = sorted({round(i) for i in torch.linspace(0, len(heat) - 1, min(_STEPS_SHOWN, len(heat))).tolist()})
+    names = [f"{noun}, step {record.steps[step].step + 1}" for step in shown for noun in record.nouns]
+    return _overlays(record, pictures, rearrange(heat[shown], "s b k h w -> b (s k) h w"), names, settings)
+
+
+def _regions(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> View:
+    size = (pictures.shape[1], pictures.shape[2])
+    overlays, masks, lines = [], [], []
+    for item, picture in enumerate(pictures):
+        regions = self_attention_regions(record.maps(), item, record.noun_tokens, sum(record.counts))
+        large = (resize_maps(regions, size) > 0.5).float()
+        overlays.append(region_overlay(picture, large, settings.opacity))
+        masks.append(large.amax(0) if len(large) else torch.zeros(size))
+        lines.append(f"{record.name_of(item)}: {count_words(len(regions), 'regions')} of {', '.join(record.nouns)}")
+    return View(torch.stack(overlays), torch.stack(masks), "\n".join(lines))
+
+
+def instances_of_layout(layout: Tensor) -> list[Tensor]:
+    """One mask per instance of a (h, w) layout, those that were added behind the others; removed ones are left out."""
+    return [(layout == number).float() for number in layout.unique().tolist() if number > 0]
+
+
+def _layout(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> View:
+    """The layout as it was read, and as it was put right, of one picture after the other."""
+    if not record.layouts:
+        raise CountError(
+            "these maps have no layout. Connect MAPS of NUMINA Count Guide, or choose words, regions or steps in show"
+        )
+    size = (pictures.shape[1], pictures.shape[2])
+    overlays, masks, lines = [], [], []
+    for item, picture in enumerate(pictures):
+        for state, name in enumerate(("as read", "put right")):
+            found = {noun: instances_of_layout(pair[state][item]) for noun, pair in record.layouts.items()}
+            small = [mask for own in found.values() for mask in own]
+            large = (resize_maps(torch.stack(small), size) > 0.5).float() if small else torch.zeros(0, *size)
+            overlays.append(region_overlay(picture, large, settings.opacity))
+            masks.append(large.amax(0) if len(large) else torch.zeros(size))
+            counted = ", ".join(count_words(len(own), plural(noun)) for noun, own in found.items())
+            lines.append(f"{record.name_of(item)}, {name}: {counted}")
+    return View(torch.stack(overlays), torch.stack(masks), "\n".join(lines))
