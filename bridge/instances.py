@@ -93,15 +93,14 @@ def _by_noun(record: RunRecord, item: int, which: Which, threshold: float) -> li
     over_time = noun_heat_over_time(record)[:, item]
     heat = over_time[len(over_time) // 2 :].mean(0)
     if which == "layout":
-        found = _of_layout(record, item)
+        layout = _of_layout(record, item)
+        found = [(noun, heat[record.nouns.index(noun)], masks) for noun, masks in layout.items()]
     elif which == "asked":
-        pairs = zip(heat, record.counts, strict=True)
-        found = {
-            noun: split_into(own, threshold, count) for noun, (own, count) in zip(record.nouns, pairs, strict=True)
-        }
+        asked = zip(record.nouns, heat, record.counts, strict=True)
+        found = [(noun, own, split_into(own, threshold, count)) for noun, own, count in asked]
     else:
-        found = {noun: noun_instances(own, threshold) for noun, own in zip(record.nouns, heat, strict=True)}
-    return [(noun, masks, prominence(heat[record.nouns.index(noun)], masks)) for noun, masks in found.items()]
+        found = [(noun, own, noun_instances(own, threshold)) for noun, own in zip(record.nouns, heat, strict=True)]
+    return [(noun, masks, prominence(own, masks)) for noun, own, masks in found]
 
 
 def _of_layout(record: RunRecord, item: int) -> dict[str, Tensor]:
