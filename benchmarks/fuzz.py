@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -23,7 +25,7 @@ from demo.server import ComfyServer, PromptError
 from .fuzz_parts.canary import Results, canaries, results
 from .fuzz_parts.catalogue import Catalogue
 from .fuzz_parts.graphs import random_graph
-from .fuzz_parts.lora import write_lora
+from .fuzz_parts.own_files import write_files
 from .fuzz_parts.report import report
 from .fuzz_parts.running import FAULTS, Outcome, Runner
 from .fuzz_parts.state import State, state_of
@@ -31,6 +33,25 @@ from .fuzz_parts.state import State, state_of
 EVERY = 25  # graphs from one look at the canaries and the server to the next
 LIMIT_SECONDS = 60.0
 CANARY_SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class What:
+    """Which graphs are run, and how long.
+
+    Attributes:
+        seed, numbers: the graphs.
+        limit_s: seconds after which a graph is interrupted.
+        longest_s: seconds after which no further graph is begun.
+        every: graphs from one look at the canaries and the server to the next. There is one at the end too, and another with
+            models loaded anew.
+    """
+
+    seed: int
+    numbers: range
+    limit_s: float = LIMIT_SECONDS
+    longest_s: float = math.inf
+    every: int = EVERY
 
 
 @dataclass
@@ -68,49 +89,48 @@ class Fuzzed:
 
 @contextmanager
 def furnished(server: ComfyServer) -> Iterator[Catalogue]:
-    """The nodes of the server, with a LoRA file among its models for as long as it lasts."""
-    file = write_lora(server.base)
+    """The nodes of the server, with a LoRA among its models and a small picture among its inputs for as long as it lasts."""
+    files = write_files(server.base)
     try:
         yield Catalogue(server.object_info())
     finally:
-        file.unlink(missing_ok=True)
+        for file in files:
+            file.unlink(missing_ok=True)
 
 
-def fuzz(
-    server: ComfyServer,
-    seed: int,
-    numbers: range,
-    limit_s: float = LIMIT_SECONDS,
-    every: int = EVERY,
-    tell: Callable[[Fuzzed], None] = lambda found: None,
-) -> Fuzzed:
-    """Run the graphs `numbers` of the seed.
+def fuzz(server: ComfyServer, what: What, tell: Callable[[Fuzzed], None] = lambda found: None) -> Fuzzed:
+    """Run random graphs, and look at the canaries and the server in between.
 
     Args:
-        limit_s: seconds after which a graph is interrupted.
-        every: graphs from one comparison of the canaries to the next; they are compared at the end too, twice: the second time
-                with models loaded anew.
-        tell: is called after each comparison with all that was found.
+        tell: is called after each look with all that was found.
     """
     with furnished(server) as catalogue:
-        found, runner = Fuzzed(seed, tuple(catalogue.nodes)), Runner(server, catalogue, limit_s)
+        found, runner = Fuzzed(what.seed, tuple(catalogue.nodes)), Runner(server, catalogue, what.limit_s)
         first = {name: results(server, prompt, -1, CANARY_SECONDS) for name, prompt in canaries().items()}
         found.states.append(state_of(server, 0, emptied=False))
-        for done, number in enumerate(numbers, 1):
-            outcome = runner.run(random_graph(catalogue, seed, number))
-            found.outcomes.append(outcome)
-            if outcome.message is not None and outcome.error == "server":
-                write_lora(server.base)
-            if done % every == 0 or done == len(numbers):
-                found.differences += _differences(server, first, done)
-                found.canaries += len(first)
-                found.states.append(state_of(server, done, emptied=False))
+        began = time.monotonic()
+        for done, number in enumerate(what.numbers, 1):
+            found.outcomes.append(runner.run(random_graph(catalogue, what.seed, number)))
+            if found.outcomes[-1].new_server:
+                write_files(server.base)
+            last = done == len(what.numbers) or time.monotonic() - began > what.longest_s
+            if last or done % what.every == 0:
+                _look(server, first, found, emptied=False)
                 tell(found)
+            if last:
+                break
         server.forget_results()  # what it still holds then is a leak
-        found.differences += _differences(server, first, len(numbers) + 1)
-        found.canaries += len(first)
-        found.states.append(state_of(server, len(numbers), emptied=True))
+        _look(server, first, found, emptied=True)
+        tell(found)
     return found
+
+
+def _look(server: ComfyServer, first: dict[str, Results], found: Fuzzed, emptied: bool) -> None:
+    """Compare the canaries with what they gave at first, and note what the server holds."""
+    turn = len(found.outcomes) + emptied
+    found.differences += _differences(server, first, turn)
+    found.canaries += len(first)
+    found.states.append(state_of(server, len(found.outcomes), emptied))
 
 
 def _differences(server: ComfyServer, first: dict[str, Results], done: int) -> list[str]:
@@ -134,6 +154,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first graph")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=float, default=LIMIT_SECONDS, help="seconds after which a graph is interrupted")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="after so many no further graph is begun")
     parser.add_argument("--json", type=Path, help="every outcome, with the graphs of faults")
     given = parser.parse_args()
 
@@ -142,9 +163,10 @@ def main() -> int:
         if given.json:
             given.json.write_text(json.dumps(found.as_dict(), indent=1) + "\n")
 
+    numbers = range(given.first, given.first + given.graphs)
+    what = What(seed=given.seed, numbers=numbers, limit_s=given.limit, longest_s=60 * given.minutes)
     with ComfyServer() as server:
-        numbers = range(given.first, given.first + given.graphs)
-        found = fuzz(server, given.seed, numbers, limit_s=given.limit, tell=tell)
+        found = fuzz(server, what, tell)
     print(report(found))
     return int(bool(found.faults or found.differences))
 

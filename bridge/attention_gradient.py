@@ -11,6 +11,7 @@ import comfy.model_management
 import torch
 from torch import Tensor
 
+from ..core.attention.aggregate import show_both_kinds
 from ..core.isac.differentiate import Objective, StepLosses
 from .differentiable import training_kernels
 from .differentiable_call import DifferentiableCall, GraphCapture
@@ -122,12 +123,13 @@ class GradientPass:
             latent = x.clone().requires_grad_()
             with self._memory.measuring(x, recomputes):
                 capture = call(latent, sigma, model_options, step, self._wanted, stack)
-            if not capture.calls:
-                if capture.called:
-                    self._notes.warn(
-                        "this model shows none of its attention, so nothing is steered. Take nodes that compile it or "
-                        "replace its attention off it"
-                    )
+            if not capture.called:
+                return None
+            if not (capture.calls if self._wanted else show_both_kinds(capture.calls)):
+                self._notes.warn(
+                    f"this model shows {'only a part' if capture.calls else 'none'} of its attention, so nothing is steered. "
+                    "Take nodes that compile it or replace its attention off it"
+                )
                 return None
             if self._wanted is None:
                 self._wanted = frozenset(call.place for call in objective.select(capture.calls))

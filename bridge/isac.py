@@ -89,14 +89,15 @@ def with_isac(model: Any, settings: IsacSettings, counts: Counts | None = None) 
         CountError: the model is of a family whose attention cannot be read.
     """
     notes = RunNotes(NODE)
-    is_second = bool(model is not None and model.get_wrappers(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY))
 
     def start_run(guider: Any, sigmas: Tensor, family: Family) -> _IsacRun:
         if is_second:
             notes.warn(_SECOND)
         return _IsacRun(guider, sigmas, family, settings, counts, notes)
 
-    return with_runs(model, WRAPPER_KEY, notes, start_run, settings.memory)
+    patched, handle = with_runs(model, WRAPPER_KEY, notes, start_run, settings.memory)
+    is_second = len(patched.get_wrappers(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY)) > 1
+    return patched, handle
 
 
 class _IsacRun:

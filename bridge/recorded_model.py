@@ -14,6 +14,7 @@ from ..core.attention.records import RunRecord, RunRecorder
 from .maps import NOT_NUMBERS, EmptyRun, MapsHandle
 from .run_notes import RunNotes
 from .steered_sampler import AtState, run_sampler, sampler_function
+from .whole_picture import refuse_no_pictures
 
 
 def keep_run(
@@ -70,6 +71,7 @@ def with_watched_runs(
 
     def sample(executor, guider, sigmas, extra_args, callback, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
         with notes.run():
+            refuse_no_pictures(rest[0], notes.node)
             sampler_function(executor.class_obj, notes.node)
             run = start_run(guider, sigmas)
             samples = run_sampler(

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..core.attention.aggregate import fold_repeats
+from ..core.attention.aggregate import fold_repeats, show_both_kinds
 from ..core.attention.calls import Grid
 from ..core.attention.layer_maps import LayerRequest
 from ..core.attention.records import MOST_SELF_PIXELS, RecordedMaps, RunRecorder, recorded_maps
@@ -81,8 +81,7 @@ class _OpenStep:
         """None where no self-attention or no attention to the text could be read."""
         if isinstance(self.capture, VideoCapture):
             return self.capture.sums.maps() if self.capture.sums.is_complete else None
-        calls = self.capture.calls
-        if not all(any(call.columns(kind) is not None for call in calls) for kind in ("self", "cross")):
+        if not show_both_kinds(self.capture.calls):
             return None
         maps = recorded_maps(self.capture.calls, self.request)
         return replace(maps, cross_attention=fold_repeats(maps.cross_attention, self.request.length))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..core.counting.wording import count_words
 from ..core.errors import CountError
+from .whole_picture import refuse_no_pictures
 
 _BATCH_AND_CHANNELS = 2
 
@@ -21,8 +22,9 @@ def start_samples(model: Any, latent: Mapping[str, Any], node: str) -> Tensor:
         node: name of the node that errors speak of.
 
     Raises:
-        CountError: the latent is a video, and the model makes pictures.
+        CountError: the latent has no picture, or is a video, and the model makes pictures.
     """
+    refuse_no_pictures(latent["samples"], node)
     samples: Tensor = comfy.sample.fix_empty_latent_channels(
         model, latent["samples"], latent.get("downscale_ratio_spacial"), latent.get("downscale_ratio_temporal")
     )

@@ -36,6 +36,16 @@ def refuse_context_windows(
         )
 
 
+def refuse_no_pictures(latent: Tensor, node: str) -> None:
+    """Check before the first step that there is a picture: a count of 0 may have been connected to batch_size.
+
+    Raises:
+        CountError: the batch is empty.
+    """
+    if latent.shape[0] == 0:
+        raise CountError(f"{node} got a latent without a picture: its batch_size is 0. Set it to 1 or more")
+
+
 def whole_pictures_only(
     model_options: dict[str, Any], latent: Tensor, conditionings: Iterable[Iterable[dict[str, Any]]], node: str
 ) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def shapes_everything() -> tuple[Group, ...]:
             ((320, (guide, isac)), (290, (sampler("sampler", "isac"), decode("decode", "sampler")))),
         ),
         Group(
-            *("What the model looked at", PURPLE, (920, 880)),
+            *("What the model looked at", PURPLE, (920, 1020)),
             ((380, (words,)), (380, (layout,)), (380, (found_masks, found)), (340, (read, *mask_pictures()))),
         ),
         Group(

@@ -20,10 +20,10 @@ MULTILINE_HEIGHT, PICTURE_HEIGHT, VIEWER_HEIGHT, TEXT_HEIGHT = 80, 250, 500, 90
 SLOT_HEIGHT, WIDGET_HEIGHT, TITLE_HEIGHT = 20, 24, 30
 BETWEEN_COLUMNS, BETWEEN_NODES, AROUND_GROUP, GROUP_TITLE = 60, 24, 20, 34
 RESULT_HEIGHTS = {
-    "HeadcountCountPrompt": 60,
-    **dict.fromkeys(("HeadcountCountCheck", "HeadcountT2ICountCounter"), 116),
-    **dict.fromkeys(("HeadcountCountSearch", "HeadcountCountSearchPick"), 116),
-    **dict.fromkeys(("HeadcountIsacLatentSelection", "HeadcountInstanceMasks"), 116),
+    "HeadcountCountPrompt": 72,
+    **dict.fromkeys(("HeadcountCountCheck", "HeadcountT2ICountCounter"), 132),
+    **dict.fromkeys(("HeadcountCountSearch", "HeadcountCountSearchPick"), 132),
+    **dict.fromkeys(("HeadcountIsacLatentSelection", "HeadcountInstanceMasks"), 132),
 }
 """What each node's result takes in the page; see web/headcount_result.js."""
 VIEWER_NODE = "HeadcountAttentionMapViewer"

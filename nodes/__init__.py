@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from comfy_api.latest import ComfyExtension, io
 
+from ..bridge.copies import folder_of_other_copy
 from ..bridge.node_text import keep_results_with_their_run
 from ..bridge.shapes.files import VIDEO_WEIGHTS
 from ._checked import checked
@@ -49,8 +52,8 @@ class HeadcountExtension(ComfyExtension):
     """What ComfyUI asks for the nodes."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        """Every node of the pack."""
-        return NODES
+        """Every node of the pack; none where ComfyUI already has those of another copy."""
+        return [] if folder_of_other_copy(Path(__file__).parents[1]) else NODES
 
 
 async def comfy_entrypoint() -> HeadcountExtension:

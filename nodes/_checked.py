@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from functools import wraps
+from math import inf
 from numbers import Integral, Real
 from typing import Any
 
@@ -29,7 +30,8 @@ def checked(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
 
     @wraps(own)
     def execute(cls: type[io.ComfyNode], *args: Any, **kwargs: Any) -> io.NodeOutput:
-        check_values(node.define_schema().inputs, signature.bind(cls, *args, **kwargs).arguments)
+        given = signature.bind(cls, *args, **kwargs).arguments
+        check_values(node.define_schema().inputs, {**given, **kwargs})  # also those that `own` takes as **values
         return own(cls, *args, **kwargs)
 
     node.execute = classmethod(execute)
@@ -63,8 +65,9 @@ def _check_choice(name: str, value: Any, options: list[str]) -> None:
 
 def _check_number(one: io.Int.Input | io.Float.Input, value: Any) -> None:
     kind, what = (Integral, "a whole number") if isinstance(one, io.Int.Input) else (Real, "a number")
-    if not isinstance(value, kind) or not one.min <= value <= one.max:  # NaN is in no range
-        raise CountError(f"{one.id} is {_shown(value)}; it must be {what} from {one.min} to {one.max}")
+    low, high = (-inf if one.min is None else one.min), (inf if one.max is None else one.max)
+    if not isinstance(value, kind) or not low <= value <= high:  # NaN is in no range
+        raise CountError(f"{one.id} is {_shown(value)}; it must be {what} from {low} to {high}")
 
 
 def _shown(value: Any) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from ..bridge.count_check import BEST, STOP, asked_for, check_pictures
 from ..bridge.node_text import result_output
+from ..bridge.previews import image_preview
 from ..core.counting.box import USUAL, BoxSettings
 from ._schema import Schema
 from ._types import CountedType, CountsType, box_settings_inputs, boxes_input
@@ -78,7 +79,7 @@ class CountCheck(io.ComfyNode):
     ) -> io.NodeOutput:  # fmt: skip
         asked, which = asked_for(counts, objects), BoxSettings(minimum_score=minimum_score, merge_overlap=merge_overlap)
         found = check_pictures(image, counted, boxes, asked, tolerance, if_none_right, which)
-        shown = {**ui.PreviewImage(found.shown, cls=cls).as_dict(), **result_output(found.result, cls)}
+        shown = {**image_preview(found.shown, cls), **result_output(found.result, cls)}
         return io.NodeOutput(
             found.number > 0, found.right, found.best, found.best_index, found.number, found.table, ui=shown
         )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from ..bridge.instances import find_instances
 from ..bridge.node_text import NodeResult, result_output
+from ..bridge.previews import mask_preview
 from ..core.counting.wording import count_words
 from ._schema import Schema
 from ._types import BoxesType, MapsType
@@ -77,6 +78,7 @@ class InstanceMasks(io.ComfyNode):
     @classmethod
     def execute(cls, maps, samples, instances, batch_index, threshold) -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
         found = find_instances(maps, samples["samples"], batch_index, instances, threshold)
+        masks = found.masks.float()
         result = NodeResult(f"{count_words(len(found.boxes), 'objects')} found", table=found.text)
-        shown = {**ui.PreviewMask(found.masks, cls=cls).as_dict(), **result_output(result, cls)}
-        return io.NodeOutput(found.masks, len(found.boxes), found.as_boxes, found.text, ui=shown)
+        shown = {**mask_preview(masks, cls), **result_output(result, cls)}
+        return io.NodeOutput(masks, len(found.boxes), found.as_boxes, found.text, ui=shown)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from ..bridge.node_text import result_output
+from ..bridge.previews import image_preview
 from ..bridge.t2icount.node_results import count_in_pictures
 from ..core.t2icount.counting import SCALES, SHORT_SIDE
 from ._schema import Schema
@@ -78,7 +79,7 @@ class T2ICountCounter(io.ComfyNode):
     @classmethod
     def execute(cls, t2icount, image, text, scale, counts=None) -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
         found = count_in_pictures(t2icount, image, text, counts, scale)
-        shown = {**ui.PreviewImage(found.overlays, cls=cls).as_dict(), **result_output(found.result, cls)}
+        shown = {**image_preview(found.overlays, cls), **result_output(found.result, cls)}
         return io.NodeOutput(
             found.rounded, found.numbers, found.density, found.overlays, found.similarity, found.boxes, found.counted,
             found.table, ui=shown,

@@ -37,6 +37,17 @@ import_comfyui("--cpu", "--base-directory", str(BASE))
 from demo.server import ComfyServer  # noqa: E402
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Note which messages the pack makes while the tests run: see helpers/raised_messages.py."""
+    from headcount.core.errors import CountError
+
+    from tests.helpers.raised_messages import RaisedMessages
+
+    plugin = RaisedMessages()
+    plugin.watch(CountError)
+    config.pluginmanager.register(plugin, "raised-messages")
+
+
 def pytest_unconfigure() -> None:
     """Remove ComfyUI's folder when the last test is done."""
     shutil.rmtree(BASE, ignore_errors=True)

@@ -14,7 +14,8 @@ const PREFIX = "Headcount";
 const WITH_ROOM = new Set([
   "HeadcountCountCheck", "HeadcountCountSearch", "HeadcountCountSearchPick", "HeadcountT2ICountCounter",
 ]);
-const HEIGHTS = { note: 60, result: 116, line: 17, beyondTable: 90 };
+const HEIGHTS = { note: 72, result: 132, line: 17, beyondTable: 110 };
+const MARGINS = 20; // above and below the elements, on the classic canvas
 const NEW_NODE = { width: 340, beyondLeast: 60 };
 
 /** @type {WeakMap<object, NodeResult>} */
@@ -72,7 +73,7 @@ class NodeResult {
     this.card = new Card();
     const [least, most] = [() => this.#least(), () => this.#most()];
     this.widget = addElements(this.node, "result", this.card.root, { least, most });
-    this.card.root.style.minHeight = `${this.#least()}px`;
+    this.card.root.style.minHeight = `${this.#least() - MARGINS}px`;
     const [width, height] = this.node.size;
     this.node.setSize([width, Math.max(height, this.node.computeSize()[1])]);
     this.grown = this.node.size[1] - height;

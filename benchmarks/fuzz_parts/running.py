@@ -33,6 +33,7 @@ class Outcome:
         seconds: until it ended; idle_after: from the interrupt until the server was idle, where it was interrupted.
         node: the class of the node that failed; error and message: what it raised.
         plain: what the graph without the pack raised, where it was run.
+        new_server: a new one had to be started.
         prompt: the graph, for faults and for what plain ComfyUI gives too.
     """
 
@@ -46,6 +47,7 @@ class Outcome:
     error: str | None = None
     message: str | None = None
     plain: str | None = None
+    new_server: bool = False
     prompt: Prompt | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -105,7 +107,7 @@ class Runner:
         tail = self._server.log()[-2000:]
         self._server.stop()
         self._server.start()
-        return {"kind": kind, "error": "server", "message": f"{message}\n{tail}"}
+        return {"kind": kind, "new_server": True, "message": f"{message}\n{tail}"}
 
     def _judged(self, prompt: Prompt, error: PromptError) -> dict[str, Any]:
         """Whose error it is: the pack's own message, ComfyUI's, or a raw one, of the pack alone or not."""
@@ -118,9 +120,9 @@ class Runner:
         if plain is None:
             return {"kind": PACK_ALONE, **said}
         again = self._error_of(plain)
-        same = again is not None and again.exception_type == error.exception_type
+        raw = again is not None and again.exception_type not in ("validation", OWN_ERROR)
         there = again is not None and again.node_id in (error.node_id, error.node_id + DECODED)
-        return {"kind": CORE_TOO if same and there else PACK_ALONE, **said, "plain": str(again)}
+        return {"kind": CORE_TOO if raw and there else PACK_ALONE, **said, "plain": str(again)}
 
     def _error_of(self, prompt: Prompt) -> PromptError | None:
         try:

@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 from .catalogue import Input, Node
+from .own_files import LORA, PICTURE
 
 # Words that make sense together, and words that are odd; a field gets one of the first three times in four.
 SENSIBLE = {
@@ -93,6 +94,9 @@ def value_for(rng: Random, node: Node, one: Input, wild: bool) -> Any:
     if wild and rng.random() < (RUBBISH_OF_OURS if node.ours else RUBBISH_OF_CORE):
         return rng.choice(RUBBISH)
     if one.values is not None:
+        own = [value for value in one.values if value in (LORA, PICTURE)]
+        if own:  # ComfyUI's example picture is large
+            return own[0]
         default = one.options.get("default", one.values[0])
         return rng.choice(one.values) if default not in one.values or rng.random() < 0.5 else default
     [kind] = one.kinds

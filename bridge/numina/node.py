@@ -21,7 +21,7 @@ from ..maps import NOTHING_COUNTED, MapsHandle
 from ..newer_comfyui import warn_of_own_attention
 from ..recorded_model import keep_run
 from ..run_notes import RunNotes
-from ..whole_picture import whole_pictures_only
+from ..whole_picture import refuse_no_pictures, whole_pictures_only
 from .clock import Clock, clock_of
 from .guided_run import GuidedRun, Restart
 from .record import record_of
@@ -58,6 +58,7 @@ def with_numina(
     patched = model.clone()
 
     def sample(executor, guider, sigmas, extra_args, callback, noise, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
+        refuse_no_pictures(noise, NODE)
         counted, clock = _counted_and_clock(guider, sigmas, family, settings, counts)
         warn_of_counts(counted, notes)
         if not counted or clock.reference is None:
@@ -128,6 +129,7 @@ def with_shared_guide(model: Any, settings: NuminaSettings, counts: Counts | Non
     family, patched, notes = family_of(model, NODE, GUIDED_FAMILIES), model.clone(), RunNotes(NODE)
 
     def sample(executor, guider, sigmas, extra_args, callback, noise, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
+        refuse_no_pictures(noise, NODE)
         counted, clock = _counted_and_clock(guider, sigmas, family, settings, counts)
         guides = shared.guides_for(counted, tuple(noise.shape)) if counted else {}
         if guides:

@@ -37,8 +37,9 @@ def read_quantity(words: Sequence[Word], start: int) -> Quantity | None:
     text = words[start].text
     if text in DEFINITE | POSSESSIVES:
         number = read_number(words, start + 1)
-        is_count = number is not None and 1 <= number[0] <= MAX_COUNT
-        return Quantity(number[0], True, text in DEFINITE, number[1]) if is_count else None
+        if number is None or not 1 <= number[0] <= MAX_COUNT:
+            return None
+        return Quantity(number[0], True, text in DEFINITE, number[1])
     number = read_number(words, start)
     if number is not None:
         return _checked(words, start, *number)

@@ -178,7 +178,8 @@ def failed(node: str = SAMPLER, kind: str = "RuntimeError") -> PromptError:
         ([failed(kind="headcount.CountError")], OWN),
         ([failed(kind="validation")], REFUSED),
         ([failed(), failed()], CORE_TOO),
-        ([failed(), failed(kind="ValueError")], PACK_ALONE),
+        ([failed(), failed(kind="ValueError")], CORE_TOO),
+        ([failed(), failed(kind="validation")], PACK_ALONE),
         ([failed(), failed("4")], PACK_ALONE),
         ([failed(), None], PACK_ALONE),
         ([failed(COUNTER)], PACK_ALONE),
@@ -191,7 +192,7 @@ def test_classes(answers: list[Exception | None], kind: str, catalogue: Catalogu
     server = Server(*answers)
     outcome = Runner(server, catalogue, 1.0).run(Graph(3, PACKED, False))
     assert (outcome.kind, outcome.number, server.answers) == (kind, 3, [])
-    assert server.starts == (kind == DEATH)
+    assert server.starts == outcome.new_server == (kind == DEATH)
     assert (outcome.prompt is not None) == (kind in (CORE_TOO, PACK_ALONE, SLOW, DEATH)), "what has to be looked at"
 
 

@@ -14,10 +14,10 @@ from ..helpers.comfy_page import (
     drop_file,
     open_workflow,
     press_run,
+    reload,
     run_command,
     settle,
     wait_for_queue,
-    wait_until_ready,
 )
 from ..helpers.result_page import SAVED, SHOWN, ResultPage, every_result
 
@@ -31,6 +31,12 @@ _VALUES = "() => window.app.graph.serialize().nodes.map(node => node.widgets_val
 _FREE = """async () => {
   const body = JSON.stringify({ free_memory: true });
   await fetch('/free', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+}"""
+_BOTTOM = """kind => {
+  const { graph, canvas } = window.app;
+  const node = graph.nodes.find(node => node.type === kind);
+  const { offset, scale } = canvas.ds;
+  return canvas.canvas.getBoundingClientRect().y + (node.pos[1] + node.size[1] + offset[1]) * scale;
 }"""
 _SET = """([kind, name, value]) => {
   const node = window.app.graph.nodes.find(node => node.type === kind);
@@ -84,9 +90,7 @@ def test_results_stay(results: ResultPage, host: ComfyServer) -> None:
     run_command(page, "Workspace.PreviousOpenedWorkflow")
     assert results.texts() == said and page.evaluate(_VALUES) == values
 
-    page.reload()
-    wait_until_ready(page)
-    page.wait_for_function("() => window.app.graph.nodes.length")
+    reload(page)
     assert results.texts() == said and page.evaluate(_VALUES) == values
 
     saved = sorted((host.base / "output").glob(f"{SAVED}*.png"))
@@ -125,6 +129,7 @@ def test_results_lie_in_their_nodes(results: ResultPage) -> None:
         box = card.bounding_box()
         assert box is not None
         _, height = page.evaluate("kind => [...window.app.graph.nodes.find(node => node.type === kind).size]", CHECK)
+        assert box["y"] + box["height"] <= page.evaluate(_BOTTOM, CHECK) + 1
         assert 200 * scale < box["width"] <= 300 * scale and 80 * scale < box["height"] <= height * scale
         assert card.evaluate("card => card.scrollHeight > card.clientHeight && card.scrollWidth <= card.clientWidth")
 

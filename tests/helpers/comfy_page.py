@@ -32,9 +32,10 @@ _JOBS = """async () => {
 _NEWEST_JOB = "async () => Object.entries(await (await fetch('/history?max_items=1')).json())[0]"
 _READY = "window.app?.graph && window.app.extensionManager && !document.querySelector('#splash')"
 # What the pages themselves report, with any pack or none: ComfyUI's own policy forbids them the Registry and other sites,
-# and a new user has no files of these names.
+# a new user has no files of these names, and a reloaded page looks for its graph too early.
 _OF_THE_PAGE = re.compile(
-    r"violates the (following|document's) Content Security Policy|Failed to load resource.*(user\.css|/api/userdata)"
+    r"violates the (following|document's) Content Security Policy|graph accessed before initialization"
+    r"|Failed to load resource.*(user\.css|favicon\.ico|/api/userdata)"
 )
 
 
@@ -64,6 +65,15 @@ def comfy_page(browser: Browser, server: ComfyServer) -> Iterator[Page]:
 def wait_until_ready(page: Page) -> None:
     """After the page was asked for, or reloaded."""
     page.wait_for_function(_READY)
+
+
+def reload(page: Page) -> None:
+    """Load the page again, and wait for the workflow that was open."""
+    page.wait_for_timeout(800)  # the page saves its draft half a second after the last change
+    page.reload()
+    wait_until_ready(page)
+    page.wait_for_function("() => window.app.graph.nodes.length")
+    settle(page)
 
 
 def settle(page: Page) -> None:

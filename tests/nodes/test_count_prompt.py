@@ -130,7 +130,9 @@ def test_schema() -> None:
     info = CountPrompt.GET_NODE_INFO_V1()
     assert info["name"] == "HeadcountCountPrompt"
     assert info["category"] == "Headcount"
-    assert info["input_order"] == {"required": ["clip", "text"], "optional": ["objects"]}
+    assert info["input_order"] == {
+        "required": ["clip", "text"], "optional": ["objects"], "hidden": ["prompt", "extra_pnginfo"]
+    }  # fmt: skip
     assert info["output"] == ["CONDITIONING", "HEADCOUNT_COUNTS", "STRING"]
     text = info["input"]["required"]["text"][1]
     assert text["multiline"] and text["dynamicPrompts"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from headcount.nodes import NODES
 
-from benchmarks.fuzz import fuzz
+from benchmarks.fuzz import What, fuzz
 from benchmarks.fuzz_parts.report import report
 from benchmarks.fuzz_parts.running import OWN, SUCCESS
 from demo.server import ComfyServer
@@ -17,10 +17,10 @@ GRAPHS = 40
 
 @pytest.mark.slow
 def test_random_graphs(server: ComfyServer) -> None:
-    found = fuzz(server, seed=1, numbers=range(GRAPHS), every=GRAPHS)
+    found = fuzz(server, What(seed=1, numbers=range(GRAPHS), every=GRAPHS))
     assert found.faults == [] and found.differences == [], report(found)
     assert len(found.outcomes) == GRAPHS and found.canaries == 4
     kinds = [one.kind for one in found.outcomes]
-    assert kinds.count(SUCCESS) >= GRAPHS / 8 and kinds.count(OWN) >= 1, report(found)
+    assert min(kinds.count(SUCCESS), kinds.count(OWN)) >= 3, report(found)
     met = set().union(*(one.classes for one in found.outcomes))
     assert [name for node in NODES if (name := node.GET_SCHEMA().node_id) not in met] == []
