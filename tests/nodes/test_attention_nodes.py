@@ -114,7 +114,7 @@ def test_viewer(show: str, recorded) -> None:
     assert pictures.ndim == 4 and pictures.shape[-1] == 3 and pictures.dtype == torch.float32
     assert masks.shape == pictures.shape[:3]
     assert len(text.splitlines()) == len(pictures)
-    assert len(out.ui.as_dict()["images"]) == len(pictures)
+    assert len(out.ui["images"]) == len(pictures)
 
 
 def test_viewer_on_the_decoded_picture(recorded) -> None:
