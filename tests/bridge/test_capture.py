@@ -66,12 +66,12 @@ def test_the_chunk_of_one_conditioning(made_of: Callable[[int], tuple[Setup, tor
         mine = (positive, negative)[index]
         together = record(made, [[positive], [negative]], x, uuid=mine["uuid"])
         alone = record(made, [[mine]], x)
-        assert len(together.calls) == len(alone.calls) > 0
-        for one, other in zip(together.calls, alone.calls, strict=True):
+        assert len(together.sink.calls) == len(alone.sink.calls) > 0
+        for one, other in zip(together.sink.calls, alone.sink.calls, strict=True):
             assert (one.layer, one.kind, one.grid) == (other.layer, other.kind, other.grid)
             torch.testing.assert_close(one.queries, other.queries, rtol=1e-3, atol=1e-4)
             torch.testing.assert_close(one.keys, other.keys, rtol=1e-3, atol=1e-4)
-        one, other = aggregate(together.calls), aggregate(alone.calls)
+        one, other = aggregate(together.sink.calls), aggregate(alone.sink.calls)
         torch.testing.assert_close(one.cross_attention, other.cross_attention, rtol=1e-3, atol=1e-5)
 
 
@@ -90,7 +90,7 @@ def test_separate_calls_give_the_same_maps(monkeypatch: pytest.MonkeyPatch) -> N
 def test_names_kinds_and_grids_of_a_unet() -> None:
     setup = shapes_setup()
     x = noise(setup, size=(17, 13))
-    calls = record(setup, [[processed(setup, x)[0]]], x).calls
+    calls = record(setup, [[processed(setup, x)[0]]], x).sink.calls
     names = [call.layer for call in calls]
     assert names[::2] == names[1::2] and len(set(names)) == len(names) // 2
     assert [call.kind for call in calls] == ["self", "cross"] * (len(calls) // 2)

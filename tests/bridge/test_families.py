@@ -130,7 +130,7 @@ def test_recorded_probabilities_are_those_of_the_model(one: Small, batch: int) -
 
 @every_transformer
 def test_grid_and_length_of_the_text(one: Small) -> None:
-    for call in record(built(one.name), noise(one)).calls:
+    for call in record(built(one.name), noise(one)).sink.calls:
         assert call.grid == one.grid
         if (columns := call.columns("self")) is not None:
             assert call.keys[:, :, columns].shape[2] == one.grid[0] * one.grid[1]
@@ -145,7 +145,7 @@ def test_one_picture_cell_moves_its_own_query(one: Small) -> None:
     row, column = x.shape[-2] // 2 + 1, x.shape[-1] // 3
     changed = x.clone()
     changed[..., row, column] += 4
-    first, other = (record(setup, latent).calls[0] for latent in (x, changed))
+    first, other = (record(setup, latent).sink.calls[0] for latent in (x, changed))
     height, width = first.grid
     patch = -(-x.shape[-2] // height)
     for tokens in ("queries", "keys"):
@@ -178,7 +178,7 @@ def test_one_text_token_moves_its_own_key(one: Small) -> None:
 
 
 def _first_with_text(setup: Setup, x: Tensor) -> AttentionCall:
-    return next(call for call in record(setup, x).calls if call.columns("cross") is not None)
+    return next(call for call in record(setup, x).sink.calls if call.columns("cross") is not None)
 
 
 def _with_other_noun(setup: Setup, one: Small) -> Setup:
@@ -348,17 +348,17 @@ def test_reference_pictures_are_not_the_picture(name: str) -> None:
 
 
 def test_image_only_attention_of_sd35_medium() -> None:
-    calls = record(built("Stable Diffusion 3.5 Medium"), noise(small("Stable Diffusion 3.5 Medium"))).calls
+    calls = record(built("Stable Diffusion 3.5 Medium"), noise(small("Stable Diffusion 3.5 Medium"))).sink.calls
     assert [call.kind for call in calls] == ["joint", "self", "joint"]
     assert len({call.layer for call in calls}) == 3
 
 
 def test_layers_that_refine_the_image_are_read_where_they_hold_no_padding() -> None:
-    lumina, padded = (record(built(name), noise(small(name))).calls for name in ("Lumina 2", "Z-Image"))
+    lumina, padded = (record(built(name), noise(small(name))).sink.calls for name in ("Lumina 2", "Z-Image"))
     assert [call.kind for call in lumina] == ["self", "joint", "joint"]
     assert [call.kind for call in padded] == ["joint"], "8 x 6 tokens are padded to 64"
     even = replace(small("Z-Image"), shape=(16, 16, 8))
-    assert [call.kind for call in record(built("Z-Image"), noise(even)).calls] == ["self", "joint"]
+    assert [call.kind for call in record(built("Z-Image"), noise(even)).sink.calls] == ["self", "joint"]
 
 
 def test_an_area_is_read_on_its_own_grid() -> None:
@@ -366,7 +366,7 @@ def test_an_area_is_read_on_its_own_grid() -> None:
     setup = built("Flux 1")
     text, options = setup.positive[0]
     area = {**options, "area": (8, 8, 2, 2), "strength": 1.0}
-    calls = record(replace(setup, positive=[[text, area]]), noise(one)).calls
+    calls = record(replace(setup, positive=[[text, area]]), noise(one)).sink.calls
     assert {call.grid for call in calls} == {(4, 4)}
 
 
@@ -381,7 +381,7 @@ def test_calls_with_other_tokens_are_left_out() -> None:
         return {**inputs, **twice}
 
     model.set_model_patch(more, "post_input")
-    assert record(replace(setup, model=model), noise(one)).calls == []
+    assert record(replace(setup, model=model), noise(one)).sink.calls == []
 
 
 def test_hidream_edit_is_refused() -> None:
