@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .bridge.copies import is_second_copy
+from .bridge.comfyui.copies import is_second_copy
 from .nodes import comfy_entrypoint
 
 WEB_DIRECTORY = "./web"

@@ -149,7 +149,7 @@ def step_of(model: CostModel, mode: Mode) -> Step:
     if mode.objective is None:
 
         def recorded() -> None:
-            run = RecordedRun([model.counted], model.family)
+            run = RecordedRun([model.counted], model.family, model.patcher.model.diffusion_model)
             model_calls(model, run.at_state(model.x, model.sigma, {}, 0))
             run.finish()
 

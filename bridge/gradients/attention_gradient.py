@@ -116,10 +116,10 @@ class GradientPass:
         recomputes = self._memory.recomputes(x)
         step = objective.start()
         call = DifferentiableCall(self._inner, self._family, self._conditioning, recomputes)
-        if self._wanted is None and not self._learn(call.outlines(x, sigma, model_options), objective):
-            return None
         with ExitStack() as stack:
             stack.enter_context(training_kernels())
+            if self._wanted is None and not self._learn(call.outlines(x, sigma, model_options), objective):
+                return None
             stack.enter_context(torch.inference_mode(False))
             stack.enter_context(torch.enable_grad())
             if self._keeps_overwritten:

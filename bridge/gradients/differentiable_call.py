@@ -132,7 +132,8 @@ class DifferentiableCall:
         """
         sink = OutlineSink()
         with torch.no_grad(), ExitStack() as stack:
-            options = hooked_options(model_options, Capture(self._reader(latent), sink=sink))
+            capture = Capture(self._reader(latent), sink=sink)
+            options = hooked_options(model_options, capture, _differentiable_attention, keep_previous=False)
             called = self._run(latent, sigma, options, lambda model: stack.enter_context(uncompiled(model)))
         return sink.calls if called else None
 

@@ -7,6 +7,7 @@ columns of words are computed, and self-attention only within each frame, for a 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from einops import rearrange
@@ -17,7 +18,7 @@ from .call_sums import RecordedMaps
 from .calls import AttentionCall, Grid, mean_probabilities, thinned
 from .fused import mean_columns
 from .grids import area_pooled
-from .layer_maps import THIRDS, LayerMaps, LayerRequest, spread_evenly
+from .layer_maps import THIRDS, LayerMaps, LayerPlan, LayerRequest, spread_evenly
 from .word_maps import small_maps, step_grid, word_selector
 
 # All frames of a video together have at most so many cells: the 21 frames of Wan's 81 pictures at 480 x 832 just fit.
@@ -73,6 +74,8 @@ class VideoSums:
         request: its words lie in those columns.
         layers: names of the layers that are read, in the model's order.
     """
+
+    plan: ClassVar[LayerPlan | None] = None  # the layers of a video model are known by their names
 
     tokens: tuple[int, ...]
     request: LayerRequest

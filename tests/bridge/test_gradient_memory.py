@@ -161,7 +161,7 @@ def reserved(memory: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[float, Tenso
     setup = tiny_setup()
 
     def start(guider: Any, sigmas: Tensor, family: Any) -> RecordedRun:
-        return RecordedRun([], family)
+        return RecordedRun([], family, guider.inner_model.diffusion_model)
 
     patched, _ = with_runs(setup.model, "test", RunNotes("the test"), start, memory)
     samples = sample(patched, setup, Run(steps=2))

@@ -96,8 +96,8 @@ def test_the_counts_socket() -> None:
     [
         ({"candidates": 1, "pictures": 2}, "chooses 2 of 1 candidates: the latent has 2 pictures. Raise candidates"),
         ({"model": None}, "got no model; connect a loader's MODEL output"),
-        ({"decide_at": 0.0}, "decide_at can be above 0 and up to 1"),
-        ({"score": "luck"}, "score is 'luck'; it can be 'places' or 'paper'"),
+        ({"decide_at": 0.0}, "decide_at is 0.0; it must be a number from 0.05 to 1.0"),
+        ({"score": "luck"}, "score is 'luck'; it can be 'places', 'paper'"),
     ],
 )
 def test_what_it_says_to_wrong_inputs(changes: dict[str, Any], message: str) -> None:
