@@ -14,7 +14,7 @@ from .video_model import build_shapes_video_model
 
 _FOLDER = Path(__file__).resolve().parents[2] / "demo" / "weights"
 WEIGHTS = _FOLDER / "shapes.safetensors"
-_POINTER = b"version https://git-lfs"
+_POINTER = b"version http"  # Git LFS: "version", and the address of its specification
 VIDEO_WEIGHTS = _FOLDER / "shapes_video.safetensors"
 
 

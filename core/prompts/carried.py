@@ -11,7 +11,7 @@ from .counts import CountedObject, Counts, ObjectTokens, WordTokens
 
 
 def as_carried(counts: Counts) -> dict[str, Any]:
-    """`counts` without any class of this pack: `torch.load(weights_only=True)` reads it."""
+    """`counts` without any class of this pack: PyTorch loads it with `weights_only=True`."""
     return asdict(counts)
 
 

@@ -1,0 +1,57 @@
+"""Peak memory of a step, plain and recorded, at real sizes: `python -m benchmarks.recorder_memory --model sdxl`.
+
+Of all tensors that live at a time, on PyTorch's "meta" device: real configurations in half precision, without numbers.
+That of the run's records themselves, on the CPU, is not among them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from demo.comfy_host import import_comfyui
+
+import_comfyui("--cpu")
+import torch  # noqa: E402
+from headcount.bridge.attention.capture import Capture  # noqa: E402
+from headcount.bridge.attention.hook import hooked_options  # noqa: E402
+from headcount.bridge.recording.recorder import new_recorder  # noqa: E402
+from headcount.core.attention.call_list import CallList  # noqa: E402
+from headcount.core.attention.call_sums import MOST_SELF_PIXELS, CallSums  # noqa: E402
+from headcount.core.attention.layer_maps import LayerRequest  # noqa: E402
+
+from .cost_measures import fused_attention, peak_bytes, without_numbers  # noqa: E402
+from .cost_models import KINDS, CostModel, cost_model  # noqa: E402
+from .isac_cost import model_calls  # noqa: E402
+
+
+def recorded_step(model: CostModel, options: dict[str, Any]) -> None:
+    """The first step of a recorded run, the most expensive one, to its maps."""
+    reader = model.family.reader((model.x.shape[-2], model.x.shape[-1]))
+    recorder = new_recorder([model.counted])
+    assert recorder is not None, "the models' prompts count something"
+    request = LayerRequest(recorder.kept_words, model.counted.layout.length)
+    sums = CallSums(request, CallList(MOST_SELF_PIXELS, reader.one_grid))
+    model_calls(model, hooked_options(options, Capture(reader, model.counted.conditioning.get("uuid"), sums)))
+    sums.maps()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=sorted(KINDS), required=True)
+    given = parser.parse_args()
+    model = cost_model(given.model, torch.device("meta"), torch.float16, None)
+    options = {"transformer_options": {"optimized_attention_override": lambda _, *a, **k: fused_attention(*a, **k)}}
+    with without_numbers(), torch.no_grad():
+        network = model.patcher.model.diffusion_model
+        plain = peak_bytes(lambda: model_calls(model, options), network)
+        recorded = peak_bytes(lambda: recorded_step(model, options), network)
+    more = f"{(recorded - plain) / 1e9:+.3f} GB"
+    print(
+        f"{given.model}, latent {tuple(model.x.shape)}: plain {plain / 1e9:.3f} GB, recorded {recorded / 1e9:.3f} GB, {more}"
+    )
+
+
+if __name__ == "__main__":
+    main()
