@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 import comfy.model_patcher
 import torch
@@ -12,6 +13,7 @@ from ...core.errors import CountError
 from ...core.shapes.autoencoder import ShapesAutoencoder
 
 DIFFUSION, TEXT, PICTURES, LATENT = "diffusion_model.", "text_encoder.", "first_stage_model.", "latent."
+_Autoencoder = TypeVar("_Autoencoder", bound=torch.nn.Module)
 _STATISTICS = ("mean", "std", "rgb_factors")
 
 
@@ -54,7 +56,7 @@ def fill(module: torch.nn.Module, weights: Mapping[str, Tensor], model: str) -> 
         raise CountError(f"this is not a {model} that this version of the pack can read: {error}") from error
 
 
-def empty_autoencoder(kind: type[ShapesAutoencoder] = ShapesAutoencoder) -> ShapesAutoencoder:
+def empty_autoencoder(kind: type[_Autoencoder] = ShapesAutoencoder) -> _Autoencoder:
     """An autoencoder whose weights are still to come: start weights would take numbers from the global generator."""
     with torch.device("meta"):
         autoencoder = kind()

@@ -46,7 +46,7 @@ def turned(picture: Image.Image, degrees: int) -> Image.Image:
     for red, green, blue in colours / 255:
         hue, light, strength = colorsys.rgb_to_hls(red, green, blue)
         moved.append(colorsys.hls_to_rgb((hue + degrees / 360) % 1, light, strength))
-    pixels[..., :3] = np.round(np.array(moved)[place.reshape(-1)].reshape(pixels.shape[:2] + (3,)) * 255)
+    pixels[..., :3] = np.round(np.array(moved)[place.reshape(-1)].reshape((*pixels.shape[:2], 3)) * 255)
     return Image.fromarray(pixels)
 
 
@@ -63,7 +63,8 @@ def vector_picture(icons: dict[str, Any], name: str) -> Image.Image:
 def pictures(folder: Path) -> Iterator[tuple[str, str, Icon, Image.Image]]:
     """Noun, style, icon and picture of every sprite, in the order of the sheet; recoloured ones after the original."""
     vectors = {
-        style: json.loads((folder / PACKAGES[style] / "package" / "icons.json").read_text()) for style in ("noto", "flat")
+        style: json.loads((folder / PACKAGES[style] / "package" / "icons.json").read_text())
+        for style in ("noto", "flat")
     }
     for noun, icons in ICONS.items():
         for icon in icons:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .vocabulary import PLURALS
+from .vocabulary import COLOUR_WORDS, NOUNS, PLURALS
 
 MAX_COUNT = 12
 _WORDS = tuple("zero one two three four five six seven eight nine ten eleven twelve".split())
@@ -64,3 +64,11 @@ def write_prompt(kinds: Sequence[Kind], background: str, rng: random.Random) -> 
     there = "there is {}" if kinds[0].count == 1 else "there are {}"
     frames = _BACKGROUND_FRAMES.get(background) if rng.random() < 0.25 else None
     return rng.choice(frames or (*_FRAMES, there)).format(listed)
+
+
+def every_word() -> list[str]:
+    """Every word and number that a prompt can have, in alphabetical order; a text encoder's table is made for them."""
+    frames = [*_FRAMES, *_PAIR_JOINTS, *(frame for frames in _BACKGROUND_FRAMES.values() for frame in frames)]
+    texts = [*frames, *NOUNS, *PLURALS.values(), *_WORDS[1:], *map(str, range(2, MAX_COUNT + 1))]
+    texts += ["there is there are", "a an one a pair of a couple of a dozen and", *COLOUR_WORDS]
+    return sorted({word for text in texts for word in text.replace("{}", " ").split()})

@@ -160,8 +160,14 @@ def _drawn(objects: list[tuple[_Look, tuple[int, int, int, int]]], background: N
 
 
 def random_scene(rng: random.Random, kinds: tuple[Kind, ...] | None = None) -> Scene:
-    """A scene of `kinds`, or of random kinds, with its prompt and picture. The same `rng` state gives the same scene."""
+    """A scene of `kinds`, or of random kinds, with its prompt and picture. The same `rng` state gives the same scene.
+
+    Raises:
+        ValueError: the kinds hold more than `MAX_COUNT` objects.
+    """
     kinds = kinds or random_kinds(rng)
+    if (wanted := sum(kind.count for kind in kinds)) > MAX_COUNT:
+        raise ValueError(f"{wanted} objects are asked for; a scene holds at most {MAX_COUNT}")
     kind, background = random_background(rng, SIZE)
     prompt = write_prompt(kinds, kind, rng)
     looks = _looks(kinds, rng)

@@ -72,3 +72,14 @@ ICONS: dict[str, tuple[Icon, ...]] = {
         Icon("1f49c", "purple-heart", colour="purple"),
     ),
 }
+COLOUR_WORDS = tuple(
+    sorted(
+        {
+            colour
+            for icons in ICONS.values()
+            for icon in icons
+            for colour in (icon.colour, *(name for name, _ in icon.hues))
+            if colour
+        }
+    )
+)

@@ -1,0 +1,1 @@
+"""The Emoji demo models, built from ComfyUI's own classes."""

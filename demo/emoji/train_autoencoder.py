@@ -1,0 +1,128 @@
+"""Trains the autoencoder of the Emoji models: `python -m demo.emoji.train_autoencoder --out .cache/emoji`.
+
+Loss and noise are those of the Shapes autoencoder. Goes on from FOLDER/autoencoder_training.pt where there is one; every random
+choice hangs on --seed and the step, so a resumed run is the uninterrupted one. Ends with the accuracy on held-out scenes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..train_autoencoder import reconstruction_loss
+from .drawn import CHUNK, chunk
+from .parts import gradient_in_parts
+
+# demo.train_autoencoder has put the pack on the import path
+from headcount.core.emoji.autoencoder import EmojiAutoencoder  # isort: skip
+from headcount.core.shapes.autoencoder import to_pixels  # isort: skip
+
+PEAK_RATE = 1.5e-3
+PARTS = 2  # of a batch, a thread each
+HELD_OUT = "held out"
+STEPS_BETWEEN_LINES, STEPS_BETWEEN_SAVES = 50, 250
+
+
+def learning_rate(step: int, steps: int) -> float:
+    """Warm-up over 200 steps, then a cosine down to 1 %."""
+    return PEAK_RATE * min(1, (step + 1) / 200) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1, step / steps))))
+
+
+def training_batch(pictures: NDArray, batch: int, generator: torch.Generator) -> Tensor:
+    """(B, 3, 128, 128) random pictures, -1..1, half of them mirrored."""
+    chosen = torch.randint(len(pictures), (batch,), generator=generator)
+    pixels = to_pixels(torch.from_numpy(pictures[chosen.numpy()]))
+    mirrored = torch.rand(batch, 1, 1, 1, generator=generator) < 0.5
+    return torch.where(mirrored, pixels.flip(3), pixels).contiguous(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def signal_to_noise(model: EmojiAutoencoder, pictures: NDArray) -> Tensor:
+    """(S,) peak signal to noise ratio in decibels of each picture (S, 128, 128, 3) uint8 after coding and decoding."""
+    found = []
+    for some in torch.from_numpy(pictures).split(50):
+        pixels = to_pixels(some)
+        back = model.decode(model.encode(pixels)).clamp(-1, 1)
+        found.append(10 * torch.log10(4 / (back - pixels).square().mean((1, 2, 3))))
+    return torch.cat(found)
+
+
+def part_loss(model: EmojiAutoencoder, pictures: NDArray, given: argparse.Namespace, number: int) -> Tensor:
+    """The loss of part `number` of all parts of all batches."""
+    generator = torch.Generator().manual_seed(given.seed * 1_000_003 + number)
+    pixels = training_batch(pictures, given.batch // PARTS, generator)
+    with torch.autocast("cpu", torch.bfloat16):
+        return reconstruction_loss(model, pixels, generator)
+
+
+def train(given: argparse.Namespace) -> EmojiAutoencoder:
+    """Train to step `given.steps`, saving on the way."""
+    torch.manual_seed(given.seed)
+    model = EmojiAutoencoder().to(memory_format=torch.channels_last)
+    parameters, pool = list(model.parameters()), ThreadPoolExecutor(PARTS)
+    optimiser = torch.optim.AdamW(parameters, betas=(0.9, 0.99), weight_decay=1e-4)
+    saved, first = given.out / "autoencoder_training.pt", 0
+    if saved.is_file():
+        state = torch.load(saved, weights_only=True)
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        first = state["step"]
+    start, average, number, pictures = time.monotonic(), math.nan, -1, None
+    for step in range(first, given.steps):
+        wanted = step * given.batch // given.chunk % given.chunks
+        if wanted != number:
+            number = wanted
+            pictures = chunk(given.out / "drawn", "training", number, given.chunk).pictures
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(step, given.steps)
+        losses = [partial(part_loss, model, pictures, given, 2 * step + part) for part in range(PARTS)]
+        loss = gradient_in_parts(pool, parameters, losses)
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        average = loss if math.isnan(average) else 0.98 * average + 0.02 * loss
+        done = step + 1
+        if done % STEPS_BETWEEN_LINES == 0:
+            _say(given.out, f"step {done} loss {average:.4f} minutes {(time.monotonic() - start) / 60:.1f}")
+        if done % STEPS_BETWEEN_SAVES == 0 or done == given.steps:
+            part = saved.with_suffix(".part")
+            torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": done}, part)
+            part.replace(saved)
+    return model
+
+
+def _say(folder: Path, line: str) -> None:
+    with open(folder / "autoencoder.log", "a") as log:
+        log.write(line + "\n")
+    print(line, flush=True)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=3500)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--chunks", type=int, default=24, help="of drawn scenes to train on")
+    parser.add_argument("--chunk", type=int, default=CHUNK, help="scenes in a chunk")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args(arguments)
+    given.out.mkdir(parents=True, exist_ok=True)
+    model = train(given).eval()
+    found = signal_to_noise(model, chunk(given.out / "drawn", HELD_OUT, 0, given.chunk).pictures)
+    lowest = float(found.quantile(0.05))
+    _say(
+        given.out,
+        f"{len(found)} held-out scenes: PSNR mean {float(found.mean()):.2f} dB, 5 % are below {lowest:.2f} dB",
+    )
+
+
+if __name__ == "__main__":
+    main()
