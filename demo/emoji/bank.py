@@ -58,7 +58,7 @@ def _chunk_latents(autoencoder: EmojiAutoencoder, statistics: dict[str, Tensor],
     mean, std = (statistics[key].view(1, -1, 1, 1) for key in ("latent.mean", "latent.std"))
     latents = [((encode(autoencoder, some) - mean) / std).half() for some in (pixels, pixels.flip(3))]
     tokens = tokenise(scenes.prompts)
-    return torch.cat(latents), torch.cat([tokens, tokens])
+    return torch.cat(latents).contiguous(), torch.cat([tokens, tokens])
 
 
 def latent_bank(

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from ..train_shapes import halved
 from .bank import statistics_of_scenes
-from .drawn import chunk
+from .drawn import CHUNK, chunk
 from .train_autoencoder import HELD_OUT, signal_to_noise
 
 # demo.train_shapes has put the pack on the import path
@@ -37,13 +37,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="the folder of the training run")
     parser.add_argument("--file", type=Path, required=True)
+    parser.add_argument("--chunk", type=int, default=CHUNK, help="scenes in a chunk")
     given = parser.parse_args(arguments)
     state = torch.load(given.out / "autoencoder_training.pt", weights_only=True)
     weights = halved(state["model"])
     autoencoder = EmojiAutoencoder().eval()
     autoencoder.load_state_dict({name: value.float() for name, value in weights.items()})
-    statistics = statistics_of_scenes(autoencoder, given.out / "drawn")
-    pictures = chunk(given.out / "drawn", HELD_OUT, 0).pictures
+    statistics = statistics_of_scenes(autoencoder, given.out / "drawn", given.chunk)
+    pictures = chunk(given.out / "drawn", HELD_OUT, 0, given.chunk).pictures
     found = signal_to_noise(autoencoder, pictures)
     print(f"step {state['step']}: PSNR mean {found.mean():.2f} dB, 5 % are below {found.quantile(0.05):.2f} dB")
     comparison(autoencoder, torch.from_numpy(pictures[:10])).save(given.out / "autoencoder.png")

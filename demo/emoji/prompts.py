@@ -67,8 +67,8 @@ def write_prompt(kinds: Sequence[Kind], background: str, rng: random.Random) -> 
 
 
 def every_word() -> list[str]:
-    """Every word and number that a prompt can have, in alphabetical order; a text encoder's table is made for them."""
+    """Every word, number and sign that a prompt can have, in alphabetical order; a text encoder's table is made for them."""
     frames = [*_FRAMES, *_PAIR_JOINTS, *(frame for frames in _BACKGROUND_FRAMES.values() for frame in frames)]
     texts = [*frames, *NOUNS, *PLURALS.values(), *_WORDS[1:], *map(str, range(2, MAX_COUNT + 1))]
-    texts += ["there is there are", "a an one a pair of a couple of a dozen and", *COLOUR_WORDS]
+    texts += ["there is there are", "a an one a pair of a couple of a dozen and ,", *COLOUR_WORDS]
     return sorted({word for text in texts for word in text.replace("{}", " ").split()})

@@ -61,7 +61,7 @@ def train(training: Training, recipe: Recipe, bank: Bank, given: argparse.Namesp
     """Train to the last step, or until the time is over, saving on the way."""
     parameters, pool = list(training.model.parameters()), ThreadPoolExecutor(PARTS)
     average, first, began = math.nan, training.step, time.monotonic()
-    fresh = not training.optimiser.state
+    fresh = first > 0 and not training.optimiser.state
     while training.step < recipe.steps and time.monotonic() < until:
         numbers = range(PARTS * training.step, PARTS * (training.step + 1))
         generators = [torch.Generator().manual_seed(given.seed * 1_000_003 + number) for number in numbers]
