@@ -19,7 +19,7 @@ EMOJI_UNET_CONFIG: dict[str, Any] = {**UNET_CONFIG, "in_channels": LATENT_CHANNE
 _FOLDER = Path(__file__).resolve().parents[2] / "demo" / "weights"
 AUTOENCODER_WEIGHTS = _FOLDER / "emoji_autoencoder.safetensors"
 UNET_WEIGHTS = _FOLDER / "emoji_unet.safetensors"
-_MODEL = "Emoji model"
+_MODEL = "an Emoji model"
 EMOJI_UNET = UnetDemo(_MODEL, EMOJI_UNET_CONFIG, EmojiTextEncoder, EmojiAutoencoder, LATENT_CHANNELS)
 
 

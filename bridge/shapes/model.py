@@ -108,7 +108,7 @@ class UnetDemo:
     """What one demo model with a U-Net is made of.
 
     Attributes:
-        name: for errors.
+        name: with its article, for errors.
         unet_config: of ComfyUI's `UNetModel`.
         text_encoder: what its CLIP holds.
         autoencoder: without arguments, a module with `encode` and `decode`.
@@ -122,7 +122,7 @@ class UnetDemo:
     channels: int
 
 
-SHAPES = UnetDemo("Shapes model", UNET_CONFIG, ShapesTextEncoder, ShapesAutoencoder, LATENT_CHANNELS)
+SHAPES = UnetDemo("a Shapes model", UNET_CONFIG, ShapesTextEncoder, ShapesAutoencoder, LATENT_CHANNELS)
 
 
 def build_shapes_model(state: dict[str, Tensor]) -> ShapesModel:

@@ -21,14 +21,14 @@ def statistics_of(state: Mapping[str, Tensor], model: str) -> dict[str, Tensor]:
     """The latents' `mean`, `std` and `rgb_factors`.
 
     Args:
-        model: what the file should hold, for the error: "Shapes video model".
+        model: what the file should hold, for the error: "a Shapes video model".
 
     Raises:
         CountError: the file has none.
     """
     found = {name: state[LATENT + name] for name in _STATISTICS if LATENT + name in state}
     if len(found) < len(_STATISTICS):
-        raise CountError(f"this is not a {model}: the file has no latent statistics")
+        raise CountError(f"this is not {model}: the file has no latent statistics")
     return found
 
 
@@ -40,7 +40,7 @@ def part_of_state(state: Mapping[str, Tensor], prefix: str, model: str) -> dict[
     """
     found = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
     if not found:
-        raise CountError(f"this is not a {model}: the file has no weights under '{prefix}'")
+        raise CountError(f"this is not {model}: the file has no weights under '{prefix}'")
     return {key: value.float() if value.is_floating_point() else value for key, value in found.items()}
 
 
@@ -53,7 +53,7 @@ def fill(module: torch.nn.Module, weights: Mapping[str, Tensor], model: str) -> 
     try:
         module.load_state_dict(weights)
     except RuntimeError as error:
-        raise CountError(f"this is not a {model} that this version of the pack can read: {error}") from error
+        raise CountError(f"this is not {model} that this version of the pack can read: {error}") from error
 
 
 def empty_autoencoder(kind: type[_Autoencoder] = ShapesAutoencoder) -> _Autoencoder:

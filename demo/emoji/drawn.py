@@ -13,22 +13,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .scenes import scene
+from .vocabulary import NOUNS
 
 CHUNK = 1000
 
 
 @dataclass(frozen=True)
 class DrawnScenes:
-    """Pictures (S, 128, 128, 3) uint8 and their S prompts."""
+    """Drawn scenes.
+
+    Attributes:
+        pictures: (S, 128, 128, 3) uint8.
+        prompts: S of them.
+        objects: (M, 6) of all objects: the scene's place here, the noun's in `NOUNS`, and left, top, width, height in pixels.
+    """
 
     pictures: NDArray[np.uint8]
     prompts: list[str]
+    objects: NDArray[np.int16]
 
 
 def draw_scenes(collection: str, first: int, count: int) -> DrawnScenes:
     """Draw scenes `first` to `first + count - 1` of a collection."""
     drawn = [scene(collection, number) for number in range(first, first + count)]
-    return DrawnScenes(np.stack([one.picture for one in drawn]), [one.prompt for one in drawn])
+    objects = [
+        (number, NOUNS.index(thing.noun), *thing.box) for number, one in enumerate(drawn) for thing in one.objects
+    ]
+    pictures = np.stack([one.picture for one in drawn])
+    return DrawnScenes(pictures, [one.prompt for one in drawn], np.array(objects, dtype=np.int16))
 
 
 def chunk(folder: Path, collection: str, number: int, size: int = CHUNK) -> DrawnScenes:
@@ -36,11 +48,11 @@ def chunk(folder: Path, collection: str, number: int, size: int = CHUNK) -> Draw
     file = folder / f"{collection.replace(' ', '_')}_{number:03}.npz"
     if file.is_file():
         with np.load(file) as kept:
-            return DrawnScenes(kept["pictures"], kept["prompts"].tolist())
+            return DrawnScenes(kept["pictures"], kept["prompts"].tolist(), kept["objects"])
     drawn = draw_scenes(collection, number * size, size)
     folder.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(".part.npz")
-    np.savez(part, pictures=drawn.pictures, prompts=np.array(drawn.prompts))
+    np.savez(part, pictures=drawn.pictures, prompts=np.array(drawn.prompts), objects=drawn.objects)
     part.replace(file)  # a run that is stopped here leaves no half file
     return drawn
 

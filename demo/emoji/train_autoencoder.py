@@ -1,6 +1,6 @@
 """Trains the autoencoder of the Emoji models: `python -m demo.emoji.train_autoencoder --out .cache/emoji`.
 
-Loss and noise are those of the Shapes autoencoder. Goes on from FOLDER/autoencoder_training.pt where there is one; every random
+The loss is that of the Shapes autoencoder. Goes on from FOLDER/autoencoder_training.pt where there is one; every random
 choice hangs on --seed and the step, so a resumed run is the uninterrupted one. Ends with the accuracy on held-out scenes.
 """
 
@@ -25,6 +25,7 @@ from .parts import gradient_in_parts
 from headcount.core.emoji.autoencoder import EmojiAutoencoder  # isort: skip
 from headcount.core.shapes.autoencoder import to_pixels  # isort: skip
 
+NOISE = 0.05  # of latents about as wide as 1: half of what the Shapes autoencoder gets, for finer detail
 PEAK_RATE = 1.5e-3
 PARTS = 2  # of a batch, a thread each
 HELD_OUT = "held out"
@@ -60,7 +61,7 @@ def part_loss(model: EmojiAutoencoder, pictures: NDArray, given: argparse.Namesp
     generator = torch.Generator().manual_seed(given.seed * 1_000_003 + number)
     pixels = training_batch(pictures, given.batch // PARTS, generator)
     with torch.autocast("cpu", torch.bfloat16):
-        return reconstruction_loss(model, pixels, generator)
+        return reconstruction_loss(model, pixels, generator, NOISE)
 
 
 def train(given: argparse.Namespace) -> EmojiAutoencoder:

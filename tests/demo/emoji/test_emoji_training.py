@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -12,13 +13,15 @@ import torch
 from headcount.bridge.demo_models.emoji import load_emoji_autoencoder, load_emoji_unet
 from headcount.bridge.demo_models.emoji_text import VOCABULARY_SIZE
 from headcount.core.emoji.autoencoder import DOWNSCALE, LATENT_CHANNELS, EmojiAutoencoder
+from headcount.core.emoji.detector import Detection, detections
 from headcount.core.shapes.autoencoder import to_pixels
 from safetensors import safe_open
 
-from demo.emoji import bank, drawn, recipes, train_autoencoder, train_model
+from demo.emoji import bank, drawn, recipes, train_autoencoder, train_detector, train_model
 from demo.emoji.export_autoencoder import main as export_autoencoder
 from demo.emoji.parts import gradient_in_parts
 from demo.emoji.scenes import scene
+from demo.emoji.vocabulary import NOUNS
 from demo.train_shapes import END_TOKEN, tokenise
 
 from ...helpers.models import Run, Setup, sample
@@ -54,6 +57,9 @@ class TestDrawn:
         written = file.stat().st_mtime_ns
         again = drawn.chunk(tmp_path, "held out", 1, 3)
         assert np.array_equal(first.pictures, again.pictures) and first.prompts == again.prompts
+        assert np.array_equal(first.objects, again.objects)
+        boxes = [(0, NOUNS.index(one.noun), *one.box) for one in wanted[0].objects]
+        assert first.objects[first.objects[:, 0] == 0].tolist() == [list(box) for box in boxes]
         assert file.stat().st_mtime_ns == written
 
 
@@ -81,7 +87,9 @@ def test_gradient_in_parts_is_the_gradient_of_the_mean() -> None:
 class TestAutoencoder:
     def test_a_resumed_run_is_the_uninterrupted_one(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(train_autoencoder, "learning_rate", lambda step, steps: 1e-3)
-        whole, twice = (train_the_autoencoder(tmp_path / name, *runs) for name, runs in (("one", (4,)), ("two", (2, 4))))
+        whole, twice = (
+            train_the_autoencoder(tmp_path / name, *runs) for name, runs in (("one", (4,)), ("two", (2, 4)))
+        )
         assert all(torch.equal(value, twice[name]) for name, value in whole.items())
 
     def test_it_learns(self, folder: Path) -> None:
@@ -189,3 +197,41 @@ class TestModels:
         assert losses[-1] < losses[0]
         without = [name for name, value in training.model.named_parameters() if value.grad is None]
         assert all("projection" in name or "position" in name for name in without)
+
+
+class TestDetector:
+    def train(self, folder: Path, *runs: int) -> dict[str, torch.Tensor]:
+        for steps in runs:
+            size = ["--chunk", str(SCENES), "--chunks", "2", "--batch", "4", "--steps", str(steps)]
+            train_detector.main(["--out", str(folder), "--autoencoder", str(folder / "autoencoder.safetensors"), *size])
+        return torch.load(folder / "decider_training.pt", weights_only=True)
+
+    def test_resumed_and_exported(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(train_detector, "learning_rate", lambda step, steps, peak: 1e-3)
+        whole = self.train(folder, 3)
+        (folder / "decider_training.pt").unlink()
+        twice = self.train(folder, 1, 3)
+        assert whole["step"] == twice["step"] == 3
+        assert all(torch.equal(value, twice["model"][name]) for name, value in whole["model"].items())
+        with safe_open(folder / "emoji_decider.safetensors", "pt") as kept:
+            assert json.loads(kept.metadata()["nouns"]) == list(NOUNS)
+        assert "held-out scenes drawn" in (folder / "decider.log").read_text()
+
+    def test_accuracy_counts_missed_invented_and_misnamed_objects(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        objects = np.array([(0, 1, 0, 0, 9, 9), (0, 1, 9, 9, 9, 9), (1, 2, 0, 0, 9, 9), (2, 3, 0, 0, 9, 9)], np.int16)
+        scenes = drawn.DrawnScenes(np.zeros((3, 8, 8, 3), np.uint8), ["", "", ""], objects)
+        found = [[1, 1], [3], [3, 3]]  # right; misnamed; one too many
+        answers = [[Detection(noun, 1.0, (0, 0, 1, 1)) for noun in nouns] for nouns in found]
+        monkeypatch.setattr(train_detector, "detections", lambda output: answers)
+        exact, wrong = train_detector.accuracy(lambda pixels: pixels, torch.zeros(3, 3, 8, 8), scenes)
+        assert exact == pytest.approx(1 / 3) and wrong == pytest.approx(2 / 4)
+
+    def test_a_right_detector_counts_every_scene_right(self) -> None:
+        """The targets say enough: no two objects of the scenes are too near to be told apart."""
+        scenes = drawn.draw_scenes("test", 0, 60)
+        for number, (heat, wanted) in enumerate(train_detector.targets_of(scenes, torch.arange(60))):
+            boxes = torch.zeros(4, *heat.shape[1:])
+            output = torch.cat([torch.logit(heat.clamp(1e-6, 1 - 1e-6)), boxes]).unsqueeze(0)
+            nouns = sorted(one.noun for one in detections(output)[0])
+            assert nouns == sorted(scenes.objects[scenes.objects[:, 0] == number][:, 1].tolist())
+            assert len(wanted) == len(nouns)
