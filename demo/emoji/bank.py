@@ -66,9 +66,9 @@ def latent_bank(
 ) -> Bank:
     """Latents of the first `chunks` chunks of drawn scenes and of their mirror images: S is 2 x chunks x size.
 
-    Each chunk's latents are kept in `folder`/latents, by autoencoder, so that a bank grows without encoding anew.
+    Each chunk's latents are kept in `folder`/latents, by encoder, so that a bank grows without encoding anew.
     """
-    weights = b"".join(value.numpy().tobytes() for value in autoencoder.state_dict().values())
+    weights = b"".join(value.numpy().tobytes() for value in autoencoder.encoder.state_dict().values())
     name = hashlib.sha256(weights).hexdigest()[:12]
     latents, tokens = [], []
     for number in range(chunks):

@@ -2,6 +2,9 @@
 
 The loss is that of the Shapes autoencoder. Goes on from FOLDER/autoencoder_training.pt where there is one; every random
 choice hangs on --seed and the step, so a resumed run is the uninterrupted one. Ends with the accuracy on held-out scenes.
+
+`--decoder-only` leaves the encoder as it is: latents stay what they are, and with them all models that were trained on them,
+while pictures become crisper.
 """
 
 from __future__ import annotations
@@ -76,6 +79,9 @@ def train(given: argparse.Namespace) -> EmojiAutoencoder:
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         first = state["step"]
+    if given.decoder_only:
+        model.encoder.requires_grad_(False)
+        parameters = list(model.decoder.parameters())
     start, average, number, pictures = time.monotonic(), math.nan, -1, None
     for step in range(first, given.steps):
         wanted = step * given.batch // given.chunk % given.chunks
@@ -113,6 +119,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--chunks", type=int, default=24, help="of drawn scenes to train on")
     parser.add_argument("--chunk", type=int, default=CHUNK, help="scenes in a chunk")
+    parser.add_argument("--decoder-only", action="store_true", help="leave the encoder, and so all latents, alone")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
     given.out.mkdir(parents=True, exist_ok=True)

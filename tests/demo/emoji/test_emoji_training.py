@@ -40,10 +40,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def train_the_autoencoder(out: Path, *runs: int) -> dict[str, torch.Tensor]:
+def train_the_autoencoder(out: Path, *runs: int, more: tuple[str, ...] = ()) -> dict[str, torch.Tensor]:
     for steps in runs:
         size = ["--chunk", str(SCENES), "--chunks", "2", "--batch", "4"]
-        train_autoencoder.main(["--out", str(out), "--steps", str(steps), *size])
+        train_autoencoder.main(["--out", str(out), "--steps", str(steps), *size, *more])
     return torch.load(out / "autoencoder_training.pt", weights_only=True)["model"]
 
 
@@ -91,6 +91,12 @@ class TestAutoencoder:
             train_the_autoencoder(tmp_path / name, *runs) for name, runs in (("one", (4,)), ("two", (2, 4)))
         )
         assert all(torch.equal(value, twice[name]) for name, value in whole.items())
+
+    def test_decoder_only(self, tmp_path: Path) -> None:
+        before = train_the_autoencoder(tmp_path, 1)
+        after = train_the_autoencoder(tmp_path, 2, more=("--decoder-only",))
+        for name, value in before.items():
+            assert torch.equal(value, after[name]) == name.startswith("encoder."), name
 
     def test_it_learns(self, folder: Path) -> None:
         learnt = EmojiAutoencoder()
