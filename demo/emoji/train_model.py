@@ -5,8 +5,8 @@ Needs the autoencoder that `demo.emoji.export_autoencoder` writes. Goes on from 
 with an optimiser that has to find its way again. `--minutes` ends a run early, saved, so that the same command goes on with it.
 Every random choice hangs on --seed and the step, so a resumed run draws what one uninterrupted run would have drawn.
 
-Objective: rectified flow, as `demo.train_shapes` has it. The batch is worked out in two parts side by side, each by one thread:
-set OMP_NUM_THREADS=1.
+Objective: rectified flow, as `demo.train_shapes` has it. The batch is worked out in `--parts` side by side, one thread each: set
+OMP_NUM_THREADS=1. Two parts are faster on two idle cores; one costs less work, so it is faster where the cores are shared.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ from .recipes import RECIPES, Recipe
 # demo.train_shapes has put the pack on the import path
 from headcount.bridge.demo_models.emoji import AUTOENCODER_WEIGHTS, load_emoji_autoencoder  # isort: skip
 
-PARTS = 2
 STEPS_BETWEEN_LINES, STEPS_BETWEEN_SAVES = 25, 100
 STEPS_TO_WARM_UP_AGAIN = 100
 
@@ -59,13 +58,13 @@ def export(training: Training, file: Path) -> None:
 
 def train(training: Training, recipe: Recipe, bank: Bank, given: argparse.Namespace, until: float) -> None:
     """Train to the last step, or until the time is over, saving on the way."""
-    parameters, pool = list(training.model.parameters()), ThreadPoolExecutor(PARTS)
+    parameters, pool = list(training.model.parameters()), ThreadPoolExecutor(given.parts)
     average, first, began = math.nan, training.step, time.monotonic()
     fresh = first > 0 and not training.optimiser.state
     while training.step < recipe.steps and time.monotonic() < until:
-        numbers = range(PARTS * training.step, PARTS * (training.step + 1))
+        numbers = range(given.parts * training.step, given.parts * (training.step + 1))
         generators = [torch.Generator().manual_seed(given.seed * 1_000_003 + number) for number in numbers]
-        losses = [partial(recipe.loss, training.model, bank, one, recipe.batch // PARTS) for one in generators]
+        losses = [partial(recipe.loss, training.model, bank, one, recipe.batch // given.parts) for one in generators]
         loss = gradient_in_parts(pool, parameters, losses)
         again = min(1.0, (training.step - first + 1) / STEPS_TO_WARM_UP_AGAIN) if fresh else 1.0
         training.follow_gradient(again * learning_rate(training.step, recipe.steps, recipe.rate))
@@ -122,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, help="default: the recipe's, as batch and rate")
     parser.add_argument("--batch", type=int)
     parser.add_argument("--rate", type=float, help="peak learning rate")
+    parser.add_argument("--parts", type=int, default=2, help="of a batch, worked out side by side")
     parser.add_argument("--chunks", type=int, default=24, help="of drawn scenes to train on")
     parser.add_argument("--chunk", type=int, default=CHUNK, help="scenes in a chunk")
     parser.add_argument("--seed", type=int, default=0)
