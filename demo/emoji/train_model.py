@@ -5,7 +5,7 @@ Needs the autoencoder that `demo.emoji.export_autoencoder` writes. Goes on from 
 with an optimiser that has to find its way again. `--minutes` ends a run early, saved, so that the same command goes on with it.
 Every random choice hangs on --seed and the step, so a resumed run draws what one uninterrupted run would have drawn.
 
-Objective: rectified flow, as `demo.train_shapes` has it. The batch is worked out in `--parts` side by side, one thread each: set
+Objective: rectified flow, as `demo.train_shapes` has it. The batch is worked out in `--parts` side by side, a thread each: set
 OMP_NUM_THREADS=1. Two parts are faster on two idle cores; one costs less work, so it is faster where the cores are shared.
 """
 
