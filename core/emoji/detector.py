@@ -52,7 +52,8 @@ class EmojiDetector(nn.Module):
         self.up_to_eighth = _layer(5 * width, 2 * width)
         self.up_to_quarter = _layer(3 * width, width)
         last = nn.Conv2d(width, nouns + _BOX, 1)
-        nn.init.constant_(last.bias[:nouns], -4.0)  # almost everywhere there is no centre
+        # Almost everywhere there is no centre.
+        last.bias = nn.Parameter(torch.cat([torch.full((nouns,), -4.0), torch.zeros(_BOX)]))
         self.head = nn.Sequential(_layer(width, width), last)
 
     def forward(self, pixels: Tensor) -> Tensor:

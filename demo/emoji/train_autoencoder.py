@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -23,6 +22,7 @@ from torch import Tensor
 from ..train_autoencoder import reconstruction_loss
 from .drawn import CHUNK, chunk
 from .parts import gradient_in_parts
+from .stepped import ChunkReader, SteppedRun
 
 # demo.train_autoencoder has put the pack on the import path
 from headcount.core.emoji.autoencoder import EmojiAutoencoder  # isort: skip
@@ -32,7 +32,6 @@ NOISE = 0.05  # of latents about as wide as 1: half of what the Shapes autoencod
 PEAK_RATE = 1.5e-3
 PARTS = 2  # of a batch, a thread each
 HELD_OUT = "held out"
-STEPS_BETWEEN_LINES, STEPS_BETWEEN_SAVES = 50, 250
 
 
 def learning_rate(step: int, steps: int) -> float:
@@ -67,48 +66,36 @@ def part_loss(model: EmojiAutoencoder, pictures: NDArray, given: argparse.Namesp
         return reconstruction_loss(model, pixels, generator, NOISE)
 
 
-def train(given: argparse.Namespace) -> EmojiAutoencoder:
-    """Train to step `given.steps`, saving on the way."""
+def begun(given: argparse.Namespace) -> SteppedRun:
+    """The run that the command line asks for."""
     torch.manual_seed(given.seed)
     model = EmojiAutoencoder().to(memory_format=torch.channels_last)
-    parameters, pool = list(model.parameters()), ThreadPoolExecutor(PARTS)
-    optimiser = torch.optim.AdamW(parameters, betas=(0.9, 0.99), weight_decay=1e-4)
-    saved, first = given.out / "autoencoder_training.pt", 0
-    if saved.is_file():
-        state = torch.load(saved, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        first = state["step"]
+    optimiser = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.99), weight_decay=1e-4)
     if given.decoder_only:
         model.encoder.requires_grad_(False)
-        parameters = list(model.decoder.parameters())
-    start, average, number, pictures = time.monotonic(), math.nan, -1, None
-    for step in range(first, given.steps):
-        wanted = step * given.batch // given.chunk % given.chunks
-        if wanted != number:
-            number = wanted
-            pictures = chunk(given.out / "drawn", "training", number, given.chunk).pictures
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, given.steps)
-        losses = [partial(part_loss, model, pictures, given, 2 * step + part) for part in range(PARTS)]
-        loss = gradient_in_parts(pool, parameters, losses)
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimiser.step()
-        average = loss if math.isnan(average) else 0.98 * average + 0.02 * loss
-        done = step + 1
-        if done % STEPS_BETWEEN_LINES == 0:
-            _say(given.out, f"step {done} loss {average:.4f} minutes {(time.monotonic() - start) / 60:.1f}")
-        if done % STEPS_BETWEEN_SAVES == 0 or done == given.steps:
-            part = saved.with_suffix(".part")
-            torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": done}, part)
-            part.replace(saved)
-    return model
+    return SteppedRun(
+        model, optimiser, given.out, "autoencoder", given.steps, partial(learning_rate, steps=given.steps)
+    )
 
 
-def _say(folder: Path, line: str) -> None:
-    with open(folder / "autoencoder.log", "a") as log:
-        log.write(line + "\n")
-    print(line, flush=True)
+def train(run: SteppedRun, given: argparse.Namespace) -> None:
+    """Train to the last step."""
+    parameters = [value for value in run.model.parameters() if value.requires_grad]
+    scenes = chunks_of(given, "training")
+    with ThreadPoolExecutor(PARTS) as pool:
+
+        def gradient(step: int) -> float:
+            pictures = scenes.at(step).pictures
+            losses = [partial(part_loss, run.model, pictures, given, PARTS * step + part) for part in range(PARTS)]
+            return gradient_in_parts(pool, parameters, losses)
+
+        run.train(gradient)
+
+
+def chunks_of(given: argparse.Namespace, collection: str) -> ChunkReader:
+    """The drawn scenes of a run."""
+    read = partial(chunk, given.out / "drawn", collection, size=given.chunk)
+    return ChunkReader(read, given.chunk / given.batch, given.chunks)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -122,14 +109,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--decoder-only", action="store_true", help="leave the encoder, and so all latents, alone")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
-    given.out.mkdir(parents=True, exist_ok=True)
-    model = train(given).eval()
-    found = signal_to_noise(model, chunk(given.out / "drawn", HELD_OUT, 0, given.chunk).pictures)
+    run = begun(given)
+    train(run, given)
+    found = signal_to_noise(run.model, chunk(given.out / "drawn", HELD_OUT, 0, given.chunk).pictures)
     lowest = float(found.quantile(0.05))
-    _say(
-        given.out,
-        f"{len(found)} held-out scenes: PSNR mean {float(found.mean()):.2f} dB, 5 % are below {lowest:.2f} dB",
-    )
+    run.say(f"{len(found)} held-out scenes: PSNR mean {float(found.mean()):.2f} dB, 5 % are below {lowest:.2f} dB")
 
 
 if __name__ == "__main__":

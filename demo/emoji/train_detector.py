@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,8 @@ from torch import Tensor, nn
 
 from ..train_shapes import halved, learning_rate
 from .drawn import CHUNK, DrawnScenes, chunk
-from .train_autoencoder import HELD_OUT
+from .stepped import SteppedRun
+from .train_autoencoder import HELD_OUT, chunks_of
 from .vocabulary import NOUNS
 
 # demo.train_shapes has put the pack on the import path
@@ -39,7 +39,6 @@ from headcount.core.shapes.autoencoder import to_pixels  # isort: skip
 
 COLLECTION = "decider"
 PEAK_RATE = 2e-3
-STEPS_BETWEEN_LINES, STEPS_BETWEEN_SAVES = 50, 250
 LATENT_NOISE = 0.4  # most of it, in standard deviations of the latents
 
 
@@ -105,50 +104,31 @@ def accuracy(model: EmojiDetector, pictures: Tensor, scenes: DrawnScenes) -> tup
     return exact / len(pictures), wrong / len(scenes.objects)
 
 
-def train(given: argparse.Namespace) -> EmojiDetector:
-    """Train to step `given.steps`, saving on the way."""
+def begun(given: argparse.Namespace) -> SteppedRun:
+    """The run that the command line asks for."""
     torch.manual_seed(given.seed)
-    autoencoder, statistics = load_emoji_autoencoder(given.autoencoder)
     model = EmojiDetector(len(NOUNS)).to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=1e-4)
-    saved, first = given.out / "decider_training.pt", 0
-    if saved.is_file():
-        state = torch.load(saved, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        first = state["step"]
-    start, average, number, scenes = time.monotonic(), math.nan, -1, None
-    for step in range(first, given.steps):
-        wanted = step * given.batch // given.chunk % given.chunks
-        if wanted != number:
-            number = wanted
-            scenes = chunk(given.out / "drawn", COLLECTION, number, given.chunk)
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, given.steps, PEAK_RATE)
-        generator = torch.Generator().manual_seed(given.seed * 1_000_003 + step)
-        chosen = torch.randint(given.chunk, (given.batch,), generator=generator)
+    rate = partial(learning_rate, steps=given.steps, peak=PEAK_RATE)
+    return SteppedRun(model, optimiser, given.out, "decider", given.steps, rate, longest=5.0)
+
+
+def train(run: SteppedRun, given: argparse.Namespace) -> None:
+    """Train to the last step."""
+    autoencoder, statistics = load_emoji_autoencoder(given.autoencoder)
+    reader = chunks_of(given, COLLECTION)
+
+    def gradient(step: int) -> float:
+        generator, scenes = torch.Generator().manual_seed(given.seed * 1_000_003 + step), reader.at(step)
+        chosen = torch.randint(len(scenes.pictures), (given.batch,), generator=generator)
         pixels = to_pixels(torch.from_numpy(scenes.pictures[chosen.numpy()]))
         pixels = varied(pixels, autoencoder, statistics["std"], generator)
-        loss = detector_loss(model, pixels.contiguous(memory_format=torch.channels_last), targets_of(scenes, chosen))
-        optimiser.zero_grad()
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
+        loss = detector_loss(run.model, pixels, targets_of(scenes, chosen))
         loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-        optimiser.step()
-        average = loss.item() if math.isnan(average) else 0.98 * average + 0.02 * loss.item()
-        done = step + 1
-        if done % STEPS_BETWEEN_LINES == 0:
-            _say(given.out, f"step {done} loss {average:.4f} minutes {(time.monotonic() - start) / 60:.1f}")
-        if done % STEPS_BETWEEN_SAVES == 0 or done == given.steps:
-            part = saved.with_suffix(".part")
-            torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": done}, part)
-            part.replace(saved)
-    return model
+        return loss.item()
 
-
-def _say(folder: Path, line: str) -> None:
-    with open(folder / "decider.log", "a") as log:
-        log.write(line + "\n")
-    print(line, flush=True)
+    run.train(gradient)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -162,8 +142,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--chunk", type=int, default=CHUNK, help="scenes in a chunk")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
-    given.out.mkdir(parents=True, exist_ok=True)
-    model = train(given).eval()
+    run = begun(given)
+    train(run, given)
+    model = run.model.eval()
     weights = halved(model.state_dict())
     save_file(weights, given.out / "emoji_decider.safetensors", {"nouns": json.dumps(NOUNS)})
     model.load_state_dict(
@@ -176,7 +157,7 @@ def main(arguments: list[str] | None = None) -> None:
     back = [through_autoencoder(autoencoder, statistics["std"], some, 0.2, generator) for some in pixels.split(50)]
     for name, pictures in (("drawn", pixels), ("through the autoencoder with noise 0.2", torch.cat(back))):
         exact, wrong = accuracy(model, pictures, scenes)
-        _say(given.out, f"{len(pixels)} held-out scenes {name}: {exact:.1%} exact, {wrong:.2%} of objects wrong")
+        run.say(f"{len(pixels)} held-out scenes {name}: {exact:.1%} exact, {wrong:.2%} of objects wrong")
 
 
 if __name__ == "__main__":

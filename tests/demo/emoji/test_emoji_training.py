@@ -161,7 +161,7 @@ class TestModels:
             if not (out / name).exists():
                 (out / name).symlink_to(folder / name)
         for steps in runs:
-            size = ["--chunk", str(SCENES), "--chunks", "1", "--batch", "4", "--steps", str(steps)]
+            size = ["--chunk", str(SCENES), "--chunks", "1", "--batch", "2", "--steps", str(steps)]
             file = ["--autoencoder", str(folder / "autoencoder.safetensors")]
             train_model.main(["unet", "--out", str(out), *size, *file, *more])
         return torch.load(out / "unet_training.pt", weights_only=True)
