@@ -3,6 +3,9 @@
 Each row of a file is {"id": ..., "prompt": "Two cats and a dog.", "counts": {"cats": 2, "dog": 1}}. A target is found when the
 parser has its noun with exactly its count; singular and plural are the same, and so is "bag" and the head of "camera bag".
 Objects that no target asks for are printed as extras; they are no part of the share.
+
+A row with a "line" ("3 octopus") is about the objects line: it is read with its prompt, and printed apart from the others.
+Where the line has to be refused, its counts are null, which is one target.
 """
 
 from __future__ import annotations
@@ -21,17 +24,35 @@ from demo.comfy_host import register_pack  # noqa: E402
 
 register_pack()
 
-from headcount.core.prompts import CountedObject, describe_objects, parse_prompt  # noqa: E402
+from headcount.core.errors import CountError  # noqa: E402
+from headcount.core.prompts import (  # noqa: E402
+    CountedObject,
+    describe_objects,
+    find_objects_of_line,
+    parse_prompt,
+)
 from headcount.core.prompts.plurals import same_noun  # noqa: E402
 
 
 @dataclass(frozen=True)
 class Row:
-    """One prompt and the counts that a person reads in it."""
+    """One prompt and the counts that a person reads in it.
+
+    Attributes:
+        id: names the row in the report.
+        prompt: the prompt.
+        counts: noun -> count; None where the line has to be refused.
+        line: the objects line beside the prompt; None for a row without one.
+    """
 
     id: str
     prompt: str
-    counts: Mapping[str, int]
+    counts: Mapping[str, int] | None
+    line: str | None = None
+
+    @property
+    def targets(self) -> int:
+        return 1 if self.counts is None else len(self.counts)
 
 
 @dataclass(frozen=True)
@@ -42,11 +63,13 @@ class RowResult:
         row: the row.
         missed: nouns of its targets that were not found with the exact count.
         extras: objects that no target asks for.
+        read: what the parser made of it, in words.
     """
 
     row: Row
     missed: tuple[str, ...]
     extras: tuple[CountedObject, ...]
+    read: str
 
 
 def read_rows(file: Path) -> Iterator[Row]:
@@ -64,18 +87,28 @@ def read_rows(file: Path) -> Iterator[Row]:
 
 
 def _row(data: Mapping[str, object]) -> Row:
-    prompt, counts = data["prompt"], data["counts"]
-    if not isinstance(prompt, str) or not isinstance(counts, dict):
-        raise ValueError("prompt must be a text, counts an object")
+    prompt, counts, line = data["prompt"], data["counts"], data.get("line")
+    if not isinstance(prompt, str) or not isinstance(line, str | None):
+        raise ValueError("prompt and line must be texts")
+    if counts is None and line is not None:
+        return Row(str(data["id"]), prompt, None, line)
+    if not isinstance(counts, dict):
+        raise ValueError("counts must be an object, or null beside a line")
     for noun, count in counts.items():
         if not noun.strip() or type(count) is not int or count < 1:
             raise ValueError(f"the count of {noun!r} must be a whole number of at least 1, not {count!r}")
-    return Row(str(data["id"]), prompt, counts)
+    return Row(str(data["id"]), prompt, counts, line)
 
 
 def compare(row: Row) -> RowResult:
-    """Parse a row's prompt and match its objects to the row's targets, each object to one target at most."""
-    left = list(parse_prompt(row.prompt))
+    """Parse a row and match its objects to the row's targets, each object to one target at most."""
+    try:
+        left = list(_objects(row))
+    except CountError as error:
+        return RowResult(row, tuple(row.counts or ()), (), f"refused: {error}")
+    read = describe_objects(left)
+    if row.counts is None:
+        return RowResult(row, ("refusal",), tuple(left), read)
     missed = []
     for noun, count in row.counts.items():
         matching = [item for item in left if item.count == count and names_the_same(item.noun, noun)]
@@ -83,7 +116,13 @@ def compare(row: Row) -> RowResult:
             left.remove(matching[0])
         else:
             missed.append(noun)
-    return RowResult(row, tuple(missed), tuple(left))
+    return RowResult(row, tuple(missed), tuple(left), read)
+
+
+def _objects(row: Row) -> tuple[CountedObject, ...]:
+    if row.line is None:
+        return parse_prompt(row.prompt)
+    return tuple(found.item for found in find_objects_of_line(row.prompt, row.line))
 
 
 def names_the_same(noun: str, target: str) -> bool:
@@ -93,18 +132,27 @@ def names_the_same(noun: str, target: str) -> bool:
 
 
 def report(results: list[RowResult]) -> Iterator[str]:
-    """Lines to print: every miss, every extra, the totals."""
+    """Lines to print: every miss, every extra, the totals; first of the prompts, then of the objects lines."""
+    lines = [result for result in results if result.row.line is not None]
+    prompts = [result for result in results if result.row.line is None]
+    if prompts or not lines:
+        yield from _section(prompts, "prompts")
+    if lines:
+        yield from _section(lines, "objects lines")
+
+
+def _section(results: list[RowResult], of_what: str) -> Iterator[str]:
     for result in results:
+        given = repr(result.row.prompt) + (f" with line {result.row.line!r}" if result.row.line is not None else "")
         if result.missed:
-            read = describe_objects(parse_prompt(result.row.prompt))
-            yield f"miss  {result.row.id}: {', '.join(result.missed)} in {result.row.prompt!r} (read: {read})"
+            yield f"miss  {result.row.id}: {', '.join(result.missed)} in {given} (read: {result.read})"
         if result.extras:
-            yield f"extra {result.row.id}: {describe_objects(result.extras)} in {result.row.prompt!r}"
-    targets = sum(len(result.row.counts) for result in results)
+            yield f"extra {result.row.id}: {describe_objects(result.extras)} in {given}"
+    targets = sum(result.row.targets for result in results)
     found = targets - sum(len(result.missed) for result in results)
     extras = sum(len(result.extras) for result in results)
     share = found / targets if targets else 0.0
-    yield f"{found} of {targets} targets found with the exact count: {share:.1%}; {extras} extras in {len(results)} prompts"
+    yield f"{found} of {targets} targets found with the exact count: {share:.1%}; {extras} extras in {len(results)} {of_what}"
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ from headcount.bridge.attention_gradient import GradientPass  # noqa: E402
 from headcount.bridge.gradient_memory import MemorySetting, lean_estimate  # noqa: E402
 from headcount.bridge.isac import FAST_SHARE  # noqa: E402
 from headcount.bridge.recorder import RecordedRun  # noqa: E402
+from headcount.bridge.run_notes import RunNotes  # noqa: E402
 from headcount.core.attention import foreground  # noqa: E402
 from headcount.core.attention.aggregate import aggregate  # noqa: E402
 from headcount.core.attention.calls import AttentionCall  # noqa: E402
@@ -136,7 +137,9 @@ def model_calls(model: CostModel, options: dict[str, Any]) -> None:
 
 def gradient_step(model: CostModel, mode: Mode, objective: Objective | None = None) -> Step:
     """The gradient pass of a mode, on its own."""
-    one = GradientPass(model.patcher.model, model.family, model.counted.conditioning, mode.memory, "the benchmark")
+    one = GradientPass(
+        model.patcher.model, model.family, model.counted.conditioning, mode.memory, RunNotes("the benchmark")
+    )
     wanted = objective or mode.objective(model.counted.target)
     return lambda: one(model.x, model.sigma, {}, wanted)
 

@@ -28,6 +28,7 @@ from headcount.bridge.capture import Capture, own_function  # noqa: E402
 from headcount.bridge.conditionings import counted_conditionings  # noqa: E402
 from headcount.bridge.patched_model import with_runs  # noqa: E402
 from headcount.bridge.recorded_call import recording_options  # noqa: E402
+from headcount.bridge.run_notes import RunNotes  # noqa: E402
 from headcount.bridge.shapes.files import WEIGHTS, load_shapes_model  # noqa: E402
 from headcount.bridge.token_positions import encode_count_prompt  # noqa: E402
 from headcount.core.attention.aggregate import aggregate, largest_grid, mean_over_layers  # noqa: E402
@@ -65,6 +66,8 @@ Record = dict[str, np.ndarray]  # error (8,), counts (k,), per layers: heat (20,
 class _Recording:
     """Takes what the scores need out of each model call of a run."""
 
+    why_nothing = ""
+
     def __init__(self, guider: Any, family: Any, kept: dict[str, list]) -> None:
         self._counted = counted_conditionings(guider.conds["positive"], "the benchmark", family)[0]
         self._family, self._kept, self._capture = family, kept, None
@@ -96,7 +99,7 @@ def record(shapes: Any, case: Case) -> Record:
     negative = shapes.clip.encode_from_tokens_scheduled(shapes.clip.tokenize(""))
     kept: dict[str, list] = {}
     start_run = lambda guider, _, family: _Recording(guider, family, kept)  # noqa: E731
-    model, _ = with_runs(shapes.model, "ranking", "the benchmark", start_run)
+    model, _ = with_runs(shapes.model, "ranking", RunNotes("the benchmark"), start_run)
     latent = comfy.sample.fix_empty_latent_channels(model, torch.zeros(SEEDS, 4, 16, 16))
     noise = torch.cat([comfy.sample.prepare_noise(latent[:1], 100 * case.seed + seed) for seed in range(SEEDS)])
     samples = comfy.sample.sample(

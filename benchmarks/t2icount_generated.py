@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from demo.shapes import PLURALS
 
-from .count_search import load_counter
+from .count_search_runs import load_counter
 from .effect_cases import make_cases
 from .effect_runs import Generator, Method
 from .effect_table import interval

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,12 +11,14 @@ import comfy.model_management
 import torch
 from torch import Tensor
 
+from ..core.attention.aggregate import show_both_kinds
 from ..core.isac.differentiate import Objective, StepLosses
 from .differentiable import training_kernels
 from .differentiable_call import DifferentiableCall, GraphCapture
 from .families.family import Family
 from .gradient_errors import explained, no_gradient, out_of_memory, writes_in_place
 from .gradient_memory import GradientMemory, MemorySetting
+from .run_notes import RunNotes
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class GradientPass:
         conditioning: a processed conditioning of ComfyUI.
         memory: "fast" keeps all activations, "low" recomputes the network's blocks in backward, "auto" does so where all
             activations would not fit. The gradient is the same.
-        node: what errors and warnings call the node.
+        notes: of the node that errors speak of, and where warnings go.
     """
 
     def __init__(
@@ -48,15 +49,15 @@ class GradientPass:
         family: Family,
         conditioning: Mapping[str, Any],
         memory: MemorySetting = "auto",
-        node: str = "ISAC Attention Control",
+        notes: RunNotes | None = None,
     ) -> None:
         self._inner = inner_model
         self._family = family
         self._conditioning = conditioning
         self._memory = GradientMemory(memory, inner_model, bool(family.blocks))
-        self._node = node
+        self._notes = notes or RunNotes("ISAC Attention Control")
+        self._node = self._notes.node
         self._wanted: frozenset[int] | None = None
-        self._warned: set[str] = set()
         # ComfyUI adds a ControlNet's output in place, to tensors that backward still needs.
         self._keeps_overwritten = conditioning.get("control") is not None
 
@@ -94,7 +95,7 @@ class GradientPass:
         if out_of_memory(error):
             again = self._memory.ran_out()
             if not again:
-                self._warn(
+                self._notes.warn(
                     "not enough memory for the gradient, so steps are left out. Make the picture or the batch smaller, "
                     "or use ISAC Latent Selection, which needs no gradient"
                 )
@@ -122,23 +123,19 @@ class GradientPass:
             latent = x.clone().requires_grad_()
             with self._memory.measuring(x, recomputes):
                 capture = call(latent, sigma, model_options, step, self._wanted, stack)
-            if not capture.calls:
-                if capture.called:
-                    self._warn(
-                        "this model shows none of its attention, so nothing is steered. Take nodes that compile it or "
-                        "replace its attention off it"
-                    )
+            if not capture.called:
+                return None
+            if not (capture.calls if self._wanted else show_both_kinds(capture.calls)):
+                self._notes.warn(
+                    f"this model shows {'only a part' if capture.calls else 'none'} of its attention, so nothing is steered. "
+                    "Take nodes that compile it or replace its attention off it"
+                )
                 return None
             if self._wanted is None:
                 self._wanted = frozenset(call.place for call in objective.select(capture.calls))
             losses = step.finish()
             gradient = pulled_back(capture, latent, self._node)
         return AttentionGradient(gradient, losses)
-
-    def _warn(self, what: str) -> None:
-        if what not in self._warned:
-            logging.warning("%s: %s", self._node, what)
-            self._warned.add(what)
 
 
 def pulled_back(capture: GraphCapture, latent: Tensor, node: str) -> Tensor:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ Override = Callable[..., Tensor]
 
 
 def is_known_form(q: Any, k: Any, heads: int, mask: Any, kwargs: Mapping[str, Any]) -> bool:
-    """Whether an attention function's arguments can be read; what newer ComfyUI or another node calls otherwise is not."""
+    """Whether an attention function's arguments can be read; not in a form that is new."""
     tensors = (q, k) if mask is None else (q, k, mask)
     if not all(isinstance(one, Tensor) for one in tensors) or not isinstance(heads, int) or heads < 1:
         return False
@@ -49,7 +49,7 @@ def tokens_as_heads(tokens: Tensor, heads: int) -> Tensor:
 
 
 def repeated_heads(keys: Tensor, heads: int) -> Tensor:
-    """(B, G, K, d) to (B, H, K, d): newer ComfyUI leaves the repeating of grouped keys to the backend."""
+    """(B, G, K, d) to (B, H, K, d): ComfyUI leaves the repeating of grouped keys to the backend."""
     return keys if keys.shape[1] == heads else keys.repeat_interleave(heads // keys.shape[1], dim=1)
 
 
@@ -77,7 +77,10 @@ class Capture:
         calls: recorded calls, in the order in which the model makes them.
         seen: how many attention calls the model has made, recorded or not.
         unknown: how many of them came in a form that is not known here, and were left alone.
+        of_gradients: model calls that a gradient is taken of are recorded, too.
     """
+
+    of_gradients: ClassVar[bool] = False
 
     reader: Reader
     uuid: Any = None

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..core.errors import CountError
 from ..core.isac.target import Target
+from ..core.prompts.carried import from_carried
 from ..core.prompts.context import TextLayout, context_positions
 from ..core.prompts.counts import CONDITIONING_KEY, Counts
 from ..core.prompts.describe import too_many
 from .families.family import Family
-
-_LOG = logging.getLogger(__name__)
+from .own_text import tokens_in_front
+from .run_notes import RunNotes
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,16 @@ class CountedConditioning:
     layout: TextLayout
 
 
+def carried_counts(options: Mapping[str, Any]) -> Counts | None:
+    """What Count Prompt has put into the options of a conditioning; None where it has not.
+
+    Raises:
+        CountError: it cannot be read.
+    """
+    carried = options.get(CONDITIONING_KEY)
+    return None if carried is None else from_carried(carried)
+
+
 def counted_conditionings(
     positive: list[dict[str, Any]], node: str, family: Family, connected: Counts | None = None
 ) -> list[CountedConditioning]:
@@ -49,8 +59,8 @@ def counted_conditionings(
         CountError: nothing says where the words are, or a conditioning is laid out in another way than its prompt.
     """
     fallback = None if any(CONDITIONING_KEY in conditioning for conditioning in positive) else connected
-    carried = [(conditioning, conditioning.get(CONDITIONING_KEY, fallback)) for conditioning in positive]
-    known = [(conditioning, counts) for conditioning, counts in carried if isinstance(counts, Counts)]
+    carried = [(conditioning, carried_counts(conditioning) or fallback) for conditioning in positive]
+    known = [(conditioning, counts) for conditioning, counts in carried if counts is not None]
     if not known:
         raise CountError(
             f"{node} does not know where the words of the positive prompt are. Encode it with Count Prompt and connect "
@@ -59,24 +69,35 @@ def counted_conditionings(
     return [_counted(conditioning, counts, family) for conditioning, counts in known if counts.objects]
 
 
-def warn_of_counts(counted: Sequence[CountedConditioning], node: str) -> None:
-    """Say in the log, once for a run, that a steering node has nothing to count, or more than it is made for."""
-    warn_of_nothing(counted, node, "steered")
+def warn_of_counts(counted: Sequence[CountedConditioning], notes: RunNotes) -> None:
+    """Say that a steering node has nothing to count in this run, or more than it is made for."""
+    warn_of_nothing(counted, notes, "steered")
     remark = too_many(max((one.counts.total for one in counted), default=0))
     if remark:
-        _LOG.warning("%s: %s", node, remark)
+        notes.warn(remark)
 
 
-def warn_of_nothing(counted: Sequence[CountedConditioning], node: str, done: str) -> None:
-    """Say in the log, once for a run, that the prompt counts nothing, and what is therefore not `done` to the picture."""
+def warn_of_nothing(counted: Sequence[CountedConditioning], notes: RunNotes, done: str) -> None:
+    """Say that the prompt counts nothing in this run, and what is therefore not `done` to the picture."""
     if not counted:
-        _LOG.warning("%s: the prompt counts nothing: this picture is not %s", node, done)
+        notes.warn(f"the prompt counts nothing: this picture is not {done}")
+
+
+def _layout(conditioning: dict[str, Any], counts: Counts, family: Family) -> TextLayout:
+    """Where the prompt lies in the text that the model reads, behind what other nodes have put in front of it."""
+    whole, front = family.layout(counts, conditioning), tokens_in_front(conditioning)
+    if not front:
+        return whole
+    behind = family.layout(counts, {**conditioning, "cross_attn": conditioning["cross_attn"][:, front:]})
+    moved = whole.length - behind.length  # none where the model's text is padded in front to one length
+    stretches = tuple(replace(one, start=one.start + moved) for one in behind.stretches)
+    return TextLayout(whole.length, behind.own, stretches)
 
 
 def _counted(conditioning: dict[str, Any], counts: Counts, family: Family) -> CountedConditioning:
     if not counts.tokens:
         raise CountError("COUNTS has no token positions; take it from the Count Prompt node")
-    layout = family.layout(counts, conditioning)
+    layout = _layout(conditioning, counts, family)
     if CONDITIONING_KEY not in conditioning and layout.own != layout.length:
         raise CountError(
             f"the connected COUNTS are of a prompt of {list(counts.lengths.values())} tokens, the model reads "

@@ -10,11 +10,13 @@ from comfy_execution.graph_utils import ExecutionBlocker
 from torch import Tensor
 
 from ..core.counting.asked import asked_numbers
-from ..core.counting.boxes import counted_from_boxes
-from ..core.counting.check import check_counts
+from ..core.counting.box import USUAL, BoxSettings
+from ..core.counting.boxes import count_boxes
+from ..core.counting.check import CountCheck, check_counts
 from ..core.counting.counted import Counted
 from ..core.errors import CountError
 from ..core.prompts import Counts, parse_objects_line
+from .node_text import NodeResult
 
 NODE = "Count Check"
 BEST, STOP = "best picture", "stop"
@@ -30,6 +32,7 @@ class Checked:
         best_index: its place in the batch, the first one is 0; blocked alike.
         number: how many pictures are right.
         table: one line per picture.
+        result: what the node says of it.
         shown: (S, H, W, C) what the node itself shows, never blocked.
     """
 
@@ -38,6 +41,7 @@ class Checked:
     best_index: int | ExecutionBlocker
     number: int
     table: str
+    result: NodeResult
     shown: Tensor
 
 
@@ -56,33 +60,61 @@ def asked_for(counts: Counts | None, objects: str) -> dict[str, int]:
 
 
 def check_pictures(
-    image: Tensor, counted: Counted | None, boxes: Any, asked: Mapping[str, int], tolerance: int, if_none_right: str
+    image: Tensor,
+    counted: Counted | None,
+    boxes: Any,
+    asked: Mapping[str, int],
+    tolerance: int,
+    if_none_right: str,
+    box_settings: BoxSettings = USUAL,
 ) -> Checked:
     """Compare the counts of pictures with what was asked, and keep the right pictures.
 
     Args:
         image: (N, H, W, C) pictures.
         counted: their counts; without them `boxes` are counted.
-        boxes: BOUNDING_BOXES of a detector that saw the pictures.
+        boxes: BOUNDING_BOX of a detector that saw the pictures, or another form that `read_boxes` knows.
         if_none_right: BEST or STOP.
+        box_settings: which boxes count.
 
     Raises:
         CountError: the inputs do not fit each other; the message says which.
     """
     if (counted is None) == (boxes is None):
         raise CountError(
-            f"{NODE} needs either COUNTED of a counter or BOUNDING_BOXES of a detector that saw these pictures, and got "
+            f"{NODE} needs either COUNTED of a counter or BOUNDING_BOX of a detector that saw these pictures, and got "
             + ("neither" if counted is None else "both; disconnect one")
         )
-    counted = counted_from_boxes(boxes, list(asked), len(image)) if counted is None else counted
+    notes: tuple[str, ...] = ()
+    if counted is None:
+        found_boxes = count_boxes(boxes, asked, len(image), box_settings)
+        counted, asked, notes = found_boxes.counted, found_boxes.asked, found_boxes.notes
     if len(counted.numbers) != len(image):
         raise CountError(
             f"{NODE} got {len(image)} pictures and counts of {len(counted.numbers)}. Connect the IMAGE that was counted"
         )
-    found = check_counts(counted, asked, tolerance)
+    found = check_counts(counted, asked, tolerance, notes)
     best = image[found.best : found.best + 1]
     right = image[list(found.right)] if found.right else best
-    if found.right or if_none_right == BEST:
-        return Checked(right, best, found.best, len(found.right), found.table, right)
-    blocked = ExecutionBlocker(f"{NODE}: no picture is right, so nothing that follows it was run.\n{found.table}")
-    return Checked(blocked, blocked, blocked, 0, found.table, best)
+    passes = bool(found.right) or if_none_right == BEST
+    result = _result_of(found, len(image), passes)
+    if passes:
+        return Checked(right, best, found.best, len(found.right), found.table, result, right)
+    blocked = ExecutionBlocker(
+        None
+    )  # with a message the page would open an error over the graph; the node says it instead
+    return Checked(blocked, blocked, blocked, 0, found.table, result, best)
+
+
+def _result_of(found: CountCheck, pictures: int, passes: bool) -> NodeResult:
+    """The verdict before the table, whose last line it is."""
+    if found.right:
+        what = f"best: picture {found.best + 1}"
+    else:
+        what = f"passed on the nearest, picture {found.best + 1}" if passes else "nothing passed on"
+    return NodeResult(
+        verdict=f"{len(found.right)} of {pictures} right; {what}",
+        right=bool(found.right),
+        marks=tuple(index in found.right for index in range(pictures)),
+        table="\n".join(found.table.splitlines()[:-1]),
+    )

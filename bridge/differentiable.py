@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import comfy.model_management
 import comfy.ops
+import torch
 from comfy.patcher_extension import WrappersMP
-from torch import nn
+from torch import Tensor, nn
 
-from .newer_comfyui import casts_that_last, on_one_device
 from .normal_weights import normal_weights
 from .recompute import recomputed
 from .weight_free import weight_free
+from .whole_picture import on_one_device
 
 _COMPILE = "torch.compile"  # comfy_api.torch_helpers.torch_compile.COMPILE_KEY
 _CACHE = "easycache"  # comfy_extras.nodes_easycache
@@ -31,7 +32,7 @@ def differentiable(network: nn.Module, blocks: tuple[type, ...]) -> Iterator[Non
     with (
         normal_weights(network),
         _in_full_precision(network),
-        casts_that_last(),
+        _casts_that_last(),
         weight_free(network),
         recomputed(network, blocks),
     ):
@@ -40,29 +41,46 @@ def differentiable(network: nn.Module, blocks: tuple[type, ...]) -> Iterator[Non
 
 @contextmanager
 def training_kernels() -> Iterator[None]:
-    """Within the block, ComfyUI takes kernels that have a backward.
-
-    Products of fp8 numbers have none. ComfyUI newer than 0.3.75 has `in_training` for
-    its other fast kernels.
-    """
-    management: Any = comfy.model_management
-    fp8_linear = getattr(comfy.ops, "fp8_linear", None)
-    in_training = getattr(management, "in_training", None)
+    """Within the block, ComfyUI takes kernels that have a backward: not its products of fp8 numbers, nor its fast kernels."""
+    fp8_linear, in_training = comfy.ops.fp8_linear, comfy.model_management.in_training
     try:
-        if fp8_linear is not None:
-            comfy.ops.fp8_linear = _no_fp8_product
-        if in_training is not None:
-            management.in_training = True
+        comfy.ops.fp8_linear = _no_fp8_product
+        comfy.model_management.in_training = True
         yield
     finally:
-        if fp8_linear is not None:
-            comfy.ops.fp8_linear = fp8_linear
-        if in_training is not None:
-            management.in_training = in_training
+        comfy.ops.fp8_linear = fp8_linear
+        comfy.model_management.in_training = in_training
 
 
 def _no_fp8_product(*_: Any) -> None:
     """What ComfyUI's fp8 layers take as: cast the weight, and multiply as usual."""
+
+
+@contextmanager
+def _casts_that_last() -> Iterator[None]:
+    """Within the block, cast weights that autograd may keep are copies.
+
+    ComfyUI casts into buffers that it reuses, and into memory that may be taken back ("dynamic VRAM"): backward would
+    read another layer's weight there, and nothing would tell.
+    """
+    own: Callable[..., Any] = comfy.ops.cast_bias_weight
+
+    def cast(layer: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        weight, bias, *rest = own(layer, *args, **kwargs)
+        if torch.is_grad_enabled():
+            weight, bias = _copied(weight, layer.weight), _copied(bias, layer.bias)
+        return weight, bias, *rest
+
+    comfy.ops.cast_bias_weight = cast
+    try:
+        yield
+    finally:
+        comfy.ops.cast_bias_weight = own
+
+
+def _copied(cast: Tensor | None, kept: Tensor | None) -> Tensor | None:
+    is_plain = type(cast) in (Tensor, nn.Parameter)  # quantised weights are classes of their own, with their own rules
+    return cast.clone() if cast is not None and is_plain and cast is not kept else cast
 
 
 @contextmanager

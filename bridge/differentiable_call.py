@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import comfy.samplers
 import torch
@@ -41,6 +41,8 @@ class GraphCapture(Capture):
         closed: the model's call is over: what comes now is recomputed.
         called: the model was called at all.
     """
+
+    of_gradients: ClassVar[bool] = True
 
     step: ObjectiveStep
     wanted: frozenset[int] | None = None
@@ -126,7 +128,7 @@ class DifferentiableCall:
             recording_options(model_options, capture, _differentiable_attention, keep_previous=False)
         )
         add_wrapper_with_key(WrappersMP.APPLY_MODEL, _KEY, self._prepared(stack), options, is_model_options=True)
-        for network in _control_networks(self.conditioning):
+        for network in _networks_of(self.conditioning):
             stack.enter_context(differentiable(network, self._blocks))
         with suppress(_EnoughRecorded):
             comfy.samplers.calc_cond_batch(self.inner_model, [[self.conditioning]], latent, sigma.clone(), options)
@@ -157,9 +159,14 @@ def _differentiable_attention(_: Override, *args: Any, **kwargs: Any) -> Tensor:
     return attention_pytorch(*args, **kwargs)
 
 
-def _control_networks(conditioning: Mapping[str, Any]) -> Iterator[nn.Module]:
-    """The networks of a conditioning's ControlNets, which the latent runs through as well."""
+def _networks_of(conditioning: Mapping[str, Any]) -> Iterator[nn.Module]:
+    """The networks that a conditioning brings along: its ControlNets, which the latent runs through as well, and others."""
     control, seen = conditioning.get("control"), set[nn.Module]()
+    others = [conditioning["gligen"][1]] if "gligen" in conditioning else []
+    for patcher in (*others, *conditioning.get("additional_models", ())):
+        if isinstance(patcher.model, nn.Module) and patcher.model not in seen:
+            seen.add(patcher.model)
+            yield patcher.model
     while control is not None:
         network = getattr(control, "control_model", None)
         if isinstance(network, nn.Module) and network not in seen:

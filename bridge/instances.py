@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from ..core.attention.instances import Box, bounding_box, noun_instances, split_into
+from ..core.attention.instances import Box, bounding_box, noun_instances, prominence, split_into
 from ..core.attention.records import RunRecord
 from ..core.attention.word_heat import noun_heat_over_time
 from ..core.counting.wording import count_words
 from ..core.drawing.overlay import resize_maps
 from ..core.errors import CountError
-from .maps import NOTHING_COUNTED, MapsHandle, UncountedRun
+from .maps import EmptyRun, MapsHandle
 from .viewer import NOT_OF_THIS_LATENT, instances_of_layout
 
 Which = Literal["found", "asked", "layout"]
+MAX_INSTANCES = 64  # a noisy map has a thousand peaks, and each mask is as large as the picture
+
+
+@dataclass(frozen=True)
+class _Small:
+    """An instance on the maps' grid: its noun, its (h, w) mask, and how far it stands out in its noun's map, 0 to 1."""
+
+    noun: str
+    mask: Tensor
+    strength: float
 
 
 @dataclass(frozen=True)
@@ -25,32 +35,47 @@ class FoundInstances:
     """Instances of one picture.
 
     Attributes:
-        masks: (N, H, W) of 0 and 1; a single empty one when nothing is found.
+        masks: (N, H, W) bool, N at most `MAX_INSTANCES`; a single empty one when nothing is found.
         boxes: one per instance, in pixels.
-        text: one line per instance.
+        text: one line per instance, and one before them where there are more instances than masks.
+        nouns: what each instance is.
+        scores: how far each instance stands out in the map of its noun, 0 to 1.
     """
 
     masks: Tensor
     boxes: tuple[Box, ...]
     text: str
+    nouns: tuple[str, ...] = ()
+    scores: tuple[float, ...] = ()
+
+    @property
+    def as_boxes(self) -> list[list[dict[str, Any]]]:
+        """As ComfyUI's BOUNDING_BOX: a list of this one picture's boxes."""
+        return [
+            [
+                {"x": box.x, "y": box.y, "width": box.width, "height": box.height, "label": noun, "score": score}
+                for box, noun, score in zip(self.boxes, self.nouns, self.scores, strict=True)
+            ]
+        ]
 
 
 def find_instances(handle: MapsHandle, samples: Tensor, item: int, which: Which, threshold: float) -> FoundInstances:
     """Separate the counted things of one picture.
 
-    The maps of the second half of the recorded steps are used: those of the noisy half are of things to come.
+    The maps of the second half of the recorded steps are used: those of the noisy half are of things to come. Of more than
+    `MAX_INSTANCES` the strongest are taken: those that stand out most in the map of their noun.
 
     Args:
         which: as many as the maps show, as many as were asked for, or those of the layout that a run was guided to.
 
-    Nothing is found where the run's prompt counts nothing.
+    Nothing is found where the run left no maps.
 
     Raises:
         CountError: there was no run, the run made fewer pictures, or it had no layout.
     """
     record, belongs = handle.record_for(samples)
-    if isinstance(record, UncountedRun):
-        return FoundInstances(torch.zeros(1, *record.size), (), NOTHING_COUNTED)
+    if isinstance(record, EmptyRun):
+        return FoundInstances(_nothing(record), (), record.why)
     note = "" if belongs else f"{NOT_OF_THIS_LATENT}\n"
     batch = len(record.cross_attention)
     if item >= batch:
@@ -58,36 +83,59 @@ def find_instances(handle: MapsHandle, samples: Tensor, item: int, which: Which,
         raise CountError(
             f"batch_index is {item}, but the run made {count_words(batch, what)}; the last one is {batch - 1}"
         )
-    size = record.size
-    masks, boxes, lines = [], [], []
-    for noun, small in _by_noun(record, item, which, threshold):
-        for mask in (resize_maps(small, size) > 0.5).float():
-            box = bounding_box(mask > 0)
-            if box is not None:
-                masks.append(mask)
-                boxes.append(box)
-                lines.append(f"{noun}: {box.width} x {box.height} at {box.x}, {box.y}")
-    if not masks:
-        return FoundInstances(torch.zeros(1, *size), (), f"{note}none of {', '.join(record.nouns)}")
-    return FoundInstances(torch.stack(masks), tuple(boxes), note + "\n".join(lines))
+    small = [one for one in _instances(record, item, which, threshold) if one.mask.any()]
+    found = [(one, resize_maps(one.mask[None], record.size)[0] > 0.5) for one in _strongest(small)]
+    placed = [(one, mask, box) for one, mask in found if (box := bounding_box(mask)) is not None]
+    if not placed:
+        return FoundInstances(_nothing(record), (), f"{note}none of {', '.join(record.nouns)}")
+    if len(small) > MAX_INSTANCES:
+        note += (
+            f"{len(small)} instances were found; these are the {MAX_INSTANCES} strongest. Raise threshold for fewer\n"
+        )
+    lines = [f"{one.noun}: {box.width} x {box.height} at {box.x}, {box.y}" for one, _, box in placed]
+    return FoundInstances(
+        torch.stack([mask for _, mask, _ in placed]),
+        tuple(box for _, _, box in placed),
+        note + "\n".join(lines),
+        tuple(one.noun for one, _, _ in placed),
+        tuple(round(one.strength, 4) for one, _, _ in placed),
+    )
 
 
-def _by_noun(record: RunRecord, item: int, which: Which, threshold: float) -> list[tuple[str, Tensor]]:
-    if which == "layout":
-        return _of_layout(record, item)
+def _nothing(record: RunRecord | EmptyRun) -> Tensor:
+    return torch.zeros(1, *record.size, dtype=torch.bool)
+
+
+def _strongest(instances: list[_Small]) -> list[_Small]:
+    """At most `MAX_INSTANCES`, in their order."""
+    kept = sorted(range(len(instances)), key=lambda place: -instances[place].strength)[:MAX_INSTANCES]
+    return [instances[place] for place in sorted(kept)]
+
+
+def _instances(record: RunRecord, item: int, which: Which, threshold: float) -> list[_Small]:
+    """All instances of a picture, noun by noun."""
     over_time = noun_heat_over_time(record)[:, item]
     heat = over_time[len(over_time) // 2 :].mean(0)
-    found = []
-    for noun, own, count in zip(record.nouns, heat, record.counts, strict=True):
-        masks = split_into(own, threshold, count) if which == "asked" else noun_instances(own, threshold)
-        found.append((noun, masks))
-    return found
+    if which == "layout":
+        found = _of_layout(record, item)
+    elif which == "asked":
+        counts = (min(count, heat[0].numel()) for count in record.counts)
+        found = [split_into(own, threshold, count) for own, count in zip(heat, counts, strict=True)]
+    else:
+        found = [noun_instances(own, threshold) for own in heat]
+    return [
+        _Small(noun, mask, strength)
+        for noun, own, masks in zip(record.nouns, heat, found, strict=True)
+        for mask, strength in zip(masks, prominence(own, masks).tolist(), strict=True)
+    ]
 
 
-def _of_layout(record: RunRecord, item: int) -> list[tuple[str, Tensor]]:
+def _of_layout(record: RunRecord, item: int) -> list[Tensor]:
+    """Per noun, its masks; none for a noun that the layout does not have."""
     if not record.layouts:
         raise CountError(
             "these maps have no layout. Connect MAPS of NUMINA Count Guide, or choose found or asked in instances"
         )
-    found = {noun: instances_of_layout(after[item]) for noun, (_, after) in record.layouts.items()}
-    return [(noun, torch.stack(masks) if masks else torch.zeros(0, *record.grid)) for noun, masks in found.items()]
+    layouts = [record.layouts.get(noun) for noun in record.nouns]
+    found = [[] if layout is None else instances_of_layout(layout[1][item]) for layout in layouts]
+    return [torch.stack(masks) if masks else torch.zeros(0, *record.grid) for masks in found]

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 import comfy.model_management
 import comfy.model_sampling
+from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..core.attention.clusters import Clustering
@@ -27,9 +28,11 @@ from .maps import MapsHandle
 from .noise_share import noise_share
 from .patched_model import with_runs
 from .recorder import RecordedRun
+from .run_notes import RunNotes
 
 NODE = "ISAC Attention Control"
 WRAPPER_KEY = "headcount_isac"
+_SECOND = f"another {NODE} is in front of this one on the same model. Both steer this picture"
 
 
 ObjectiveName = Literal["anchored", "paper"]
@@ -85,16 +88,32 @@ def with_isac(model: Any, settings: IsacSettings, counts: Counts | None = None) 
     Raises:
         CountError: the model is of a family whose attention cannot be read.
     """
-    return with_runs(model, WRAPPER_KEY, NODE, lambda *run: _IsacRun(*run, settings, counts), settings.memory)
+    notes = RunNotes(NODE)
+
+    def start_run(guider: Any, sigmas: Tensor, family: Family) -> _IsacRun:
+        if is_second:
+            notes.warn(_SECOND)
+        return _IsacRun(guider, sigmas, family, settings, counts, notes)
+
+    patched, handle = with_runs(model, WRAPPER_KEY, notes, start_run, settings.memory)
+    is_second = len(patched.get_wrappers(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY)) > 1
+    return patched, handle
 
 
 class _IsacRun:
     """State of one sampling run; dropped with it."""
 
     def __init__(
-        self, guider: Any, sigmas: Tensor, family: Family, settings: IsacSettings, counts: Counts | None
+        self,
+        guider: Any,
+        sigmas: Tensor,
+        family: Family,
+        settings: IsacSettings,
+        counts: Counts | None,
+        notes: RunNotes,
     ) -> None:
-        self._settings = settings
+        self._settings, self._notes = settings, notes
+        self._taken = self._steered = 0
         self._steps = max(len(sigmas) - 1, 1)
         self._most_steps = math.ceil(FAST_SHARE * self._steps) if settings.mode == "fast" else math.inf
         sampling = guider.inner_model.model_sampling
@@ -103,17 +122,19 @@ class _IsacRun:
         self._noise = noise_share(sampling, sigmas[0]), noise_share(sampling, sigmas[-1])
         self._is_flow = isinstance(sampling, comfy.model_sampling.CONST)
         counted = counted_conditionings(guider.conds.get("positive", []), NODE, family, counts)
-        warn_of_counts(counted, NODE)
+        warn_of_counts(counted, notes)
         self._passes = [
-            (one.target, GradientPass(guider.inner_model, family, one.conditioning, settings.memory, NODE))
+            (one.target, GradientPass(guider.inner_model, family, one.conditioning, settings.memory, notes))
             for one in counted
         ]
-        self._record = RecordedRun(counted, family, NODE)
+        self._record = RecordedRun(counted, family, notes)
 
     def at_state(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]:
         comfy.model_management.throw_exception_if_processing_interrupted()
         level = float(sigma[0])
+        self._taken += 1
         if self._last < level <= self._first and step < self._most_steps:
+            self._steered += 1
             for index, (target, gradient_pass) in enumerate(self._passes):
                 found = gradient_pass(x, sigma, model_options, self._objective(target, step))
                 if found is not None:
@@ -137,5 +158,15 @@ class _IsacRun:
         return PaperObjective(target, weights, settings.clustering, settings.bind)
 
     def finish(self) -> RunRecorder | None:
-        """What the run recorded."""
+        """What the run recorded; a run of which no step was to be steered says so."""
+        if self._passes and self._taken and not self._steered:
+            self._notes.warn(
+                f"none of the {self._taken} steps of this run lies between start_percent {self._settings.start_percent:g} and "
+                f"end_percent {self._settings.end_percent:g}, so nothing was steered. A denoise below 1 begins late"
+            )
         return self._record.finish()
+
+    @property
+    def why_nothing(self) -> str:
+        """What the nodes behind the maps say where the run leaves none."""
+        return self._record.why_nothing

@@ -20,8 +20,8 @@ from ..core.prompts.counts import Counts
 from .candidate_run import CandidateRun, Decided, Selection
 from .candidates import NODE, Candidate, SelectionSettings, Standings
 from .families.table import family_of
-from .newer_comfyui import empty_latent_of
 from .sampling_progress import SamplingProgress
+from .start_latent import start_samples
 from .whole_picture import refuse_context_windows
 
 _KEY = "headcount_selection"
@@ -73,7 +73,7 @@ def _one_picture(model: Any, latent: dict[str, Any], settings: SelectionSettings
     samples, mask = latent["samples"], latent.get("noise_mask")
     if samples.is_nested:
         raise CountError(f"{NODE} reads pictures; this latent holds several streams, such as video and sound")
-    samples = empty_latent_of(model, latent)
+    samples = start_samples(model, latent, NODE)
     if samples.ndim > 4 and samples.shape[2] > 1:
         raise CountError(f"{NODE} reads pictures; this latent is a video of {samples.shape[2]} latent frames")
     if settings.candidates < len(samples):
@@ -101,6 +101,9 @@ def _with_candidates(model: Any, selection: Selection) -> tuple[Any, list[Standi
     for kind, wrappers in patched.wrappers.items():
         for key in [key for key in wrappers if str(key).startswith(_OWN_KEYS)]:
             patched.remove_wrappers_with_key(kind, key)
+    for kind, callbacks in patched.callbacks.items():
+        for key in [key for key in callbacks if str(key).startswith(_OWN_KEYS)]:
+            patched.remove_callbacks_with_key(kind, key)
     active: list[CandidateRun] = []
     finished: list[Standings] = []
 

@@ -1,13 +1,41 @@
-"""What a node says in the page: its own result, and notes on the runs of a model that it patched."""
+"""What a node says in the page: its result, which stays with it, and notes on the runs of a model that it patched."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
+from typing import Any
 
 from comfy_execution.utils import get_executing_context
 
+from .saved_results import inputs_of_result, keep_result, without_old_results
+
+RESULT_KEY = "headcount_result"
+"""Of a node's `ui` output: a list with one dict per result: the fields of `NodeResult`, and what `inputs_of_result` says."""
+
 NOTE_EVENT = "headcount.note"
 """Message to the page: {"node": id of the node that speaks, "text": plain text; "" takes an earlier note away}."""
+
+MOST_LINES, MOST_MARKS = 200, 512  # a workflow file carries the result; the node's own table output is whole
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What a node shows of its result. All of it is plain text.
+
+    Attributes:
+        verdict: the one line that is read first.
+        right: colours the verdict, green or red; None leaves it without colour.
+        marks: right or wrong, for each image in the order of the table.
+        table: further lines.
+        note: what the user should know or change.
+    """
+
+    verdict: str
+    right: bool | None = None
+    marks: tuple[bool, ...] = ()
+    table: str = ""
+    note: str = ""
 
 
 def running_node() -> str | None:
@@ -16,11 +44,31 @@ def running_node() -> str | None:
     return None if running is None else running.node_id
 
 
-def show_text(text: str) -> None:
-    """Write `text` into the running node, as ComfyUI's Get Image Size does. Without a page nothing happens."""
-    server, node = _server(), running_node()
-    if node is not None and server is not None:
-        server.send_progress_text(text, node, server.client_id)
+def result_output(result: NodeResult, node: Any) -> dict[str, list[dict[str, Any]]]:
+    """A result as a part of a node's `ui` output: for the page, the history, and the images that the run saves from here on.
+
+    Args:
+        node: the class that ComfyUI executes, with its hidden inputs `prompt` and `extra_pnginfo`.
+    """
+    shown: dict[str, Any] = {
+        "verdict": result.verdict,
+        "right": result.right,
+        "marks": list(result.marks[:MOST_MARKS]),
+        "table": _shortened(result.table),
+        "note": result.note,
+    }
+    running, hidden = get_executing_context(), node.hidden
+    if running is not None and hidden is not None:
+        shown["inputs"] = inputs_of_result(hidden.prompt, running.node_id)
+        keep_result(hidden.extra_pnginfo, running.node_id, shown, is_first=not running.list_index)
+    return {RESULT_KEY: [shown]}
+
+
+def keep_results_with_their_run() -> None:
+    """Called once, when the pack is loaded: see `saved_results`."""
+    server = _server()
+    if server is not None:
+        server.add_on_prompt_handler(without_old_results)
 
 
 def show_note(text: str, node: str | None) -> None:
@@ -31,6 +79,14 @@ def show_note(text: str, node: str | None) -> None:
     server = _server()
     if node is not None and server is not None:
         server.send_sync(NOTE_EVENT, {"node": node, "text": text}, server.client_id)
+
+
+def _shortened(table: str) -> str:
+    lines = table.splitlines()
+    left_out = len(lines) - MOST_LINES
+    if left_out <= 0:
+        return table
+    return "\n".join([*lines[:MOST_LINES], f"... and {left_out} more lines, which the output has"])
 
 
 def _server():

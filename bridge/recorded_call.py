@@ -5,13 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import comfy.model_patcher
+import torch
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
+from torch import Tensor
 
 from .capture import SLOT, Capture, Override
 from .families.family import ModelInputs
 from .newer_comfyui import without_graphs
 
 _KEY = "headcount"
+
+
+def is_differentiated(x: Tensor) -> bool:
+    """Whether a model call is one that a node takes a gradient of: the sampler's own call is still to come."""
+    return torch.is_grad_enabled() and not torch.is_inference_mode_enabled() and x.requires_grad
 
 
 def recording_options(
@@ -39,7 +46,7 @@ def recording_options(
         **kwargs,  # noqa: ANN001
     ):
         own = dict(transformer_options or {})
-        if not capture.begins(own):
+        if (is_differentiated(x) and not capture.of_gradients) or not capture.begins(own):
             return executor(x, t, c_concat, c_crossattn, control, own, **kwargs)
         own[SLOT] = capture.override(attention, own.get(SLOT) if keep_previous else None)
         text = 0 if c_crossattn is None else c_crossattn.shape[1]

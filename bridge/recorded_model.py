@@ -7,53 +7,41 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
-from comfy import latent_formats
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..core.attention.records import RunRecord, RunRecorder
-from .maps import MapsHandle, UncountedRun
+from .maps import NOT_NUMBERS, EmptyRun, MapsHandle
+from .run_notes import RunNotes
 from .steered_sampler import AtState, run_sampler, sampler_function
-
-# Side of a cell of the latent in pixels, where it is not that of all others.
-_CELLS = (
-    (latent_formats.LTXV, 32),
-    (latent_formats.HunyuanImage21, 32),
-    (latent_formats.HunyuanVideo15, 16),
-    (latent_formats.Wan22, 16),
-    (latent_formats.Flux2, 16),
-)
-_OTHER_CELLS = 8
+from .whole_picture import refuse_no_pictures
 
 
-def cell_pixels(latent_format: Any) -> int:
-    """Side of a cell of ComfyUI's latent format, in pixels."""
-    return next((pixels for kind, pixels in _CELLS if isinstance(latent_format, kind)), _OTHER_CELLS)
-
-
-def keep_record(handle: MapsHandle, model: Any, samples: Tensor, finish: Callable[[Tensor], RunRecord | None]) -> None:
-    """Put what a run recorded into the handle; nothing where it recorded nothing.
+def keep_run(
+    handle: MapsHandle,
+    model: Any,
+    samples: Tensor,
+    finish: Callable[[Tensor], RunRecord | None],
+    why_nothing: str,
+    notes: RunNotes,
+) -> None:
+    """Put what a run recorded into the handle, or why there is nothing.
 
     Args:
         model: ComfyUI's model that sampled.
         samples: the state that its sampler ended with.
         finish: makes the record, of the LATENT that the sampler's node gives.
+        why_nothing: what the nodes behind the handle say where there is no record.
     """
-    record = finish(_given(model, samples))
+    given, pixels = model.process_latent_out(samples.to(torch.float32)), model.latent_format.spacial_downscale_ratio
+    if not bool(given.isfinite().all()) and NOT_NUMBERS not in why_nothing:  # else it is said
+        notes.warn(NOT_NUMBERS)
+    record = finish(given)
     if record is not None:
-        handle.add(replace(record, cell_pixels=cell_pixels(model.latent_format)))
-
-
-def keep_uncounted(handle: MapsHandle, model: Any, samples: Tensor) -> None:
-    """Put into the handle that a run counted nothing; see `keep_record`."""
-    pixels = cell_pixels(model.latent_format)
-    height, width = samples.shape[-2:]
-    handle.add(UncountedRun(_given(model, samples).detach().half().cpu(), (height * pixels, width * pixels)))
-
-
-def _given(model: Any, samples: Tensor) -> Tensor:
-    """The LATENT that the sampler's node gives."""
-    return model.process_latent_out(samples.to(torch.float32))
+        handle.add(replace(record, cell_pixels=pixels))
+        return
+    height, width = given.shape[-2:]
+    handle.add(EmptyRun(given.detach().half().cpu(), (height * pixels, width * pixels), why_nothing))
 
 
 class Run(Protocol):
@@ -61,32 +49,43 @@ class Run(Protocol):
 
     at_state: AtState
 
+    @property
+    def why_nothing(self) -> str:
+        """What the nodes behind the maps say where the run leaves none; known once it is finished."""
+
     def finish(self) -> RunRecorder | None:
         """What was recorded, or None where the prompt counts nothing."""
 
 
 def with_watched_runs(
-    model: Any, key: str, node: str, start_run: Callable[[Any, Tensor], Run]
+    model: Any, key: str, notes: RunNotes, start_run: Callable[[Any, Tensor], Run]
 ) -> tuple[Any, MapsHandle]:
     """A clone of `model` whose runs go through `start_run(guider, sigmas)`, and the handle that each run fills.
 
     Args:
         key: name of the wrapper on the model.
-        node: name of the node that errors speak of.
+        notes: of the node that errors speak of.
     """
     handle = MapsHandle()
     patched = model.clone()
 
     def sample(executor, guider, sigmas, extra_args, callback, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
-        sampler_function(executor.class_obj, node)
-        run = start_run(guider, sigmas)
-        samples = run_sampler(executor, guider, sigmas, extra_args, callback, *rest, at_state=run.at_state, node=node)
-        recorder = run.finish()
-        if recorder is None:
-            keep_uncounted(handle, guider.inner_model, samples)
-        else:
-            keep_record(handle, guider.inner_model, samples, recorder.finish)
+        with notes.run():
+            refuse_no_pictures(rest[0], notes.node)
+            sampler_function(executor.class_obj, notes.node)
+            run = start_run(guider, sigmas)
+            samples = run_sampler(
+                executor, guider, sigmas, extra_args, callback, *rest, at_state=run.at_state, node=notes.node
+            )
+            recorder = run.finish()
+            record_of = _no_record if recorder is None else recorder.finish
+            keep_run(handle, guider.inner_model, samples, record_of, run.why_nothing, notes)
         return samples
 
     patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, key, sample)
+    notes.watch(patched, key)
     return patched, handle
+
+
+def _no_record(samples: Tensor) -> None:
+    return None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
 
-from ..core.attention.aggregate import fold_repeats
+from ..core.attention.aggregate import fold_repeats, show_both_kinds
 from ..core.attention.calls import Grid
 from ..core.attention.layer_maps import LayerRequest
 from ..core.attention.records import MOST_SELF_PIXELS, RecordedMaps, RunRecorder, recorded_maps
@@ -22,14 +21,14 @@ from .conditionings import CountedConditioning, counted_conditionings, warn_of_n
 from .families.family import Family
 from .families.table import RECORDED_FAMILIES, VIDEO_FAMILIES, family_of
 from .families.video import VideoReader
-from .maps import MapsHandle
+from .maps import NOTHING_COUNTED, MapsHandle
 from .recorded_call import recording_options
 from .recorded_model import with_watched_runs
 from .recorded_video import VideoCapture
+from .run_notes import RunNotes
 
 NODE = "Attention Map Recorder"
 _KEY = "headcount_recorder"
-_LOG = logging.getLogger(__name__)
 
 
 def new_recorder(counted: list[CountedConditioning]) -> RunRecorder | None:
@@ -58,14 +57,14 @@ def with_recorder(
     Raises:
         CountError: the model is of a family whose attention cannot be read.
     """
-    family = family_of(model, node, families)
+    family, notes = family_of(model, node, families), RunNotes(node)
 
     def start_run(guider: Any, _: Tensor) -> RecordedRun:
         counted = counted_conditionings(guider.conds.get("positive", []), node, family, counts)
-        warn_of_nothing(counted, node, "recorded" if node == NODE else "steered")
-        return RecordedRun(counted, family, node)
+        warn_of_nothing(counted, notes, "recorded" if node == NODE else "steered")
+        return RecordedRun(counted, family, notes)
 
-    return with_watched_runs(model, _KEY, node, start_run)
+    return with_watched_runs(model, _KEY, notes, start_run)
 
 
 @dataclass(frozen=True)
@@ -79,10 +78,10 @@ class _OpenStep:
     request: LayerRequest
 
     def maps(self) -> RecordedMaps | None:
-        """None where no call could be read."""
+        """None where no self-attention or no attention to the text could be read."""
         if isinstance(self.capture, VideoCapture):
-            return None if self.capture.sums.is_empty else self.capture.sums.maps()
-        if not self.capture.calls:
+            return self.capture.sums.maps() if self.capture.sums.is_complete else None
+        if not show_both_kinds(self.capture.calls):
             return None
         maps = recorded_maps(self.capture.calls, self.request)
         return replace(maps, cross_attention=fold_repeats(maps.cross_attention, self.request.length))
@@ -95,11 +94,13 @@ def _middle(model_options: dict[str, Any]) -> int:
 
 
 class RecordedRun:
-    """State of one recorded run; dropped with it. `node` is the one that the log speaks of."""
+    """State of one recorded run; dropped with it."""
 
-    def __init__(self, counted: list[CountedConditioning], family: Family, node: str = NODE) -> None:
+    def __init__(self, counted: list[CountedConditioning], family: Family, notes: RunNotes | None = None) -> None:
         self._family = family
-        self._node = node
+        self._notes = notes or RunNotes(NODE)
+        self.why_nothing = NOTHING_COUNTED
+        self._states = 0
         self._recorded = False
         self._seen = self._unknown = 0
         self._counted = counted
@@ -122,6 +123,7 @@ class RecordedRun:
 
     def at_state(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]:
         self._close()
+        self._states += 1
         if self._recorder is None:
             return model_options
         looks_at_layers = step == _middle(model_options)
@@ -146,13 +148,17 @@ class RecordedRun:
             self._recorder.add(done.step, done.sigma, maps, *losses)
 
     def finish(self) -> RunRecorder | None:
-        """What the run recorded; a run that left nothing says so in the log."""
+        """What the run recorded; a run that left nothing says so."""
         self._close()
         if self._recorder is not None and not self._recorded:
-            _LOG.warning("%s recorded nothing in this run: %s", self._node, self._reason())
+            left = f"recorded nothing in this run: {self._reason()}"
+            self._notes.warn(left)
+            self.why_nothing = f"{self._notes.node} {left}"
         return self._recorder
 
     def _reason(self) -> str:
+        if not self._states:
+            return "the sampler took no step. Raise its steps or its denoise"
         if not self._seen:
             return (
                 "the model showed no attention call. A compiled model or a node that replaces the attention hides them: "
@@ -164,6 +170,6 @@ class RecordedRun:
                 "does not know: update the pack, or take attention nodes off this model"
             )
         return (
-            f"none of its {self._seen} attention calls could be read for the counted prompt. Either the prompt was not "
+            f"too few of its {self._seen} attention calls could be read for the counted prompt. Either the prompt was not "
             "active at any step, or another node changes the model's tokens"
         )

@@ -9,6 +9,7 @@ import comfy.samplers
 from ..core.prompts.counts import Counts
 from .candidates import Candidate, SelectionSettings
 from .latent_selection import select_candidates
+from .node_text import NodeResult
 from .sampling_progress import sampling_progress
 
 
@@ -51,3 +52,11 @@ def as_table(candidates: list[Candidate], seed: int) -> str:
     lines = [f"seed {seed}: candidates from best to worst (a lower score is better)"]
     lines += [f"index {one.index}: score {one.score:.3f} after {one.steps} steps" for one in candidates]
     return "\n".join(lines)
+
+
+def as_result(candidates: list[Candidate], table: str) -> NodeResult:
+    """What the node says: its choice, then the `table` of these candidates."""
+    best = candidates[0]
+    return NodeResult(
+        f"chosen: index {best.index}, score {best.score:.3f}" if best.steps else "nothing to choose", table=table
+    )

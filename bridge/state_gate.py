@@ -21,7 +21,7 @@ _CALLS_BEFORE_STATE = {
     "sample_dpmpp_sde": 1,
     "sample_dpmpp_sde_gpu": 1,
     "sample_seeds_2": 1,
-    "sample_exp_heun_2_x0": 1,  # ComfyUI newer than 0.3.75: seeds_2 with other numbers
+    "sample_exp_heun_2_x0": 1,  # seeds_2 with other numbers
     "sample_exp_heun_2_x0_sde": 1,
     "sample_seeds_3": 2,
     "sample_sa_solver_pece": 1,
@@ -41,6 +41,7 @@ KEEPS_STATE = {
     "sample_deis": "remembers slopes",
     "sample_gradient_estimation": "remembers slopes",
     "sample_gradient_estimation_cfg_pp": "remembers slopes",
+    "sample_cfgpp_ud10_ab": "remembers slopes",  # ComfyUI 0.35 and newer
 }
 
 _ASKS_FIRST = (

@@ -15,8 +15,6 @@ import comfy.k_diffusion.sampling as k_diffusion
 import torch
 from torch import Tensor
 
-from .newer_comfyui import sa_solver_goes_all_the_way
-
 # What is left at the second noise level of a move made at the first.
 Decay = Callable[[float, float], float]
 
@@ -53,12 +51,8 @@ def decay_of(name: str, model: Any, sigmas: Tensor, options: dict[str, Any]) -> 
 
 def last_level(name: str, sigmas: Tensor) -> float:
     """The noise level that a sampler's result is at."""
-    # The first two end before 0, and sa_solver of ComfyUI 0.3.75 gives back the last state but one when it does not.
-    early = len(sigmas) > 1 and (
-        (name in ("dpm_fast_function", "dpm_adaptive_function") and bool(sigmas[-1] == 0))
-        or (name.startswith("sample_sa_solver") and bool(sigmas[-1] > 0) and not sa_solver_goes_all_the_way())
-    )
-    return float(sigmas[-2] if early else sigmas[-1])
+    ends_early = name in ("dpm_fast_function", "dpm_adaptive_function") and len(sigmas) > 1 and bool(sigmas[-1] == 0)
+    return float(sigmas[-2] if ends_early else sigmas[-1])
 
 
 class StateOffset:

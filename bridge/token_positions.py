@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import comfy.model_management
 from comfy.sd1_clip import escape_important, token_weights, unescape_important
 
 from ..core.errors import CountError
@@ -22,7 +23,10 @@ from ..core.prompts import (
     WordTokens,
     find_objects_of_line,
 )
+from ..core.prompts.carried import as_carried
 from ..core.prompts.words import Span
+from .own_text import KEY as OWN_TEXT
+from .own_text import ends_of
 from .token_alignment import Alignment, align
 from .token_characters import TokenCharacter, characters_of, sequence_length
 
@@ -57,7 +61,7 @@ def count_prompt(clip: Any, text: str, objects_line: str = "") -> tuple[Tokens, 
 
 
 def encode_count_prompt(clip: Any, text: str, objects_line: str = "") -> tuple[list[Any], Counts]:
-    """ComfyUI conditioning of a prompt, with its `Counts` inside under `CONDITIONING_KEY`, and the `Counts`.
+    """ComfyUI conditioning of a prompt, with its `Counts` inside under `CONDITIONING_KEY` (`as_carried`), and the `Counts`.
 
     Args:
         clip: ComfyUI CLIP.
@@ -73,7 +77,8 @@ def encode_count_prompt(clip: Any, text: str, objects_line: str = "") -> tuple[l
             "load one with Load CLIP and connect that"
         )
     tokens, counts = count_prompt(clip, text, objects_line)
-    return clip.encode_from_tokens_scheduled(tokens, add_dict={CONDITIONING_KEY: counts}), counts
+    encoded = clip.encode_from_tokens_scheduled(tokens, add_dict={CONDITIONING_KEY: as_carried(counts)})
+    return [[text, {**options, OWN_TEXT: ends_of(text)}] for text, options in encoded], counts
 
 
 def locate_objects(tokens: Tokens, tokenizer: Any, prompt: str, found: Sequence[FoundObject]) -> Counts:
@@ -87,6 +92,7 @@ def locate_objects(tokens: Tokens, tokenizer: Any, prompt: str, found: Sequence[
 
     Raises:
         CountError: a noun is not among an encoder's tokens, for example because it was cut off there.
+        InterruptProcessingException: the user pressed cancel.
     """
     positions: dict[str, tuple[ObjectTokens, ...]] = {}
     words: dict[str, tuple[WordTokens, ...]] = {}
@@ -96,7 +102,8 @@ def locate_objects(tokens: Tokens, tokenizer: Any, prompt: str, found: Sequence[
             continue
         lengths[key] = sequence_length(tokens[key])
         if found:
-            alignment = align(prompt, _prompt_characters(tokens, tokenizer, key))
+            characters = _prompt_characters(tokens, tokenizer, key)
+            alignment = align(prompt, characters, comfy.model_management.throw_exception_if_processing_interrupted)
             positions[key] = tuple(_object_tokens(item, alignment, key, found, prompt) for item in found)
             words[key] = _word_tokens(prompt, alignment)
         else:

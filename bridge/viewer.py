@@ -15,11 +15,11 @@ from ..core.attention.word_heat import Scale, find_words, noun_heat_over_time, s
 from ..core.counting.wording import count_words
 from ..core.drawing.overlay import heat_overlay, plain_picture, region_overlay, resize_maps
 from ..core.errors import CountError
-from ..core.prompts.plural import plural
-from .maps import NOTHING_COUNTED, MapsHandle, UncountedRun
+from ..core.prompts.plurals import plural
+from .maps import EmptyRun, MapsHandle
 
 VIDEO_DIMENSIONS = 5  # of a latent
-NOT_OF_THIS_LATENT = "These maps are of the newest recorded run; none was recorded for this LATENT."
+NOT_OF_THIS_LATENT = "No maps for this latent: connect the LATENT of the sampler. Showing those of the newest run."
 _STEPS_SHOWN = 8
 
 
@@ -75,13 +75,13 @@ def _frames_shown(pictures: Tensor, videos: int, batch: int) -> Tensor:
 
 
 def view_maps(handle: MapsHandle, samples: Tensor, image: Tensor | None, settings: ViewSettings) -> View:
-    """Draw what a run recorded; the bare pictures where its prompt counts nothing.
+    """Draw what a run recorded; the bare pictures where it left nothing to draw.
 
     Raises:
         CountError: there was no run, a word is not in the prompt, or the pictures do not fit the run.
     """
     record, belongs = handle.record_for(samples)
-    if isinstance(record, UncountedRun):
+    if isinstance(record, EmptyRun):
         return _bare(record, image)
     pictures = pictures_for(record, image)
     draw = {"words": _words, "regions": _regions, "steps": _steps, "layout": _layout}[settings.show]
@@ -91,10 +91,10 @@ def view_maps(handle: MapsHandle, samples: Tensor, image: Tensor | None, setting
     return View(view.pictures, view.masks, f"{NOT_OF_THIS_LATENT}\n{view.text}")
 
 
-def _bare(run: UncountedRun, image: Tensor | None) -> View:
+def _bare(run: EmptyRun, image: Tensor | None) -> View:
     """The run's pictures without a map on them, and why there is none."""
     pictures = plain_picture(len(run.samples), run.size) if image is None else image[..., :3].float().cpu()
-    return View(pictures, torch.zeros(pictures.shape[:3]), NOTHING_COUNTED)
+    return View(pictures, torch.zeros(pictures.shape[:3]), run.why)
 
 
 def _overlays(record: RunRecord, pictures: Tensor, heat: Tensor, names: list[str], settings: ViewSettings) -> View:

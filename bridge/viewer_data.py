@@ -1,13 +1,14 @@
 """What the Attention Map Viewer's page shows, as a few small files in ComfyUI's temporary folder.
 
 A page only blends: every map is a tile of a grey picture (`viewer_atlas`), and one JSON file says which tile is what.
-Whatever a run was, its files stay below 3 MB: see `viewer_budget`, in bytes, since a value takes one.
+Whatever a run was, its files stay below 3 MB: see `viewer_budget`, in bytes, since a value takes one. Of many runs the
+newest stay, see `viewer_files`.
 """
 
 from __future__ import annotations
 
 import json
-import os
+import logging
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,15 +29,21 @@ from ..core.attention.timeline import (
     spread_evenly,
     step_heat,
 )
-from .maps import NOTHING_COUNTED, MapsHandle, UncountedRun
+from .maps import EmptyRun, MapsHandle
 from .viewer import NOT_OF_THIS_LATENT, pictures_for
 from .viewer_atlas import Atlas, grey_png, heat_atlas, jpeg, within
 from .viewer_budget import budget_of, shown_steps
+from .viewer_files import write_view
 
 SUBFOLDER = "headcount_viewer"
 UI_KEY = "headcount_viewer"
 NOTE_KEY = "headcount_viewer_note"
 VERSION = 1
+NOT_WRITTEN = (
+    "The interactive view could not be written into ComfyUI's temporary folder: {}. The outputs of this node are complete. "
+    "Make room there, or remove what is in the way, and run again."
+)
+_LOG = logging.getLogger(__name__)
 
 _MOST_PICTURES = 32
 _PICTURE_PIXELS = 640 * 640
@@ -60,27 +67,22 @@ class ViewerData:
 def viewer_output(handle: MapsHandle, samples: Tensor, image: Tensor | None) -> dict[str, Any]:
     """Write the files of one view and say where they are, in the words of ComfyUI's `ui` results.
 
-    Where the run's prompt counts nothing there are no files, only why.
+    Where the run left no maps, or the files cannot be written, there are none, only why.
 
     Raises:
         CountError: there was no run, or the pictures do not fit the run.
     """
     record, belongs = handle.record_for(samples)
-    if isinstance(record, UncountedRun):
-        return {NOTE_KEY: [NOTHING_COUNTED]}
+    if isinstance(record, EmptyRun):
+        return {NOTE_KEY: [record.why]}
     data = viewer_data(record, pictures_for(record, image), "" if belongs else NOT_OF_THIS_LATENT)
-    folder = Path(folder_paths.get_temp_directory()) / SUBFOLDER / data.name
-    _write(folder, data.files)
+    try:
+        write_view(Path(folder_paths.get_temp_directory()) / SUBFOLDER, data.name, data.files)
+    except OSError as error:
+        why = NOT_WRITTEN.format(error.strerror or error)
+        _LOG.warning("Attention Map Viewer: %s", why)
+        return {NOTE_KEY: [why]}
     return {UI_KEY: [{"filename": "view.json", "subfolder": f"{SUBFOLDER}/{data.name}", "type": "temp"}]}
-
-
-def _write(folder: Path, files: dict[str, bytes]) -> None:
-    """Each file appears whole: a page may be reading while the same view is written again."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        unfinished = folder / f"{name}.{os.getpid()}"
-        unfinished.write_bytes(content)
-        unfinished.replace(folder / name)
 
 
 @torch.no_grad()

@@ -42,11 +42,8 @@ class _WeightFree(torch.autograd.Function):
 def _linear(layer: _Layer, gradient: Tensor, shape: torch.Size) -> Tensor:
     with _cast(layer, gradient) as weight:
         found = gradient @ weight
-    # Scaled fp8 multiplies by its scale outside of the cast, and newer ComfyUI its input by that of AWQ.
-    for name in ("scale_weight", "pre_quant_scale"):
-        scale = getattr(layer, name, None)
-        found = found if scale is None else found * scale.to(found)
-    return found
+    scale = getattr(layer, "pre_quant_scale", None)  # files of ModelOpt scale the input outside of the cast
+    return found if scale is None else found * scale.to(found)
 
 
 def _convolution(layer: _Layer, gradient: Tensor, shape: torch.Size) -> Tensor:
@@ -76,7 +73,7 @@ def casts(module: nn.Module) -> bool:
         getattr(module, "comfy_cast_weights", False)
         or getattr(module, "weight_function", None)
         or getattr(module, "bias_function", None)
-        or hasattr(module, "_v")  # newer ComfyUI: the weight lies in memory that can be taken back
+        or hasattr(module, "_v")  # the weight lies in memory that can be taken back
         or hasattr(module, "_full_precision_mm")
     )
 
@@ -100,7 +97,7 @@ def weight_free(network: nn.Module) -> Iterator[int]:
 
 
 def _forward_of(module: _Layer) -> Callable[..., Tensor] | None:
-    # Quantised layers derive from no class of PyTorch; newer ComfyUI quantises more kinds of them.
+    # Quantised layers derive from no class of PyTorch, and not only linear ones are quantised.
     if isinstance(module, nn.Linear) or (hasattr(module, "_full_precision_mm") and type(module).__name__ == "Linear"):
         return _without_weight(module, _linear)
     if isinstance(module, _CONVOLUTIONS):

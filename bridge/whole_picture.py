@@ -36,6 +36,16 @@ def refuse_context_windows(
         )
 
 
+def refuse_no_pictures(latent: Tensor, node: str) -> None:
+    """Check before the first step that there is a picture: a count of 0 may have been connected to batch_size.
+
+    Raises:
+        CountError: the batch is empty.
+    """
+    if latent.shape[0] == 0:
+        raise CountError(f"{node} got a latent without a picture: its batch_size is 0. Set it to 1 or more")
+
+
 def whole_pictures_only(
     model_options: dict[str, Any], latent: Tensor, conditionings: Iterable[Iterable[dict[str, Any]]], node: str
 ) -> dict[str, Any]:
@@ -72,3 +82,12 @@ def _shown(area: tuple[int, ...], whole: tuple[int, ...]) -> tuple[int, ...]:
     """(height, width) of an area (sizes, then starts) as ComfyUI cuts it off at the picture's edge."""
     sizes, starts = area[: len(area) // 2][-2:], area[-2:]
     return tuple(min(size, side - start) for size, start, side in zip(sizes, starts, whole, strict=True))
+
+
+def on_one_device(model_options: dict[str, Any]) -> dict[str, Any]:
+    """Take the split over several GPUs out of `model_options`, a copy, and return it.
+
+    Each GPU works in a thread of its own, to which neither PyTorch's gradient mode nor an exception of this thread belongs.
+    """
+    model_options.pop("multigpu_clones", None)
+    return model_options

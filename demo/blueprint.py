@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from .comfy_host import ROOT
+from .node_widgets import SEED_CONTROL
 from .subgraph_file import Port, Subgraph, subgraph_file
-from .workflow_file import SEED_CONTROL, Group, Placed
+from .workflow_file import Group, Placed
 from .workflow_parts import BLUE, GREEN, PROMPTS
 from .workflow_to_prompt import ObjectInfo
 
@@ -69,7 +70,7 @@ def _inside() -> tuple[Group, ...]:
                 (
                     300,
                     (
-                        # newer pages show this control at the subgraph's seed; 1.32.9 has none there
+                        # the page shows this control at the subgraph's seed
                         Placed("sampler", _SAMPLER, links, {SEED_CONTROL: "randomize"}),
                         Placed("decode", _DECODE, {"samples": ("sampler", "LATENT")}),
                     ),

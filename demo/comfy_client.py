@@ -71,13 +71,13 @@ class ComfyClient:
             raise _refusal(answer)
         return answer["prompt_id"]
 
-    def wait(self, prompt_id: str, timeout_s: float = 300.0) -> dict[str, Any]:
+    def wait(self, prompt_id: str, timeout_s: float = 300.0, longest_s: float | None = None) -> dict[str, Any]:
         """Wait for a queued prompt.
 
         Args:
             prompt_id: what queue() returned.
-            timeout_s: longest time since the last change of sign_of_progress(). With signs, the whole run has the longer
-                of this time and LONGEST_SECONDS.
+            timeout_s: longest time since the last change of sign_of_progress().
+            longest_s: longest time of the whole run; None: the longer of `timeout_s` and LONGEST_SECONDS.
 
         Returns:
             ComfyUI's history entry: "outputs", "prompt", "status" with messages.
@@ -87,7 +87,9 @@ class ComfyClient:
             TimeoutError: a limit was passed; the prompt is cancelled.
         """
         start = since = time.monotonic()
-        longest_s, sign = max(timeout_s, LONGEST_SECONDS), self.sign_of_progress()
+        sign = self.sign_of_progress()
+        if longest_s is None:
+            longest_s = max(timeout_s, LONGEST_SECONDS)
         while (now := time.monotonic()) - since < timeout_s and now - start < longest_s:
             entry = self._history(prompt_id)
             if entry is not None:
@@ -113,6 +115,15 @@ class ComfyClient:
     def interrupt(self) -> None:
         """Stop whatever runs, like the page's cancel button."""
         self._request("/interrupt", {})
+
+    def is_idle(self) -> bool:
+        """Whether no prompt runs or waits."""
+        queue = json.loads(self._request("/queue"))
+        return not queue["queue_running"] and not queue["queue_pending"]
+
+    def forget_results(self) -> None:
+        """Let ComfyUI drop the results that it keeps of earlier prompts, and unload the models, before the next prompt."""
+        self._request("/free", {"free_memory": True})
 
     def image(self, reference: dict[str, str]) -> bytes:
         """The file behind one entry of outputs[node]["images"], as bytes (PNG unless the node chose another format)."""

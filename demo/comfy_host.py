@@ -8,9 +8,20 @@ from importlib.machinery import ModuleSpec
 
 from training.pack import PACK, ROOT, register_pack
 
-from .comfyui_path import comfyui_folder
+from .comfyui_path import comfyui_folder, named_folder, packages_of
 
 __all__ = ["PACK", "ROOT", "comfyui_folder", "import_comfyui", "register_pack", "stand_in_for_broken_wheels"]
+
+
+def _use_its_packages() -> None:
+    """What another ComfyUI asks for goes before what .venv has: in this process, and in those that it starts."""
+    named = named_folder()
+    folder = str(packages_of(named)) if named else ""
+    if named and folder not in sys.path:
+        sys.path.insert(0, folder)
+
+
+_use_its_packages()
 
 
 def stand_in_for_broken_wheels() -> None:

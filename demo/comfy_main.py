@@ -20,11 +20,11 @@ def end_with_parent() -> None:
 
 if __name__ == "__main__":
     # Python put this folder on the import path; its server.py must not stand in for ComfyUI's.
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    own = sys.path[0] = str(Path(__file__).resolve().parent.parent)
     from demo.comfy_host import comfyui_folder, stand_in_for_broken_wheels
 
     folder = comfyui_folder()
-    sys.path[0] = str(folder)
+    sys.path[sys.path.index(own)] = str(folder)
     threading.Thread(target=end_with_parent, daemon=True).start()
     stand_in_for_broken_wheels()
     runpy.run_path(str(folder / "main.py"), run_name="__main__")

@@ -1,16 +1,18 @@
-"""Which ComfyUI everything here runs on: COMFYUI_PATH, or the copy that `make setup` unpacks. No other file decides it.
+"""Which ComfyUI everything here runs on, and with which packages: COMFYUI_PATH, or the copy that `make setup` unpacks.
 
 Imports nothing but Python's own modules: set-up needs it before there is anything else.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from pathlib import Path
 
 SETTING = "COMFYUI_PATH"
-OWN = Path(__file__).resolve().parent.parent / ".comfyui"
+ROOT = Path(__file__).resolve().parent.parent
+OWN = ROOT / ".comfyui"
 """Where `make setup` unpacks its copy."""
 OLDEST = (0, 30, 0)
 _VERSION = re.compile(r"__version__\s*=\s*[\"'](\d+)\.(\d+)\.(\d+)")
@@ -37,9 +39,19 @@ def comfyui_folder() -> Path:
     version = version_in(folder)
     if version is not None and version < OLDEST:
         raise FileNotFoundError(
-            f"{SETTING} names ComfyUI {_dotted(version)} in {folder}: it has to be {_dotted(OLDEST)} or newer"
+            f"{SETTING} names ComfyUI {dotted(version)} in {folder}: it has to be {dotted(OLDEST)} or newer"
         )
     return folder
+
+
+def packages_of(comfyui: Path) -> Path:
+    """Where set-up puts what another ComfyUI needs and .venv has not, or has in another version: its own page, too.
+
+    The folder goes in front of .venv's packages; it is named after the list, so that no two ComfyUIs share one by mistake.
+    """
+    requirements = comfyui / "requirements.txt"
+    wanted = requirements.read_bytes() if requirements.is_file() else b""
+    return ROOT / ".cache" / "packages" / hashlib.sha256(wanted).hexdigest()[:16]
 
 
 def version_in(folder: Path) -> tuple[int, ...] | None:
@@ -49,5 +61,6 @@ def version_in(folder: Path) -> tuple[int, ...] | None:
     return tuple(map(int, found.groups())) if found else None
 
 
-def _dotted(version: tuple[int, ...]) -> str:
+def dotted(version: tuple[int, ...]) -> str:
+    """A version as it is written: "0.30.0"."""
     return ".".join(map(str, version))

@@ -45,7 +45,9 @@ def run_counting(client: ComfyClient, name: str, text: str, seed: int, pictures:
         return [picture for output in done for picture in pictures_of(client, output)]
 
     def told(kind: str) -> list[str]:
-        lines = [line for node in _of(prompt, kind) for line in outputs[node]["text"][0].splitlines()]
+        lines = [
+            line for node in _of(prompt, kind) for line in outputs[node]["headcount_result"][0]["table"].splitlines()
+        ]
         return [line.partition(": ")[2] for line in lines if line.startswith("picture ")]
 
     return Counting(shown(COUNTER), told(COUNTER), shown("SaveImage"), shown("PreviewImage"), told(CHECK))

@@ -15,7 +15,7 @@ Press **Run**. Eight pictures are drawn, the Shapes counter counts each, and **C
 what the prompt asks for.
 
 - **Counted**: a dot on each thing that was found, and the number.
-- **Count Check**: which pictures are right. Only these are saved. When none is, nothing is saved, and the page says so.
+- **Count Check**: which pictures are right. Only these are saved. When none is, nothing is saved, and the node says so.
 
 Then try:
 
@@ -54,7 +54,7 @@ PICK_NOTE = """# Search the seed with any detector
 Press **Run**. *Count Search* in two parts: **Count Search Candidates** shows what several seeds will make, a counter looks at \
 these pictures, and **Count Search Pick** hands the best seed to the sampler.
 
-For your own pictures put a detector of any pack in the place of *T2ICount Counter*, and connect its BOUNDING_BOXES to \
+For your own pictures put a detector of any pack in the place of *T2ICount Counter*, and connect its BOUNDING_BOX to \
 **boxes** of Count Search Pick. When several kinds of things are asked for, its boxes need labels."""
 
 

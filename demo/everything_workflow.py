@@ -10,7 +10,7 @@ from .workflow_views import layout_view, mask_pictures, masks, viewer
 EVERYTHING_NOTE = """# Everything together
 
 Press **Run**. Four pictures are drawn; only those that show what the prompt asks for are saved. When none does, nothing is \
-saved, and the page says so.
+saved, and the node says so.
 
 1. **Count Prompt** reads how many of what are asked for.
 2. **NUMINA Count Guide** looks, 40 % of the way, what is about to appear, and puts the layout right where it is not that.
@@ -49,7 +49,7 @@ def shapes_everything() -> tuple[Group, ...]:
             ((320, (guide, isac)), (290, (sampler("sampler", "isac"), decode("decode", "sampler")))),
         ),
         Group(
-            *("What the model looked at", PURPLE, (920, 880)),
+            *("What the model looked at", PURPLE, (920, 1020)),
             ((380, (words,)), (380, (layout,)), (380, (found_masks, found)), (340, (read, *mask_pictures()))),
         ),
         Group(

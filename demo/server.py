@@ -36,7 +36,8 @@ class ComfyServer(ComfyClient):
         port: 0 takes a free one.
 
     Attributes:
-        base: folder with models/, input/, output/, user/ and custom_nodes/headcount (a link to this repository).
+        base: folder with models/, input/, output/, user/ and custom_nodes/headcount (a link to this repository
+            unless a pack is there).
     """
 
     def __init__(self, *arguments: str, device: str | None = "--cpu", base: Path | None = None, port: int = 0) -> None:
@@ -112,7 +113,7 @@ def _furnish(base: Path) -> None:
     for name in ("custom_nodes", "input", "models", "output", "user"):
         (base / name).mkdir(parents=True, exist_ok=True)
     link = base / "custom_nodes" / PACK
-    if not link.is_symlink():
+    if not (link.is_symlink() or link.exists()):  # a folder there is a pack that somebody installed
         link.symlink_to(ROOT, target_is_directory=True)
     shutil.copytree(comfyui_folder() / "input", base / "input", dirs_exist_ok=True)
 

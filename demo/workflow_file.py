@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from .workflow_to_prompt import SEED_NAMES, WIDGET_TYPES, ObjectInfo
+import tomllib
 
-NOTE, SEED_CONTROL = "MarkdownNote", "control_after_generate"
+from .comfy_host import PACK, ROOT
+from .comfyui_path import OLDEST, dotted
+from .node_widgets import Input, Schema, inputs_of, widgets_of
+from .workflow_to_prompt import ObjectInfo
+
+NOTE = "MarkdownNote"
+CORE = "comfy-core"  # what the Registry and the page call ComfyUI's own nodes
 MULTILINE_HEIGHT, PICTURE_HEIGHT, VIEWER_HEIGHT, TEXT_HEIGHT = 80, 250, 500, 90
 SLOT_HEIGHT, WIDGET_HEIGHT, TITLE_HEIGHT = 20, 24, 30
 BETWEEN_COLUMNS, BETWEEN_NODES, AROUND_GROUP, GROUP_TITLE = 60, 24, 20, 34
+RESULT_HEIGHTS = {
+    "HeadcountCountPrompt": 72,
+    **dict.fromkeys(("HeadcountCountCheck", "HeadcountT2ICountCounter"), 132),
+    **dict.fromkeys(("HeadcountCountSearch", "HeadcountCountSearchPick"), 132),
+    **dict.fromkeys(("HeadcountIsacLatentSelection", "HeadcountInstanceMasks"), 132),
+}
+"""What each node's result takes in the page; see web/headcount_result.js."""
 VIEWER_NODE = "HeadcountAttentionMapViewer"
 PICTURE_NODES = frozenset(
     {
@@ -126,53 +140,29 @@ def _height(node: Placed, schemas: ObjectInfo) -> int:
         return node.extra_height
     schema = schemas[node.type]
     slots = max(len(_sockets(schema)), len(schema["output"]))
-    widgets = len(_default_widgets(schema))
-    texts = sum(bool(options.get("multiline")) for _, _, options in _widgets(schema))
-    height = SLOT_HEIGHT * slots + 6 + (WIDGET_HEIGHT * widgets + 8 if widgets else 0) + texts * MULTILINE_HEIGHT
+    widgets = [widget for widget, _ in _widgets(schema, node.widgets)]
+    texts = sum(bool(widget.options.get("multiline")) for widget in widgets)
+    height = SLOT_HEIGHT * slots + 6 + (WIDGET_HEIGHT * len(widgets) + 8 if widgets else 0) + texts * MULTILINE_HEIGHT
     height += VIEWER_HEIGHT if node.type == VIEWER_NODE else 0
     height += PICTURE_HEIGHT if node.type in PICTURE_NODES else 0
     height += TEXT_HEIGHT if node.type == "PreviewAny" else 0
+    height += RESULT_HEIGHTS.get(node.type, 0)
     return height + node.extra_height
 
 
-def _inputs(schema: dict[str, Any]) -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    for group in ("required", "optional"):
-        for name in schema["input_order"].get(group, []):
-            kind, *rest = schema["input"][group][name]
-            yield name, kind, (rest[0] if rest else {})
+def _sockets(schema: Schema) -> list[Input]:
+    return [one for one in inputs_of(schema) if not one.is_widget]
 
 
-def _is_widget(kind: Any) -> bool:
-    return isinstance(kind, list) or kind in WIDGET_TYPES
+def _widgets(schema: Schema, given: dict[str, Any]) -> list[tuple[Input, Any]]:
+    """All widgets with their values, in the order of the file."""
+    return list(widgets_of(schema, lambda widget: given.get(widget.name, widget.default)))
 
 
-def _sockets(schema: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
-    return [entry for entry in _inputs(schema) if not _is_widget(entry[1])]
-
-
-def _widgets(schema: dict[str, Any]) -> list[tuple[str, Any, dict[str, Any]]]:
-    return [entry for entry in _inputs(schema) if _is_widget(entry[1])]
-
-
-def _slots(schema: dict[str, Any]) -> list[tuple[str, Any, dict[str, Any]]]:
+def _slots(node: Placed, schema: Schema) -> list[Input]:
     """Everything that a link can go into, in the order of the file: a widget takes one instead of its own value."""
-    return [*_sockets(schema), *_widgets(schema)]
-
-
-def _default_widgets(schema: dict[str, Any]) -> list[Any]:
-    """Values of all widgets at their defaults, in the order of the file."""
-    return list(_widget_values(schema, {}))
-
-
-def _widget_values(schema: dict[str, Any], given: dict[str, Any]) -> Iterator[Any]:
-    for name, kind, options in _widgets(schema):
-        choices = kind if isinstance(kind, list) else options.get("options", [])
-        first = choices[0] if choices else ""  # a folder of models may have none
-        yield given.get(name, options.get("default", first))
-        if name in SEED_NAMES:
-            yield given.get(SEED_CONTROL, "fixed")
-    if any(options.get("image_upload") for _, _, options in _widgets(schema)):
-        yield "image"  # what the page saves of the button that uploads a picture
+    widgets = [widget for widget, _ in _widgets(schema, node.widgets) if not widget.is_of_the_page]
+    return [*_sockets(schema), *widgets]
 
 
 def _links(nodes: list[Placed], ids: dict[str, int], schemas: ObjectInfo) -> list[list[Any]]:
@@ -180,7 +170,7 @@ def _links(nodes: list[Placed], ids: dict[str, int], schemas: ObjectInfo) -> lis
     by_key = {node.key: node for node in nodes}
     found: list[list[Any]] = []
     for node in nodes:
-        names = [name for name, _, _ in _slots(schemas[node.type])] if node.links else []
+        names = [slot.name for slot in _slots(node, schemas[node.type])] if node.links else []
         for name, (origin, output) in node.links.items():
             schema = schemas[by_key[origin].type]
             slot = schema["output_name"].index(output)
@@ -192,6 +182,17 @@ def _links(nodes: list[Placed], ids: dict[str, int], schemas: ObjectInfo) -> lis
 def _model_file(address: str, folder: str) -> dict[str, str]:
     last_but_one, name = address.split("/")[-2:]
     return {"name": name, "url": address, "directory": folder or last_but_one}
+
+
+def _pack_of(schema: Schema) -> dict[str, str]:
+    """Name and version in the Registry, by which the Manager's "Install Missing Nodes" finds the pack of a node."""
+    is_ours = schema["python_module"] == f"custom_nodes.{PACK}"
+    return {"cnr_id": PACK, "ver": _version()} if is_ours else {"cnr_id": CORE, "ver": dotted(OLDEST)}
+
+
+@cache
+def _version() -> str:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 
 def _saved_node(
@@ -216,22 +217,17 @@ def _saved_node(
     into = {link[4]: link[0] for link in links if link[3] == number}
     out_of = [[link[0] for link in links if link[1:3] == [number, slot]] for slot in range(len(schema["output"]))]
     inputs = [
-        {"name": name, "type": kind, "link": into.get(slot)} | ({"shape": 7} if name in _optional(schema) else {})
-        for slot, (name, kind, _) in enumerate(_sockets(schema))
+        {"name": slot.name, "type": slot.type}
+        | ({"widget": {"name": slot.name}} if slot.is_widget else {"shape": 7} if slot.is_optional else {})
+        | {"link": into.get(place)}
+        for place, slot in enumerate(_slots(node, schema))
     ]
-    for name, kind, _ in _widgets(schema):
-        kind = "COMBO" if isinstance(kind, list) else kind
-        inputs.append({"name": name, "type": kind, "widget": {"name": name}, "link": into.get(len(inputs))})
     outputs = [
         {"name": name, "type": kind, "links": found or None}
         for name, kind, found in zip(schema["output_name"], schema["output"], out_of, strict=True)
     ]
-    properties: dict[str, Any] = {"Node name for S&R": node.type}
+    properties: dict[str, Any] = {"Node name for S&R": node.type, **_pack_of(schema)}
     if node.files:
         properties["models"] = [_model_file(address, node.folder) for address in node.files]
-    values = list(_widget_values(schema, node.widgets))
+    values = [value for _, value in _widgets(schema, node.widgets)]
     return saved | {"inputs": inputs, "outputs": outputs, "properties": properties, "widgets_values": values}
-
-
-def _optional(schema: dict[str, Any]) -> list[str]:
-    return schema["input_order"].get("optional", [])

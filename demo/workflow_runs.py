@@ -38,7 +38,7 @@ def with_widgets(prompt: Prompt, settings: dict[str, dict[str, Any]]) -> Prompt:
     return changed
 
 
-def _upstream(prompt: Prompt, node: str) -> set[str]:
+def upstream(prompt: Prompt, node: str) -> set[str]:
     """Ids of all nodes that a node depends on, and its own."""
     found, waiting = set(), [node]
     while waiting:
@@ -86,7 +86,7 @@ def run_with_and_without(
         "KSampler": {"seed": seed},
     }
     whole = with_widgets(workflow_prompt(client, compared.workflow), settings)
-    ends = {node: _upstream(whole, node) for node, placed in whole.items() if placed["class_type"] in _PICTURES}
+    ends = {node: upstream(whole, node) for node, placed in whole.items() if placed["class_type"] in _PICTURES}
     decoded = {node for node in ends if whole[whole[node]["inputs"]["images"][0]]["class_type"] == "VAEDecode"}
     needed = set().union(*(ends[node] for node in decoded))
     outputs = _run(client, {node: placed for node, placed in whole.items() if node in needed}, compared.workflow)

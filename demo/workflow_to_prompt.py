@@ -1,25 +1,22 @@
 """Turns a saved workflow (nodes, links, widget values by position) into the API format, as ComfyUI's page does.
 
-Understood: optional and converted inputs, the extra value behind a seed, notes, reroutes, primitives, muted and
+Understood: optional and converted inputs, the extra value behind a seed, dynamic combos, notes, reroutes, primitives, muted and
 bypassed nodes. Not understood, refused by name: subgraphs and group nodes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from .comfy_client import Prompt
+from .node_widgets import ABSENT, Input, Schema, widgets_of
 
 MUTED, BYPASSED = 2, 4  # LiteGraph's node modes
 ONLY_IN_THE_PAGE = frozenset({"Note", "MarkdownNote", "Reroute", "PrimitiveNode"})
-WIDGET_TYPES = frozenset({"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"})
-SEED_NAMES = frozenset({"seed", "noise_seed"})  # the page adds a control widget to these, asked for or not
-UPLOADS = frozenset({"image_upload", "animated_image_upload", "video_upload", "audio_upload"})
 
 Node = dict[str, Any]
-ObjectInfo = dict[str, dict[str, Any]]
+ObjectInfo = dict[str, Schema]
 
 
 class WorkflowError(ValueError):
@@ -113,34 +110,13 @@ def _bypass_input(node: Node, link: _Link) -> int | None:
     return None
 
 
-def _widget_values(node: Node, schema: dict[str, Any]) -> dict[str, Any]:
+def _widget_values(node: Node, schema: Schema) -> dict[str, Any]:
     """Widget name -> saved value. Lists are wrapped, since a bare list means a link."""
     saved = node.get("widgets_values") or []
-    if isinstance(saved, dict):
-        values = {name: saved[name] for name in _widget_names(schema) if name in saved}
-    else:
-        values = {name: value for name, value in zip(_widget_names(schema), saved, strict=False) if name}
-    return {name: {"__value__": value} if isinstance(value, list) else value for name, value in values.items()}
+    values = iter(saved)
 
+    def value_of(widget: Input) -> Any:
+        return saved.get(widget.name, ABSENT) if isinstance(saved, dict) else next(values, ABSENT)
 
-def _widget_names(schema: dict[str, Any]) -> Iterator[str]:
-    """Names of a node's widgets in the order of the saved values; "" for a value that only the page uses."""
-    for group in ("required", "optional"):
-        uploads = False
-        for name in schema["input_order"].get(group, []):
-            kind, *rest = schema["input"][group][name]
-            options = rest[0] if rest else {}
-            if not _is_widget(kind, options):
-                continue
-            yield name
-            if options.get("control_after_generate") or (kind == "INT" and name in SEED_NAMES):
-                yield ""
-            uploads = uploads or any(options.get(key) for key in UPLOADS)
-        if uploads:
-            yield ""
-
-
-def _is_widget(kind: str | list[Any], options: dict[str, Any]) -> bool:
-    if options.get("forceInput"):
-        return False
-    return isinstance(kind, list) or kind in WIDGET_TYPES or options.get("widgetType") in WIDGET_TYPES
+    named = {widget.name: value for widget, value in widgets_of(schema, value_of) if not widget.is_of_the_page}
+    return {name: {"__value__": value} if isinstance(value, list) else value for name, value in named.items()}

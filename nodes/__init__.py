@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from comfy_api.latest import ComfyExtension, io
 
+from ..bridge.copies import folder_of_other_copy
+from ..bridge.node_text import keep_results_with_their_run
 from ..bridge.shapes.files import VIDEO_WEIGHTS
+from ._checked import checked
 from .attention_map_recorder import AttentionMapRecorder
 from .attention_map_viewer import AttentionMapViewer
 from .count_check import CountCheck
@@ -39,16 +44,19 @@ NODES: list[type[io.ComfyNode]] = [
 ]
 if VIDEO_WEIGHTS.is_file():  # a clone has them once `python -m demo.train_shapes_video` has run
     NODES.append(LoadShapesVideoModel)
+for _node in NODES:
+    checked(_node)
 
 
 class HeadcountExtension(ComfyExtension):
     """What ComfyUI asks for the nodes."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        """Every node of the pack."""
-        return NODES
+        """Every node of the pack; none where ComfyUI already has those of another copy."""
+        return [] if folder_of_other_copy(Path(__file__).parents[1]) else NODES
 
 
 async def comfy_entrypoint() -> HeadcountExtension:
     """Entry point that ComfyUI calls once, after importing the pack."""
+    keep_results_with_their_run()
     return HeadcountExtension()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from comfy_api.latest import io
 
+from ..bridge.count_search.search import Search
 from ..bridge.count_search.settings import LOOKS, SearchSettings
 from ._sampler_inputs import SAME, sampling_inputs
 from ._schema import advanced
 
-_DEFAULT = SearchSettings(0, 20, 8.0, "euler", "normal")
+_DEFAULT = SearchSettings(seed=0, steps=20, cfg=8.0, sampler="euler", scheduler="normal")
 
 
 def sampler_inputs() -> list[io.Input]:
@@ -84,3 +87,19 @@ def look_inputs() -> list[io.Input]:
             tooltip="Of a video, how many frames are counted, evenly spread; the mean counts. Pictures have one.",
         ),
     ]
+
+
+def search_of(
+    *, model: Any, positive: Any, negative: Any, latent_image: Any, vae: Any, sampler_name: str, counts: Any = None,
+    **settings: Any,
+) -> Search:  # fmt: skip
+    """The search that the inputs of a node describe; `settings` are fields of SearchSettings."""
+    return Search(
+        model=model,
+        positive=positive,
+        negative=negative,
+        latent=latent_image,
+        vae=vae,
+        settings=SearchSettings(sampler=sampler_name, **settings),
+        counts=counts,
+    )

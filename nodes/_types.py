@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from ..core.counting.box import USUAL
+
 CountsType = io.Custom("HEADCOUNT_COUNTS")
 """`core.prompts.Counts`: counted objects and their token positions."""
 
 MapsType = io.Custom("HEADCOUNT_MAPS")
 """The handle that a sampling run fills with attention maps."""
 
-BoxesType = io.Custom("BOUNDING_BOXES")
-"""ComfyUI's own list of boxes, each with x, y, width and height in pixels; 0.3.75 does not name the type yet."""
+BoxesType = io.BoundingBox
+"""ComfyUI's own boxes: dicts with x, y, width and height in pixels, label and score, in one list per picture."""
+
+_READ_AS_BOXES = [
+    io.BoundingBox,
+    io.BoundingBoxes,  # what workflows saved before 0.5 call it
+    io.SEGS,
+    io.BBOX,
+    io.Custom("JSON"),
+    io.String,
+]
 
 CounterType = io.Custom("T2ICOUNT")
 """Counts things in pictures; `bridge.t2icount.LoadedCounter` or anything with its method `count`."""
@@ -35,9 +46,36 @@ def counts_input() -> io.Input:
 
 def boxes_input() -> io.Input:
     """The optional input for what a detector of any other pack found."""
-    return BoxesType.Input(
+    return io.MultiType.Input(
         "boxes",
+        _READ_AS_BOXES,
         optional=True,
-        tooltip="In place of COUNTED: BOUNDING_BOXES of any detector that saw these pictures.",
-        extra_dict={"forceInput": True},  # newer pages have a widget of their own for this type
+        tooltip="In place of COUNTED: the boxes of any detector that saw these pictures, such as BOUNDING_BOX, SEGS, "
+        "BBOX or JSON text.",
+        extra_dict={"forceInput": True},  # a link, never a widget of one of these types
     )
+
+
+def box_settings_inputs() -> list[io.Input]:
+    """The optional settings of which boxes count; they stand last in the nodes that read boxes."""
+    return [
+        io.Float.Input(
+            "minimum_score",
+            default=USUAL.minimum_score,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            optional=True,
+            tooltip="Of boxes: those with a lower score are not counted. 0: all are. Boxes without a score always count.",
+        ),
+        io.Float.Input(
+            "merge_overlap",
+            default=USUAL.merge_overlap,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            optional=True,
+            tooltip="Of boxes with a score: where two of one label overlap more than this, only the one with the higher score "
+            "is counted. 1: none is left out. Lower it when a detector puts several boxes around one object.",
+        ),
+    ]

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
+from ..bridge.previews import image_preview
 from ..bridge.viewer import ViewSettings, view_maps
 from ..bridge.viewer_data import viewer_output
 from ._schema import Schema
 from ._types import MapsType
-
-
-class _Shown(ui.PreviewImage):
-    """The overlays for a page that knows nothing else, and the files of the interactive view."""
-
-    def __init__(self, pictures, cls, files):  # noqa: ANN001 - ComfyUI's
-        super().__init__(pictures, cls=cls)
-        self._files = files
-
-    def as_dict(self) -> dict:
-        return {**super().as_dict(), **self._files}
 
 
 class AttentionMapViewer(io.ComfyNode):
@@ -91,6 +81,7 @@ class AttentionMapViewer(io.ComfyNode):
 
     @classmethod
     def execute(cls, maps, samples, show, words, opacity, scale, image=None) -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
-        view = view_maps(maps, samples["samples"], image, ViewSettings(show, words, opacity, scale))
-        shown = _Shown(view.pictures, cls, viewer_output(maps, samples["samples"], image))
+        settings = ViewSettings(show=show, words=words, opacity=opacity, scale=scale)
+        view = view_maps(maps, samples["samples"], image, settings)
+        shown = {**image_preview(view.pictures, cls), **viewer_output(maps, samples["samples"], image)}
         return io.NodeOutput(view.pictures, view.masks, view.text, ui=shown)

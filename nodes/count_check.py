@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from ..bridge.count_check import BEST, STOP, asked_for, check_pictures
-from ..bridge.node_text import show_text
+from ..bridge.node_text import result_output
+from ..bridge.previews import image_preview
+from ..core.counting.box import USUAL, BoxSettings
 from ._schema import Schema
-from ._types import CountedType, CountsType, boxes_input
+from ._types import CountedType, CountsType, box_settings_inputs, boxes_input
 
 
 class CountCheck(io.ComfyNode):
@@ -55,6 +57,7 @@ class CountCheck(io.ComfyNode):
                     optional=True,
                     tooltip="Leave empty to check what the prompt asks for. '3 cats, 1 dog' checks exactly these instead.",
                 ),
+                *box_settings_inputs(),
             ],
             outputs=[
                 io.Boolean.Output(display_name="BOOLEAN", tooltip="Whether any picture is right."),
@@ -71,11 +74,12 @@ class CountCheck(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, image, tolerance, if_none_right, counted=None, boxes=None, counts=None, objects=""
+        cls, image, tolerance, if_none_right, counted=None, boxes=None, counts=None, objects="",
+        minimum_score=USUAL.minimum_score, merge_overlap=USUAL.merge_overlap,
     ) -> io.NodeOutput:  # fmt: skip
-        found = check_pictures(image, counted, boxes, asked_for(counts, objects), tolerance, if_none_right)
-        show_text(found.table)
-        shown = {**ui.PreviewImage(found.shown, cls=cls).as_dict(), "text": (found.table,)}
+        asked, which = asked_for(counts, objects), BoxSettings(minimum_score=minimum_score, merge_overlap=merge_overlap)
+        found = check_pictures(image, counted, boxes, asked, tolerance, if_none_right, which)
+        shown = {**image_preview(found.shown, cls), **result_output(found.result, cls)}
         return io.NodeOutput(
             found.number > 0, found.right, found.best, found.best_index, found.number, found.table, ui=shown
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..bridge.node_text import NodeResult, result_output
 from ..bridge.token_positions import encode_count_prompt
 from ..core.prompts import summary_of
 from ._schema import Schema
@@ -27,6 +28,8 @@ class CountPrompt(io.ComfyNode):
                 "tokens name them. Write plain English: 'two cats and a dog on a sofa'."
             ),
             search_aliases=["count", "number of objects", "clip text encode", "prompt", "how many"],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            has_intermediate_output=True,  # its result is sent again where it is cached
             inputs=[
                 io.Clip.Input("clip", tooltip="The text encoder of your model, from Load Checkpoint or Load CLIP."),
                 io.String.Input(
@@ -58,7 +61,7 @@ class CountPrompt(io.ComfyNode):
                 io.String.Output(
                     "summary",
                     display_name="summary",
-                    tooltip="The counts in words, such as '3 red circles, 2 stars'. Connect Preview as Text to check them.",
+                    tooltip="The counts in words, such as '3 red circles, 2 stars'. The node shows them too.",
                 ),
             ],
         )
@@ -67,4 +70,7 @@ class CountPrompt(io.ComfyNode):
     def execute(cls, clip: Any, text: str, objects: str = "") -> io.NodeOutput:
         """Encode `text` and read its counts."""
         conditioning, counts = encode_count_prompt(clip, text, objects)
-        return io.NodeOutput(conditioning, counts, summary_of(counts))
+        summary = summary_of(counts)
+        first, _, remarks = summary.partition("\n")
+        result = NodeResult(first, note=remarks) if counts.objects else NodeResult("", note=summary)
+        return io.NodeOutput(conditioning, counts, summary, ui=result_output(result, cls))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..bridge.count_search.run import search_seeds
-from ..bridge.count_search.search import Search
 from ..bridge.count_search.settings import SearchSettings
-from ..bridge.node_text import show_text
-from ._count_search import look_inputs, sampler_inputs
+from ..bridge.count_search.standings import as_result
+from ..bridge.node_text import result_output
+from ._count_search import look_inputs, sampler_inputs, search_of
 from ._schema import Schema, advanced
 from ._types import CounterType, counts_input
 
@@ -28,6 +28,8 @@ class CountSearch(io.ComfyNode):
                 "Works with every model and sampler; it finds a good seed among those tried, and is as good as the counter."
             ),
             search_aliases=["count", "best of n", "best seed", "seed search", "number of objects", "headcount"],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            has_intermediate_output=True,  # its result is sent again where it is cached
             inputs=[
                 *sampler_inputs(),
                 CounterType.Input(
@@ -62,15 +64,7 @@ class CountSearch(io.ComfyNode):
         )
 
     @classmethod
-    def execute(
-        cls, model, positive, negative, latent_image, vae, seed, steps, cfg, sampler_name, scheduler, denoise, counter,
-        seeds, decide_at, look, at_once, frames, stop_when_found, counts=None,
-    ) -> io.NodeOutput:  # fmt: skip
-        settings = SearchSettings(
-            seed, steps, cfg, sampler_name, scheduler, denoise, seeds, decide_at, look, at_once, frames,
-            stop_when_found,
-        )  # fmt: skip
-        search = Search(model, positive, negative, latent_image, vae, settings, counts)
-        found, table = search_seeds(search, counter)
-        show_text(table)
-        return io.NodeOutput(found.latent, found.seed, table, found.pictures)
+    def execute(cls, counter, **searched) -> io.NodeOutput:  # noqa: ANN001, ANN003 - ComfyUI's
+        found, table = search_seeds(search_of(**searched), counter)
+        shown = result_output(as_result(found.candidates, table), cls)
+        return io.NodeOutput(found.latent, found.seed, table, found.pictures, ui=shown)

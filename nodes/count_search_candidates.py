@@ -5,9 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..bridge.count_search.run import look_for_pick
-from ..bridge.count_search.search import Search
-from ..bridge.count_search.settings import SearchSettings
-from ._count_search import look_inputs, sampler_inputs
+from ._count_search import look_inputs, sampler_inputs, search_of
 from ._schema import Schema
 from ._types import CandidatesType
 
@@ -37,12 +35,6 @@ class CountSearchCandidates(io.ComfyNode):
         )
 
     @classmethod
-    def execute(
-        cls, model, positive, negative, latent_image, vae, seed, steps, cfg, sampler_name, scheduler, denoise, seeds,
-        decide_at, look, at_once, frames,
-    ) -> io.NodeOutput:  # fmt: skip
-        settings = SearchSettings(
-            seed, steps, cfg, sampler_name, scheduler, denoise, seeds, decide_at, look, at_once, frames
-        )
-        candidates = look_for_pick(Search(model, positive, negative, latent_image, vae, settings))
+    def execute(cls, **searched) -> io.NodeOutput:  # noqa: ANN003 - ComfyUI's
+        candidates = look_for_pick(search_of(**searched))
         return io.NodeOutput(candidates.shown.frames, candidates)

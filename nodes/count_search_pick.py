@@ -5,9 +5,11 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..bridge.count_search.run import pick
-from ..bridge.node_text import show_text
+from ..bridge.count_search.standings import as_result
+from ..bridge.node_text import result_output
+from ..core.counting.box import USUAL, BoxSettings
 from ._schema import Schema
-from ._types import CandidatesType, CountedType, boxes_input, counts_input
+from ._types import CandidatesType, CountedType, box_settings_inputs, boxes_input, counts_input
 
 
 class CountSearchPick(io.ComfyNode):
@@ -24,6 +26,8 @@ class CountSearchPick(io.ComfyNode):
                 "as a counter or detector of any pack sees it. Connect LATENT and seed to the sampler."
             ),
             search_aliases=["count", "best of n", "best seed", "seed search", "detector", "headcount"],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            has_intermediate_output=True,  # its result is sent again where it is cached
             inputs=[
                 CandidatesType.Input("candidates", tooltip="CANDIDATES of Count Search Candidates."),
                 CountedType.Input(
@@ -39,6 +43,7 @@ class CountSearchPick(io.ComfyNode):
                     optional=True,
                     tooltip="Leave empty to look for what the prompt asks for. '3 cats, 1 dog' looks for these instead.",
                 ),
+                *box_settings_inputs(),
             ],
             outputs=[
                 io.Latent.Output(
@@ -53,7 +58,11 @@ class CountSearchPick(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, candidates, counted=None, boxes=None, counts=None, objects="") -> io.NodeOutput:
-        found, table = pick(candidates, counted, boxes, counts, objects)
-        show_text(table)
-        return io.NodeOutput(found.latent, found.seed, table, found.pictures)
+    def execute(
+        cls, candidates, counted=None, boxes=None, counts=None, objects="",
+        minimum_score=USUAL.minimum_score, merge_overlap=USUAL.merge_overlap,
+    ) -> io.NodeOutput:  # fmt: skip
+        which = BoxSettings(minimum_score=minimum_score, merge_overlap=merge_overlap)
+        found, table = pick(candidates, counted, boxes, counts, objects, which)
+        shown = result_output(as_result(found.candidates, table), cls)
+        return io.NodeOutput(found.latent, found.seed, table, found.pictures, ui=shown)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from ..bridge.instances import find_instances
+from ..bridge.node_text import NodeResult, result_output
+from ..bridge.previews import mask_preview
+from ..core.counting.wording import count_words
 from ._schema import Schema
 from ._types import BoxesType, MapsType
 
@@ -23,6 +26,8 @@ class InstanceMasks(io.ComfyNode):
                 "for inpainting, regional prompts and detailers. The masks are as coarse as the model's attention."
             ),
             search_aliases=["segment", "instances", "boxes", "detailer", "count", "headcount"],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            has_intermediate_output=True,  # its result is sent again where it is cached
             inputs=[
                 MapsType.Input(
                     "maps", tooltip="MAPS from ISAC Attention Control, NUMINA Count Guide or Attention Map Recorder."
@@ -62,7 +67,9 @@ class InstanceMasks(io.ComfyNode):
                 ),
                 io.Int.Output(display_name="INT", tooltip="How many instances there are."),
                 BoxesType.Output(
-                    display_name="BOUNDING_BOXES", tooltip="One box per instance: x, y, width, height in pixels."
+                    display_name="BOUNDING_BOX",
+                    tooltip="A list with this picture's boxes, one per instance: x, y, width and height in pixels, its noun "
+                    "as label, and as score how far it stands out in the map, 0 to 1.",
                 ),
                 io.String.Output(display_name="STRING", tooltip="One line per instance: its noun and its box."),
             ],
@@ -71,5 +78,7 @@ class InstanceMasks(io.ComfyNode):
     @classmethod
     def execute(cls, maps, samples, instances, batch_index, threshold) -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
         found = find_instances(maps, samples["samples"], batch_index, instances, threshold)
-        boxes = [{"x": box.x, "y": box.y, "width": box.width, "height": box.height} for box in found.boxes]
-        return io.NodeOutput(found.masks, len(boxes), boxes, found.text, ui=ui.PreviewMask(found.masks, cls=cls))
+        masks = found.masks.float()
+        result = NodeResult(f"{count_words(len(found.boxes), 'objects')} found", table=found.text)
+        shown = {**mask_preview(masks, cls), **result_output(result, cls)}
+        return io.NodeOutput(masks, len(found.boxes), found.as_boxes, found.text, ui=shown)

@@ -143,16 +143,16 @@ class IsacAttentionControl(io.ComfyNode):
         mode="exact", bind=True, clustering="kmeans", memory="auto", counts=None,
     ) -> io.NodeOutput:  # fmt: skip
         settings = IsacSettings(
-            objective,
-            step_mode,
-            step_size * strength,
-            start_percent,
-            end_percent,
-            spacing,
-            mode,
-            bind,
-            clustering,
-            memory,
+            objective=objective,
+            step_mode=step_mode,
+            step_size=step_size * strength,
+            start_percent=start_percent,
+            end_percent=end_percent,
+            spacing=spacing,
+            mode=mode,
+            bind=bind,
+            clustering=clustering,
+            memory=memory,
         )
         patched = (
             with_recorder(model, counts, NODE, FAMILIES)

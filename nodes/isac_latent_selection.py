@@ -5,7 +5,8 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..bridge.latent_selection import SelectionSettings
-from ..bridge.selection_run import as_table, select_latent
+from ..bridge.node_text import result_output
+from ..bridge.selection_run import as_result, as_table, select_latent
 from ..core.isac.selection import SCORES
 from ._sampler_inputs import SAME, sampling_inputs
 from ._schema import Schema, advanced
@@ -17,7 +18,7 @@ class IsacLatentSelection(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        default = SelectionSettings(0, 20, 8.0, "euler", "normal")
+        default = SelectionSettings(seed=0, steps=20, cfg=8.0, sampler="euler", scheduler="normal")
         return Schema(
             node_id="HeadcountIsacLatentSelection",
             display_name="ISAC Latent Selection",
@@ -28,6 +29,8 @@ class IsacLatentSelection(io.ComfyNode):
                 "it also works with quantised models; costs a part of each candidate's steps."
             ),
             search_aliases=["count", "best of n", "seed selection", "isac", "instances", "headcount"],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            has_intermediate_output=True,  # its result is sent again where it is cached
             inputs=[
                 io.Model.Input("model", tooltip="The model that makes the picture, with its LoRAs and patches."),
                 io.Conditioning.Input("positive", tooltip="From Count Prompt: it says what is counted."),
@@ -82,7 +85,7 @@ class IsacLatentSelection(io.ComfyNode):
                 io.String.Output(
                     "table",
                     display_name="table",
-                    tooltip="How every candidate scored. Connect Preview as Text to see it.",
+                    tooltip="How every candidate scored. The node shows it too.",
                 ),
             ],
         )
@@ -92,6 +95,17 @@ class IsacLatentSelection(io.ComfyNode):
         cls, model, positive, negative, latent_image, seed, steps, cfg, sampler_name, scheduler, denoise,
         candidates, decide_at, score, counts=None,
     ) -> io.NodeOutput:  # fmt: skip
-        settings = SelectionSettings(seed, steps, cfg, sampler_name, scheduler, denoise, candidates, decide_at, score)
+        settings = SelectionSettings(
+            seed=seed,
+            steps=steps,
+            cfg=cfg,
+            sampler=sampler_name,
+            scheduler=scheduler,
+            denoise=denoise,
+            candidates=candidates,
+            decide_at=decide_at,
+            score=score,
+        )
         latent, found = select_latent(model, positive, negative, latent_image, settings, counts)
-        return io.NodeOutput(latent, seed, as_table(found, seed))
+        table = as_table(found, seed)
+        return io.NodeOutput(latent, seed, table, ui=result_output(as_result(found, table), cls))

@@ -24,7 +24,11 @@ class LoadShapesDemoModel(io.ComfyNode):
             ),
             search_aliases=["shapes", "demo", "toy model", "headcount"],
             outputs=[
-                io.Model.Output(display_name="MODEL", tooltip="The diffusion model, for any sampler."),
+                io.Model.Output(
+                    display_name="MODEL",
+                    tooltip="The diffusion model, for any sampler. Made for latents of 128 x 128, about 20 steps and cfg 3; "
+                    "larger latents take minutes and fill up with shapes.",
+                ),
                 io.Clip.Output(display_name="CLIP", tooltip="Its text encoder, for Count Prompt or CLIP Text Encode."),
                 io.Vae.Output(display_name="VAE", tooltip="Its autoencoder, for VAE Decode and VAE Encode."),
             ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..bridge.numina.node import with_numina, with_shared_guide
+from ..bridge.numina.node import no_low_noise_model, with_numina, with_shared_guide
 from ..bridge.numina.settings import AUTO_LAYER, METHODS, WHENS, NuminaSettings
 from ..bridge.numina.shared_guide import SharedGuide
 from ._schema import Schema, advanced
@@ -109,8 +109,16 @@ class NuminaCountGuide(io.ComfyNode):
         cls, model, strength, reference_percent, method, when, reference_layer, cache,
         low_noise_model=None, counts=None,
     ) -> io.NodeOutput:  # fmt: skip
-        settings = NuminaSettings(strength, reference_percent, method, when, reference_layer, cache)
+        settings = NuminaSettings(
+            strength=strength,
+            reference_percent=reference_percent,
+            method=method,
+            when=when,
+            reference_layer=reference_layer,
+            cache=cache,
+        )
         shared = SharedGuide()
         guided, maps = with_numina(model, settings, counts, shared)
-        low = None if low_noise_model is None else with_shared_guide(low_noise_model, settings, counts, shared)
-        return io.NodeOutput(guided, maps, low)
+        if low_noise_model is None:
+            return io.NodeOutput(guided, maps, no_low_noise_model())
+        return io.NodeOutput(guided, maps, with_shared_guide(low_noise_model, settings, counts, shared))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
-from ..bridge.node_text import show_text
+from ..bridge.node_text import result_output
+from ..bridge.previews import image_preview
 from ..bridge.t2icount.node_results import count_in_pictures
 from ..core.t2icount.counting import SCALES, SHORT_SIDE
 from ._schema import Schema
@@ -66,8 +67,9 @@ class T2ICountCounter(io.ComfyNode):
                     tooltip=f"How much each place looks like the noun to the model, 0 to 1. {_ORDER}",
                 ),
                 BoxesType.Output(
-                    display_name="BOUNDING_BOXES",
-                    tooltip="Per picture, a small box around the middle of each thing, with its noun as label.",
+                    display_name="BOUNDING_BOX",
+                    tooltip="Per picture, a small box around the middle of each thing, with its noun as label, and as score "
+                    "how much that place looks like the noun, 0 to 1.",
                 ),
                 CountedType.Output(display_name="COUNTED", tooltip="For Count Check and Count Search Pick."),
                 io.String.Output(display_name="table", tooltip="What was counted, one line per picture."),
@@ -77,8 +79,7 @@ class T2ICountCounter(io.ComfyNode):
     @classmethod
     def execute(cls, t2icount, image, text, scale, counts=None) -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
         found = count_in_pictures(t2icount, image, text, counts, scale)
-        show_text(found.table)
-        shown = {**ui.PreviewImage(found.overlays, cls=cls).as_dict(), "text": (found.table,)}
+        shown = {**image_preview(found.overlays, cls), **result_output(found.result, cls)}
         return io.NodeOutput(
             found.rounded, found.numbers, found.density, found.overlays, found.similarity, found.boxes, found.counted,
             found.table, ui=shown,

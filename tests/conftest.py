@@ -37,6 +37,17 @@ import_comfyui("--cpu", "--base-directory", str(BASE))
 from demo.server import ComfyServer  # noqa: E402
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Note which messages the pack makes while the tests run: see helpers/raised_messages.py."""
+    from headcount.core.errors import CountError
+
+    from tests.helpers.raised_messages import RaisedMessages
+
+    plugin = RaisedMessages()
+    plugin.watch(CountError)
+    config.pluginmanager.register(plugin, "raised-messages")
+
+
 def pytest_unconfigure() -> None:
     """Remove ComfyUI's folder when the last test is done."""
     shutil.rmtree(BASE, ignore_errors=True)
@@ -53,8 +64,13 @@ def quick_collections() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[ComfyServer]:
-    """The real ComfyUI server with the pack loaded, started once for all tests."""
-    with ComfyServer() as running:
+    """The real ComfyUI server with the pack loaded, started once for all tests; beside it core's detectors, untrained."""
+    running = ComfyServer()
+    (running.base / "custom_nodes").mkdir()
+    (running.base / "custom_nodes" / "untrained_detectors.py").symlink_to(
+        ROOT / "tests" / "helpers" / "detector_pack.py"
+    )
+    with running:
         yield running
 
 

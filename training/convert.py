@@ -17,6 +17,7 @@ import torch
 from headcount.core.errors import CountError
 from headcount.core.t2icount.checkpoint import CONFIG_ENTRY, load_network
 from headcount.core.t2icount.network import CountNetwork
+from headcount.core.weights import not_finite
 from safetensors import safe_open
 
 from .run_folder import write_checkpoint
@@ -30,11 +31,16 @@ def convert(source: Path, target: Path, dtype: torch.dtype) -> None:
 
     Raises:
         CountError: the file is missing or holds another model, the target is no .safetensors file in a folder that is there,
-            or what was written is not what was meant.
+            a weight is too large for `dtype`, or what was written is not what was meant.
     """
     if target.suffix != ".safetensors" or not target.parent.is_dir():
         raise CountError(f"{target} cannot be written; name a .safetensors file in a folder that is there")
     network = load_network(read_weights(source)).to(dtype)
+    too_large = not_finite(network.state_dict())
+    if too_large:
+        raise CountError(
+            f"{len(too_large)} weights are too large for {dtype}, such as {too_large[0]}; take bf16 or fp32"
+        )
     beside = target.with_name(target.name + ".part")
     try:
         write_checkpoint(network, beside)

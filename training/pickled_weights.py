@@ -7,8 +7,10 @@ placeholder, except the few that make up tensors, and these are functions of thi
 
 from __future__ import annotations
 
+import io
 import math
 import pickle
+import pickletools
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from headcount.bridge.t2icount.archive import refuse_zip_bomb
 from headcount.core.errors import CountError
 from torch import Tensor
 
@@ -31,7 +34,11 @@ _DTYPES = {
     "CharStorage": torch.int8,
     "ByteStorage": torch.uint8,
     "BoolStorage": torch.bool,
+    "ComplexFloatStorage": torch.complex64,
+    "ComplexDoubleStorage": torch.complex128,
+    "UntypedStorage": torch.uint8,  # of tensors whose type is named beside them, such as float8
 }
+_TENSOR_DTYPES = {name: value for name, value in vars(torch).items() if isinstance(value, torch.dtype)}
 _NESTED = ("state_dict", "model_state_dict")
 
 
@@ -46,9 +53,18 @@ class _Unread:
     """A tensor whose bytes are still in the file."""
 
     storage: _Storage
+    dtype: torch.dtype
     offset: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]
+
+    @property
+    def end(self) -> int:
+        """Bytes of the storage up to the tensor's last value; 0 for a tensor without values."""
+        if not math.prod(self.shape):
+            return 0
+        last = sum((size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True))
+        return (self.offset + last + 1) * self.dtype.itemsize
 
 
 class _Placeholder:
@@ -74,8 +90,22 @@ class _Placeholder:
 
 
 def _unread(storage: object, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_rest: object) -> object:
-    is_plain = isinstance(storage, _Storage) and isinstance(offset, int)
-    return _Unread(storage, offset, tuple(shape), tuple(strides)) if is_plain else _Placeholder()  # type: ignore[arg-type]
+    return _of_dtype(storage, offset, shape, strides, getattr(storage, "dtype", None))
+
+
+def _unread_with_dtype(
+    storage: object, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], _grad: object, _hooks: object,
+    dtype: object, *_rest: object,
+) -> object:  # fmt: skip
+    return _of_dtype(storage, offset, shape, strides, dtype)
+
+
+def _of_dtype(storage: object, offset: int, shape: object, strides: object, dtype: object) -> object:
+    numbers = (offset, *shape, *strides)  # type: ignore[misc]
+    is_plain = isinstance(storage, _Storage) and isinstance(dtype, torch.dtype) and len(shape) == len(strides)  # type: ignore[arg-type]
+    if not is_plain or not all(isinstance(number, int) and number >= 0 for number in numbers):
+        return _Placeholder()
+    return _Unread(storage, dtype, offset, tuple(shape), tuple(strides))  # type: ignore[arg-type]
 
 
 def _parameter(data: object, *_rest: object) -> object:
@@ -85,14 +115,17 @@ def _parameter(data: object, *_rest: object) -> object:
 _KNOWN: dict[tuple[str, str], object] = {
     ("collections", "OrderedDict"): OrderedDict,
     ("torch._utils", "_rebuild_tensor_v2"): _unread,
+    ("torch._utils", "_rebuild_tensor_v3"): _unread_with_dtype,
     ("torch._utils", "_rebuild_parameter"): _parameter,
 }
 
 
 class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        if module == "torch" and name in _DTYPES:
+        if module in ("torch", "torch.storage") and name in _DTYPES:
             return _DTYPES[name]
+        if module == "torch" and name in _TENSOR_DTYPES:
+            return _TENSOR_DTYPES[name]
         return _KNOWN.get((module, name), _Placeholder)
 
     def persistent_load(self, identity: Any) -> object:
@@ -105,31 +138,35 @@ class _Reader(pickle.Unpickler):
 def read_pickled_weights(path: Path) -> dict[str, Tensor]:
     """The tensors of a .ckpt, .pth or .pt file by name; those under "state_dict" or "model_state_dict" where it has one.
 
+    Time and memory are bounded by the size of the file: each storage is read once, and no more of it than its tensors need.
+
     Raises:
         CountError: the file is not what torch.save (1.6 or newer) writes, or is damaged, or holds no tensors by name.
     """
+    if path.is_file():
+        refuse_zip_bomb(path)
     try:
         with zipfile.ZipFile(path) as archive:
             prefix = _prefix(archive)
-            with archive.open(f"{prefix}data.pkl") as file:
-                content = _Reader(file).load()
-            named = _named_tensors(content)
-            return {name: _read(archive, prefix, tensor) for name, tensor in named.items()}
-    except (
-        zipfile.BadZipFile,
-        pickle.UnpicklingError,
-        EOFError,
-        KeyError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
-        if isinstance(error, CountError):
-            raise
+            pickled = archive.read(f"{prefix}data.pkl")
+            _check_memo(pickled)
+            named = _named_tensors(_Reader(io.BytesIO(pickled)).load())
+            return _read_all(archive, prefix, named)
+    except CountError:
+        raise
+    except Exception as error:  # a damaged pickle can make almost any of them
+        why = str(error) or type(error).__name__
         raise CountError(
-            f"{path} cannot be read as weights ({error}); expected a file of torch.save (1.6 or newer), "
+            f"{path} cannot be read as weights ({why}); expected a file of torch.save (1.6 or newer), "
             "or the same weights as safetensors"
         ) from error
+
+
+def _check_memo(pickled: bytes) -> None:
+    """Python's reader makes room for every number up to the highest that a pickle stores something under."""
+    for count, (operation, argument, _) in enumerate(pickletools.genops(pickled)):
+        if operation.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > count:
+            raise CountError("the file is damaged: its pickle stores more than it holds")
 
 
 def _prefix(archive: zipfile.ZipFile) -> str:
@@ -148,9 +185,24 @@ def _named_tensors(content: object) -> dict[str, _Unread]:
     return {str(name): value for name, value in content.items() if isinstance(value, _Unread)}
 
 
-def _read(archive: zipfile.ZipFile, prefix: str, tensor: _Unread) -> Tensor:
-    if not math.prod(tensor.shape):
-        return torch.empty(tensor.shape, dtype=tensor.storage.dtype)
-    data = bytearray(archive.read(f"{prefix}data/{tensor.storage.record}"))
-    values = torch.frombuffer(data, dtype=tensor.storage.dtype)
-    return values.as_strided(tensor.shape, tensor.strides, tensor.offset)
+def _read_all(archive: zipfile.ZipFile, prefix: str, named: Mapping[str, _Unread]) -> dict[str, Tensor]:
+    ends: dict[str, int] = {}
+    for tensor in named.values():
+        ends[tensor.storage.record] = max(ends.get(tensor.storage.record, 0), tensor.end)
+    storages = {record: _bytes_of(archive, f"{prefix}data/{record}", end) for record, end in ends.items() if end}
+    return {name: _tensor(storages, tensor) for name, tensor in named.items()}
+
+
+def _bytes_of(archive: zipfile.ZipFile, name: str, end: int) -> Tensor:
+    if end > archive.getinfo(name).file_size:
+        raise CountError(f"{archive.filename} cannot be read as weights: {name} is shorter than the tensors in it")
+    with archive.open(name) as record:
+        return torch.frombuffer(bytearray(record.read(end)), dtype=torch.uint8)
+
+
+def _tensor(storages: Mapping[str, Tensor], tensor: _Unread) -> Tensor:
+    if not tensor.end:
+        return torch.empty(tensor.shape, dtype=tensor.dtype)
+    storage = storages[tensor.storage.record]
+    whole = storage[: len(storage) // tensor.dtype.itemsize * tensor.dtype.itemsize].view(tensor.dtype)
+    return whole.as_strided(tensor.shape, tensor.strides, tensor.offset)

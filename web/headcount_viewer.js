@@ -2,6 +2,7 @@
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
+import { addElements, alsoAt, workflowChanged } from "./page/node.js";
 import { readState, writeState } from "./viewer/state.js";
 import { View } from "./viewer/view.js";
 
@@ -21,30 +22,10 @@ function settingsOf(node) {
   return { show: value("show"), words: value("words"), opacity: value("opacity"), scale: value("scale") };
 }
 
-/** Let the page save a draft of the workflow, and undo the change. */
-function workflowChanged() {
-  app.canvas.emitBeforeChange();
-  app.canvas.emitAfterChange();
-}
-
-/** Call `then` after whatever a node does at an event already. */
-function alsoAt(node, event, then) {
-  const before = node[event];
-  node[event] = function (...values) {
-    const result = before?.apply(this, values);
-    then(...values);
-    return result;
-  };
-}
-
-/** The classic canvas lies behind the view, so that turning the wheel over it would do nothing. */
-function zoomBehind(root) {
-  const isInsideNode = () => root.closest("[data-node-id]") !== null; // Nodes 2.0 looks after the wheel by itself
-  root.addEventListener("wheel", (event) => {
-    if (event.defaultPrevented || isInsideNode()) return;
-    event.preventDefault();
-    app.canvas.canvas.dispatchEvent(new WheelEvent("wheel", event));
-  });
+/** The view takes the place of the previews below the node. Its handlers stay: another extension may have one there. */
+function withoutPreviews(node) {
+  node.hideOutputImages = true; // Nodes 2.0
+  Object.defineProperty(node, "imgs", { get: () => undefined, set: () => {}, configurable: true }); // the classic canvas
 }
 
 function addView(node) {
@@ -55,15 +36,8 @@ function addView(node) {
     write: (state) => writeState(node, state),
     changed: workflowChanged,
   });
-  const widget = node.addDOMWidget("attention_view", "headcount_attention_view", view.root, {
-    serialize: false, // no input of the node
-    getMinHeight: () => LEAST_HEIGHT,
-  });
-  widget.serialize = false; // and no value of the workflow: what is chosen lies in the node's properties
-  // The view takes the place of the previews below the node: the first is for newer pages, the second for the canvas.
-  node.hideOutputImages = true;
-  node.onDrawBackground = () => {};
-  zoomBehind(view.root);
+  addElements(node, "attention_view", view.root, { least: () => LEAST_HEIGHT });
+  withoutPreviews(node);
   alsoAt(node, "onExecuted", (output) => view.show(output?.[OUTPUT]?.[0]?.subfolder, output?.[NOTE]?.[0]));
   alsoAt(node, "onConfigure", () => view.restore());
   alsoAt(node, "onRemoved", () => view.close());

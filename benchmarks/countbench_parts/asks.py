@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headcount.core.errors import CountError
-from headcount.core.prompts.objects import find_noun
+from headcount.core.prompts.objects import NounPlaces
 from headcount.core.prompts.words import split_words
 
 _FORM = 'one line per prompt such as {"cats": 3, "dogs": 2}, whole numbers from 1'
@@ -73,8 +73,8 @@ def _ask(index: int, prompt: str, row: str, file: Path) -> Ask:
         counts = dict(_checked(json.loads(row)))
     except ValueError as error:
         raise CountError(f"{file}:{index}: {row[:80]!r} {error}. Expected is {_FORM}") from error
-    words = split_words(prompt)
-    if not any(find_noun(words, noun.lower().split()) for noun in counts):
+    words = NounPlaces(split_words(prompt))
+    if not any(words.of(noun.lower().split()) for noun in counts):
         raise CountError(
             f"{file}:{index}: none of {', '.join(counts)} is in the prompt of that line, {prompt[:80]!r}. "
             "Give both files in the same order"

@@ -11,7 +11,8 @@ from typing import Any
 from headcount.core.errors import CountError
 
 from demo.comfy_client import ComfyClient, Prompt
-from demo.workflow_to_prompt import SEED_NAMES, WorkflowError, workflow_to_prompt
+from demo.node_widgets import SEED_NAMES
+from demo.workflow_to_prompt import WorkflowError, workflow_to_prompt
 
 from .asks import Ask
 

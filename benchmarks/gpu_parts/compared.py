@@ -12,6 +12,7 @@ import torch
 from headcount.bridge import differentiable
 from headcount.bridge.attention_gradient import GradientPass
 from headcount.bridge.gradient_memory import MemorySetting
+from headcount.bridge.run_notes import RunNotes
 from headcount.core.attention.calls import AttentionCall, mean_probabilities
 from headcount.core.isac.differentiate import Objective, ObjectiveStep, PlainStep, StepLosses
 from torch import Tensor
@@ -48,7 +49,9 @@ class Smooth:
 
 def pass_of(model: CostModel, memory: MemorySetting = "fast") -> GradientPass:
     """A gradient pass through a model."""
-    return GradientPass(model.patcher.model, model.family, model.counted.conditioning, memory, "the benchmark")
+    return GradientPass(
+        model.patcher.model, model.family, model.counted.conditioning, memory, RunNotes("the benchmark")
+    )
 
 
 def gradient_by(one: GradientPass, model: CostModel, objective: Objective) -> Tensor:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...core.counting.asked import asked_numbers
-from ...core.counting.boxes import counted_from_boxes
+from ...core.counting.box import USUAL, BoxSettings
+from ...core.counting.boxes import count_boxes
 from ...core.counting.counted import Counted
 from ...core.errors import CountError
 from ...core.prompts import Counts, parse_objects_line
@@ -57,26 +58,35 @@ def look_for_pick(search: Search) -> Candidates:
 
 
 def pick(
-    candidates: Candidates, counted: Counted | None, boxes: Any, counts: Counts | None, objects: str
+    candidates: Candidates,
+    counted: Counted | None,
+    boxes: Any,
+    counts: Counts | None,
+    objects: str,
+    box_settings: BoxSettings = USUAL,
 ) -> tuple[Found, str]:
     """Choose by counts that came from elsewhere.
 
     Args:
         counted: of the pictures that Count Search Candidates gave; without it `boxes` are counted.
-        boxes: BOUNDING_BOXES of a detector that saw them.
+        boxes: BOUNDING_BOX of a detector that saw them, or another form that `read_boxes` knows.
         counts, objects: what is asked for; the line overrules COUNTS, and both what the prompt asks.
+        box_settings: which boxes count.
 
     Raises:
         CountError: the inputs do not fit each other; the message says which.
     """
     if (counted is None) == (boxes is None):
         raise CountError(
-            f"{PICK} needs either COUNTED of a counter or BOUNDING_BOXES of a detector that saw the candidates' pictures, "
+            f"{PICK} needs either COUNTED of a counter or BOUNDING_BOX of a detector that saw the candidates' pictures, "
             + ("and got neither" if counted is None else "and got both; disconnect one")
         )
     asked = _asked(candidates, counts, objects)
     frames = len(candidates.shown.frames)
-    counted = counted_from_boxes(boxes, list(asked), frames) if counted is None else counted
+    notes: tuple[str, ...] = ()
+    if counted is None:
+        found_boxes = count_boxes(boxes, asked, frames, box_settings)
+        counted, asked, notes = found_boxes.counted, found_boxes.asked, found_boxes.notes
     if len(counted.numbers) != frames:
         raise CountError(
             f"{PICK} got counts of {len(counted.numbers)} pictures, and the candidates have {frames}. Give the counter "
@@ -87,7 +97,7 @@ def pick(
     seeds = [start.seed_of(index) for index in indices]
     tried = judged(indices, seeds, mean_over_frames(counted, candidates.shown.each), asked)
     found = found_among(tried, candidates.shown.pictures, start)
-    return found, as_table(found.candidates, asked, batch=start.wanted > 1)
+    return found, as_table(found.candidates, asked, batch=start.wanted > 1, notes=notes)
 
 
 def _asked(candidates: Candidates, counts: Counts | None, objects: str) -> dict[str, int]:

@@ -16,7 +16,8 @@ from torch import Tensor
 from ...core.counting.asked import asked_numbers
 from ...core.errors import CountError
 from ...core.prompts import CONDITIONING_KEY, Counts
-from ...core.prompts.plural import plural
+from ...core.prompts.plurals import plural
+from ..conditionings import carried_counts
 from ..sampling_progress import SamplingProgress
 from .looks import Looks, looks_of
 from .pictures import Counter, Shown, mean_over_frames, shown_by
@@ -53,13 +54,13 @@ class Search:
         Raises:
             CountError: nothing is asked for.
         """
-        different = {id(counts): counts for counts in self._carried()}
-        if not different:
+        carried = self._carried()
+        if not carried:
             raise CountError(
                 f"{NODE} does not know what is asked for. Encode the positive prompt with Count Prompt and connect that "
                 f"node's CONDITIONING to positive, or its COUNTS to {NODE}"
             )
-        objects = [item for counts in different.values() for item in counts.objects]
+        objects = [item for counts in carried for item in counts.objects]
         asked = {plural(noun): number for noun, number in asked_numbers(objects).items()}
         if not asked:
             raise CountError(f"{NODE} has nothing to choose by: the positive prompt counts nothing")
@@ -70,8 +71,11 @@ class Search:
         return any(counts.objects for counts in self._carried())
 
     def _carried(self) -> list[Counts]:
-        found = [options[CONDITIONING_KEY] for _, options in self.positive if CONDITIONING_KEY in options]
-        return found or ([] if self.counts is None else [self.counts])
+        """What each Count Prompt behind the conditioning reads, once however many parts its conditioning has."""
+        found = {id(options.get(CONDITIONING_KEY)): carried_counts(options) for _, options in self.positive}
+        return [counts for counts in found.values() if counts is not None] or (
+            [] if self.counts is None else [self.counts]
+        )
 
     def begin(self) -> tuple[Start, Looks]:
         """Where candidates start, and what looks at them.

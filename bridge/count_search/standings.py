@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...core.counting.asked import columns_of
 from ...core.counting.counted import Counted
 from ...core.counting.ranking import distances, misses
 from ...core.counting.wording import count_words
+from ..node_text import NodeResult
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,19 @@ def best_first(candidates: list[Candidate]) -> list[Candidate]:
     return sorted(candidates, key=lambda one: (one.misses, one.distance, one.index))
 
 
-def as_table(candidates: list[Candidate], asked: Mapping[str, int], batch: bool) -> str:
-    """One line per candidate, best first, as text for the user."""
+def as_table(candidates: list[Candidate], asked: Mapping[str, int], batch: bool, notes: Sequence[str] = ()) -> str:
+    """One line per candidate, best first, then the notes, as text for the user."""
     lines = ["asked: " + ", ".join(count_words(number, noun) for noun, number in asked.items())]
     for one in candidates:
         seen = ", ".join(count_words(number, noun) for number, noun in zip(one.numbers, asked, strict=True))
         verdict = "right" if one.misses == 0 else f"off by {one.misses}"
         lines.append(f"{f'index {one.index}' if batch else f'seed {one.seed}'}: {seen}: {verdict}")
     right = sum(one.misses == 0 for one in candidates)
-    return "\n".join([*lines, f"{right} of {len(candidates)} tried look right"])
+    return "\n".join([*lines, *notes, f"{right} of {len(candidates)} tried look right"])
+
+
+def as_result(candidates: Sequence[Candidate], table: str) -> NodeResult:
+    """What the node says: the last line of the `table` of these candidates as the verdict, then the others."""
+    *lines, verdict = table.splitlines()
+    marks = tuple(one.misses == 0 for one in candidates)
+    return NodeResult(verdict, any(marks), marks, "\n".join(lines))

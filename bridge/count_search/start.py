@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import CountError
-from ..newer_comfyui import empty_latent_of
+from ..start_latent import start_samples
 from .settings import NODE
 
 _SEEDS = 2**64
@@ -61,7 +61,8 @@ def start_of(model: Any, latent: dict[str, Any], seed: int, seeds: int) -> Start
     """What `seeds` seeds from `seed` on are tried for.
 
     Raises:
-        CountError: the latent is of several different pictures, of several streams, or of more than seeds are tried.
+        CountError: the latent is of several different pictures, of several streams, of more than seeds are tried, or a video
+            for a model of pictures.
     """
     samples, mask = latent["samples"], latent.get("noise_mask")
     if samples.is_nested:
@@ -73,7 +74,7 @@ def start_of(model: Any, latent: dict[str, Any], seed: int, seeds: int) -> Start
             f"{NODE} chooses {len(samples)} of {seeds} seeds: the latent has {len(samples)} pictures. Raise seeds, or lower "
             "the latent's batch size"
         )
-    samples = empty_latent_of(model, latent)
+    samples = start_samples(model, latent, NODE)
     if len(samples) > 1:
         mask = None if mask is None else mask.reshape(-1, 1, *mask.shape[-2:])
         for what, batch in (("pictures", samples), ("masks", mask)):

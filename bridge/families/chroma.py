@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from comfy.ldm.chroma.model import Chroma
-from comfy.ldm.chroma_radiance.model import ChromaRadiance
+from comfy.model_base import Chroma as ChromaBase
 
 from ...core.prompts.context import TextLayout, one_encoder
 from ...core.prompts.counts import Counts
@@ -25,4 +25,4 @@ def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     return one_encoder(counts, "t5xxl", conditioning["cross_attn"].shape[1])
 
 
-CHROMA = Family("Chroma", Chroma, flux_blocks_reader(order_of), (), layout, without=(ChromaRadiance,))
+CHROMA = Family("Chroma", (Chroma,), (ChromaBase,), flux_blocks_reader(order_of), (), layout)

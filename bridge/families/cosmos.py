@@ -7,6 +7,7 @@ from typing import Any
 
 from comfy.ldm.cosmos.model import GeneralDIT
 from comfy.ldm.cosmos.predict2 import MiniTrainDIT
+from comfy.model_base import CosmosPredict2, CosmosVideo
 
 from ...core.prompts.context import TextLayout, one_encoder
 from ...core.prompts.counts import Counts
@@ -43,5 +44,7 @@ def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     return one_encoder(counts, "t5xxl", conditioning["cross_attn"].shape[1])
 
 
-COSMOS = Family("Cosmos 1", GeneralDIT, video_reader(attentions, order_of), (), layout)
-COSMOS_PREDICT2 = Family("Cosmos Predict2", MiniTrainDIT, video_reader(predict2_attentions, order_of), (), layout)
+COSMOS = Family("Cosmos 1", (GeneralDIT,), (CosmosVideo,), video_reader(attentions, order_of), (), layout)
+COSMOS_PREDICT2 = Family(
+    "Cosmos Predict2", (MiniTrainDIT,), (CosmosPredict2,), video_reader(predict2_attentions, order_of), (), layout
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -75,25 +75,42 @@ class Family:
 
     Attributes:
         name: what users call its models.
-        diffusion: class of ComfyUI's diffusion model.
+        diffusion: classes of ComfyUI's diffusion models that are read.
+        models: classes of ComfyUI's models around them, which say what a diffusion model gets.
         reader: a reader for runs on a latent of (height, width).
         blocks: classes whose forward can be recomputed in the backward pass to save memory, outermost first; none where
             a block overwrites its input.
         layout: where the tokens of a prompt lie in the text that the model reads, from a processed conditioning of
             ComfyUI. Raises CountError where the conditioning is of another prompt or of other text encoders.
-        without: classes of models or diffusion models that derive from the same architecture and are not read.
+        unread: models of these very classes that are not read: what users call them, to a test of the diffusion model.
     """
 
     name: str
-    diffusion: type
+    diffusion: tuple[type, ...]
+    models: tuple[type, ...]
     reader: Callable[[Grid], Reader]
     blocks: tuple[type, ...]
     layout: Callable[[Counts, Mapping[str, Any]], TextLayout]
-    without: tuple[type, ...] = ()
+    unread: Mapping[str, Callable[[Any], bool]] = field(default_factory=dict)
 
     def has(self, model: Any) -> bool:
-        """Whether ComfyUI's `model` (a BaseModel) is of this family."""
+        """Whether ComfyUI's `model` (a BaseModel) is of this family, and read."""
+        return self._is_of(model) and self.unread_name(model) is None
+
+    def unread_name(self, model: Any) -> str | None:
+        """What users call a model of this family's classes that is not read; None for all others."""
+        if not self._is_of(model):
+            return None
+        return next((name for name, is_one in self.unread.items() if is_one(model.diffusion_model)), None)
+
+    def _is_of(self, model: Any) -> bool:
         diffusion = getattr(model, "diffusion_model", None)
-        return isinstance(diffusion, self.diffusion) and not any(
-            isinstance(one, self.without) for one in (model, diffusion)
-        )
+        return comfy_class(diffusion) in self.diffusion and comfy_class(model) in self.models
+
+
+def comfy_class(module: Any) -> type | None:
+    """The nearest of ComfyUI's own classes that `module` is of; None for another pack's.
+
+    A class of ComfyUI's that derives from one that is read lays out its tokens in its own way, as Wan's S2V does.
+    """
+    return next((kind for kind in type(module).__mro__ if kind.__module__.partition(".")[0] == "comfy"), None)

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from comfy.ldm.flux.layers import DoubleStreamBlock, SingleStreamBlock
 from comfy.ldm.flux.model import Flux
+from comfy.model_base import Flux as FluxBase
+from comfy.model_base import Flux2
 from torch import nn
 
 from ...core.attention.calls import Grid
@@ -18,7 +20,7 @@ from .family import Family, ModelInputs, Record
 from .joint import JointReader, TokenOrder, patches, text_first
 
 _NORMS = frozenset({"img_norm1", "img_norm2", "txt_norm1", "txt_norm2", "pre_norm"})
-_FLUX_2 = "mistral3_24b"
+_FLUX_2 = ("mistral3_24b", "qwen3_4b", "qwen3_8b")  # of Dev, and of Klein 4B and 9B
 _FLUX_2_TEXT = 512  # ComfyUI pads shorter contexts of Flux 2 on the left
 
 
@@ -35,13 +37,14 @@ def reference_tokens(inputs: ModelInputs, patch: int) -> int:
 
 
 def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
-    """T5's tokens; CLIP's enter Flux 1 as one pooled vector. Flux 2 reads Mistral's."""
+    """T5's tokens; CLIP's enter Flux 1 as one pooled vector. Flux 2 Dev reads Mistral's, Klein Qwen's with its template."""
     length = conditioning["cross_attn"].shape[1]
-    if _FLUX_2 not in counts.lengths:
+    encoder = next((key for key in _FLUX_2 if key in counts.lengths), None)
+    if encoder is None:
         return one_encoder(counts, "t5xxl", length)
-    found = one_encoder(counts, _FLUX_2, length)
+    found = one_encoder(counts, encoder, length)
     padding = max(_FLUX_2_TEXT - length, 0)
-    return TextLayout(length + padding, found.own + padding, (Stretch(_FLUX_2, padding),))
+    return TextLayout(length + padding, found.own + padding, (Stretch(encoder, padding),))
 
 
 class FluxBlocksReader(JointReader):
@@ -69,5 +72,19 @@ def flux_blocks_reader(order_of: Callable[[ModelInputs], TokenOrder]) -> Callabl
     return lambda _: FluxBlocksReader(order_of)
 
 
+def _is_ovis(diffusion: Any) -> bool:
+    """Whether a Flux has what ComfyUI's loader knows Ovis-Image by."""
+    parameters = getattr(diffusion, "params", None)
+    return parameters is not None and bool(parameters.yak_mlp and parameters.txt_norm)
+
+
 # No blocks to recompute: each overwrites its own input, so that a second run would start from another one.
-FLUX = Family("Flux 1 and 2, Kontext", Flux, flux_blocks_reader(order_of), (), layout)
+FLUX = Family(
+    "Flux 1 and 2, Kontext",
+    (Flux,),
+    (FluxBase, Flux2),
+    flux_blocks_reader(order_of),
+    (),
+    layout,
+    unread={"Ovis-Image": _is_ovis},
+)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from comfy.ldm.hidream.model import HiDreamImageBlock, HiDreamImageTransformer2DModel
+from comfy.model_base import HiDream
 
 from ...core.errors import CountError
 from ...core.prompts.context import Stretch, TextLayout, too_short
@@ -50,4 +51,6 @@ def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     return TextLayout(total, total if same else 0, tuple(stretches))
 
 
-HIDREAM = Family("HiDream I1", HiDreamImageTransformer2DModel, joint_reader(order_of), (HiDreamImageBlock,), layout)
+HIDREAM = Family(
+    "HiDream I1", (HiDreamImageTransformer2DModel,), (HiDream,), joint_reader(order_of), (HiDreamImageBlock,), layout
+)

@@ -1,7 +1,6 @@
 """HunyuanVideo 1 and 1.5, HunyuanImage 2.1: joint attention in double and single blocks.
 
-[reference frame, video, start picture's features, lettering (1.5), text, lettering (HunyuanImage)]; newer ComfyUI has the two
-parts the other way round: [start picture's features, lettering, text, lettering, reference frame, video].
+[start picture's features, lettering (1.5), text, lettering (HunyuanImage), reference frame, video].
 """
 
 from __future__ import annotations
@@ -10,14 +9,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from comfy.ldm.hunyuan_video.model import HunyuanVideo
-from comfy.model_base import HunyuanImage21, HunyuanImage21Refiner
+from comfy.model_base import (
+    HunyuanImage21,
+    HunyuanVideo15,
+    HunyuanVideo15_SR_Distilled,
+    HunyuanVideoI2V,
+    HunyuanVideoSkyreelsI2V,
+)
 from comfy.model_base import HunyuanVideo as HunyuanVideoBase
 from torch import Tensor
 
 from ...core.errors import CountError
 from ...core.prompts.context import TextLayout, one_encoder
 from ...core.prompts.counts import Counts
-from ..newer_comfyui import flux_blocks_put_text_first
 from . import qwen_image
 from .family import Family, ModelInputs
 from .joint import TokenOrder, patches
@@ -36,22 +40,17 @@ def attentions(model: HunyuanVideo) -> Iterator[Watched]:
 
 
 def order_of(inputs: ModelInputs) -> TokenOrder:
-    """Reference frames come before the video; pictures and lettering before or behind the text."""
+    """Reference frames come before the video; pictures and lettering before or behind the text, all that before the video."""
     model, conditions = inputs.diffusion, inputs.conditions
     patch = model.patch_size[-1]
     grid = patches(inputs.latent, patch)
-    start = _reference_tokens(conditions.get("ref_latent"), patch)
-    end = start + inputs.frames * grid[0] * grid[1]
     vision, lettering = (_tokens(conditions.get(name)) for name in ("clip_fea", "txt_byt5"))
     if model.byt5_in is None:
         lettering = 0
     text = vision + (lettering if model.use_cond_type_embedding else 0)
-    length = end + vision + lettering + inputs.text
-    if flux_blocks_put_text_first():
-        start, end = start + length - end, length
-    else:
-        text += end
-    return TokenOrder(grid, slice(text, text + inputs.text), slice(start, end), length, frames=inputs.frames)
+    start = vision + lettering + inputs.text + _reference_tokens(conditions.get("ref_latent"), patch)
+    end = start + inputs.frames * grid[0] * grid[1]
+    return TokenOrder(grid, slice(text, text + inputs.text), slice(start, end), end, frames=inputs.frames)
 
 
 def _tokens(features: Tensor | None) -> int:
@@ -77,12 +76,12 @@ def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
 
 _READER = video_reader(attentions, order_of)
 
-HUNYUAN_VIDEO = Family("HunyuanVideo 1 and 1.5", HunyuanVideo, _READER, (), layout, without=(HunyuanImage21,))
-HUNYUAN_IMAGE = Family(
-    "HunyuanImage 2.1",
-    HunyuanVideo,
+HUNYUAN_VIDEO = Family(
+    "HunyuanVideo 1 and 1.5",
+    (HunyuanVideo,),
+    (HunyuanVideoBase, HunyuanVideoI2V, HunyuanVideoSkyreelsI2V, HunyuanVideo15, HunyuanVideo15_SR_Distilled),
     _READER,
     (),
-    qwen_image.layout,
-    without=(HunyuanVideoBase, HunyuanImage21Refiner),
+    layout,
 )
+HUNYUAN_IMAGE = Family("HunyuanImage 2.1", (HunyuanVideo,), (HunyuanImage21,), _READER, (), qwen_image.layout)

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from comfy.ldm.lightricks.model import LTXVModel
+from comfy.model_base import LTXV
+from torch import Tensor
 
 from ...core.prompts.context import TextLayout, one_encoder
 from ...core.prompts.counts import Counts
@@ -22,11 +24,17 @@ def attentions(model: LTXVModel) -> Iterator[Watched]:
 
 
 def order_of(inputs: ModelInputs) -> TokenOrder:
-    """[video, guides]: guide pictures are frames at the end of the latent, which are cut off after sampling."""
+    """[video, guides]: guide pictures are frames at the end of the latent, which are cut off after sampling.
+
+    `keyframe_idxs` is (B, 3, tokens of all guides, 2). Those that the mask has below 0, between the pixels of a guide of lower
+    resolution, are not among the model's tokens.
+    """
     height, width = inputs.latent
-    guides = inputs.conditions.get("keyframe_idxs")
-    behind = 0 if guides is None else int(guides.shape[-1])
-    return separate_order(inputs, inputs.latent, inputs.frames - behind // (height * width), behind=behind)
+    guides: Tensor | None = inputs.conditions.get("keyframe_idxs")
+    tokens = 0 if guides is None else int(guides.shape[2])
+    mask: Tensor | None = inputs.conditions.get("denoise_mask")
+    left_out = 0 if mask is None or not tokens else int((mask[0] < 0).any(0).sum())
+    return separate_order(inputs, inputs.latent, inputs.frames - tokens // (height * width), behind=tokens - left_out)
 
 
 def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
@@ -34,4 +42,4 @@ def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     return one_encoder(counts, "t5xxl", conditioning["cross_attn"].shape[1])
 
 
-LTX = Family("LTX-Video", LTXVModel, video_reader(attentions, order_of), (), layout)
+LTX = Family("LTX-Video", (LTXVModel,), (LTXV,), video_reader(attentions, order_of), (), layout)

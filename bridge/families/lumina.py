@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from comfy.ldm.lumina.model import JointTransformerBlock, NextDiT
+from comfy.ldm.lumina.model import JointTransformerBlock, NextDiT, NextDiTPixelSpace
+from comfy.model_base import Lumina2, ZImagePixelSpace
 
+from ...core.errors import CountError
 from ...core.prompts.context import TextLayout, one_encoder
 from ...core.prompts.counts import Counts
 from .family import Family, ModelInputs
@@ -35,8 +37,21 @@ def _padded(tokens: int, multiple: int) -> int:
 
 def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     """Gemma's tokens for Lumina 2; Qwen's with its template for Z-Image."""
+    if conditioning.get("reference_latents"):
+        raise CountError(
+            "Z-Image with a reference image (omni, edit) lays its tokens out in an order that this pack does not know. Take "
+            "the reference off this conditioning; Count Prompt, Count Search and Count Check work with it"
+        )
     encoder = next((key for key in _ENCODERS if key in counts.lengths), _ENCODERS[0])
     return one_encoder(counts, encoder, conditioning["cross_attn"].shape[1])
 
 
-LUMINA = Family("Lumina 2 and Z-Image", NextDiT, joint_reader(order_of), (JointTransformerBlock,), layout)
+LUMINA = Family(
+    "Lumina 2 and Z-Image",
+    (NextDiT, NextDiTPixelSpace),
+    (Lumina2, ZImagePixelSpace),
+    joint_reader(order_of),
+    (JointTransformerBlock,),
+    layout,
+    unread={"NewBie": lambda diffusion: getattr(diffusion, "clip_text_pooled_proj", None) is not None},
+)

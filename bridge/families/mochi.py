@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from comfy.ldm.genmo.joint_model.asymm_models_joint import AsymmDiTJoint
+from comfy.model_base import GenmoMochi
 
 from ...core.prompts.context import TextLayout, one_encoder
 from ...core.prompts.counts import Counts
@@ -39,4 +40,4 @@ def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     return replace(found, length=length, own=min(found.own, length))
 
 
-MOCHI = Family("Mochi", AsymmDiTJoint, video_reader(attentions, order_of), (), layout)
+MOCHI = Family("Mochi", (AsymmDiTJoint,), (GenmoMochi,), video_reader(attentions, order_of), (), layout)

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from comfy.ldm.pixart.pixartms import PixArtMS, PixArtMSBlock
+from comfy.model_base import PixArt
 from torch import Tensor, nn
 
 from ...core.attention.calls import AttentionCall, Grid, split_heads
@@ -72,4 +73,4 @@ def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     return one_encoder(counts, "t5xxl", conditioning["cross_attn"].shape[1])
 
 
-PIXART = Family("PixArt Alpha and Sigma", PixArtMS, lambda _: PixArtReader(), (PixArtMSBlock,), layout)
+PIXART = Family("PixArt Alpha and Sigma", (PixArtMS,), (PixArt,), lambda _: PixArtReader(), (PixArtMSBlock,), layout)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from comfy.ldm.qwen_image.model import QwenImageTransformer2DModel, QwenImageTransformerBlock
+from comfy.model_base import QwenImage
 
 from ...core.errors import CountError
 from ...core.prompts.context import TextLayout, one_encoder
@@ -34,7 +35,8 @@ def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
 
 QWEN_IMAGE = Family(
     "Qwen-Image",
-    QwenImageTransformer2DModel,
+    (QwenImageTransformer2DModel,),
+    (QwenImage,),
     joint_reader(order_of),
     (QwenImageTransformerBlock,),
     layout,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from comfy.ldm.modules.diffusionmodules.mmdit import JointBlock, MMDiT
+from comfy.ldm.modules.diffusionmodules.mmdit import JointBlock, OpenAISignatureMMDITWrapper
+from comfy.model_base import SD3 as SD3Base
 
 from ...core.prompts.context import Stretch, TextLayout, shared_encoder, too_short
 from ...core.prompts.counts import Counts
@@ -41,4 +42,11 @@ def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     return TextLayout(length, end, tuple(stretches))
 
 
-SD3 = Family("Stable Diffusion 3 and 3.5", MMDiT, joint_reader(order_of), (JointBlock,), layout)
+SD3 = Family(
+    "Stable Diffusion 3 and 3.5",
+    (OpenAISignatureMMDITWrapper,),
+    (SD3Base,),
+    joint_reader(order_of),
+    (JointBlock,),
+    layout,
+)

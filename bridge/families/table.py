@@ -8,7 +8,7 @@ from typing import Any
 from ...core.errors import CountError
 from .chroma import CHROMA
 from .cosmos import COSMOS, COSMOS_PREDICT2
-from .family import Family
+from .family import Family, comfy_class
 from .flux import FLUX
 from .hidream import HIDREAM
 from .hunyuan_video import HUNYUAN_IMAGE, HUNYUAN_VIDEO
@@ -43,5 +43,17 @@ def family_of(model: Any, node: str, families: Sequence[Family] = FAMILIES) -> F
     for family in families:
         if family.has(model.model):
             return family
-    name, known = type(model.model).__name__, "; ".join(family.name for family in families)
-    raise CountError(f"{node} cannot read the attention of this model ({name}). It works with {known}")
+    known = "; ".join(family.name for family in families)
+    raise CountError(
+        f"{node} cannot read the attention of this model ({_name_of(model.model)}). It works with {known}. Count Prompt, Count "
+        "Search and Count Check work with every model"
+    )
+
+
+def _name_of(model: Any) -> str:
+    """What a message calls a model that is not read: its class says it, unless it is one of a family's own classes."""
+    named = next((name for family in RECORDED_FAMILIES if (name := family.unread_name(model)) is not None), None)
+    diffusion = getattr(model, "diffusion_model", None)
+    if named is None and comfy_class(model) is not None and comfy_class(diffusion) is None:
+        return f"{type(diffusion).__name__}: a loader wraps the diffusion model of {type(model).__name__} in it"
+    return named or type(model).__name__

@@ -8,7 +8,16 @@ from typing import Any
 
 from comfy.ldm.modules.attention import BasicTransformerBlock
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
-from comfy.model_base import Stable_Zero123, SVD_img2vid
+from comfy.model_base import (
+    SD21UNCLIP,
+    SDXL,
+    BaseModel,
+    Lotus,
+    SD15_instructpix2pix,
+    SD_X4Upscaler,
+    SDXL_instructpix2pix,
+    SDXLRefiner,
+)
 from torch import Tensor
 
 from ...core.attention.calls import AttentionCall, Grid, Kind
@@ -79,9 +88,9 @@ def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
 
 UNET = Family(
     "Stable Diffusion 1.5, 2.1, SDXL, their fine-tunes and the Shapes demo model",
-    UNetModel,
+    (UNetModel,),
+    (BaseModel, SD21UNCLIP, SDXL, SDXLRefiner, SD15_instructpix2pix, SDXL_instructpix2pix, SD_X4Upscaler, Lotus),
     UNetReader,
     (BasicTransformerBlock,),
     layout,
-    without=(SVD_img2vid, Stable_Zero123),
 )

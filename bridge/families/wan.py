@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from comfy.ldm.wan.model import HumoWanModel, WanI2VCrossAttention, WanModel, WanModel_S2V
-from comfy.ldm.wan.model_animate import AnimateWanModel
+from comfy.ldm.wan.model import CameraWanModel, VaceWanModel, WanI2VCrossAttention, WanModel
+from comfy.model_base import WAN21, WAN22, WAN21_Camera, WAN21_FlowRVS, WAN21_Vace
 
 from ...core.prompts.context import TextLayout, one_encoder
 from ...core.prompts.counts import Counts
@@ -42,13 +42,13 @@ def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     return one_encoder(counts, "umt5xxl", conditioning["cross_attn"].shape[1])
 
 
-# S2V hands no options to its attention, so that no override sees it. HuMo and Animate set a reference picture among the
-# frames, and look at sound and faces.
+# Its relatives are not read: S2V hands no options to its attention, so that no override sees it. HuMo, Animate and SCAIL set
+# reference pictures and poses among the frames, WanDancer looks at music, and CausalAR works on a few frames at a time.
 WAN = Family(
     "Wan 2.1 and 2.2",
-    WanModel,
+    (WanModel, VaceWanModel, CameraWanModel),
+    (WAN21, WAN21_Vace, WAN21_Camera, WAN21_FlowRVS, WAN22),
     video_reader(attentions, order_of),
     (),
     layout,
-    without=(WanModel_S2V, HumoWanModel, AnimateWanModel),
 )

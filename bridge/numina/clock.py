@@ -65,14 +65,14 @@ def clock_of(sampling: Any, sigmas: Tensor, percent: float, by_noise: bool, is_w
 
     Args:
         sampling: ComfyUI's `model_sampling`.
-        sigmas: (S + 1,) the run's noise levels.
+        sigmas: (S + 1,) the run's noise levels; S may be 0.
         percent: share of the way at which the layout is read.
         by_noise: reckon by noise level instead of by step.
         is_wan: reckon noise levels by the schedule of the authors' model.
     """
     levels, steps = sigmas[:-1].detach().float().cpu(), max(len(sigmas) - 1, 1)
     shares = progress_of(sampling, levels, is_wan)
-    begins_late = bool(levels[0] < torch.as_tensor(sampling.sigma_max).float().cpu() * (1 - 1e-2))
+    begins_late = len(levels) > 0 and bool(levels[0] < torch.as_tensor(sampling.sigma_max).float().cpu() * (1 - 1e-2))
     if by_noise or begins_late:  # steps of a run that begins in the middle say nothing about how far it is
         reference = next((step for step, share in enumerate(shares) if share >= percent - 1e-3), None)
         if reference == 0 and begins_late:

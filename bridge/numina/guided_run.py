@@ -12,7 +12,6 @@ from typing import Any
 
 import comfy.model_management
 import comfy.model_patcher
-import torch
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 from torch import Tensor
 
@@ -23,7 +22,9 @@ from ...core.numina.schedule import fade
 from ..capture import SLOT
 from ..conditionings import CountedConditioning
 from ..families.family import Family, ModelInputs
-from ..newer_comfyui import on_one_device, without_graphs
+from ..newer_comfyui import without_graphs
+from ..recorded_call import is_differentiated
+from ..whole_picture import on_one_device
 from .clock import Clock, step_of
 from .first_run_cache import FirstRunCache
 from .guided_rows import PictureGuide
@@ -51,6 +52,7 @@ class GuidedRun:
         readings: the same to what the reference step has shown so far.
         maps: what the layouts of the first conditioning were read off, item by item.
         read_at: step and noise level at which it was.
+        left_alone: why nothing is read in this run and nothing changed, once that is known.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class GuidedRun:
         self.readings: dict[Any, dict[int, PictureReading]] = {}
         self.maps: list[RecordedMaps] = []
         self.read_at: tuple[int, float] | None = None
+        self.left_alone: str | None = None
         self.counted, self._counted = counted, {one.conditioning["uuid"]: one for one in counted}
         self._family, self._clock, self._settings = family, clock, settings
         self._shape, self._frames = shape, 1
@@ -103,7 +106,7 @@ class GuidedRun:
     ) -> Tensor:
         own = dict(transformer_options or {})
         arguments = (x, t, c_concat, c_crossattn, control, own)
-        if torch.is_grad_enabled() and not torch.is_inference_mode_enabled() and x.requires_grad:
+        if is_differentiated(x):
             return executor(*arguments, **kwargs)  # another node's gradient, through attention of its own
         comfy.model_management.throw_exception_if_processing_interrupted()
         if self._has_nothing_to_do(own):
@@ -121,7 +124,13 @@ class GuidedRun:
     def wants(self, options: Mapping[str, Any]) -> bool:
         """Whether a model call is one that layouts are read in; a node that saves model calls may have left the step out."""
         reference = self._clock.reference
-        return self._may_restart and not self.guides and reference is not None and step_of(options) >= reference
+        return (
+            self._may_restart
+            and not self.guides
+            and self.left_alone is None
+            and reference is not None
+            and step_of(options) >= reference
+        )
 
     def _has_nothing_to_do(self, options: Mapping[str, Any]) -> bool:
         """Whether a call is neither read nor guided, and its layers are known from another one."""
@@ -175,6 +184,13 @@ class GuidedRun:
 
     def _decide(self, options: Mapping[str, Any]) -> None:
         settings = self._settings
+        problems = (reading.problem() for known in self.readings.values() for reading in known.values())
+        self.left_alone = next((problem for problem in problems if problem is not None), None)
+        if self.left_alone is not None:
+            self.readings.clear()
+            if self._was_shortened:
+                raise self.restart
+            return
         self.read_at = step_of(options), float(options["sigmas"].flatten()[0])
         first = self.readings.get(self.counted[0].conditioning["uuid"], {})
         shown = {item: first[item].maps() for item in sorted(first)}
@@ -186,10 +202,14 @@ class GuidedRun:
                 for item, reading in sorted(readings.items())
             }
         self.readings.clear()
-        was_shortened = self._cache is not None and self._cache.skipped > 0
         guides = [guide for one in self.guides.values() for guide in one.values()]
-        if was_shortened or (settings.strength > 0 and any(guide.layouts.changed for guide in guides)):
+        if self._was_shortened or (settings.strength > 0 and any(guide.layouts.changed for guide in guides)):
             raise self.restart
+
+    @property
+    def _was_shortened(self) -> bool:
+        """Whether model calls were saved so far, which the picture itself is not to see."""
+        return self._cache is not None and self._cache.skipped > 0
 
     def _guide(self, one: CountedConditioning, layouts: Layouts) -> PictureGuide:
         preset, strength = self._settings.preset, self._settings.strength

@@ -12,6 +12,7 @@ from torch import Tensor
 from ...core.attention.calls import AttentionCall, CallKind, thinned
 from ...core.attention.records import MOST_SELF_PIXELS, RecordedMaps, recorded_maps
 from ...core.numina import Layouts, Preset, Reading, noun_response, read_layouts
+from ..maps import NOT_NUMBERS
 
 
 def frames_of(call: AttentionCall, item: int) -> list[AttentionCall]:
@@ -96,6 +97,18 @@ class PictureReading:
     def is_complete(self, frames: int) -> bool:
         """Whether all frames were shown."""
         return all(len(known) == frames for known in self._parts.values())
+
+    def problem(self) -> str | None:
+        """Why no layout can be read off what was shown, or None."""
+        kinds = {kind for _, kind in self._parts}
+        if not {"self", "cross"} <= kinds:
+            return (
+                "the layer that layouts are read in showed no attention on a grid of its own. Take nodes that cut up or merge "
+                "the model's tokens, such as HyperTile and ToMe, off this model, or choose another reference_layer"
+            )
+        shown = (frame for known in self._parts.values() for frame in known.values())
+        finite = [one.isfinite().all() for frame in shown for one in (frame.queries, frame.keys)]
+        return None if bool(torch.stack(finite).all()) else NOT_NUMBERS
 
     def layouts(self, preset: Preset, shown: ShownMaps | None = None) -> Layouts:
         """What is there and what is to be there, from the layers together, their heads side by side.

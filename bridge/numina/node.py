@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import torch
 from comfy.patcher_extension import WrappersMP
+from comfy_execution.graph_utils import ExecutionBlocker
 from torch import Tensor
 
 from ...core.prompts.counts import Counts
@@ -17,10 +17,11 @@ from ..families.family import Family
 from ..families.pixart import PIXART
 from ..families.table import FAMILIES, VIDEO_FAMILIES, family_of
 from ..families.wan import WAN
-from ..maps import MapsHandle
+from ..maps import NOTHING_COUNTED, MapsHandle
 from ..newer_comfyui import warn_of_own_attention
-from ..recorded_model import keep_record, keep_uncounted
-from ..whole_picture import whole_pictures_only
+from ..recorded_model import keep_run
+from ..run_notes import RunNotes
+from ..whole_picture import refuse_no_pictures, whole_pictures_only
 from .clock import Clock, clock_of
 from .guided_run import GuidedRun, Restart
 from .record import record_of
@@ -29,10 +30,13 @@ from .shared_guide import SharedGuide
 
 NODE = "NUMINA Count Guide"
 WRAPPER_KEY = "headcount_numina"
-_LOG = logging.getLogger(__name__)
-_WHY_NOTHING = (
+_NO_ATTENTION = (
     "the model showed no attention to the counted prompt from reference_percent on. A compiled model or a node that replaces "
     "the attention hides it, and a prompt with a timestep range may not be active there"
+)
+_ANOTHER_VIDEO = (
+    "LOW_NOISE_MODEL followed no layout: the last run of MODEL was of another prompt or size. Give both samplers the same "
+    "conditioning and latent"
 )
 # PixArt does not show ComfyUI its attention, so that it can be read but not guided.
 GUIDED_FAMILIES = tuple(family for family in (*VIDEO_FAMILIES, *FAMILIES) if family is not PIXART)
@@ -50,16 +54,17 @@ def with_numina(
     Raises:
         CountError: the model is of a family whose attention cannot be guided.
     """
-    family, handle = family_of(model, NODE, GUIDED_FAMILIES), MapsHandle()
+    family, handle, notes = family_of(model, NODE, GUIDED_FAMILIES), MapsHandle(), RunNotes(NODE)
     patched = model.clone()
 
     def sample(executor, guider, sigmas, extra_args, callback, noise, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
+        refuse_no_pictures(noise, NODE)
         counted, clock = _counted_and_clock(guider, sigmas, family, settings, counts)
-        warn_of_counts(counted, NODE)
-        if not counted or clock.reference is None:  # nothing to count, or the run begins behind the reference step
+        warn_of_counts(counted, notes)
+        if not counted or clock.reference is None:
+            why = _left_alone(len(sigmas) - 1, settings, notes) if counted else NOTHING_COUNTED
             samples = executor(guider, sigmas, extra_args, callback, noise, *rest)
-            if not counted:
-                keep_uncounted(handle, guider.inner_model, samples)
+            keep_run(handle, guider.inner_model, samples, lambda _: None, why, notes)
             return samples
         run = GuidedRun(counted, family, clock, settings, tuple(noise.shape))
         warn_of_own_attention(guider.inner_model, NODE)
@@ -83,14 +88,36 @@ def with_numina(
             samples = sampled(lambda options: _with_fresh_cache(options, guider))
         if shared is not None:
             shared.keep(run.counted, tuple(noise.shape), run.guides if run.guided() else {})
-        if run.read_at is None:
-            _LOG.warning("%s read nothing in this run and changed nothing: %s", NODE, _WHY_NOTHING)
-        keep_record(handle, guider.inner_model, samples, partial(record_of, run))
+        why = "" if run.read_at is not None else _read_nothing(run.left_alone or _NO_ATTENTION, notes)
+        keep_run(handle, guider.inner_model, samples, partial(record_of, run), why, notes)
         return samples
 
-    patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY, sample)
+    def noted(*call):  # noqa: ANN002, ANN202 - as above
+        with notes.run():
+            return sample(*call)
+
+    patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY, noted)
     _put_first(patched.wrappers[WrappersMP.SAMPLER_SAMPLE])
+    notes.watch(patched, WRAPPER_KEY)
     return patched, handle
+
+
+def _read_nothing(reason: str, notes: RunNotes) -> str:
+    """Say that a run was left alone; returns what the nodes behind the maps say."""
+    said = f"read nothing in this run and changed nothing: {reason}"
+    notes.warn(said)
+    return f"{NODE} {said}"
+
+
+def _left_alone(steps: int, settings: NuminaSettings, notes: RunNotes) -> str:
+    """Say why a run has no step to read a layout in; returns what the nodes behind the maps say."""
+    if steps < 1:
+        reason = "the sampler took no step. Raise its steps or its denoise"
+    elif steps == 1:
+        reason = "it has one step, and the model's layers are known only after a first one"
+    else:
+        reason = f"it begins behind reference_percent {settings.reference_percent:g}, since its denoise is below 1"
+    return _read_nothing(reason, notes)
 
 
 def with_shared_guide(model: Any, settings: NuminaSettings, counts: Counts | None, shared: SharedGuide) -> Any:
@@ -99,19 +126,35 @@ def with_shared_guide(model: Any, settings: NuminaSettings, counts: Counts | Non
     Raises:
         CountError: the model is of a family whose attention cannot be guided.
     """
-    family, patched = family_of(model, NODE, GUIDED_FAMILIES), model.clone()
+    family, patched, notes = family_of(model, NODE, GUIDED_FAMILIES), model.clone(), RunNotes(NODE)
 
     def sample(executor, guider, sigmas, extra_args, callback, noise, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
+        refuse_no_pictures(noise, NODE)
         counted, clock = _counted_and_clock(guider, sigmas, family, settings, counts)
         guides = shared.guides_for(counted, tuple(noise.shape)) if counted else {}
         if guides:
             run = GuidedRun(counted, family, clock, settings, tuple(noise.shape))
             run.follow(guides)
             extra_args = {**extra_args, "model_options": run.options(extra_args["model_options"])}
+        elif counted and shared.is_of_another(counted, tuple(noise.shape)):
+            notes.warn(_ANOTHER_VIDEO)
         return executor(guider, sigmas, extra_args, callback, noise, *rest)
 
-    patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY, sample)
+    def noted(*call):  # noqa: ANN002, ANN202 - as above
+        with notes.run():
+            return sample(*call)
+
+    patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY, noted)
+    notes.watch(patched, WRAPPER_KEY)
     return patched
+
+
+def no_low_noise_model() -> ExecutionBlocker:
+    """Stands where the second half of a model would be: what is connected to it is not run, and the message says why."""
+    return ExecutionBlocker(
+        f"{NODE}: LOW_NOISE_MODEL is empty, since low_noise_model has no model. Connect the low-noise part of a model in two "
+        "parts (Wan 2.2 14B) to low_noise_model; with any other model use MODEL"
+    )
 
 
 def _put_first(wrappers: dict[str, Any]) -> None:

@@ -23,6 +23,10 @@ class SharedGuide:
         self._about = _about(counted, shape)
         self._guides = [guides.get(one.conditioning["uuid"], {}) for one in counted]
 
+    def is_of_another(self, counted: list[CountedConditioning], shape: tuple[int, ...]) -> bool:
+        """Whether the newest run that is kept was about something else than a run of these."""
+        return bool(self._about) and _about(counted, shape) != self._about
+
     def guides_for(self, counted: list[CountedConditioning], shape: tuple[int, ...]) -> Guides:
         """The kept guide under the conditionings of another run, empty where that is about something else."""
         if _about(counted, shape) != self._about:

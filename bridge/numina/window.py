@@ -38,7 +38,7 @@ def window_of(options: Mapping[str, Any], items: int, frames: int, whole: tuple[
     if shown and window.dim == 0:
         return Window(shown, tuple(range(frames)), frames)
     if shown and window.dim == _FRAMES:
-        # Newer ComfyUI shows the frame before a window in front of it, so that the model knows what it follows.
+        # ComfyUI can show the frame before a window in front of it, so that the model knows what it follows.
         before = getattr(window, "causal_anchor_index", None)
         shown = shown if before is None else (before, *shown)
         return Window(tuple(range(items)), shown, whole[_FRAMES])

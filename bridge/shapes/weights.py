@@ -24,11 +24,15 @@ def statistics_of(state: Mapping[str, Tensor], model: str) -> dict[str, Tensor]:
         model: what the file should hold, for the error: "a Shapes video model".
 
     Raises:
-        CountError: the file has none.
+        CountError: the file has none, or none that fit each other.
     """
     found = {name: state[LATENT + name] for name in _STATISTICS if LATENT + name in state}
     if len(found) < len(_STATISTICS):
         raise CountError(f"this is not {model}: the file has no latent statistics")
+    channels = found["mean"].numel()
+    if found["std"].numel() != channels or tuple(found["rgb_factors"].shape) != (channels + 1, 3):
+        shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in found.items())
+        raise CountError(f"this is not {model}: the file's latent statistics do not fit each other: {shapes}")
     return found
 
 
@@ -64,6 +68,5 @@ def empty_autoencoder(kind: type[_Autoencoder] = ShapesAutoencoder) -> _Autoenco
 
 
 def patcher_of(model: torch.nn.Module, device: torch.device, offload: torch.device) -> comfy.model_patcher.ModelPatcher:
-    """ComfyUI's MODEL; newer ComfyUI picks the patcher that suits its memory manager under another name."""
-    kind = getattr(comfy.model_patcher, "CoreModelPatcher", comfy.model_patcher.ModelPatcher)
-    return kind(model, load_device=device, offload_device=offload)
+    """ComfyUI's MODEL, of the class that suits its memory manager."""
+    return comfy.model_patcher.CoreModelPatcher(model, load_device=device, offload_device=offload)

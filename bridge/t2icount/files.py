@@ -12,6 +12,7 @@ import folder_paths
 from torch import Tensor
 
 from ...core.errors import CountError
+from .archive import refuse_zip_bomb
 
 FOLDER = "t2icount"
 EXTENSIONS = frozenset({".safetensors", ".pth", ".pt", ".tar"})
@@ -44,7 +45,7 @@ def model_path(name: str) -> Path:
     Raises:
         CountError: it is gone, or there was none.
     """
-    found = folder_paths.get_full_path(FOLDER, name)
+    found = folder_paths.get_full_path(FOLDER, name) if isinstance(name, str) else None
     if found is None:
         raise CountError(
             f"there is no T2ICount file {name!r}. Put {OFFICIAL_FILE} of the T2ICount authors, or a .safetensors file of "
@@ -56,7 +57,7 @@ def model_path(name: str) -> Path:
 
 def file_state(name: str) -> str:
     """Changes when the file does, so that ComfyUI reads it again."""
-    found = folder_paths.get_full_path(FOLDER, name)
+    found = folder_paths.get_full_path(FOLDER, name) if isinstance(name, str) else None
     if found is None:
         return ""
     status = Path(found).stat()
@@ -70,8 +71,10 @@ def read_weights(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, str]]:
     run is refused.
 
     Raises:
-        CountError: the file is damaged, incomplete or a web page, or holds more than tensors.
+        CountError: the file is damaged, incomplete or a web page, holds more than tensors, or unpacks to many times its size.
     """
+    if path.is_file():
+        refuse_zip_bomb(path)
     try:
         content, metadata = comfy.utils.load_torch_file(str(path), safe_load=True, return_metadata=True)
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:

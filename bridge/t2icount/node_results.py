@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 from typing import Any
@@ -14,6 +15,7 @@ from ...core.counting.counted import Counted, Point
 from ...core.counting.wording import count_words
 from ...core.drawing.counts import count_overlay, dot_radius
 from ...core.prompts.counts import Counts
+from ..node_text import NodeResult
 from .loaded import LoadedCounter, counted_of
 from .nouns import nouns_to_count
 from .pictures import rgb_pictures
@@ -30,9 +32,10 @@ class CounterResults:
         density: (N * K, H, W) things per pixel.
         overlays: (N * K, H, W, 3).
         similarity: (N * K, H, W) in 0..1.
-        boxes: per picture, a small box around each point; its label is the noun.
+        boxes: per picture, a small box around each point; its label is the noun, its score the similarity there.
         counted: the same for other nodes.
         table: one line per picture.
+        result: what the node says of it.
     """
 
     rounded: list[int]
@@ -43,6 +46,7 @@ class CounterResults:
     boxes: Boxes
     counted: Counted
     table: str
+    result: NodeResult
 
 
 def count_in_pictures(
@@ -68,10 +72,18 @@ def count_in_pictures(
         density=torch.cat([result.density for result in results]),
         overlays=torch.stack(overlays),
         similarity=torch.cat([result.similarity for result in results]).clamp_(0, 1),
-        boxes=[_boxes_of(nouns, points, pictures.shape[1], pictures.shape[2]) for points in counted.points],
+        boxes=[_boxes_of(nouns, result.points, result.similarity) for result in results],
         counted=counted,
         table=_table(counted),
+        result=_result_of(counted),
     )
+
+
+def _result_of(counted: Counted) -> NodeResult:
+    """Of one picture what is in it; of several the sums, and the table."""
+    sums = ", ".join(map(count_words, counted.rounded.sum(0).tolist(), counted.nouns))
+    pictures = len(counted.numbers)
+    return NodeResult(sums if pictures == 1 else f"{sums} in {pictures} pictures", table=_table(counted))
 
 
 def _table(counted: Counted) -> str:
@@ -81,15 +93,19 @@ def _table(counted: Counted) -> str:
     )
 
 
-def _boxes_of(
-    nouns: tuple[str, ...], points: tuple[tuple[Point, ...], ...], height: int, width: int
-) -> list[dict[str, Any]]:
-    """Boxes about as large as the dots of the overlay, cut off at the edge."""
+def _boxes_of(nouns: tuple[str, ...], points: Sequence[Sequence[Point]], similarity: Tensor) -> list[dict[str, Any]]:
+    """Boxes about as large as the dots of the overlay, cut off at the edge.
+
+    Args:
+        similarity: (K, H, W), how much each place looks like each noun.
+    """
+    height, width = similarity.shape[1:]
     boxes = []
-    for noun, places in zip(nouns, points, strict=True):
+    for noun, places, alike in zip(nouns, points, similarity.clamp(0, 1), strict=True):
         reach = dot_radius(height, width, len(places))
         for x, y in places:
             left, top = max(0, floor(x - reach)), max(0, floor(y - reach))
             right, bottom = min(width, ceil(x + reach)), min(height, ceil(y + reach))
-            boxes.append({"x": left, "y": top, "width": right - left, "height": bottom - top, "label": noun})
+            place = {"x": left, "y": top, "width": right - left, "height": bottom - top}
+            boxes.append({**place, "label": noun, "score": round(float(alike[int(y), int(x)]), 4)})
     return boxes

@@ -7,7 +7,7 @@ import re
 from ...core.counting.asked import asked_numbers
 from ...core.errors import CountError
 from ...core.prompts.counts import Counts
-from ...core.prompts.plural import plural
+from ...core.prompts.plurals import plural
 from ..token_positions import prompt_without_weights
 
 _BETWEEN = re.compile(r"[,;\n]")

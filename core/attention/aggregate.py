@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -31,6 +31,11 @@ class AttentionMaps:
     def propagated(self) -> Tensor:
         """Cross-attention spread along self-attention, SA @ CA (ISAC, eq. 7): (B, P, T)."""
         return self.self_attention @ self.cross_attention
+
+
+def show_both_kinds(calls: Sequence[AttentionCall]) -> bool:
+    """Whether self-attention and attention to the text are both among `calls`."""
+    return all(any(call.columns(kind) is not None for call in calls) for kind in ("self", "cross"))
 
 
 def largest_grid(calls: Iterable[AttentionCall]) -> Grid:

@@ -69,6 +69,21 @@ def noun_instances(heat: Tensor, threshold: float, least_distance: int = 1) -> T
     return _nearest(above, peaks)
 
 
+def prominence(heat: Tensor, masks: Tensor) -> Tensor:
+    """How far each instance stands out: its strongest pixel's share of the way from the map's median to its most.
+
+    Args:
+        heat: (h, w) attention to the noun.
+        masks: (N, h, w) of 0 and 1, none empty.
+
+    Returns:
+        (N,) in 0..1; 1 for the strongest instance of the map, 0 everywhere for a flat one.
+    """
+    floor = heat.median()
+    height = ((heat - floor) / (heat.amax() - floor).clamp_min(1e-8)).clamp(0, 1)
+    return (height * masks.to(height)).amax((-2, -1))
+
+
 def _one_per_plateau(peaks: Tensor, least_distance: int) -> Tensor:
     """Peaks that lie next to each other are equally high, and one thing: (n, 2) rows and columns to as many or fewer."""
     plateaus: list[list[list[int]]] = []

@@ -87,9 +87,9 @@ class VideoSums:
     _single: list[LayerMaps] = field(default_factory=list)
 
     @property
-    def is_empty(self) -> bool:
-        """Whether no call has come."""
-        return self._cross is None and self._own is None
+    def is_complete(self) -> bool:
+        """Whether attention of both kinds has come."""
+        return self._cross is not None and self._own is not None
 
     @torch.no_grad()
     def add(self, call: AttentionCall) -> None:

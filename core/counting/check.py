@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import CountError
@@ -27,13 +27,16 @@ class CountCheck:
     table: str
 
 
-def check_counts(counted: Counted, asked: Mapping[str, int], tolerance: int = 0) -> CountCheck:
+def check_counts(
+    counted: Counted, asked: Mapping[str, int], tolerance: int = 0, notes: Sequence[str] = ()
+) -> CountCheck:
     """Compare what was counted with what was asked.
 
     Args:
         counted: of at least one picture; nouns that nobody asked for do not matter.
         asked: noun -> number, at least one; nouns match whether singular or plural.
         tolerance: how many each noun may be off, 0 or more.
+        notes: what the user should know of the counts, a line each; they stand before the summary.
 
     Returns:
         the verdict. A right picture is better than a wrong one; then the one that is off by fewer things, whose exact counts
@@ -62,7 +65,7 @@ def check_counts(counted: Counted, asked: Mapping[str, int], tolerance: int = 0)
         for index, row in enumerate(numbers.tolist())
     ]
     summary = f"{len(right)} of {len(off)} right; best: picture {best + 1}"
-    return CountCheck(right, best, "\n".join([f"asked: {_listed(asked.values(), asked)}", *lines, summary]))
+    return CountCheck(right, best, "\n".join([f"asked: {_listed(asked.values(), asked)}", *lines, *notes, summary]))
 
 
 def _off_by(things: int) -> str:

@@ -51,7 +51,7 @@ class WordTokens:
 
 @dataclass(frozen=True)
 class Counts:
-    """Counted objects of one prompt. Travels as COUNTS, and inside the conditioning under `CONDITIONING_KEY`.
+    """Counted objects of one prompt. Travels as COUNTS, and, as `carried` writes it, inside the conditioning.
 
     Attributes:
         prompt: the text without weight syntax.
@@ -74,3 +74,4 @@ class Counts:
 
 
 CONDITIONING_KEY = "headcount_counts"
+"""Entry of a conditioning's options that carries the counts: see `carried`."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .grammar_words import ARTICLES, COLLECTIVES, DEFINITE, FRAMES, POSSESSIVES
-from .numbers import YEARS, is_number, read_number
+from .numbers import MAX_COUNT, YEARS, is_number, read_number
 from .plurals import is_plural
 from .word_kinds import is_adjective, is_boundary
 from .words import Word
@@ -37,7 +37,9 @@ def read_quantity(words: Sequence[Word], start: int) -> Quantity | None:
     text = words[start].text
     if text in DEFINITE | POSSESSIVES:
         number = read_number(words, start + 1)
-        return Quantity(number[0], True, text in DEFINITE, number[1]) if number and number[0] else None
+        if number is None or not 1 <= number[0] <= MAX_COUNT:
+            return None
+        return Quantity(number[0], True, text in DEFINITE, number[1])
     number = read_number(words, start)
     if number is not None:
         return _checked(words, start, *number)
@@ -56,7 +58,7 @@ def read_quantity(words: Sequence[Word], start: int) -> Quantity | None:
 
 def _checked(words: Sequence[Word], start: int, value: int, after: int) -> Quantity | None:
     digits = words[start].text[0].isdigit()
-    if value < 1 or (digits and (value in YEARS or value >= 10_000)):
+    if not 1 <= value <= MAX_COUNT or (digits and value in YEARS):
         return None
     if after >= len(words) or words[after].text in _UNITS_AFTER or words[after].text == "of":
         return None

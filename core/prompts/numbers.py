@@ -31,6 +31,10 @@ TWO_PART_THINGS = frozenset(
     "headphones pajamas pyjamas tongs shears spectacles".split()
 )
 YEARS = range(1500, 2100)
+MAX_COUNT = 9_999
+"""The highest number that is taken for a count; nobody asks for more things than this, but prompts hold longer numbers."""
+_MOST_WORDS = 12  # of one number; "nine thousand nine hundred and ninety nine" has 7
+_LONGEST = 9  # digits that are read; Python itself refuses those of more than 4,300
 
 
 def is_number(word: str) -> bool:
@@ -46,7 +50,7 @@ def read_number(words: Sequence[Word], start: int) -> tuple[int, int] | None:
         start: index of the number's first word; an "a" is part of it in "a dozen", not in "a cat".
 
     Returns:
-        (value, index after the number), or None where no number begins.
+        (value, index after the number), or None where no number begins. Values far above `MAX_COUNT` are not exact.
     """
     article = _text(words, start) in {"a", "an"}
     index = start + 1 if article else start
@@ -86,19 +90,24 @@ def _read_plain(words: Sequence[Word], index: int) -> tuple[int | None, int]:
     """Digits or number words from `index`: (value or None, index after them)."""
     text = _text(words, index)
     if times := _TIMES.fullmatch(text):
-        return int(times.group(1)), index + 1
+        return _value_of(times.group(1)), index + 1
     if _DIGITS.fullmatch(text):
-        return int(text.replace(",", "")), index + 1
+        return _value_of(text.replace(",", "")), index + 1
     total, current, first = 0, 0, index
-    while parts := _number_parts(words, index, first):
+    while index - first < _MOST_WORDS and (parts := _number_parts(words, index, first)):
         for part in parts:
             if part in _SCALES:
-                current = max(current, 1) * _SCALES[part]
+                current = min(max(current, 1) * _SCALES[part], 10**_LONGEST)
                 total, current = (total + current, 0) if part == "thousand" else (total, current)
             else:
                 current += _UNITS.get(part, 0) + _TENS.get(part, 0)
         index += 1 if _text(words, index) != "and" else 2
     return (total + current, index) if index > first else (None, index)
+
+
+def _value_of(digits: str) -> int:
+    """The number that digits write; of very many digits one that is above every count."""
+    return int(digits) if len(digits) <= _LONGEST else int(digits.lstrip("0")[: _LONGEST + 1] or "0")
 
 
 def _number_parts(words: Sequence[Word], index: int, first: int) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .counts import CountedObject
-from .plurals import same_noun
+from .plurals import noun_key, same_noun
 from .reader import Mention, read_mentions
 from .word_kinds import is_adjective
 from .words import Span, Word, split_words
@@ -46,35 +47,56 @@ def parse_prompt(text: str) -> tuple[CountedObject, ...]:
 
 
 def find_objects(text: str) -> tuple[FoundObject, ...]:
-    """What `parse_prompt` gives, with the character spans of every noun occurrence and attribute."""
-    words = split_words(text)
+    """What `parse_prompt` gives, with the character spans of every noun occurrence and attribute.
+
+    The time that it takes grows with the length of `text`, not with its square.
+    """
+    places = NounPlaces(split_words(text))
     groups = _group(read_mentions(text))
-    own = [{mention.noun[-1].end for mention in group} for group in groups]
-    found = []
-    for position, group in enumerate(groups):
-        noun = tuple(word.text for word in group[0].noun)
-        attributes = tuple(word.text for word in group[0].attributes)
-        others = set[int]().union(*(ends for index, ends in enumerate(own) if index != position))
-        rivals = any(_same_words(noun, other[0]) for index, other in enumerate(groups) if index != position)
-        places = [
-            place
-            for place in find_noun(words, noun)
-            if _is_own(words, place, own[position], others, attributes if rivals else None)
-        ]
-        item = CountedObject(" ".join(noun), _total(group), attributes)
-        spans = tuple((words[place.first].start, words[place.last].end) for place in places)
-        found.append(FoundObject(item, spans, attribute_spans(places, group[0].attributes)))
-    return tuple(found)
+    ends = Counter(end for group in groups for end in {mention.noun[-1].end for mention in group})
+    rivals = Counter(noun_key(_noun_text(group[0])) for group in groups)
+    return tuple(_found(group, places, ends, rivals[noun_key(_noun_text(group[0]))] > 1) for group in groups)
 
 
-def find_noun(words: Sequence[Word], noun: Sequence[str]) -> list[Occurrence]:
-    """Every place where `noun` stands in `words`, singular or plural; "beam" is also found in "steel-beams"."""
-    size, places = len(noun), []
-    for first in range(len(words) - size + 1):
-        texts = [word.text for word in words[first : first + size]]
-        if texts[:-1] == list(noun[:-1]) and _same_last(texts[-1], noun[-1]):
-            places.append(Occurrence(first, first + size - 1, _describing(words, first)))
-    return places
+def _found(group: Sequence[Mention], places: NounPlaces, ends: Counter[int], has_rivals: bool) -> FoundObject:
+    """The object of a group.
+
+    Args:
+        ends: where the nouns of groups end, and of how many groups.
+        has_rivals: whether another group has the same noun.
+    """
+    own = {mention.noun[-1].end for mention in group}
+    noun = tuple(word.text for word in group[0].noun)
+    attributes = tuple(word.text for word in group[0].attributes)
+    owned = [
+        place
+        for place in places.of(noun)
+        if _is_own(places.words, place, own, ends, attributes if has_rivals else None)
+    ]
+    spans = tuple((places.words[place.first].start, places.words[place.last].end) for place in owned)
+    item = CountedObject(" ".join(noun), _total(group), attributes)
+    return FoundObject(item, spans, attribute_spans(owned, group[0].attributes))
+
+
+class NounPlaces:
+    """Where nouns stand in the words of a prompt, without a look at every word for every noun."""
+
+    def __init__(self, words: Sequence[Word]) -> None:
+        self.words = words
+        self._ends: dict[str, list[int]] = defaultdict(list)
+        for index, word in enumerate(words):
+            for key in {noun_key(word.text), noun_key(word.text.rsplit("-", 1)[-1])}:
+                self._ends[key].append(index)
+
+    def of(self, noun: Sequence[str]) -> list[Occurrence]:
+        """Every place where `noun` stands, singular or plural; "beam" is also found in "steel-beams"."""
+        found, before = [], list(noun[:-1])
+        for last in self._ends.get(noun_key(noun[-1]), ()):
+            first = last - len(before)
+            is_here = first >= 0 and [word.text for word in self.words[first:last]] == before
+            if is_here and _same_last(self.words[last].text, noun[-1]):
+                found.append(Occurrence(first, last, _describing(self.words, first)))
+        return found
 
 
 def attribute_spans(places: Sequence[Occurrence], known: Sequence[Word]) -> tuple[tuple[Span, ...], ...]:
@@ -104,15 +126,17 @@ def _describing(words: Sequence[Word], first: int) -> tuple[Word, ...]:
 def _group(mentions: Sequence[Mention]) -> list[list[Mention]]:
     """Mentions of the same noun with the same attributes, together; "the two cats" joins the cats named before."""
     groups: list[list[Mention]] = []
+    of_noun: dict[str, list[list[Mention]]] = defaultdict(list)
     for mention in mentions:
-        for group in groups:
-            attributes = {word.text for word in mention.attributes}
-            same = attributes == {word.text for word in group[0].attributes} or (mention.known and not attributes)
-            if same and same_noun(_noun_text(mention), _noun_text(group[0])):
+        attributes = {word.text for word in mention.attributes}
+        same = of_noun[noun_key(_noun_text(mention))]
+        for group in same:
+            if attributes == {word.text for word in group[0].attributes} or (mention.known and not attributes):
                 group.append(mention)
                 break
         else:
-            groups.append([mention])
+            same.append([mention])
+            groups.append(same[-1])
     return groups
 
 
@@ -121,27 +145,26 @@ def _total(group: Sequence[Mention]) -> int:
 
 
 def _is_own(
-    words: Sequence[Word], place: Occurrence, own: set[int], others: set[int], attributes: Sequence[str] | None
+    words: Sequence[Word], place: Occurrence, own: set[int], ends: Counter[int], attributes: Sequence[str] | None
 ) -> bool:
     """Whether an occurrence belongs to an object: one it was read from, or a later one that no other object claims.
 
     Args:
+        own: where the nouns end that this object was read from.
+        ends: where those of all objects end, and of how many.
         attributes: the object's attributes where another object has the same noun: they must then stand before it.
     """
     end = words[place.last].end
     if end in own:
         return True
     following = words[place.last + 1].end if place.last + 1 < len(words) else -1
-    if end in others or (following in others and not words[place.last + 1].is_punctuation):
+    is_anothers = ends[following] > (following in own)
+    if end in ends or (is_anothers and not words[place.last + 1].is_punctuation):
         return False
     if attributes is None:
         return True
     before = {word.text for word in place.before}
     return bool(attributes) and before >= set(attributes)
-
-
-def _same_words(noun: Sequence[str], other: Mention) -> bool:
-    return same_noun(" ".join(noun), _noun_text(other))
 
 
 def _noun_text(mention: Mention) -> str:

@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from ..errors import CountError
 from .counts import CountedObject
 from .noun_phrase import read_noun_phrase
-from .numbers import read_number
-from .objects import FoundObject, Occurrence, attribute_spans, find_noun, find_objects
+from .numbers import MAX_COUNT, read_number
+from .objects import FoundObject, NounPlaces, Occurrence, attribute_spans, find_objects
 from .plurals import same_noun, singular
 from .word_kinds import is_adjective, is_adverb, is_boundary
-from .words import Word, split_words
+from .words import split_words
 
 _SEPARATOR = re.compile(r"[,;\n]")
+_MAX_KINDS = 100  # no text encoder holds more, and no picture shows them
+_QUOTED = 60  # characters of an item
+_OWN_TABLE = "asked:"
 _HOW = "write a count and a noun for each object, such as '2 cats, 1 dog'"
 
 
@@ -23,11 +26,15 @@ def parse_objects_line(line: str) -> tuple[CountedObject, ...]:
     """Objects of a line such as "2 cats, 1 dog"; commas, semicolons, line breaks and "and" separate them.
 
     Returns:
-        objects in order of the line; empty for an empty line.
+        objects in order of the line; empty for an empty line, and for a table of Count Check or Count Search, which begins
+        with "asked:": pages of ComfyUI before 1.47 could save a node's own table as the value of this line.
 
     Raises:
-        CountError: an item has no count, no noun or a count below 1, or names an object twice.
+        CountError: an item has no count, no noun or a count that is none, an object stands there twice, or there are
+            too many.
     """
+    if line.lstrip().startswith(_OWN_TABLE):
+        return ()
     items: list[CountedObject] = []
     for part in _SEPARATOR.split(line):
         for piece in _split_at_and(part):
@@ -35,6 +42,8 @@ def parse_objects_line(line: str) -> tuple[CountedObject, ...]:
             if any(same_noun(item.noun, other.noun) and item.attributes == other.attributes for other in items):
                 raise CountError(f"objects: '{item.noun}' stands there twice; give one count for it")
             items.append(item)
+            if len(items) > _MAX_KINDS:
+                raise CountError(f"objects names more than {_MAX_KINDS} kinds of objects; name those that matter most")
     return tuple(items)
 
 
@@ -49,17 +58,19 @@ def find_objects_of_line(text: str, line: str) -> tuple[FoundObject, ...]:
     wanted = parse_objects_line(line)
     if not wanted:
         return find_objects(text)
-    words, found = split_words(text), find_objects(text)
-    return tuple(_locate(item, wanted, words, text, found) for item in wanted)
+    places, found = NounPlaces(split_words(text)), find_objects(text)
+    return tuple(_locate(item, wanted, places, text, found) for item in wanted)
 
 
 def nouns_of(text: str) -> list[str]:
     """Words of the prompt that can name an object: the counted ones first, then the others, each once."""
     nouns = [found.item.noun for found in find_objects(text)]
+    known = {part for noun in nouns for part in noun.split()}
     for word in split_words(text):
         kind = is_boundary(word.text) or is_adverb(word.text) or is_adjective(word.text) or len(word.text) < 2
-        if not kind and not word.text[0].isdigit() and not any(word.text in noun.split() for noun in nouns):
+        if not kind and not word.text[0].isdigit() and word.text not in known:
             nouns.append(word.text)
+            known.add(word.text)
     return list({singular(noun): noun for noun in reversed(nouns)}.values())[::-1]
 
 
@@ -91,23 +102,30 @@ def _read_item(piece: str) -> CountedObject:
         number = (1, 1)
     broken = re.match(r"-\s*\d|\d+[.,/:]\d", piece)
     if number is None and not broken:
-        raise CountError(f"objects: '{piece}' has no count; {_HOW}")
+        raise CountError(f"objects: '{_short(piece)}' has no count; {_HOW}")
     count, after = number or (0, 1)
-    if count < 1:
-        raise CountError(f"objects: the count in '{piece}' must be a whole number of at least 1; {_HOW}")
+    if not 1 <= count <= MAX_COUNT:
+        raise CountError(
+            f"objects: the count in '{_short(piece)}' must be a whole number from 1 to {MAX_COUNT}; {_HOW}"
+        )
     phrase = read_noun_phrase(words, after, count > 1)
     named = [word for word in words[after:] if not word.is_punctuation]
     noun = phrase.noun or tuple(named[-1:])
     if not noun or len(named) > len(phrase.attributes) + len(noun) + 2:
-        raise CountError(f"objects: '{piece}' names no object; {_HOW}")
+        raise CountError(f"objects: '{_short(piece)}' names no object; {_HOW}")
     attributes = tuple(word.text for word in phrase.attributes if word not in noun)
     return CountedObject(" ".join(word.text for word in noun), count, attributes)
 
 
+def _short(piece: str) -> str:
+    """As much of an item as a message can quote."""
+    return piece if len(piece) <= _QUOTED else f"{piece[:_QUOTED]}..."
+
+
 def _locate(
-    item: CountedObject, wanted: Sequence[CountedObject], words: Sequence[Word], text: str, found: Sequence[FoundObject]
+    item: CountedObject, wanted: Sequence[CountedObject], nouns: NounPlaces, text: str, found: Sequence[FoundObject]
 ) -> FoundObject:
-    places = find_noun(words, item.noun.split())
+    words, places = nouns.words, nouns.of(item.noun.split())
     if not places:
         raise missing_noun(item.noun, nouns_of(text), "the prompt")
     rivals = [other for other in wanted if other is not item and same_noun(other.noun, item.noun)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import defaultdict
 from dataclasses import dataclass
 
 from .counting_rules import Role, is_counted, is_second_half
@@ -19,7 +21,7 @@ from .grammar_words import (
     SUBORDINATORS,
 )
 from .noun_phrase import NounPhrase, read_noun_phrase
-from .plurals import is_plural, same_noun
+from .plurals import is_plural, noun_key
 from .word_kinds import is_adverb, is_base_verb, is_boundary, is_past_participle, is_present_participle
 from .words import Word, split_words
 
@@ -56,6 +58,8 @@ class _Reader:
     def __init__(self, words: list[Word]) -> None:
         self.words = words
         self.mentions: list[Mention] = []
+        self.of_noun: dict[str, list[Mention]] = defaultdict(list)
+        self.stops = [word.end for word in words if word.text in {".", "!", ";", "\n"}]
         self.role = Role.SUBJECT
         self.in_list = False
         self.clause_start = True
@@ -112,22 +116,24 @@ class _Reader:
     def _add(self, quantity: Quantity, phrase: NounPhrase) -> None:
         known = quantity.known or self._is_one_of_them(quantity, phrase)
         for waiting, adjectives in self.waiting:
-            self.mentions.append(Mention(waiting.count, phrase.noun, adjectives.attributes, waiting.known))
-        self.mentions.append(Mention(quantity.count, phrase.noun, phrase.attributes, known))
+            self._note(Mention(waiting.count, phrase.noun, adjectives.attributes, waiting.known))
+        self._note(Mention(quantity.count, phrase.noun, phrase.attributes, known))
+
+    def _note(self, mention: Mention) -> None:
+        self.mentions.append(mention)
+        self.of_noun[noun_key(" ".join(word.text for word in mention.noun))].append(mention)
 
     def _is_one_of_them(self, quantity: Quantity, phrase: NounPhrase) -> bool:
         """Whether the phrase tells more about things counted in a sentence before: "Two puppies. One puppy is black"."""
         if phrase.attributes or self._text(phrase.after) not in AUXILIARIES:
             return False
-        stops = [
-            word.end for word in self.words if word.text in {".", "!", ";", "\n"} and word.end <= phrase.noun[0].start
-        ]
-        noun = " ".join(word.text for word in phrase.noun)
+        before = bisect_right(self.stops, phrase.noun[0].start)
+        if not before:
+            return False
+        noun = noun_key(" ".join(word.text for word in phrase.noun))
         return any(
-            mention.count > quantity.count
-            and any(mention.noun[-1].end <= stop for stop in stops)
-            and same_noun(" ".join(word.text for word in mention.noun), noun)
-            for mention in self.mentions
+            mention.count > quantity.count and mention.noun[-1].end <= self.stops[before - 1]
+            for mention in self.of_noun[noun]
         )
 
     def _read_second_half(self, joint: int) -> int:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import CountError
+from ..weights import not_finite
 from .config import OFFICIAL, SHAPES, CounterConfig
 from .network import CountNetwork
 
@@ -41,7 +42,8 @@ def load_network(state: Mapping[str, Any], config: CounterConfig | None = None) 
         config: what the tensors are of; found out by their shapes when None.
 
     Raises:
-        CountError: the tensors are not those of a T2ICount network; missing, unknown and misshapen ones are named.
+        CountError: the tensors are not those of a T2ICount network, or hold values that are not numbers; missing, unknown,
+            misshapen and wrongly typed ones are named.
     """
     weights = {
         name: value
@@ -52,6 +54,12 @@ def load_network(state: Mapping[str, Any], config: CounterConfig | None = None) 
     with torch.device("meta"):
         network = CountNetwork(config)
     _compare(weights, network.state_dict(), config)
+    broken = not_finite(weights)
+    if broken:
+        raise CountError(
+            f"{len(broken)} tensors hold values that are not numbers (NaN or infinite): {_some(broken)}. The file is damaged, "
+            "or its training failed; fetch it again or take an earlier one"
+        )
     network.load_state_dict(weights, assign=True)
     return network.requires_grad_(False).eval()
 
@@ -99,11 +107,18 @@ def _compare(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], conf
         for name, value in expected.items()
         if name in weights and weights[name].shape != value.shape
     ]
-    faults = [
-        f"{len(names)} {what}: {_some(names)}"
-        for what, names in (("missing", missing), ("unknown", unknown), ("of another shape", misshapen))
-        if names
+    mistyped = [
+        f"{name} {str(weights[name].dtype).removeprefix('torch.')}"
+        for name, value in expected.items()
+        if name in weights and weights[name].is_floating_point() != value.is_floating_point()
     ]
+    kinds = {
+        "missing": missing,
+        "unknown": unknown,
+        "of another shape": misshapen,
+        "of another type (quantised weights cannot be read)": mistyped,
+    }
+    faults = [f"{len(names)} {what}: {_some(names)}" for what, names in kinds.items() if names]
     if faults:
         raise CountError(f"this is no complete T2ICount checkpoint ({config.name} size). Tensors " + "; ".join(faults))
 

@@ -75,7 +75,7 @@ def count_picture(
     Besides the results, memory holds two maps of the scaled picture per noun and one batch of windows.
 
     Args:
-        picture: (H, W, 3) in 0..1, of any size.
+        picture: (H, W, 3), of any size; values outside 0..1 count as 0 and 1.
         text: K nouns, on the network's device.
 
     Raises:
@@ -87,7 +87,8 @@ def count_picture(
         raise CountError("the picture has pixels that are not numbers (NaN or infinite); whatever made it failed")
     height, width = picture.shape[:2]
     config = network.config
-    pixels = _scaled(rearrange(picture, "h w c -> c h w").float().cpu(), config.window, settings.scale)
+    seen = picture.float().cpu().clamp(0, 1)  # as Save Image, previews and the overlay show it
+    pixels = _scaled(rearrange(seen, "h w c -> c h w"), config.window, settings.scale)
     tall, wide = pixels.shape[1:]
     density, similarity = (Joined(len(text), tall, wide, config.window) for _ in range(2))
     for corners, cells, likeness in _passes(network, pixels, text, settings.batch, on_windows):

@@ -1,12 +1,20 @@
-"""ISAC steers a run with a ControlNet: its weights are inference tensors too, and ComfyUI adds its output in place."""
+"""ISAC steers a run with a ControlNet or GLIGEN: their weights are inference tensors too.
+
+ComfyUI adds a ControlNet's output in place.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import comfy.controlnet
 import comfy.sample
+import pytest
 import torch
+from comfy.gligen import GatedSelfAttentionDense, Gligen, PositionNet
+from comfy.ldm.modules.attention import BasicTransformerBlock
+from comfy.model_patcher import ModelPatcher
 from headcount.bridge.isac import IsacSettings, with_isac
 from headcount.bridge.shapes.files import load_shapes_model
 from headcount.bridge.shapes.model import ShapesModel
@@ -16,7 +24,7 @@ import nodes as comfy_nodes
 
 from ..helpers.controlnets import random_controlnet
 from ..helpers.gradients import Whole, gradient_pass, latent, processed
-from ..helpers.models import Setup
+from ..helpers.models import CPU, TINY_WIDTH, Run, Setup, random_weights, sample, tiny_setup
 
 
 @torch.inference_mode()
@@ -85,3 +93,55 @@ def test_the_gradient_with_blocks_recomputed_is_the_same() -> None:
     assert not torch.allclose(found[0], found[2], rtol=0.01)
     assert all(parameter.is_inference() for parameter in control.control_model.parameters())
     assert not any("forward" in module.__dict__ for module in control.control_model.modules())
+
+
+def random_gligen(setup: Setup, alpha: float = 0.5) -> ModelPatcher:
+    """A small GLIGEN of ComfyUI's own classes, one part for each transformer block of the small U-Net."""
+    blocks = [one for one in setup.model.model.diffusion_model.modules() if isinstance(one, BasicTransformerBlock)]
+    with torch.inference_mode():
+        parts = [
+            GatedSelfAttentionDense(one.attn1.to_q.in_features, TINY_WIDTH, 2, one.attn1.to_q.in_features // 2)
+            for one in blocks
+        ]
+        network = Gligen(parts, PositionNet(TINY_WIDTH, TINY_WIDTH), TINY_WIDTH)
+        network.load_state_dict(random_weights(network))
+        for part in parts:
+            part.alpha_attn.fill_(alpha)
+            part.alpha_dense.fill_(alpha)
+    return ModelPatcher(network.eval(), CPU, CPU)
+
+
+def with_boxes(setup: Setup, alpha: float = 0.5) -> Setup:
+    """What GLIGEN Textbox Apply gives: a place for one of the prompt's things."""
+    gligen = random_gligen(setup, alpha)
+    thing = torch.randn(1, TINY_WIDTH, generator=torch.Generator().manual_seed(9))
+    text, options = setup.positive[0]
+    return replace(setup, positive=[[text, {**options, "gligen": ("position", gligen, [(thing, 4, 4, 2, 2)])}]])
+
+
+@pytest.mark.parametrize("memory", ["fast", "low"])
+def test_steering_with_gligen(memory: Any) -> None:
+    """Its weights are inference tensors of a further model, which comes with the conditioning."""
+    plain = tiny_setup()
+    setup, run = with_boxes(plain), Run(size=(8, 8))
+    model, handle = with_isac(setup.model, IsacSettings(memory=memory))
+    samples = sample(model, setup, run)
+    assert torch.isfinite(samples).all() and not torch.equal(samples, sample(setup.model, setup, run))
+    assert not torch.equal(sample(setup.model, setup, run), sample(plain.model, plain, run)), "GLIGEN does something"
+    assert len(handle.record_for(samples)[0].steps) == run.steps
+    gligen = setup.positive[0][1]["gligen"][1].model
+    assert all(parameter.is_inference() for parameter in gligen.parameters())
+
+
+@torch.inference_mode()
+def test_the_gradient_through_gligen() -> None:
+    """It is that of finite differences."""
+    setup = with_boxes(tiny_setup())
+    x = latent(setup)
+    one = gradient_pass(setup, x)
+    sigma = torch.full((1,), 2.0)
+    found = one(x, sigma, {}, Whole()).gradient
+    way = torch.randn(x.shape, generator=torch.Generator().manual_seed(5))
+    step = 1e-2
+    ahead, behind = (float(one(x + side * step * way, sigma, {}, Whole()).losses.total) for side in (1, -1))
+    torch.testing.assert_close(float((found * way).sum()), (ahead - behind) / (2 * step), rtol=0.03, atol=1e-5)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +18,7 @@ from headcount.core.errors import CountError
 from headcount.core.isac.selection import halving
 
 from ..helpers.models import shared_tiny
+from ..helpers.raised_messages import RaisedMessages, never_made, places
 from .test_count_search import USUAL as SEARCH
 from .test_latent_selection import USUAL as SELECTION
 
@@ -68,3 +71,42 @@ def test_no_steps_to_try_in() -> None:
 def test_fewer_candidates_than_are_kept() -> None:
     with pytest.raises(CountError, match=r"^3 of 2 candidates cannot be kept: try at least as many as are wanted$"):
         halving(2, 3, 10)
+
+
+def test_the_guard_sees_a_message_that_nothing_makes(tmp_path: Path) -> None:
+    """What tests/helpers/raised_messages.py does at the end of a whole run, on a small pack of its own."""
+
+    class Mistake(ValueError):
+        pass
+
+    (tmp_path / "core").mkdir()
+    source = tmp_path / "core" / "module.py"
+    source.write_text(
+        "def say(number):\n"
+        "    if number:\n"
+        "        raise CountError(\n"
+        "            f'{number} is given; '\n"
+        "            'take none'\n"
+        "        )\n"
+        "    return CountError('nothing was given')\n"
+    )
+    spec = importlib.util.spec_from_file_location("module", source)
+    module: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.CountError = Mistake
+    plugin = RaisedMessages()
+    plugin.watch(Mistake, tmp_path)
+    known = list(places(tmp_path))
+    assert [str(place) for place in never_made(known, plugin.made)] == ["core/module.py:3", "core/module.py:7"]
+    with pytest.raises(Mistake, match=r"^3 is given; take none$"):
+        module.say(3)
+    assert [str(place) for place in never_made(known, plugin.made)] == ["core/module.py:7"]
+    module.say(0)
+    assert never_made(known, plugin.made) == []
+
+
+def test_this_run_is_watched(request: pytest.FixtureRequest) -> None:
+    plugin = request.config.pluginmanager.get_plugin("raised-messages")
+    with pytest.raises(CountError):
+        halving(2, 3, 10)
+    assert any(file == "core/isac/selection.py" for file, _ in plugin.made)

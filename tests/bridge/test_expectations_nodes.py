@@ -15,21 +15,34 @@ import folder_paths
 import latent_preview
 import pytest
 import torch
+from comfy_api.latest import io
+from comfy_extras.nodes_rtdetr import DrawBBoxes, RTDETR_detect
 from headcount.bridge.count_search.run import look_for_pick, search_seeds
 from headcount.bridge.t2icount.files import model_files, model_path, register_folder
 from headcount.nodes import NODES
+from headcount.nodes.count_check import CountCheck
+from headcount.nodes.count_search_pick import CountSearchPick
+from headcount.nodes.instance_masks import InstanceMasks
 from headcount.nodes.t2icount_counter import T2ICountCounter
 
+import nodes as comfy_nodes
 from demo.comfyui_path import comfyui_folder
 
 from ..helpers.counters import untrained_counter
 from .test_count_search import USUAL, Scripted, search
 
 ROOT = Path(__file__).resolve().parents[2]
-CORE_TYPES = {
-    *("IMAGE", "MASK", "INT", "FLOAT", "BOOLEAN", "STRING", "BOUNDING_BOXES"),
-    *("MODEL", "CLIP", "VAE", "LATENT", "CONDITIONING"),
-}
+
+
+def types_of(node: Any) -> set[str]:
+    """What a node of ComfyUI gives and takes, as its class says it."""
+    taken = [spec[0] for group in node.INPUT_TYPES().values() for spec in group.values()]
+    return {str(kind) for kind in (*node.RETURN_TYPES, *taken) if isinstance(kind, str)}
+
+
+CORE_TYPES = set().union(*map(types_of, (*comfy_nodes.NODE_CLASS_MAPPINGS.values(), RTDETR_detect, DrawBBoxes)))
+# Other packs' types that the boxes are read from as well, named in ComfyUI's own list of types, and the old name of its boxes.
+ALSO_READ = {io.SEGS.io_type, io.BBOX.io_type, io.BoundingBoxes.io_type, "JSON"}
 # What only nodes of this pack hand to each other.
 OWN_TYPES = {"HEADCOUNT_COUNTS", "HEADCOUNT_MAPS", "HEADCOUNT_COUNTED", "HEADCOUNT_CANDIDATES", "T2ICOUNT"}
 every_node = pytest.mark.parametrize("node", NODES, ids=lambda node: node.__name__)
@@ -40,8 +53,18 @@ def test_inputs_and_outputs_are_types_of_comfyui(node: Any) -> None:
     info = node.GET_NODE_INFO_V1()
     assert set(info["output"]) - CORE_TYPES <= OWN_TYPES
     widgets = [spec for group in ("required", "optional") for spec in info["input"].get(group, {}).values()]
-    kinds = {spec[0] for spec in widgets if isinstance(spec[0], str)}
-    assert kinds - CORE_TYPES - {"COMBO"} <= OWN_TYPES, "no widget needs a page's own code"
+    kinds = {kind for spec in widgets if isinstance(spec[0], str) for kind in spec[0].split(",")}
+    assert kinds - CORE_TYPES - ALSO_READ - {"COMBO"} <= OWN_TYPES, "no widget needs a page's own code"
+
+
+def test_boxes_have_the_type_of_comfyuis_detectors() -> None:
+    (given,) = RTDETR_detect.RETURN_TYPES
+    (taken,) = (spec[0] for name, spec in DrawBBoxes.INPUT_TYPES()["required"].items() if name == "bboxes")
+    for node in (InstanceMasks, T2ICountCounter):
+        assert taken == given and given in node.RETURN_TYPES
+    for node in (CountCheck, CountSearchPick):
+        kinds = node.INPUT_TYPES()["optional"]["boxes"][0].split(",")
+        assert kinds[0] == given and "BOUNDING_BOXES" in kinds, "which saved workflows have"
 
 
 def schema_calls() -> Iterator[tuple[str, ast.Call]]:

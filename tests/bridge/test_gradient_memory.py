@@ -13,6 +13,7 @@ from headcount.bridge.gradient_memory import GradientMemory, lean_estimate, rese
 from headcount.bridge.patched_model import with_runs
 from headcount.bridge.recompute import recomputed
 from headcount.bridge.recorder import RecordedRun
+from headcount.bridge.run_notes import RunNotes
 from torch import Tensor
 
 from ..helpers.gradients import Whole, gradient_of, gradient_pass, latent
@@ -162,7 +163,7 @@ def reserved(memory: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[float, Tenso
     def start(guider: Any, sigmas: Tensor, family: Any) -> RecordedRun:
         return RecordedRun([], family)
 
-    patched, _ = with_runs(setup.model, "test", "the test", start, memory)
+    patched, _ = with_runs(setup.model, "test", RunNotes("the test"), start, memory)
     samples = sample(patched, setup, Run(steps=2))
     return asked[-1], samples
 

@@ -37,6 +37,7 @@ from headcount.bridge.latent_selection import select_candidates
 from headcount.bridge.patched_model import with_runs
 from headcount.bridge.recorded_call import recording_options
 from headcount.bridge.recorder import with_recorder
+from headcount.bridge.run_notes import RunNotes
 from headcount.bridge.selection_run import as_table, select_latent
 from headcount.bridge.shared_noise import SharedNoise
 from headcount.core.attention.records import MOST_SELF_PIXELS
@@ -103,6 +104,8 @@ def scores_by_hand(setup: Setup, settings: SelectionSettings, latent: Tensor, in
     found: list[float] = []
 
     class Recorded:
+        why_nothing = ""
+
         def __init__(self, guider: Any, sigmas: Tensor, family: Any) -> None:
             self.counted = counted_conditionings(guider.conds["positive"], "a test", family)[0]
             self.family, self.steps, self.captures = family, len(sigmas) - 1, []
@@ -119,7 +122,7 @@ def scores_by_hand(setup: Setup, settings: SelectionSettings, latent: Tensor, in
                 weights = instance_to_class(step, self.steps, self.left)
                 found.append(float(score_calls(capture.calls, self.counted.target, settings.score, weights)))
 
-    model, _ = with_runs(setup.model, "by hand", "a test", Recorded)
+    model, _ = with_runs(setup.model, "by hand", RunNotes("a test"), Recorded)
     with torch.inference_mode():
         comfy.sample.sample(
             model,
@@ -653,6 +656,7 @@ LATENTS = {
     "masks": {"samples": EMPTY.repeat(2, 1, 1, 1), "noise_mask": torch.rand(2, 64, 64)},
     "streams": {"samples": comfy.nested_tensor.NestedTensor([EMPTY, EMPTY])},
     "frames": {"samples": torch.zeros(1, 4, 5, 16, 16)},
+    "one frame": {"samples": torch.zeros(1, 4, 1, 16, 16)},
 }
 
 
@@ -663,6 +667,7 @@ LATENTS = {
         ("masks", "2 different masks"),
         ("streams", "several streams, such as video and sound"),
         ("frames", "this latent is a video of 5 latent frames"),
+        ("one frame", "this latent is a video of 1 latent frame, and the model makes pictures"),
     ],
 )
 def test_latents_that_are_refused(latent: str, message: str) -> None:

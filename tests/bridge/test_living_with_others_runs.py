@@ -153,7 +153,7 @@ def test_a_prompt_that_only_appends_a_count_is_asked_for(tiny: Setup) -> None:
 
 def windows(model: Any, length: int) -> Any:
     node = ContextWindowsManualNode
-    return first(node.execute(model, length, 0, "standard_static", 1, False, "pyramid", 0))
+    return first(node.execute(model, length, 0, "standard_static", 1, False, "pyramid", 0, freenoise=False))
 
 
 @pytest.mark.parametrize("name", NODES)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
-from headcount.bridge.instances import find_instances
+from headcount.bridge import instances
+from headcount.bridge.instances import MAX_INSTANCES, Which, find_instances
 from headcount.bridge.maps import MapsHandle
 from headcount.bridge.recorder import with_recorder
 from headcount.bridge.viewer import ViewSettings, view_maps
 from headcount.core.attention.records import RecordedMaps, RunRecord, RunRecorder
+from headcount.core.drawing.overlay import resize_maps
 from headcount.core.errors import CountError
 from headcount.core.prompts import CONDITIONING_KEY, Counts
 
@@ -183,7 +187,7 @@ class TestViews:
     def test_another_latent_is_said(self) -> None:
         view = view_maps(filled(latent(0)), latent(5), None, ViewSettings())
         assert view.text.splitlines()[0] == (
-            "These maps are of the newest recorded run; none was recorded for this LATENT."
+            "No maps for this latent: connect the LATENT of the sampler. Showing those of the newest run."
         )
 
     def test_of_a_real_run(self) -> None:
@@ -199,7 +203,7 @@ class TestViews:
 class TestInstances:
     def test_found(self) -> None:
         found = find_instances(filled(latent(0)), latent(0), 0, "found", 0.5)
-        assert found.masks.shape == (4, 128, 96) and set(found.masks.unique().tolist()) == {0.0, 1.0}
+        assert found.masks.shape == (4, 128, 96) and set(found.masks.unique().tolist()) == {False, True}
         assert [line.split(":")[0] for line in found.text.splitlines()] == ["circles"] * 3 + ["stars"]
         places = {(box.y + box.height / 2, box.x + box.width / 2) for box in found.boxes}
         for y, x in CIRCLES + STARS:
@@ -209,9 +213,51 @@ class TestInstances:
             outside[box.y : box.y + box.height, box.x : box.x + box.width] = 0
             assert not outside.any()
 
+    def test_boxes_for_other_nodes(self) -> None:
+        """The strongest thing of each noun has the score 1, and every box is of the noun that its line names."""
+        found = find_instances(filled(latent(0)), latent(0), 0, "found", 0.5)
+        (boxes,) = found.as_boxes
+        assert [box["label"] for box in boxes] == ["circles"] * 3 + ["stars"]
+        assert boxes[0]["score"] == boxes[3]["score"] == 1 and all(0.5 <= box["score"] <= 1 for box in boxes)
+        assert [box["width"] for box in boxes] == [box.width for box in found.boxes]
+
     def test_asked(self) -> None:
         found = find_instances(filled(latent(0), circles=CIRCLES[:2]), latent(0), 0, "asked", 0.5)
         assert [line.split(":")[0] for line in found.text.splitlines()] == ["circles"] * 3 + ["stars"]
+
+    @pytest.mark.parametrize("which", ["found", "asked", "layout"])
+    def test_of_very_many_the_strongest_are_given(self, which: Which, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A noisy map has a peak in every corner, and a prompt may ask for thousands."""
+        generator, samples, grid = torch.Generator().manual_seed(3), latent(0), (48, 40)
+        recorder = RunRecorder(("circles", "stars"), ((2,), (4,)), (2_000, 5), WORDS)
+        cross = torch.rand(1, grid[0] * grid[1], 6, generator=generator)
+        recorder.add(0, 1.0, RecordedMaps(cross, grid, torch.eye(grid[0] * grid[1])[None], grid))
+        numbers = torch.arange(grid[0] * grid[1]).reshape(1, *grid) // 5
+        handle = MapsHandle()
+        handle.add(replace(recorder.finish(samples), layouts={"stars": (numbers, numbers)}))
+        resized = []
+
+        def one_at_a_time(maps: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+            resized.append(len(maps))
+            return resize_maps(maps, size)
+
+        monkeypatch.setattr(instances, "resize_maps", one_at_a_time)
+        found = find_instances(handle, samples, 0, which, 0.05)
+        assert found.masks.dtype == torch.bool and len(found.masks) == len(found.boxes) <= MAX_INSTANCES == 64
+        assert set(resized) == {1} and len(resized) == 64
+        first, *lines = found.text.splitlines()
+        assert re.fullmatch(r"\d+ instances were found; these are the 64 strongest\. Raise threshold for fewer", first)
+        assert len(lines) == len(found.boxes)
+
+    def test_the_strongest_are_those_with_the_hottest_peaks(self) -> None:
+        circles = [(row, column) for row in range(2, GRID[0], 4) for column in range(2, GRID[1], 4)]
+        small = instances._instances(drawn_record(latent(0), circles=circles), 0, "found", 0.5)
+        assert len(small) > 6
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(instances, "MAX_INSTANCES", 3)
+            kept = instances._strongest(small)
+        assert len(kept) == 3 and min(one.strength for one in kept) >= sorted(one.strength for one in small)[-3]
+        assert [one for one in small if any(one is other for other in kept)] == kept, "in their order"
 
     @pytest.mark.parametrize("item", [2, 99])
     def test_no_such_picture(self, item: int) -> None:
@@ -226,7 +272,7 @@ class TestInstances:
     def test_nothing_found(self) -> None:
         found = find_instances(filled(latent(0), circles=[], stars=[]), latent(0), 0, "found", 0.5)
         assert found.masks.shape == (1, 128, 96) and not found.masks.any()
-        assert found.boxes == () and found.text == "none of circles, stars"
+        assert found.boxes == () and found.text == "none of circles, stars" and found.as_boxes == [[]]
 
     def test_one_noun_found(self) -> None:
         found = find_instances(filled(latent(0), circles=[]), latent(0), 0, "found", 0.5)
@@ -234,15 +280,15 @@ class TestInstances:
 
 
 class TestRunsThatLeaveNothing:
-    """The log says so, and why; the viewer would only know that there is nothing."""
+    """The log says so, and why, and so does what is shown of the run."""
 
     def recorded(self, model: Any, caplog: pytest.LogCaptureFixture) -> str:
         patched, maps = with_recorder(model, node="Some Node")
-        sample(patched, built("Flux 1"), small("Flux 1").run())
-        with pytest.raises(CountError, match="no attention was recorded"):
-            maps.record_for(latent(0))
+        samples = sample(patched, built("Flux 1"), small("Flux 1").run())
         (said,) = [record.getMessage() for record in caplog.records if "recorded nothing" in record.getMessage()]
-        return said
+        shown = view_maps(maps, samples, None, ViewSettings()).text
+        assert said.replace(": ", " ", 1) == shown == find_instances(maps, samples, 0, "found", 0.5).text
+        return shown
 
     def test_hidden_attention(self, caplog: pytest.LogCaptureFixture) -> None:
         model = built("Flux 1").model.clone()
@@ -265,7 +311,7 @@ class TestRunsThatLeaveNothing:
             return {**inputs, **{name: torch.cat([inputs[name]] * 2, 1) for name in ("txt", "txt_ids")}}
 
         model.set_model_patch(more, "post_input")
-        assert "none of its 9 attention calls could be read" in self.recorded(model, caplog)
+        assert "too few of its 9 attention calls could be read" in self.recorded(model, caplog)
 
     def test_nothing_is_said_of_a_run_that_counts_nothing(self, caplog: pytest.LogCaptureFixture) -> None:
         setup = built("Flux 1")

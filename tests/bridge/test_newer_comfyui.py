@@ -1,4 +1,4 @@
-"""What ComfyUI newer than 0.3.75 does differently, as stand-ins for what is new: the pack reads it, or leaves it alone."""
+"""What ComfyUI newer than 0.30.0 does differently, as stand-ins for what is new: the pack reads it, or leaves it alone."""
 
 from __future__ import annotations
 
@@ -257,7 +257,6 @@ def one_buffer_for_all_casts(monkeypatch: pytest.MonkeyPatch) -> None:
         return (*found, None) if offloadable else found
 
     monkeypatch.setattr(comfy.ops, "cast_bias_weight", cast)
-    monkeypatch.setattr(comfy.model_management, "get_cast_buffer", lambda *_: None, raising=False)
 
 
 def test_the_gradient_is_right_where_casts_share_one_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,13 +268,6 @@ def test_the_gradient_is_right_where_casts_share_one_buffer(monkeypatch: pytest.
     found = gradient(network, lambda own: differentiable(own, ()))
     torch.testing.assert_close(found, expected)
     assert comfy.ops.cast_bias_weight is shared
-
-
-def test_without_shared_buffers_nothing_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(comfy.model_management, "get_cast_buffer", raising=False)
-    own = comfy.ops.cast_bias_weight
-    with newer_comfyui.casts_that_last():
-        assert comfy.ops.cast_bias_weight is own
 
 
 @pytest.mark.parametrize("name", ["Linear", "MoEExperts"])
@@ -300,23 +292,12 @@ def test_quantised_layers_that_do_more_than_a_product(name: str) -> None:
 # --- latents and samplers ---
 
 
-def test_an_empty_latent_starts_as_the_samplers_start(tiny: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From 0.16 on an empty latent carries what it was made for, and samplers resize it for the model."""
-
-    def newer(model: Any, latent: Tensor, downscale_ratio_spacial: int | None = None) -> Tensor:
-        return latent if downscale_ratio_spacial is None else latent.repeat_interleave(2, -1).repeat_interleave(2, -2)
-
-    monkeypatch.setattr(comfy.sample, "fix_empty_latent_channels", newer)
-    latent = {"samples": torch.zeros(1, 4, 8, 8), "downscale_ratio_spacial": 8, "downscale_ratio_temporal": 4}
+def test_an_empty_latent_starts_as_the_samplers_start(tiny: Setup) -> None:
+    """An empty latent carries what it was made for, and samplers resize it for the model."""
+    latent = {"samples": torch.zeros(1, 4, 8, 8), "downscale_ratio_spacial": 16}
     assert start_of(tiny.model, latent, seed=0, seeds=2).samples.shape[-2:] == (16, 16)
     del latent["downscale_ratio_spacial"]
     assert start_of(tiny.model, latent, seed=0, seeds=2).samples.shape[-2:] == (8, 8)
-
-
-def test_an_older_sampler_is_told_no_ratio(tiny: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comfy.sample, "fix_empty_latent_channels", lambda model, latent_image: latent_image)
-    latent = {"samples": torch.zeros(1, 4, 8, 8), "downscale_ratio_spacial": 8}
-    assert newer_comfyui.empty_latent_of(tiny.model, latent) is latent["samples"]
 
 
 def test_a_sampler_that_is_new_is_watched_before_it_is_trusted() -> None:
@@ -324,9 +305,14 @@ def test_a_sampler_that_is_new_is_watched_before_it_is_trusted() -> None:
         return SimpleNamespace(__name__=name, __module__=module)
 
     assert known_name(function("sample_euler")) == "sample_euler"
-    assert known_name(function("sample_cfgpp_ud10_ab")) == ""
+    assert known_name(function("sample_cfgpp_ud10_ab")) == "sample_cfgpp_ud10_ab"
+    assert known_name(function("sample_of_next_year")) == ""
     assert known_name(function("sample_euler", "some_pack.samplers")) == ""
-    assert StateGate(known_name(function("sample_cfgpp_ud10_ab")), 5).beside
+    assert StateGate(known_name(function("sample_of_next_year")), 5).beside
+    slopes = StateGate(known_name(function("sample_cfgpp_ud10_ab")), 5)
+    for x in [numbers(1) for _ in range(3)]:
+        assert slopes.is_state(x) and slopes.beside, "its state is never moved: it remembers slopes"
+        slopes.step_done(x)
     gate = StateGate(known_name(function("sample_exp_heun_2_x0")), 5)  # seeds_2: its state comes second from step 1 on
     calls = [numbers(1) for _ in range(3)]
     assert not gate.beside and gate.is_state(calls[0])

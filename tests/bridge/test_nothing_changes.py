@@ -10,7 +10,7 @@ import comfy.samplers
 import pytest
 import torch
 from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.maps import UncountedRun
+from headcount.bridge.maps import EmptyRun
 from headcount.bridge.recorder import with_recorder
 from headcount.core.errors import CountError
 from headcount.core.prompts import CONDITIONING_KEY, Counts
@@ -72,7 +72,7 @@ def test_empty_counts_change_nothing(setup: Setup, plain: torch.Tensor, patch) -
     samples = sample(model, setup, positive=positive)
     assert torch.equal(samples, plain)
     left, belongs = maps.record_for(samples)
-    assert isinstance(left, UncountedRun) and belongs
+    assert isinstance(left, EmptyRun) and belongs
 
 
 def test_the_unpatched_model_stays_as_it_is(setup: Setup, plain: torch.Tensor) -> None:

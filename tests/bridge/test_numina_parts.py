@@ -212,7 +212,7 @@ def test_windows() -> None:
     shape = (1, 16, 9, 4, 4)
     assert window_of({"context_window": frames}, 1, 3, shape).frames == (4, 5, 6)
     assert window_of({"context_window": frames}, 1, 3, shape).total == 9
-    anchored = SimpleNamespace(index_list=[4, 5, 6], dim=2, causal_anchor_index=3)  # of newer ComfyUI
+    anchored = SimpleNamespace(index_list=[4, 5, 6], dim=2, causal_anchor_index=3)
     assert window_of({"context_window": anchored}, 1, 4, shape).frames == (3, 4, 5, 6)
     assert window_of({"context_window": items}, 2, 1, (4, 4, 8, 8)).items == (2, 3)
     assert window_of({}, 2, 3, shape) == window_of({"context_window": None}, 2, 3, shape)

@@ -12,9 +12,10 @@ import comfy.context_windows
 import comfy.sample
 import pytest
 import torch
+from comfy_execution.graph_utils import ExecutionBlocker
 from comfy_extras.nodes_easycache import EasyCacheNode
 from headcount.bridge.isac import IsacSettings, with_isac
-from headcount.bridge.maps import UncountedRun
+from headcount.bridge.maps import EmptyRun
 from headcount.bridge.numina import guided_rows
 from headcount.bridge.numina.clock import step_of
 from headcount.bridge.numina.node import with_numina
@@ -206,7 +207,7 @@ def test_empty_counts_change_nothing(wrong: None) -> None:
     samples = sample(guided, setup, positive=positive)
     assert torch.equal(samples, sample(setup.model, setup))
     left, belongs = handle.record_for(samples)
-    assert isinstance(left, UncountedRun) and belongs
+    assert isinstance(left, EmptyRun) and belongs
 
 
 def test_one_step_and_late_beginnings_are_plain(wrong: None) -> None:
@@ -264,6 +265,12 @@ def test_context_windows_over_a_video(bias: bool, wrong: None, monkeypatch: pyte
     assert handle.record_for(samples)[0].layouts["dog"][0].shape == (7, 4, 6), "every frame, read once"
 
 
+def test_without_a_second_half_nothing_behind_it_runs() -> None:
+    low = NuminaCountGuide.execute(shapes_setup().model, 1.0, 0.4, "robust", "auto", -1, False).args[2]
+    assert isinstance(low, ExecutionBlocker)
+    assert "LOW_NOISE_MODEL is empty, since low_noise_model has no model. Connect the low-noise part" in low.message
+
+
 def test_the_second_half_of_a_model_follows_the_first(wrong: None) -> None:
     setup, run = runs_of("Wan 2.1", steps=8)
     high, _, low = NuminaCountGuide.execute(
@@ -300,7 +307,7 @@ def test_the_second_half_of_a_model_follows_the_first(wrong: None) -> None:
 def with_count(setup: Setup, number: int) -> Setup:
     """The same, asked for so many of the first noun."""
     text, options = setup.positive[0]
-    counts = options[CONDITIONING_KEY]
+    counts = setup.counts
     objects = (replace(counts.objects[0], count=number), *counts.objects[1:])
     return replace(setup, positive=[[text, {**options, CONDITIONING_KEY: replace(counts, objects=objects)}]])
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import comfy.latent_formats
 import comfy.utils
 import latent_preview
 import pytest
 import torch
-from headcount.bridge.shapes.files import WEIGHTS, load_shapes_model
+from headcount.bridge.shapes.files import WEIGHTS, load_shapes_model, load_shapes_video_model
 from headcount.bridge.shapes.model import build_shapes_model
 from headcount.bridge.shapes.text_encoder import MAX_LENGTH, WIDTH
 from headcount.core.errors import CountError
@@ -192,3 +195,64 @@ def test_a_run_leaves_the_weights_alone() -> None:
 
 def test_small_enough_to_ship() -> None:
     assert WEIGHTS.stat().st_size < 25_000_000
+
+
+def damaged_files() -> Iterator[tuple[str, bytes]]:
+    """Ways in which the shipped file can be damaged: 44 of them and a name for each."""
+    whole = WEIGHTS.read_bytes()
+    size = int.from_bytes(whole[:8], "little")
+    header, body = whole[8 : 8 + size], whole[8 + size :]
+    cuts = (0, 1, 7, 8, 9, 100, size, size + 8, size + 9, len(whole) // 2, len(whole) - 1)
+    yield from ((f"cut off at {cut}", whole[:cut]) for cut in cuts)
+    yield "pointer", b"version https://git-lfs.github.com/spec/v1\noid sha256:0123456789abcdef\nsize 1234567\n"
+    yield from (
+        (f"page {start!r}", start + b" not found" * 9)
+        for start in (b"<!DOCTYPE html>", b"404:", b"PK\x03\x04", b"\x80\x02")
+    )
+    yield from (
+        (f"header of {length}", length.to_bytes(8, "little") + whole[8:])
+        for length in (0, 1, size - 1, size + 1, 2**40, 2**64 - 1)
+    )
+    names = json.loads(header)
+    first = next(name for name in names if name.startswith("diffusion_model.") and len(names[name]["shape"]) > 1)
+
+    def rewritten(about: dict[str, Any]) -> bytes:
+        text = json.dumps(about).encode()
+        return len(text).to_bytes(8, "little") + text + body
+
+    for field, value in (
+        ("dtype", "I64"), ("dtype", "BOOL"), ("dtype", "F8_E4M3"), ("dtype", "nope"), ("dtype", 5),
+        ("shape", [1]), ("shape", [-1]), ("shape", []), ("shape", "x"), ("shape", [2**40, 2**40]),
+        ("data_offsets", [0, 0]), ("data_offsets", [-4, 4]), ("data_offsets", [0, 2**50]), ("data_offsets", None),
+    ):  # fmt: skip
+        yield f"{field} {value}", rewritten({**names, first: {**names[first], field: value}})
+    for prefix in ("diffusion_model.", "text_encoder.", "first_stage_model.", "latent."):
+        yield f"no {prefix}", rewritten({name: about for name, about in names.items() if not name.startswith(prefix)})
+    yield "not even JSON", len(b"{not").to_bytes(8, "little") + b"{not" + body
+    yield "a list", len(b"[1, 2]").to_bytes(8, "little") + b"[1, 2]" + body
+    yield "no numbers", whole[: 8 + size] + b"\xff" * len(body)
+    yield "other bytes", bytes(255 - byte for byte in whole[:4096]) + whole[4096:]
+
+
+class TestDamagedFiles:
+    def test_each_is_a_sentence(self, tmp_path: Path) -> None:
+        path, said = tmp_path / "shapes.safetensors", {}
+        for way, content in damaged_files():
+            path.write_bytes(content)
+            with pytest.raises(CountError, match=r"^shapes\.safetensors is|^this is not a Shapes model") as raised:
+                load_shapes_model(path)
+            said[way] = str(raised.value)
+        assert len(said) >= 44
+        assert "run `git lfs pull` in the pack's folder" in said["pointer"]
+        assert "is damaged or incomplete: it has 100 bytes" in said["cut off at 100"]
+        assert "holds values that are not numbers" in said["no numbers"]
+
+    def test_statistics_of_other_channels(self, state: State) -> None:
+        with pytest.raises(CountError, match="the file's latent statistics do not fit each other: mean"):
+            build_shapes_model({**state, "latent.std": torch.ones(7)})
+
+    def test_of_the_video_model_too(self, tmp_path: Path) -> None:
+        path = tmp_path / "shapes_video.safetensors"
+        path.write_bytes(WEIGHTS.read_bytes()[:1000])
+        with pytest.raises(CountError, match=r"shapes_video\.safetensors is damaged or incomplete: it has 1000 bytes"):
+            load_shapes_video_model(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import zipfile
 from pathlib import Path
 
 import folder_paths
@@ -173,3 +174,19 @@ def test_a_name_cannot_leave_the_folder() -> None:
     with pytest.raises(CountError, match="there is no T2ICount file"):
         model_path("../secret.pth")
     secret.unlink()
+
+
+def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
+    """Nothing of it is read: in memory it would take a thousand times the file's size."""
+    torch.save({"weight": torch.zeros(8_000_000)}, tmp_path / "good.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "good.pth") as good,
+        zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as bomb,
+    ):
+        for name in good.namelist():
+            bomb.writestr(name, good.read(name))
+    with pytest.raises(
+        CountError, match=r"bomb\.pth would unpack to 32 MB from 0\.0 MB, as no file of weights does; it was"
+    ):
+        read_weights(tmp_path / "bomb.pth")
+    assert read_weights(tmp_path / "good.pth")[0]["weight"].shape == (8_000_000,)

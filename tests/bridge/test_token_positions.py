@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from time import process_time
 from types import SimpleNamespace
 from typing import Any
 
+import comfy.model_management
 import comfy.sd1_clip
 import comfy.sdxl_clip
 import comfy.text_encoders.aura_t5
@@ -29,6 +32,8 @@ import sentencepiece
 import torch
 from headcount.bridge.families.table import FAMILIES
 from headcount.bridge.families.unet import UNET
+from headcount.bridge.token_alignment import align
+from headcount.bridge.token_characters import TokenCharacter
 from headcount.bridge.token_positions import count_prompt, locate_objects, prompt_without_weights
 from headcount.core.errors import CountError
 from headcount.core.prompts import Counts, ObjectTokens, context_positions, find_objects
@@ -44,6 +49,8 @@ SHIPPED: dict[str, Callable[..., Any]] = {
     "sdxl": comfy.sdxl_clip.SDXLTokenizer,
     "sd3": te.sd3_clip.SD3Tokenizer,
     "flux": te.flux.FluxTokenizer,
+    "klein_4b": te.flux.KleinTokenizer,
+    "klein_9b": te.flux.KleinTokenizer8B,
     "hidream": te.hidream.HiDreamTokenizer,
     "aura": te.aura_t5.AuraT5Tokenizer,
     "qwen_image": te.qwen_image.QwenImageTokenizer,
@@ -282,6 +289,12 @@ def one_network(kind: type, name: str) -> Any:
     return text_model(kind, clip_name=name, clip=f"clip_{name}", **{f"clip_{name}": IdEncoder(8, masks=True)})
 
 
+def three_layers(name: str) -> Any:
+    """Flux 2's text encoder, which lays the features of three of its network's layers side by side."""
+    part = IdEncoder(8, layers=3, masks=True)
+    return text_model(te.flux.Flux2TEModel, clip_name=name, clip=f"clip_{name}", **{f"clip_{name}": part})
+
+
 L, G, T5 = IdEncoder(768), IdEncoder(1280), IdEncoder(4096)
 ENCODERS: dict[str, tuple[str, Callable[[], Any]]] = {
     "sd15": ("Stable Diffusion 1.5", lambda: one_network(comfy.sd1_clip.SD1ClipModel, "l")),
@@ -304,6 +317,8 @@ ENCODERS: dict[str, tuple[str, Callable[[], Any]]] = {
         lambda: text_model(te.sd3_clip.SD3ClipModel, clip_l=None, clip_g=G, t5xxl=T5, t5_attention_mask=False),
     ),
     "flux": ("Flux", lambda: text_model(te.flux.FluxClipModel, clip_l=L, t5xxl=T5)),
+    "klein_4b": ("Flux", lambda: three_layers("qwen3_4b")),
+    "klein_9b": ("Flux", lambda: three_layers("qwen3_8b")),
     "pixart": ("PixArt", lambda: one_network(te.pixart_t5.PixArtT5XXL, "t5xxl")),
     "chroma": ("Chroma", lambda: one_network(te.pixart_t5.PixArtT5XXL, "t5xxl")),
     "qwen_image": ("Qwen-Image", lambda: one_network(te.qwen_image.QwenImageTEModel, "qwen25_7b")),
@@ -443,3 +458,63 @@ def test_pieces_spell_the_noun(clips: dict[str, Clip], items: Any, family: str, 
             assert [spell(clips[family], tokens, key, at).strip("():") for at in places.attributes] == list(
                 item.attributes
             )
+
+
+def words_of(prompt: str) -> list[tuple[int, int]]:
+    return [match.span() for match in re.finditer(r"\w+", prompt)]
+
+
+def letters(prompt: str, lost: Callable[[int], bool] = lambda _: False) -> list[TokenCharacter]:
+    """What a tokenizer of single letters makes of a prompt; some are lost on the way."""
+    return [TokenCharacter(one, (at,)) for at, one in enumerate(prompt) if not one.isspace() and not lost(at)]
+
+
+PROSE = " ".join(f"{number} small bird{number * 7919} near a pond," for number in range(900))
+
+
+class TestLongPrompts:
+    """A prompt of any length is aligned, in a time that grows with its length."""
+
+    @pytest.mark.parametrize("prompt", [PROSE, "cat dog " * 3_000])
+    def test_every_word_is_where_its_tokens_are(self, prompt: str) -> None:
+        assert len(prompt) > 20_000
+        found = align(prompt, letters(prompt))
+        assert all(found.positions(span) == set(range(*span)) for span in words_of(prompt))
+
+    def test_what_the_tokenizer_lost_costs_no_other_word(self) -> None:
+        holes = [(900, 905), (7_000, 12_000), (19_990, 20_000)]
+
+        def is_lost(at: int) -> bool:
+            return any(start <= at < end for start, end in holes)
+
+        found = align(PROSE, letters(PROSE, is_lost))
+        for span in words_of(PROSE):
+            whole = not any(is_lost(at) for at in range(*span))
+            assert found.positions(span) == (set(range(*span)) if whole else set())
+
+    def test_long_and_short_are_compared_alike(self) -> None:
+        lost = {at for at in range(0, len(PROSE), 97)}
+        short = PROSE[:1_500]
+        one = align(short, letters(short, lost.__contains__))
+        other = align(PROSE, letters(PROSE, lost.__contains__))
+        assert all(one.positions(span) == other.positions(span) for span in words_of(short)[:-5])
+
+    @pytest.mark.parametrize("prompt", [PROSE, "cat dog " * 3_000])
+    def test_ten_times_the_length_takes_no_hundred_times_the_time(self, prompt: str) -> None:
+        def seconds(text: str) -> float:
+            start = process_time()
+            found = align(text, letters(text, lambda at: at % 331 == 0))
+            for span in words_of(text):
+                found.positions(span)
+            return process_time() - start
+
+        short = min(seconds(prompt[:2_000]) for _ in range(3))
+        assert seconds(prompt[:20_000]) < 40 * short + 0.2
+
+    def test_cancel_ends_it(self, clips: dict[str, Clip]) -> None:
+        comfy.model_management.interrupt_current_processing(True)
+        try:
+            with pytest.raises(comfy.model_management.InterruptProcessingException):
+                count_prompt(clips["sdxl"], f"two cats, {PROSE}")
+        finally:
+            comfy.model_management.interrupt_current_processing(False)

@@ -86,9 +86,9 @@ def test_the_page_gets_no_view(after: After, tmp_path: Path, monkeypatch: pytest
 def test_the_nodes(after: After) -> None:
     samples = {"samples": after.uncounted}
     shown = AttentionMapViewer.execute(after.maps, samples, "words", "", 0.7, "per word")
-    assert shown.args[2] == NOTHING_COUNTED and len(shown.ui.as_dict()["images"]) == 2
+    assert shown.args[2] == NOTHING_COUNTED and len(shown.ui["images"]) == 2
     masks, count, boxes, text = InstanceMasks.execute(after.maps, samples, "found", 0, 0.5).args
-    assert masks.shape == (1, *PIXELS) and (count, boxes, text) == (0, [], NOTHING_COUNTED)
+    assert masks.shape == (1, *PIXELS) and (count, boxes, text) == (0, [[]], NOTHING_COUNTED)
 
 
 def test_the_earlier_run_keeps_its_maps(after: After) -> None:

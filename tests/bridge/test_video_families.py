@@ -19,11 +19,14 @@ import pytest
 import torch
 from comfy.ldm.wan.model import HumoWanModel, WanModel_S2V
 from comfy.ldm.wan.model_animate import AnimateWanModel
+from comfy_extras.nodes_lt import LTXVAddGuide
 from headcount.bridge.capture import Capture, own_function
 from headcount.bridge.conditionings import counted_conditionings
 from headcount.bridge.families.table import VIDEO_FAMILIES, family_of
-from headcount.bridge.newer_comfyui import flux_blocks_put_text_first
+from headcount.bridge.numina.node import with_numina
+from headcount.bridge.numina.settings import NuminaSettings
 from headcount.bridge.recorded_call import recording_options
+from headcount.bridge.recorder import with_recorder
 from headcount.bridge.token_positions import count_prompt
 from headcount.core.attention.calls import AttentionCall, head_probabilities
 from headcount.core.errors import CountError
@@ -33,7 +36,7 @@ from transformers import PreTrainedTokenizerFast
 
 from ..helpers.families import POOLED, WIDTH, small
 from ..helpers.families import built as built_picture
-from ..helpers.models import CPU, Setup, sample
+from ..helpers.models import CPU, Run, Setup, sample
 from ..helpers.video_models import VIDEOS, SmallVideo, TextOf, built_video, video
 from .test_token_positions import Clip, IdEncoder, text_model
 
@@ -252,7 +255,7 @@ def test_reference_pictures_are_not_the_video(name: str, more: dict[str, Any], b
     one = video(name)
     capture, seen = record(given(built_video(name), **more), noise(one))
     assert tuple((call.layer, call.kind) for call in capture.calls) == one.calls
-    if name == "HunyuanVideo 1" and flux_blocks_put_text_first():
+    if name == "HunyuanVideo 1":
         before += one.text_length
     for call in capture.calls:
         assert call.image == slice(before, before + one.tokens)
@@ -265,14 +268,65 @@ def test_reference_pictures_are_not_the_video(name: str, more: dict[str, Any], b
         assert_is_the_models(call, *seen[call.place])
 
 
-def test_guides_of_ltx_are_not_the_video() -> None:
-    """LTXVAddGuide puts them behind the other frames of the latent."""
+class Encoder:
+    """A VAE of LTX, as far as LTXVAddGuide asks one."""
+
+    downscale_index_formula = (8, 32, 32)
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        frames, height, width = pictures.shape[:3]
+        return random(1, 128, 1 + (frames - 1) // 8, height // 32, width // 32, seed=7)
+
+
+def with_guide(one: SmallVideo, strength: float, smaller: int) -> tuple[Setup, Run]:
+    """The small LTX with what ComfyUI's node gives for one guide picture, and a run of it."""
+    setup, picture = built_video(one.name), torch.zeros(1, 64, 96, 3)
+    positive, negative, latent = LTXVAddGuide.execute(
+        setup.positive,
+        setup.negative,
+        Encoder(),
+        {"samples": one.latent()},
+        picture,
+        0,
+        strength,
+        iclora_parameters={"reference_downscale_factor": smaller},
+    ).args
+    run = one.run(noise_mask=latent["noise_mask"])
+    return replace(setup, positive=positive, negative=negative), replace(run, latent=latent["samples"])
+
+
+@pytest.mark.parametrize(("strength", "smaller", "guides"), [(1.0, 1, 24), (0.6, 1, 24), (1.0, 2, 6), (0.6, 2, 6)])
+def test_guides_of_ltx_are_not_the_video(strength: float, smaller: int, guides: int) -> None:
+    """LTXVAddGuide puts them behind the other frames; of one of lower resolution the model sees every other token."""
     one = video("LTX-Video")
-    setup = given(built_video(one.name), keyframe_idxs=torch.zeros(1, 3, 24, dtype=torch.long))
-    capture, seen = record(setup, noise(one))
+    setup, run = with_guide(one, strength, smaller)
+    model, capture, seen = setup.model.clone(), capture_for(setup), Seen()
+
+    def keep(function: Any, q: Tensor, k: Tensor, v: Tensor, heads: int, *args: Any, **kwargs: Any) -> Tensor:
+        output = function(q, k, v, heads, *args, **kwargs)
+        seen[capture.seen] = (v.unflatten(-1, (heads, -1)).transpose(1, 2).clone(), output.clone())
+        return output
+
+    model.model_options = recording_options(model.model_options, capture, keep, keep_previous=False)
+    sample(model, setup, run)
+    assert tuple((call.layer, call.kind) for call in capture.calls[:4]) == one.calls
     for call in capture.calls:
-        assert call.frames == 2 and call.image == slice(0, 48)
+        assert call.frames == 3 and call.image == slice(0, 72) and call.grid == (4, 6)
+        if call.kind == "self":
+            assert call.keys.shape[2] == 72 + guides
         assert_is_the_models(call, *seen[call.place])
+
+
+@pytest.mark.parametrize(("strength", "smaller"), [(1.0, 1), (0.6, 2)])
+def test_a_video_of_ltx_with_a_guide_is_recorded_and_guided(strength: float, smaller: int) -> None:
+    setup, run = with_guide(video("LTX-Video"), strength, smaller)
+    plain = sample(setup.model, setup, run)
+    for node, steps in ((with_recorder, 3), (lambda model: with_numina(model, NuminaSettings()), 1)):
+        model, maps = node(setup.model)
+        samples = sample(model, setup, run)
+        record, belongs = maps.record_for(samples)
+        assert belongs and len(record.steps) == steps and len(record.cross_attention) == 3
+        assert torch.equal(plain, samples) == (node is with_recorder)
 
 
 def test_a_guiding_frame_of_hunyuan_is_one_of_the_video() -> None:
@@ -306,7 +360,7 @@ def test_mask_of_hunyuan_is_a_bias() -> None:
 @pytest.mark.parametrize("lettering", [0, 3])
 @pytest.mark.parametrize("pictures", [0, 5])
 def test_where_the_text_of_hunyuan_is(lettering: int, pictures: int) -> None:
-    """1.5: [video, start picture, lettering, text]; HunyuanImage: [picture, text, lettering]; in newer ComfyUI text first."""
+    """1.5: [start picture, lettering, text, video]; HunyuanImage: [text, lettering, picture]."""
     generator = torch.Generator().manual_seed(2)
     for name in ("HunyuanVideo 1.5", "HunyuanImage 2.1"):
         one = video(name)
@@ -316,11 +370,7 @@ def test_where_the_text_of_hunyuan_is(lettering: int, pictures: int) -> None:
         tensor, options = text(generator, 0)
         own = {key: value for key, value in built_video(name).positive[0][1].items() if key not in OF_HUNYUAN}
         setup = replace(built_video(name), positive=[[tensor, {**own, **options}]])
-        start, first = pictures + lettering if one.frames > 1 else 0, 0
-        if flux_blocks_put_text_first():
-            first = pictures + lettering + 7
-        else:
-            start += one.tokens
+        start, first = pictures + lettering if one.frames > 1 else 0, pictures + lettering + 7
         capture, seen = record(setup, noise(one))
         for call in capture.calls:
             assert call.text == slice(start, start + 7) and call.image == slice(first, first + one.tokens)
@@ -346,8 +396,8 @@ def test_context_windows_are_read_on_their_own_frames() -> None:
     )
     sample(model, setup, one.run(steps=1))
     assert len(capture.calls) % (2 * len(one.calls)) == 0 and capture.calls
-    anchored = {(3, 72)} if hasattr(handler, "causal_window_fix") else set()  # newer ComfyUI: the frame before it, too
-    assert {(call.frames, call.queries.shape[2]) for call in capture.calls} == {(2, 48)} | anchored
+    # Every window but the first has the frame before it, too.
+    assert {(call.frames, call.queries.shape[2]) for call in capture.calls} == {(2, 48), (3, 72)}
 
 
 def test_fewer_queries_of_every_frame() -> None:

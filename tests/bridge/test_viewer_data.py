@@ -5,6 +5,10 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +16,19 @@ import folder_paths
 import numpy as np
 import pytest
 import torch
+from headcount.bridge import viewer_files
 from headcount.bridge.maps import MapsHandle
 from headcount.bridge.recorder import with_recorder
 from headcount.bridge.viewer import NOT_OF_THIS_LATENT
 from headcount.bridge.viewer_atlas import heat_atlas, jpeg, within
 from headcount.bridge.viewer_data import ViewerData, viewer_data, viewer_output
+from headcount.bridge.viewer_files import MAX_BYTES, write_view
 from headcount.core.attention.layer_maps import LayerMaps
 from headcount.core.attention.records import RecordedMaps, RunRecord, RunRecorder
 from headcount.core.attention.timeline import layer_heat, mean_heat, step_heat
 from headcount.core.errors import CountError
+from headcount.nodes.attention_map_viewer import AttentionMapViewer
+from headcount.nodes.instance_masks import InstanceMasks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -220,6 +228,94 @@ class TestFiles:
     def test_nothing_recorded(self) -> None:
         with pytest.raises(CountError, match="no attention was recorded"):
             viewer_output(MapsHandle(), torch.zeros(1, 4, 8, 8), None)
+
+
+@contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """Every file that gets longer than `size` bytes meets a real error of the system, with a part of it written."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
+def views(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(folder_paths, "temp_directory", str(tmp_path))
+    return tmp_path / "headcount_viewer"
+
+
+def recorded() -> tuple[MapsHandle, torch.Tensor]:
+    run, handle = record(), MapsHandle()
+    handle.add(run)
+    return handle, run.samples
+
+
+class TestFullDisk:
+    @pytest.mark.parametrize("size", [0, 700, 3_000])
+    def test_the_note_says_it_and_nothing_is_left(
+        self, views: Path, size: int, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with full_disk(size):
+            found = viewer_output(*recorded(), None)
+        assert list(found) == ["headcount_viewer_note"] and "could not be written" in found["headcount_viewer_note"][0]
+        assert (
+            "File too large" in found["headcount_viewer_note"][0] and "outputs of this node are complete" in caplog.text
+        )
+        assert not views.exists() or list(views.iterdir()) == []
+        assert "headcount_viewer" in viewer_output(*recorded(), None), "once there is room again"
+
+    def test_a_view_that_was_there_stays_whole(self, views: Path) -> None:
+        (reference,) = viewer_output(*recorded(), None)["headcount_viewer"]
+        folder = views.parent / reference["subfolder"]
+        before = {path.name: path.read_bytes() for path in folder.iterdir()}
+        with full_disk(700):
+            viewer_output(*recorded(), None)
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+    def test_a_file_in_place_of_the_folder(self, views: Path) -> None:
+        views.write_text("in the way")
+        found = viewer_output(*recorded(), None)
+        assert "could not be written" in found["headcount_viewer_note"][0]
+        assert views.read_text() == "in the way"
+
+    def test_the_nodes_outputs_come_out(self, views: Path, caplog: pytest.LogCaptureFixture) -> None:
+        handle, samples = recorded()
+        with full_disk(100):
+            found = AttentionMapViewer.execute(handle, {"samples": samples}, "words", "", 0.7, "per word")
+            masks = InstanceMasks.execute(handle, {"samples": samples}, "found", 0, 0.5)
+        pictures, drawn, text = found.args
+        assert pictures.shape[0] == drawn.shape[0] == 4 and text.count("\n") == 3
+        assert "images" not in found.ui and "headcount_viewer_note" in found.ui
+        assert masks.args[0].ndim == 3 and "Instance Masks: its preview could not be written" in caplog.text
+        assert [path for path in views.parent.rglob("*") if path.is_file()] == []
+
+
+class TestPruning:
+    def write(self, views: Path, number: int, size: int = 10) -> None:
+        write_view(views, f"view_{number:08x}", {"a.png": bytes(size), "view.json": b"{}"})
+        at = 1_000_000_000 + number
+        os.utime(views / f"view_{number:08x}", (at, at))
+
+    def kept(self, views: Path) -> list[int]:
+        return sorted(int(path.name.removeprefix("view_"), 16) for path in views.glob("view_*"))
+
+    def test_bytes_in_all(self, tmp_path: Path) -> None:
+        for number in range(9):
+            self.write(tmp_path, number, MAX_BYTES // 4)
+        assert self.kept(tmp_path) == [6, 7, 8]
+        self.write(tmp_path, 9, MAX_BYTES * 2)
+        assert self.kept(tmp_path) == [9], "what was just written stays"
+
+    def test_views_in_all(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(viewer_files, "MAX_VIEWS", 5)
+        (tmp_path / "somebody_elses").mkdir()
+        for number in range(12):
+            self.write(tmp_path, number)
+        self.write(tmp_path, 3)
+        assert self.kept(tmp_path) == [3, 8, 9, 10, 11] and (tmp_path / "somebody_elses").is_dir()
 
 
 class TestRealRuns:

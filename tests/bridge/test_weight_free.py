@@ -25,7 +25,6 @@ from ..helpers.models import CPU, TINY_UNET, random_weights, tiny_setup
 
 PLAIN, CAST = comfy.ops.disable_weight_init, comfy.ops.manual_cast
 FP8 = torch.float8_e4m3fn
-OLD_FP8 = hasattr(comfy.ops, "scaled_fp8_ops")  # newer ComfyUI reads such files into quantised layers
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:
@@ -132,30 +131,19 @@ def with_weight(layer: Any, weight: Tensor, **more: Tensor) -> Any:
     return layer.requires_grad_(False)
 
 
-def scaled_fp8(products: bool) -> Any:
-    if not OLD_FP8:
-        pytest.skip("this ComfyUI has no scaled fp8 layers")
-    operations = comfy.ops.scaled_fp8_ops(fp8_matrix_mult=products, scale_input=products, override_dtype=FP8)
-    layer = operations.Linear(64, 48, device="cpu", dtype=FP8)
-    more = {"scale_weight": torch.tensor(3.0), **({"scale_input": torch.tensor(1.0)} if products else {})}
-    return with_weight(layer, (random(48, 64) / 8).to(FP8), **more), (random(48, 64) / 8).to(FP8).float() * 3
-
-
 def quantised() -> Any:
     layers = {"it": {"format": "float8_e4m3fn"}}
     operations = comfy.ops.mixed_precision_ops(layers, torch.float32, full_precision_mm=False)
     layer = operations.Linear(64, 48, device="cpu", dtype=torch.float32)
-    dtype = {"dtype": FP8} if OLD_FP8 else {}
-    weight = QuantizedTensor.from_float(random(48, 64) / 8, "TensorCoreFP8Layout", scale=None, **dtype)
+    weight = QuantizedTensor.from_float(random(48, 64) / 8, "TensorCoreFP8Layout", scale=None)
     layer.layout_type = "TensorCoreFP8Layout"
     return with_weight(layer, weight, input_scale=torch.tensor(0.02)), weight.dequantize()
 
 
 @pytest.mark.parametrize("tokens", [8, 200])  # scaled layers scale the smaller of weight and input
-@pytest.mark.parametrize("make", [lambda: scaled_fp8(False), lambda: scaled_fp8(True), quantised])
-def test_scaled_and_quantised_layers(make: Any, tokens: int) -> None:
+def test_quantised_layers(tokens: int) -> None:
     with torch.inference_mode():
-        layer, weight = make()
+        layer, weight = quantised()
     gradient = random(1, tokens, 48, seed=2)
     with training_kernels(), differentiable(layer, ()), torch.enable_grad():
         x = random(1, tokens, 64, seed=1).requires_grad_()
@@ -288,15 +276,9 @@ def test_a_replaced_forward_is_left_alone() -> None:
 
 
 def test_kernels_without_backward_are_off_for_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comfy.model_management, "in_training", False, raising=False)  # as newer ComfyUI has it
+    monkeypatch.setattr(comfy.model_management, "in_training", False)
     own = comfy.ops.fp8_linear
     with pytest.raises(KeyError), training_kernels():
         assert comfy.ops.fp8_linear(None, None) is None and comfy.model_management.in_training is True
         raise KeyError
     assert comfy.ops.fp8_linear is own and comfy.model_management.in_training is False
-
-
-def test_an_older_comfyui_gets_no_new_attribute(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(comfy.model_management, "in_training", raising=False)
-    with training_kernels():
-        assert not hasattr(comfy.model_management, "in_training")

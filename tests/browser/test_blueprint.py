@@ -55,7 +55,7 @@ def _place(page: Page) -> None:
     page.evaluate(LIBRARY)
     page.get_by_placeholder(SEARCH).first.fill(NAME)
     page.get_by_text(NAME, exact=True).first.click()
-    page.mouse.click(*FREE_PLACE)  # newer pages hang the node on the pointer until the next click
+    page.mouse.click(*FREE_PLACE)  # the page hangs the node on the pointer until the next click
     page.wait_for_function(f"{NODES}.length === 1")
     page.evaluate(LIBRARY)
 

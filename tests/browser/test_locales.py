@@ -18,16 +18,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.every_page]
 LANGUAGE = "ja"
 NODE = "HeadcountCountSearch"
 TEXTS: dict[str, Any] = json.loads((FOLDER / LANGUAGE / "nodeDefs.json").read_text(encoding="utf-8"))[NODE]
-# Older pages forget what packs bring when they load a language of their own (frontend pull request 7214).
-FIRST_THAT_KEEPS = (1, 33, 13)
 _I18N = """(() => {
   const { provides } = document.querySelector('#vue-app').__vue_app__._context;
   return Object.getOwnPropertySymbols(provides).map(key => provides[key]).find(one => one?.global?.mergeLocaleMessage).global;
 })()"""
 _SPEAKS = f"language => {_I18N}.locale.value === language"
-_BRING_AGAIN = f"""async language => {{
-  {_I18N}.mergeLocaleMessage(language, (await (await fetch('/i18n')).json())[language]);
-}}"""
 _PLACE = """type => {
   const { graph, canvas } = window.app;
   graph.clear();
@@ -54,9 +49,6 @@ def _speak(page: Page, language: str) -> None:
     """Choose a language in the page's settings, and wait until it speaks it."""
     set_option(page, "Comfy.Locale", language)
     page.wait_for_function(_SPEAKS, arg=language)
-    version = page.evaluate("window.__COMFYUI_FRONTEND_VERSION__").split("-")[0]
-    if tuple(map(int, version.split("."))) < FIRST_THAT_KEEPS:
-        page.evaluate(_BRING_AGAIN, language)
     run_command(page, "Comfy.RefreshNodeDefinitions")
 
 
@@ -84,7 +76,7 @@ def test_names(placed: Page) -> None:
     assert {index: shown["outputs"][index] for index in named} == named
 
 
-@pytest.mark.parametrize("widget", ["seeds", "look"])
+@pytest.mark.parametrize("widget", ["seeds", "scheduler"])
 def test_tooltip(placed: Page, renderer: str, widget: str) -> None:
     """Of a number and of a list of choices; the choices themselves stay as they are."""
     placed.mouse.move(5, 500)

@@ -6,7 +6,7 @@ import pytest
 
 from demo.server import ComfyServer
 
-from ..helpers.comfy_page import open_workflow, run_command, settle, wait_until_ready
+from ..helpers.comfy_page import open_workflow, reload, run_command, settle
 from ..helpers.drawn_views import CIRCLES, STARS, around, coloured, drawn, drawn_record, drawn_video, write_view
 from ..helpers.viewer_page import VIEWER, ViewerPage
 
@@ -84,8 +84,7 @@ def test_two_viewers_in_one_graph(viewer: ViewerPage, host: ComfyServer, drawn_f
 
 def test_a_reloaded_page(made_up: ViewerPage) -> None:
     made_up.press("circles")
-    made_up.page.reload()
-    wait_until_ready(made_up.page)
+    reload(made_up.page)
     made_up.place()
     made_up.wait()
     assert made_up.shown_words() == ["<b>stars</b>"]

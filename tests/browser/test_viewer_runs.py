@@ -10,7 +10,7 @@ import pytest
 
 from demo.counter import find_shapes
 
-from ..helpers.comfy_page import press_run, run_command, wait_for_queue
+from ..helpers.comfy_page import press_run, run_command, set_option, wait_for_queue
 from ..helpers.drawn_views import drawn
 from ..helpers.viewer_page import VIEWER, ViewerPage, example, first_viewer, workflow_with_viewer
 
@@ -61,9 +61,10 @@ def test_failed_cancelled_and_bypassed_runs(viewer: ViewerPage, errors: list[str
 
     viewer.on_node("node.widgets.find(widget => widget.name === 'words').value = 'zebra'")
     press_run(viewer.page)
+    viewer.page.get_by_text("View details").first.click()
     viewer.page.get_by_text("zebra").first.wait_for()  # the page tells the node's error
+    set_option(viewer.page, "Comfy.RightSidePanel.IsOpen", False)
     wait_for_queue(viewer.page, 0)
-    viewer.page.keyboard.press("Escape")
     assert viewer.canvas.is_visible() and viewer.state()["headcount_viewer"]["folder"] == folder
     errors.clear()  # the page logs that a run failed
 

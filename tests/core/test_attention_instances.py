@@ -9,6 +9,7 @@ from headcount.core.attention.instances import (
     Box,
     bounding_box,
     noun_instances,
+    prominence,
     self_attention_regions,
     split_into,
 )
@@ -40,6 +41,13 @@ def test_strongest_first() -> None:
     heat = blob_heat((12, 12), [(2, 2)]) * 0.7 + blob_heat((12, 12), [(9, 9)])
     masks = noun_instances(heat, 0.5)
     assert masks[0, 9, 9] == masks[1, 2, 2] == 1
+
+
+def test_prominence_is_the_share_of_the_highest_peak() -> None:
+    heat = blob_heat((12, 12), [(2, 2)]) * 0.7 + blob_heat((12, 12), [(9, 9)])
+    assert prominence(heat, noun_instances(heat, 0.5)).tolist() == pytest.approx([1, 0.7], abs=0.02)
+    assert prominence(torch.full((5, 7), 0.3), torch.ones(2, 5, 7)).tolist() == [0, 0]
+    assert prominence(heat, torch.zeros(0, 12, 12)).shape == (0,)
 
 
 def test_a_higher_threshold_gives_smaller_masks() -> None:

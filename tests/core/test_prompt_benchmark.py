@@ -41,6 +41,24 @@ def test_share_misses_and_extras(benchmark: ModuleType, tmp_path: Path) -> None:
     assert total == "1 of 3 targets found with the exact count: 33.3%; 2 extras in 2 prompts"
 
 
+def test_rows_with_a_line_are_read_with_it_and_stand_apart(benchmark: ModuleType, tmp_path: Path) -> None:
+    rows = [
+        {"id": 1, "prompt": "three cats", "counts": {"cats": 3}},
+        {"id": 2, "prompt": "octopuses and kiwis", "line": "3 octopus, 2 kiwi", "counts": {"octopus": 3, "kiwis": 2}},
+        {"id": 3, "prompt": "two cats", "line": "", "counts": {"cat": 2}},
+        {"id": 4, "prompt": "cats", "line": "4 dogs", "counts": {"cats": 4}},
+        {"id": 5, "prompt": "cats", "line": "4 dogs", "counts": None},
+        {"id": 6, "prompt": "cats", "line": "4 cats", "counts": None},
+    ]
+    results = [benchmark.compare(row) for row in benchmark.read_rows(write(tmp_path, *rows))]
+    assert [result.missed for result in results] == [(), (), (), ("cats",), (), ("refusal",)]
+    prompts, refused, kept, _, lines = benchmark.report(results)
+    assert prompts == "1 of 1 targets found with the exact count: 100.0%; 0 extras in 1 prompts"
+    assert refused.startswith("miss  4: cats in 'cats' with line '4 dogs' (read: refused: 'dogs' is not in the prompt")
+    assert kept == "miss  6: refusal in 'cats' with line '4 cats' (read: 4 cats)"
+    assert lines == "4 of 6 targets found with the exact count: 66.7%; 1 extras in 5 objects lines"
+
+
 @pytest.mark.parametrize(
     "bad",
     [
@@ -48,6 +66,8 @@ def test_share_misses_and_extras(benchmark: ModuleType, tmp_path: Path) -> None:
         {"id": 1, "prompt": "x"},
         {"id": 1, "prompt": 3, "counts": {}},
         {"id": 1, "prompt": "x", "counts": {"cat": 0}},
+        {"id": 1, "prompt": "x", "counts": None},
+        {"id": 1, "prompt": "x", "line": 3, "counts": {}},
         [1],
     ],
 )

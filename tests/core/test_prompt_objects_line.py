@@ -36,9 +36,14 @@ def test_lines(line: str, expected: str) -> None:
     ("line", "message"),
     [
         ("cats", "'cats' has no count; write a count and a noun for each object, such as '2 cats, 1 dog'"),
-        ("0 cats", "the count in '0 cats' must be a whole number of at least 1"),
-        ("-1 cats", "the count in '-1 cats' must be a whole number of at least 1"),
-        ("2.5 cats", "the count in '2.5 cats' must be a whole number of at least 1"),
+        ("0 cats", "the count in '0 cats' must be a whole number from 1 to 9999"),
+        ("-1 cats", "the count in '-1 cats' must be a whole number from 1 to 9999"),
+        ("10000 cats", "the count in '10000 cats' must be a whole number from 1 to 9999"),
+        ("nine thousand thousand cats", "must be a whole number from 1 to 9999"),
+        ("1" * 5_000 + " cats", f"the count in '{'1' * 60}...' must be a whole number from 1 to 9999"),
+        ("9" * 5_000 + "x cats", "must be a whole number from 1 to 9999"),
+        ("hundred " * 5_000 + "cats", "must be a whole number from 1 to 9999"),
+        ("2.5 cats", "the count in '2.5 cats' must be a whole number from 1 to 9999"),
         ("1 dog, 2", "'2' names no object"),
         ("2 cats, 3 cat", "'cat' stands there twice; give one count for it"),
     ],
@@ -84,3 +89,10 @@ def test_adjectives_come_from_the_prompt_or_tell_objects_apart() -> None:
 def test_adjective_that_the_prompt_lacks() -> None:
     with pytest.raises(CountError, match="'red' does not stand before 'dog' in the prompt"):
         find_objects_of_line("red cats and a dog", "1 red dog")
+
+
+@pytest.mark.parametrize("table", ["asked: 4 circles\npicture 1: 7 circles (6.8): wrong", "  asked: 3 cats"])
+def test_a_table_of_the_nodes_is_an_empty_line(table: str) -> None:
+    """Older pages of ComfyUI saved it as the line's value; it is what the prompt says that counts then."""
+    assert parse_objects_line(table) == ()
+    assert find_objects_of_line("two dogs", table) == find_objects_of_line("two dogs", "")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from time import process_time
 
 import pytest
 from headcount.core.prompts import CountedObject, describe_objects, find_objects, parse_prompt
+from headcount.core.prompts.numbers import MAX_COUNT
 from headcount.core.prompts.plurals import same_noun, singular
 from headcount.core.prompts.words import split_words
 from hypothesis import given, settings
@@ -70,10 +72,39 @@ def test_examples(prompt: str, expected: str) -> None:
         "35mm, 8k, f/1.8, 16:9, 1970s, in 1967, 2 meters, 100 %, 24 hours",
         "embedding:two_cats.pt <lora:three_dogs:0.8>",
         "!?.,;:()[]",
+        "10000 stars, the 12345678901 stars, her 10,000 ships",
+        "1" * 5_000 + " stars, the " + "7" * 5_000 + " moons, " + "2" * 5_000 + "x cats",
     ],
 )
 def test_nothing_to_count(prompt: str) -> None:
     assert parse_prompt(prompt) == ()
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "three red cats are near a dog on the grass. ",
+        "hundred ",
+        "the thousand ",
+        "two {}s, ",
+        "a ",
+        ", ",
+        "red ",
+        "4x",
+    ],
+)
+def test_long_prompts_take_as_much_longer(part: str) -> None:
+    """Ten times the length takes about ten times the time, not a hundred times."""
+
+    def seconds(length: int) -> float:
+        text = "".join(part.replace("{}", f"b{'aeiou'[i % 5]}{i:x}") for i in range(length // len(part) + 1))
+        start = process_time()
+        found = parse_prompt(text)
+        assert all(item.count <= MAX_COUNT for item in found)
+        return process_time() - start
+
+    short = min(seconds(3_000) for _ in range(3))
+    assert seconds(30_000) < 40 * short + 0.2
 
 
 def test_own_sentences() -> None:

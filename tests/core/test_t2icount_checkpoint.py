@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -114,3 +115,29 @@ def test_an_unknown_size(state: dict[str, Tensor]) -> None:
         load_network(state)
     with pytest.raises(CountError, match="of the size 'huge'; this version of Headcount knows official and shapes"):
         config_named("huge")
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.int64, torch.bool, torch.uint8, torch.complex64])
+def test_weights_of_another_type(state: dict[str, Tensor], dtype: torch.dtype) -> None:
+    with pytest.raises(
+        CountError, match=r"1 of another type \(quantised weights cannot be read\): decoder.*"
+    ) as raised:
+        load_network({**state, ANY: state[ANY].to(dtype)}, TINY)
+    assert f"{ANY} {str(dtype).removeprefix('torch.')}" in str(raised.value) and str(raised.value).count("\n") == 0
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.float64, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2]
+)
+def test_floats_of_any_size_are_read(state: dict[str, Tensor], dtype: torch.dtype) -> None:
+    given = {name: value.to(dtype) if value.is_floating_point() else value for name, value in state.items()}
+    assert load_network(given, TINY).to(torch.float32).state_dict()[ANY].equal(given[ANY].float())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.float8_e5m2])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_no_numbers(state: dict[str, Tensor], dtype: torch.dtype, value: float) -> None:
+    broken = state[ANY].clone()
+    broken.view(-1)[-1] = value
+    with pytest.raises(CountError, match=rf"^1 tensors hold values that are not numbers \(NaN or infinite\): {ANY}\."):
+        load_network({**state, ANY: broken.to(dtype)}, TINY)

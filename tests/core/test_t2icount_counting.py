@@ -197,3 +197,17 @@ def test_results_that_are_no_numbers(text: ClassText) -> None:
 def test_settings_that_make_no_sense(settings: tuple[str, int], message: str) -> None:
     with pytest.raises(CountError, match=message):
         CountSettings(*settings)
+
+
+@pytest.mark.parametrize(
+    ("scale", "size"), [(NATIVE, (60, 130)), (SHORT_SIDE, (30, 90)), (SHORT_SIDE, (WINDOW, WINDOW))]
+)
+def test_values_outside_0_to_1_are_counted_as_they_are_shown(
+    network: CountNetwork, text: ClassText, scale: str, size: tuple[int, int]
+) -> None:
+    """An image at three times the contrast is saved and shown clamped; it has the counts of what is shown."""
+    harsh = (picture(*size) - 0.5) * 3 + 0.5
+    found = count_picture(network, harsh, text, CountSettings(scale))
+    expected = count_picture(network, harsh.clamp(0, 1), text, CountSettings(scale))
+    assert torch.equal(found.numbers, expected.numbers) and torch.equal(found.density, expected.density)
+    assert not torch.equal(harsh, harsh.clamp(0, 1))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.request import urlopen
@@ -48,7 +50,7 @@ def test_without_it_the_unpacked_copy_is_used(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
-    ("version", "said"), [(None, "there is no ComfyUI in"), ("0.3.52", "0.3.52 in .* has to be 0.3.75 or newer")]
+    ("version", "said"), [(None, "there is no ComfyUI in"), ("0.29.9", "0.29.9 in .* has to be 0.30.0 or newer")]
 )
 def test_a_folder_that_will_not_do_is_refused_in_one_sentence(
     version: str | None, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -67,12 +69,15 @@ def test_a_folder_that_will_not_do_is_refused_in_one_sentence(
 
 
 def test_set_up_leaves_the_folder_alone(other_comfyui: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is neither unpacked nor written to; packages that it needs and .venv lacks are installed."""
+    """It is neither unpacked nor written to; what .venv lacks, or has in another version, goes into a folder of its own."""
     (other_comfyui / "requirements.txt").unlink()
-    requirements = "torch\nnumpy>=1.25.0\n# a remark\nsurely-not-there==1.2 # why\n\n--extra-index-url nowhere\n"
+    requirements = (
+        "torch\nnumpy>=1.25.0\n# a remark\nsurely-not-there==1.2 # why\n\n--extra-index-url nowhere\neinops==0.0.1\n"
+    )
     (other_comfyui / "requirements.txt").write_text(requirements)
     before = {part: part.stat().st_mtime_ns for part in other_comfyui.iterdir()}
     done: list[tuple[str, ...]] = []
+    monkeypatch.setattr(comfyui_path, "ROOT", tmp_path)
     monkeypatch.setattr(setup_environment, "STAMP", tmp_path / "stamp")
     monkeypatch.setattr(setup_environment, "_python", lambda: Path(sys.executable))
     monkeypatch.setattr(setup_environment, "_pip", lambda *arguments: done.append(arguments))
@@ -80,12 +85,32 @@ def test_set_up_leaves_the_folder_alone(other_comfyui: Path, tmp_path: Path, mon
     monkeypatch.setattr(setup_environment, "subprocess", SimpleNamespace(run=run))
     monkeypatch.setattr(setup_environment, "_set_up", lambda wanted, unpack: done.append(("set up", str(unpack))))
     setup_environment.main()
-    assert done == [("set up", "False"), ("install", "--no-deps", "surely-not-there==1.2")]
+    setup_environment.main()  # the second time it is all there
+    packages = comfyui_path.packages_of(other_comfyui)
+    set_up, (install, no_deps, target, folder, *missing), *again = done
+    assert set_up == ("set up", "False") and again == [set_up]
+    assert (install, no_deps, target) == ("install", "--no-deps", "--target") and missing == [
+        "surely-not-there==1.2",
+        "einops==0.0.1",
+    ]
+    assert packages.is_relative_to(tmp_path) and packages.is_dir() and Path(folder).parent.parent == packages.parent
     assert {part: part.stat().st_mtime_ns for part in other_comfyui.iterdir()} == before
 
 
-def test_the_server_is_that_of_the_named_folder(other_comfyui: Path) -> None:
-    with ComfyServer() as server:
+def test_the_server_is_that_of_the_named_folder(other_comfyui: Path, tmp_path: Path) -> None:
+    """And its page is the one that this ComfyUI asks for."""
+    (other_comfyui / "requirements.txt").unlink()
+    (other_comfyui / "requirements.txt").write_text(f"comfyui-frontend-package==99.0.0\n# {tmp_path}\n")
+    packages = comfyui_path.packages_of(other_comfyui)
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, packages)
+        static = packages / "comfyui_frontend_package" / "static"
+        static.mkdir(parents=True)
+        (static.parent / "__init__.py").touch()
+        (static / "index.html").write_text("the page of 99.0.0")
+        server = stack.enter_context(ComfyServer())
+        with urlopen(server.address, timeout=30) as answer:
+            assert answer.read() == b"the page of 99.0.0"
         with urlopen(f"{server.address}/system_stats", timeout=30) as answer:
             assert json.load(answer)["system"]["comfyui_version"] == VERSION
         assert "HeadcountCountPrompt" in server.object_info()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
@@ -22,21 +23,19 @@ _TIMEOUT_MS = 60_000
 _SIZE = {"width": 1200, "height": 1100}
 # Without the template browser of a first visit, and without what lies over the graph.
 _SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False, "Comfy.Graph.CanvasInfo": False}
-# The pinned page asks to try Nodes 2.0, and whether to go back; its messages would lie over what is clicked.
-_DISMISSED = ("vueNodesBannerDismissed", "comfy.vueNodesMigration.dismissed")
+PAGE_ONLY = {"upload", "preview"}  # an upload button; the text that Preview as Text shows
 _RUN_SECONDS = 300.0
 _JOBS = """async () => {
   const queue = await (await fetch('/queue')).json();
   return queue.queue_running.length + queue.queue_pending.length;
 }"""
+_NEWEST_JOB = "async () => Object.entries(await (await fetch('/history?max_items=1')).json())[0]"
 _READY = "window.app?.graph && window.app.extensionManager && !document.querySelector('#splash')"
-# What the pages themselves report, with any pack or none. ComfyUI's own policy forbids them the Registry and other sites;
-# a new user has no files of these names; the newest page asks for lists of jobs that ComfyUI 0.3.75 does not have; the
-# pinned one trips over a list of its own when it starts.
+# What the pages themselves report, with any pack or none: ComfyUI's own policy forbids them the Registry and other sites,
+# a new user has no files of these names, and a reloaded page looks for its graph too early.
 _OF_THE_PAGE = re.compile(
-    r"violates the following Content Security Policy|Refused to connect because it|https://api\.comfy\.org/"
-    r"|Failed to load resource.*(user\.css|favicon\.ico|/api/userdata|/api/jobs)|\[Jobs API\]|JobsApiError"
-    r"|Error fetching file size|reading 'id'\)\s+at onChange"
+    r"violates the (following|document's) Content Security Policy|graph accessed before initialization"
+    r"|Failed to load resource.*(user\.css|favicon\.ico|/api/userdata)"
 )
 
 
@@ -57,7 +56,6 @@ def comfy_page(browser: Browser, server: ComfyServer) -> Iterator[Page]:
     (user / "comfy.settings.json").write_text(json.dumps(_SETTINGS))
     page = browser.new_page(viewport=_SIZE)
     page.set_default_timeout(_TIMEOUT_MS)
-    page.add_init_script("".join(f"localStorage.setItem('{name}', 'true');" for name in _DISMISSED))
     page.goto(server.address)
     wait_until_ready(page)
     yield page
@@ -67,6 +65,15 @@ def comfy_page(browser: Browser, server: ComfyServer) -> Iterator[Page]:
 def wait_until_ready(page: Page) -> None:
     """After the page was asked for, or reloaded."""
     page.wait_for_function(_READY)
+
+
+def reload(page: Page) -> None:
+    """Load the page again, and wait for the workflow that was open."""
+    page.wait_for_timeout(800)  # the page saves its draft half a second after the last change
+    page.reload()
+    wait_until_ready(page)
+    page.wait_for_function("() => window.app.graph.nodes.length")
+    settle(page)
 
 
 def settle(page: Page) -> None:
@@ -94,6 +101,65 @@ def open_workflow(page: Page, workflow: dict[str, Any], *, new_tab: bool = False
     settle(page)
 
 
+def files_of(workflow: dict[str, Any]) -> list[str]:
+    """Names of the model files that a workflow says where to get."""
+    nodes = [*workflow["nodes"]]
+    for inner in workflow.get("definitions", {}).get("subgraphs", []):
+        nodes += inner["nodes"]
+    return [file["name"] for node in nodes for file in node.get("properties", {}).get("models", [])]
+
+
+def wait_for_the_offer_of(page: Page, files: list[str]) -> None:
+    """A workflow for a large model: the page says which file is missing, or how many if there are several."""
+    if files:
+        said = re.compile("|".join([re.escape(files[0]), r"\d (errors|issues) found"]))
+        page.get_by_text(said).first.wait_for()
+
+
+def missing_types(page: Page) -> list[str]:
+    """Types of nodes that the page does not know, in the graph that is open and in its subgraphs."""
+    return page.evaluate(
+        """() => {
+          const { graph } = window.app;
+          const nodes = [graph, ...(graph.subgraphs?.values() ?? [])].flatMap(part => part.nodes);
+          return nodes.map(node => node.type).filter(type => !(type in window.LiteGraph.registered_node_types));
+        }"""
+    )
+
+
+def queued_prompt(page: Page) -> dict[str, Any]:
+    """What the Run button would queue, without the titles and the values that exist only in the page."""
+    prompt = page.evaluate("async () => (await window.app.graphToPrompt()).output")
+    return without_page_values(prompt)
+
+
+def without_page_values(prompt: dict[str, Any]) -> dict[str, Any]:
+    """A prompt's classes and inputs alone, to compare it with another."""
+    return {
+        node: {
+            "class_type": placed["class_type"],
+            "inputs": {name: value for name, value in placed["inputs"].items() if name not in PAGE_ONLY},
+        }
+        for node, placed in prompt.items()
+    }
+
+
+def drop_file(page: Page, path: Path, kind: str = "image/png") -> None:
+    """Drop a file on the graph, as from a folder of the desktop."""
+    data = base64.b64encode(path.read_bytes()).decode()
+    transfer = page.evaluate_handle(
+        """async ([data, name, type]) => {
+          const bytes = await (await fetch(`data:${type};base64,${data}`)).arrayBuffer();
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([bytes], name, { type }));
+          return transfer;
+        }""",
+        [data, path.name, kind],
+    )
+    page.dispatch_event("#graph-canvas", "drop", {"dataTransfer": transfer})
+    settle(page)
+
+
 def run_command(page: Page, name: str) -> None:
     """One of the commands that the page's menus and shortcuts have."""
     page.evaluate("async name => { await window.app.extensionManager.command.execute(name) }", name)
@@ -111,6 +177,17 @@ def wait_for_queue(page: Page, jobs: int) -> None:
     while page.evaluate(_JOBS) != jobs:
         assert time.monotonic() < deadline, f"{page.evaluate(_JOBS)} jobs instead of {jobs}"
         page.wait_for_timeout(100)
+
+
+def run_to_the_end(page: Page) -> dict[str, Any]:
+    """Press Run, and wait for the end of what it queued. Returns the job's entry of the history."""
+    before = page.evaluate(_NEWEST_JOB)
+    press_run(page)
+    deadline = time.monotonic() + _RUN_SECONDS
+    while (job := page.evaluate(_NEWEST_JOB)) == before:
+        assert time.monotonic() < deadline, "nothing was run"
+        page.wait_for_timeout(100)
+    return job[1]
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -15,8 +15,6 @@ import comfy.model_base
 import comfy.model_patcher
 import comfy.supported_models as supported
 import torch
-from comfy.ldm.chroma.model import ChromaParams
-from comfy.ldm.flux.model import FluxParams
 from headcount.core.prompts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens
 from headcount.core.prompts.counts import WordTokens
 from torch import Tensor
@@ -103,11 +101,6 @@ def _hidream_text(generator: torch.Generator, side: int) -> Text:
     return text, {**options, "conditioning_llama3": torch.randn(1, 3, 6, WIDTH, generator=generator)}
 
 
-def since(name: str, value: Any, parameters: type) -> dict[str, Any]:
-    """A parameter that newer ComfyUI asks for and 0.3.75 does not know."""
-    return {name: value} if name in {field.name for field in fields(parameters)} else {}
-
-
 UNET = {**TINY_UNET, "context_dim": WIDTH}
 SDXL_UNET = {
     **UNET,
@@ -157,7 +150,7 @@ FLUX = {
     "patch_size": 2,
     "qkv_bias": True,
     "guidance_embed": True,
-    **since("txt_ids_dims", [], FluxParams),
+    "txt_ids_dims": [],
 }
 FLUX_2 = {
     **FLUX,
@@ -175,7 +168,7 @@ FLUX_2 = {
     "ops_bias": False,
     "default_ref_method": "index",
     "ref_index_scale": 10.0,
-    **since("txt_ids_dims", [3], FluxParams),
+    "txt_ids_dims": [3],
 }
 CHROMA = {
     **{key: FLUX[key] for key in FLUX if key not in ("vec_in_dim", "guidance_embed")},
@@ -186,7 +179,7 @@ CHROMA = {
     "out_dim": 48,
     "hidden_dim": 32,
     "n_layers": 2,
-    **since("vec_in_dim", None, ChromaParams),
+    "vec_in_dim": None,
 }
 QWEN = {
     "image_model": "qwen_image",
@@ -226,6 +219,14 @@ Z_IMAGE = {
     "z_image_modulation": True,
     "time_scale": 1000.0,
     "pad_tokens_multiple": 32,
+}
+Z_IMAGE_PIXELS = {
+    **Z_IMAGE,
+    "image_model": "zimage_pixel",
+    "in_channels": 3,
+    "decoder_hidden_size": 32,
+    "decoder_num_res_blocks": 1,
+    "decoder_max_freqs": 2,
 }
 HIDREAM = {
     "image_model": "hidream",
@@ -349,6 +350,28 @@ SMALL = (
         _plain(7, pooled=True),
         (8, 6),
     ),
+    Small(
+        "Flux 2 Klein 4B",
+        supported.Flux2,
+        FLUX_2,
+        {"qwen3_4b": 512},
+        ONCE,
+        512,
+        (128, 8, 6),
+        _plain(512, pooled=True),
+        (8, 6),
+    ),
+    Small(
+        "Flux 2 Klein 9B",
+        supported.Flux2,
+        FLUX_2,
+        {"qwen3_8b": 512},
+        ONCE,
+        512,
+        (128, 8, 6),
+        _plain(512, pooled=True),
+        (8, 6),
+    ),
     Small("Chroma", supported.Chroma, CHROMA, T5, ONCE, 7, SIXTEEN, _plain(7, pooled=True), (8, 6)),
     Small(
         "Qwen-Image",
@@ -376,11 +399,75 @@ SMALL = (
         (8, 6),
     ),
 )
+# Classes of ComfyUI's own around the same diffusion models; each differs in what its diffusion model gets beside the text.
+RELATIVES = (
+    Small(
+        "Stable Diffusion 2.1 unCLIP",
+        supported.SD21UnclipL,
+        {**UNET, "use_linear_in_transformer": True, "num_classes": "sequential", "adm_in_channels": POOLED},
+        {"h": 7},
+        ONCE,
+        7,
+        FOUR,
+        _plain(7),
+    ),
+    Small(
+        "Stable Diffusion x4 upscaler",
+        supported.SD_X4Upscaler,
+        {**UNET, "use_linear_in_transformer": True, "num_classes": 1000, "in_channels": 7},
+        {"h": 7},
+        ONCE,
+        7,
+        FOUR,
+        _plain(7),
+    ),
+    Small(
+        "InstructPix2Pix",
+        supported.SD15_instructpix2pix,
+        {**UNET, "in_channels": 8},
+        {"l": 7},
+        ONCE,
+        7,
+        FOUR,
+        _plain(7),
+    ),
+    Small(
+        "InstructPix2Pix of SDXL",
+        supported.SDXL_instructpix2pix,
+        {**SDXL_UNET, "adm_in_channels": ADM, "in_channels": 8},
+        {"l": 7, "g": 7},
+        ONCE,
+        7,
+        FOUR,
+        _plain(7, pooled=True),
+    ),
+    Small(
+        "Z-Image, pixel space",
+        supported.ZImagePixelSpace,
+        Z_IMAGE_PIXELS,
+        {"qwen3_4b": 7},
+        ONCE,
+        7,
+        (3, 16, 12),
+        _plain(7),
+        (8, 6),
+    ),
+    Small(
+        "Lotus",
+        supported.LotusD,
+        {**UNET, "use_linear_in_transformer": True, "num_classes": "sequential", "adm_in_channels": 4},
+        {"h": 7},
+        ONCE,
+        7,
+        FOUR,
+        _plain(7),
+    ),
+)
 
 
 def small(name: str) -> Small:
     """The small model of that name."""
-    return next(one for one in SMALL if one.name == name)
+    return next(one for one in (*SMALL, *RELATIVES) if one.name == name)
 
 
 def build(one: Small, inference: bool = True) -> Setup:

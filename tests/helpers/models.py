@@ -21,6 +21,7 @@ from headcount.bridge.shapes.files import load_shapes_model
 from headcount.bridge.shapes.model import ShapesModel
 from headcount.bridge.token_positions import encode_count_prompt
 from headcount.core.prompts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens
+from headcount.core.prompts.carried import from_carried
 from torch import Tensor
 
 Conditioning = list[list[Any]]
@@ -60,7 +61,7 @@ class Setup:
     @property
     def counts(self) -> Counts:
         """What the positive prompt counts."""
-        return self.positive[0][1][CONDITIONING_KEY]
+        return from_carried(self.positive[0][1][CONDITIONING_KEY])
 
 
 @cache

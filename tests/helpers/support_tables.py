@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from headcount.bridge.recorder import with_recorder
 from headcount.bridge.viewer import ViewSettings, view_maps
 from headcount.core.errors import CountError
 
+from .every_model import CONFIGS, classes_of, skeleton
 from .families import SMALL, Small, built
 from .models import Run, Setup, sample, shapes_setup
 from .video_models import VIDEOS, built_video
@@ -28,6 +30,7 @@ _ENCODERS = {
     "qwen25_7b": "Qwen 2.5",
     "gemma2_2b": "Gemma 2",
     "qwen3_4b": "Qwen 3",
+    "qwen3_8b": "Qwen 3",
     "llama": "Llama 3",
     "mistral3_24b": "Mistral 3; its tokenizer could not be tried here",
 }
@@ -39,13 +42,29 @@ def family_table() -> list[str]:
     small = [(one, built(one.name)) for one in SMALL] + [(one, built_video(one.name)) for one in VIDEOS]
     rows += [_row(one.name, _what(setup), setup, one.run(), _words(one, setup)) for one, setup in small]
     lines = [_HEAD, ("---",) * len(_HEAD), *rows]
+    unread = [name for family in RECORDED_FAMILIES for name in family.unread]
     return [
         *(f"| {' | '.join(cells)} |" for cells in lines),
         "",
         "*Random* means a small model of ComfyUI's own classes with random weights: it shows that words, picture and steering",
         "reach the right places of the architecture, not how well a trained model counts. Videos are recorded frame by frame",
-        "of their latent. Any other model is refused by name before the first step, Wan's S2V, HuMo and Animate among them.",
+        "of their latent. Count Prompt, Count Search and Count Check work with every model; the other nodes refuse by name,",
+        "before the first step, any that is not in the table. Of ComfyUI's own list these are:",
+        *wrap(", ".join(refused_models()), 120),
+        "and, of classes that are read, " + ", ".join(unread) + ".",
     ]
+
+
+def refused_models() -> list[str]:
+    """Names of ComfyUI's classes of models that no family reads, in alphabetical order."""
+    models = {classes_of(config) for config in CONFIGS}
+    return sorted(
+        {
+            model.__name__
+            for model, diffusion in models
+            if not any(family.has(skeleton(model, diffusion).model) for family in RECORDED_FAMILIES)
+        }
+    )
 
 
 def _row(name: str, what: str, setup: Setup, run: Run, words: str) -> tuple[str, ...]:

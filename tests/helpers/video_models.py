@@ -11,9 +11,8 @@ from typing import Any
 import comfy.clip_vision
 import comfy.supported_models as supported
 import torch
-from comfy.ldm.hunyuan_video.model import HunyuanVideoParams
 
-from .families import POOLED, WIDTH, Small, Text, build, since
+from .families import POOLED, WIDTH, Small, Text, build
 from .models import Setup
 
 VISION = 16
@@ -114,7 +113,7 @@ HUNYUAN = {
     "vision_in_dim": None,
     "byt5": False,
     "meanflow": False,
-    **since("meanflow_sum", False, HunyuanVideoParams),
+    "meanflow_sum": False,
 }
 HUNYUAN_15 = {
     **HUNYUAN,
@@ -335,11 +334,93 @@ VIDEOS = (
         "Cosmos Predict2", supported.CosmosT2IPredict2, PREDICT2, T5, ONCE, 7, EVEN, TextOf(), GRID, calls=_both(2)
     ),
 )
+# Classes of ComfyUI's own around the same diffusion models; each differs in what its diffusion model gets beside the text.
+VIDEO_RELATIVES = (
+    SmallVideo(
+        "HunyuanVideo 1 image to video",
+        supported.HunyuanVideoI2V,
+        {**HUNYUAN, "in_channels": 33},
+        LLAMA,
+        ONCE,
+        7,
+        EVEN,
+        POOLED_TEXT,
+        GRID,
+        start=95,
+        calls=HUNYUAN_CALLS,
+        unread=2,
+    ),
+    SmallVideo(
+        "HunyuanVideo 1 SkyReels",
+        supported.HunyuanVideoSkyreelsI2V,
+        {**HUNYUAN, "in_channels": 32},
+        LLAMA,
+        ONCE,
+        7,
+        EVEN,
+        POOLED_TEXT,
+        GRID,
+        start=95,
+        calls=HUNYUAN_CALLS,
+        unread=2,
+    ),
+    SmallVideo(
+        "HunyuanVideo 1.5 super-resolution",
+        supported.HunyuanVideo15_SR_Distilled,
+        {**HUNYUAN_15, "in_channels": 98},
+        {"qwen25_7b": 7 + 98},
+        ONCE,
+        7,
+        (32, 3, 4, 6),
+        TextOf(pooled=True, pictures=(PICTURES, VISION), lettering=3),
+        GRID,
+        start=98,
+        calls=HUNYUAN_CALLS[:2],
+        unread=2,
+    ),
+    SmallVideo("Wan 2.1 FlowRVS", supported.WAN21_FlowRVS, WAN, UMT5, ONCE, 7, EVEN, TextOf(), GRID, calls=_both(2)),
+    SmallVideo(
+        "Wan 2.2 camera",
+        supported.WAN22_Camera,
+        {**WAN, "model_type": "camera_2.2", "in_dim": 36},
+        UMT5,
+        ONCE,
+        7,
+        EVEN,
+        TextOf(),
+        GRID,
+        calls=_both(2),
+    ),
+    SmallVideo(
+        "Cosmos 1 image to video",
+        supported.CosmosI2V,
+        {**COSMOS, "in_channels": 17},
+        T5,
+        ONCE,
+        7,
+        EVEN,
+        TextOf(),
+        GRID,
+        calls=_both(2),
+    ),
+    SmallVideo(
+        "Cosmos Predict2 image to video",
+        supported.CosmosI2VPredict2,
+        {**PREDICT2, "in_channels": 17},
+        T5,
+        ONCE,
+        7,
+        EVEN,
+        TextOf(),
+        GRID,
+        calls=_both(2),
+    ),
+)
 
 
 def video(name: str) -> SmallVideo:
     """The small model of that name."""
-    return next(one for one in VIDEOS if one.name == name)
+    return next(one for one in (*VIDEOS, *VIDEO_RELATIVES) if one.name == name)
 
 
 @cache

@@ -26,7 +26,8 @@ MASKS = {"instances": "found", "batch_index": 0, "threshold": 0.5}
 
 def defaults(node: Any) -> dict[str, Any]:
     """Every widget of a node at its default, as a new node in the graph has it."""
-    info = node.GET_NODE_INFO_V1()["input"]["required"]
+    groups = node.GET_NODE_INFO_V1()["input"]
+    info = {**groups["required"], **groups.get("optional", {})}
     return {name: entry[1]["default"] for name, entry in info.items() if len(entry) > 1 and "default" in entry[1]}
 
 
@@ -113,7 +114,7 @@ def test_viewer(show: str, recorded) -> None:
     assert pictures.ndim == 4 and pictures.shape[-1] == 3 and pictures.dtype == torch.float32
     assert masks.shape == pictures.shape[:3]
     assert len(text.splitlines()) == len(pictures)
-    assert len(out.ui.as_dict()["images"]) == len(pictures)
+    assert len(out.ui["images"]) == len(pictures)
 
 
 def test_viewer_on_the_decoded_picture(recorded) -> None:
@@ -146,9 +147,12 @@ def test_instance_masks(instances: str, recorded) -> None:
     maps, latent = recorded
     masks, count, boxes, text = InstanceMasks.execute(maps, latent, **{**MASKS, "instances": instances}).args
     assert masks.shape[1:] == (128, 128) and masks.dtype == torch.float32
+    (boxes,) = boxes  # of this one picture
     assert count == len(boxes) == len(text.splitlines()) and count in (len(masks), 0)
+    assert [box["label"] for box in boxes] == [line.split(":")[0] for line in text.splitlines()]
     for box in boxes:
-        assert set(box) == {"x", "y", "width", "height"} and all(isinstance(value, int) for value in box.values())
+        assert set(box) == {"x", "y", "width", "height", "label", "score"} and 0 <= box["score"] <= 1
+        assert all(isinstance(box[side], int) for side in ("x", "y", "width", "height"))
         assert 0 <= box["x"] <= 128 - box["width"] and 0 <= box["y"] <= 128 - box["height"]
     if instances == "asked":
         assert count <= 5

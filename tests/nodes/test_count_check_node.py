@@ -41,7 +41,11 @@ def test_keeps_the_right_pictures() -> None:
     assert (found["any"], found["best_index"], found["number"]) == (True, 0, 2)
     assert torch.equal(found["right"], image[[0, 2]]) and torch.equal(found["best"], image[:1])
     assert found["table"].splitlines()[3] == "picture 3: 3 cats (3.3), 1 dog (0.6): right"
-    assert len(found["ui"]["images"]) == 2 and found["ui"]["text"] == (found["table"],)
+    [result] = found["ui"]["headcount_result"]
+    assert (result["verdict"], result["right"]) == ("2 of 4 right; best: picture 1", True)
+    assert result["marks"] == [True, False, True, False]
+    assert result["table"].splitlines() == found["table"].splitlines()[:-1]
+    assert len(found["ui"]["images"]) == 2 and "text" not in found["ui"], "no text widget of ComfyUI's own beside it"
 
 
 def test_none_right_hands_on_the_best() -> None:
@@ -49,6 +53,7 @@ def test_none_right_hands_on_the_best() -> None:
     found = run(image, counted=counted((0, 1), (2, 1), (9, 9)), counts=COUNTS)
     assert (found["any"], found["best_index"], found["number"]) == (False, 1, 0)
     assert torch.equal(found["right"], image[1:2]) and torch.equal(found["best"], image[1:2])
+    assert found["ui"]["headcount_result"][0]["verdict"] == "0 of 3 right; passed on the nearest, picture 2"
 
 
 def test_none_right_stops_every_picture() -> None:
@@ -56,9 +61,9 @@ def test_none_right_stops_every_picture() -> None:
     assert (found["any"], found["number"]) == (False, 0)
     for name in ("right", "best", "best_index"):
         assert isinstance(found[name], ExecutionBlocker), name
-    assert (
-        found["best"].message.startswith("Count Check: no picture is right") and found["table"] in found["best"].message
-    )
+        assert found[name].message is None, "with a message the page opens an error over the graph"
+    [result] = found["ui"]["headcount_result"]
+    assert (result["verdict"], result["right"]) == ("0 of 3 right; nothing passed on", False)
     assert len(found["ui"]["images"]) == 1, "the node itself still shows the nearest"
 
 
@@ -72,6 +77,13 @@ def test_tolerance_and_objects_line() -> None:
     assert run(pictures(3), counted=seen, counts=COUNTS, tolerance=1)["number"] == 3
     assert run(pictures(3), counted=seen, counts=COUNTS, objects="2 cats")["best_index"] == 1
     assert run(pictures(3), counted=seen, objects="4 cats")["best_index"] == 2, "without COUNTS"
+
+
+def test_a_table_in_the_objects_line_is_none() -> None:
+    """Older pages of ComfyUI saved the node's own table there."""
+    seen = counted((3, 1), (2, 2))
+    table = run(pictures(2), counted=seen, counts=COUNTS)["table"]
+    assert run(pictures(2), counted=seen, counts=COUNTS, objects=table)["table"] == table
 
 
 def test_boxes_of_a_detector() -> None:
@@ -118,15 +130,15 @@ def test_stop_in_the_real_executor(server: ComfyServer) -> None:
     assert "A" not in outputs and len(outputs["B"]["images"]) == 1, "only the right picture is saved"
     assert outputs["C"]["text"][0].endswith("0 of 1 right; best: picture 1")
     assert outputs["D"]["text"][0].endswith("1 of 1 right; best: picture 1")
-    assert outputs["8"]["text"] == outputs["C"]["text"] and len(outputs["8"]["images"]) == 1, (
-        "the node shows it as well"
-    )
+    [result] = outputs["8"]["headcount_result"]
+    assert result["verdict"] == "0 of 1 right; nothing passed on"
+    assert outputs["C"]["text"][0].startswith(result["table"]) and len(outputs["8"]["images"]) == 1
 
 
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ({"counts": COUNTS}, "needs either COUNTED of a counter or BOUNDING_BOXES .* and got neither"),
+        ({"counts": COUNTS}, "needs either COUNTED of a counter or BOUNDING_BOX .* and got neither"),
         ({"counts": COUNTS, "counted": counted((1, 1)), "boxes": []}, "got both; disconnect one"),
         (
             {"counted": counted((1, 1))},

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import pickle
+from pathlib import Path
 from typing import Any
 
 import comfy.sd
 import comfy.supported_models_base
 import pytest
 import torch
+from headcount.bridge.conditionings import carried_counts
+from headcount.bridge.own_text import KEY as OWN_TEXT
 from headcount.bridge.shapes.text_encoder import MAX_LENGTH, ShapesTextEncoder, ShapesTokenizer
 from headcount.core.errors import CountError
 from headcount.core.prompts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens
@@ -52,12 +58,41 @@ def test_same_conditioning_as_clip_text_encode(clip: comfy.sd.CLIP, text: str) -
     ((ours, options),) = run(clip, text)[0]
     (((theirs, their_options),),) = comfy_nodes.CLIPTextEncode().encode(clip, text)
     assert torch.equal(ours, theirs)
-    assert set(options) == set(their_options) | {CONDITIONING_KEY}
+    assert set(options) == set(their_options) | {CONDITIONING_KEY, OWN_TEXT}
 
 
 def test_conditioning_carries_the_counts(clip: comfy.sd.CLIP) -> None:
     conditioning, counts, _ = run(clip, PROMPT)
-    assert [options[CONDITIONING_KEY] for _, options in conditioning] == [counts]
+    assert [carried_counts(options) for _, options in conditioning] == [counts]
+
+
+def test_conditioning_is_saved_and_loaded_again(clip: comfy.sd.CLIP, tmp_path: Path) -> None:
+    """ComfyUI's dataset nodes save conditionings, and load them without running what a file names."""
+    conditioning, counts, _ = run(clip, PROMPT)
+    torch.save(conditioning, tmp_path / "conditioning.pt")
+    ((cross, options),) = torch.load(tmp_path / "conditioning.pt", weights_only=True)
+    assert torch.equal(cross, conditioning[0][0]) and set(options) == set(conditioning[0][1])
+    assert carried_counts(options) == counts
+    assert carried_counts(json.loads(json.dumps({CONDITIONING_KEY: options[CONDITIONING_KEY]}))) == counts
+
+
+def test_conditionings_of_older_versions_are_read(clip: comfy.sd.CLIP) -> None:
+    """They hold `Counts` itself, pickled; of a second copy of the pack it is another class."""
+    _, counts, _ = run(clip, PROMPT)
+    options = {CONDITIONING_KEY: pickle.loads(pickle.dumps(counts))}
+    assert carried_counts(options) == counts
+    theirs = dataclasses.make_dataclass("Counts", [field.name for field in dataclasses.fields(Counts)])
+    other = theirs(*(getattr(counts, field.name) for field in dataclasses.fields(Counts)))
+    assert carried_counts({CONDITIONING_KEY: other}) == counts
+    assert carried_counts({}) is None and carried_counts({CONDITIONING_KEY: None}) is None
+
+
+@pytest.mark.parametrize("carried", [5, "two cats", {}, {"objects": 3}, [1], {"objects": [{"noun": "cats"}]}])
+def test_counts_that_cannot_be_read(carried: object) -> None:
+    with pytest.raises(
+        CountError, match=r"holds counts that this version .* encode the prompt with Count Prompt again$"
+    ):
+        carried_counts({CONDITIONING_KEY: carried})
 
 
 def test_objects_line(clip: comfy.sd.CLIP) -> None:
@@ -95,7 +130,9 @@ def test_schema() -> None:
     info = CountPrompt.GET_NODE_INFO_V1()
     assert info["name"] == "HeadcountCountPrompt"
     assert info["category"] == "Headcount"
-    assert info["input_order"] == {"required": ["clip", "text"], "optional": ["objects"]}
+    assert info["input_order"] == {
+        "required": ["clip", "text"], "optional": ["objects"], "hidden": ["prompt", "extra_pnginfo"]
+    }  # fmt: skip
     assert info["output"] == ["CONDITIONING", "HEADCOUNT_COUNTS", "STRING"]
     text = info["input"]["required"]["text"][1]
     assert text["multiline"] and text["dynamicPrompts"]

@@ -106,7 +106,7 @@ def test_pick_for_a_batch() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "needs either COUNTED of a counter or BOUNDING_BOXES .* and got neither"),
+        ({}, "needs either COUNTED of a counter or BOUNDING_BOX .* and got neither"),
         ({"counted": counted((1, 1)), "boxes": []}, "and got both; disconnect one"),
         ({"counted": counted((1, 1))}, "got counts of 1 pictures, and the candidates have 3"),
         ({"boxes": [[], []]}, "the boxes are of 2 pictures"),

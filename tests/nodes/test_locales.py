@@ -49,7 +49,7 @@ def _options() -> dict[str, list[str]]:
 def lost(text: str, translation: str, names: dict[str, str], options: list[str]) -> list[str]:
     """What the English text names, and its translation does not: numbers, examples, choices, files, nodes, inputs."""
     kept = re.findall(r"(?<!\w)'([^']+)'(?!\w)", text) + re.findall(FILE_NAME, text)
-    kept += [word for word in ("BOUNDING_BOXES", "T2ICOUNT") if word in text]
+    kept += [word for word in ("BOUNDING_BOX", "SEGS", "BBOX", "JSON", "T2ICOUNT") if word in text]
     kept += [option for option in options if re.search(rf"\b{option}(?=[:,.]| (?:for|up to)\b)", text)]
     shown = [name for name in names if re.search(r"[A-Z]{2}|\w_\w|[A-Z]\w+ [A-Z]", name)]
     kept += [names[name] for name in shown if re.search(rf"\b{name}\b", text)]

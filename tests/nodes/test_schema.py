@@ -17,7 +17,7 @@ import pytest
 from headcount.nodes import NODES
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "schema.json"
-RECORDED_WITH = "0.3.75"
+RECORDED_WITH = "0.30.0"
 Schema = dict[str, Any]
 
 
@@ -39,7 +39,7 @@ def recorded_schemas() -> dict[str, Schema]:
 
 
 def without_new_words(new: Any, old: Any) -> Any:
-    """What newer ComfyUI says of a node, less the entries that the older one did not have."""
+    """What newer ComfyUI says of a node, less the entries that 0.30.0 does not have."""
     if isinstance(new, dict) and isinstance(old, dict):
         return {name: without_new_words(value, old[name]) for name, value in new.items() if name in old}
     if isinstance(new, list) and isinstance(old, list):
@@ -49,14 +49,26 @@ def without_new_words(new: Any, old: Any) -> Any:
     return new
 
 
+# An output may take the name that ComfyUI itself has for its type, as long as inputs go on taking the old one.
+RENAMED = {"BOUNDING_BOXES": "BOUNDING_BOX"}
+
+
 def breaks(old: Schema, new: Schema) -> list[str]:
     """What a workflow saved with the schema `old` would lose under `new`; empty when it opens unchanged."""
     faults = []
-    if _inputs(new)[: len(_inputs(old))] != _inputs(old):
+    kept = _inputs(new)[: len(_inputs(old))]
+    names = [name for name, _ in _inputs(old)]
+    wider = all(_types(kind) <= _types(now) for (_, kind), (_, now) in zip(_inputs(old), kept, strict=False))
+    if [name for name, _ in kept] != names or not wider:
         faults.append(f"inputs were {_inputs(old)} and are {_inputs(new)}: append new ones at the end")
-    if new["output"][: len(old["output"])] != old["output"]:
+    if new["output"][: len(old["output"])] != [RENAMED.get(kind, kind) for kind in old["output"]]:
         faults.append(f"outputs were {old['output']} and are {new['output']}: append new ones at the end")
     return faults
+
+
+def _types(kind: str) -> set[str]:
+    """What may be connected to an input: several types are joined with commas."""
+    return set(kind.split(","))
 
 
 def _inputs(schema: Schema) -> list[tuple[str, str]]:
@@ -100,6 +112,12 @@ def _schema(required: list[str], optional: list[str], output: list[str]) -> Sche
         "input_order": groups,
         "output": output,
     }
+
+
+def test_an_input_may_take_more_types_and_an_output_its_types_new_name() -> None:
+    old, new = _schema(["a"], [], ["BOUNDING_BOXES"]), _schema(["a"], [], ["BOUNDING_BOX"])
+    new["input"]["required"]["a"][0] = "FLOAT,INT"
+    assert breaks(old, new) == [] and len(breaks(new, old)) == 2
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ def test_boxes_are_listed_by_picture_and_labelled(counter: LoadedCounter) -> Non
     assert len(found["boxes"]) == 2
     for boxes, counts, points in zip(found["boxes"], found["counted"].rounded, found["counted"].points, strict=True):
         labels = [box["label"] for box in boxes]
+        assert all(0 <= box["score"] <= 1 for box in boxes) and len({box["score"] for box in boxes}) > 1
         assert [labels.count(noun) for noun in ("circles", "moons")] == counts.tolist()
         for box, (x, y) in zip(boxes, [*points[0], *points[1]], strict=True):
             assert box["x"] <= x <= box["x"] + box["width"] <= 150 and box["width"] > 0 and box["x"] >= 0
@@ -75,7 +77,11 @@ def test_the_table_and_what_the_node_shows(counter: LoadedCounter) -> None:
     assert [line.split(":")[0] for line in lines] == ["picture 1", "picture 2"]
     for line, numbers in zip(lines, found["counted"].numbers.tolist(), strict=True):
         assert line.split(": ")[1] == ", ".join(map(count_words, numbers, ("circles", "moons")))
-    assert found["ui"]["text"] == (found["table"],) and len(found["ui"]["images"]) == 4
+    [result] = found["ui"]["headcount_result"]
+    assert result["table"] == found["table"] and len(found["ui"]["images"]) == 4
+    assert result["verdict"].endswith(" in 2 pictures") and (result["right"], result["marks"]) == (None, [])
+    [single] = run(counter, image()[:1], "circles, moons")["ui"]["headcount_result"]
+    assert f"picture 1: {single['verdict']}" == re.sub(r" \(.*?\)", "", single["table"]), "one image needs no sums"
 
 
 def test_counts_say_what_to_count_and_count_check_understands(counter: LoadedCounter) -> None:
@@ -148,7 +154,7 @@ def graph(server: ComfyServer) -> dict[str, Any]:
 @pytest.mark.server
 def test_in_the_server(server: ComfyServer, graph: dict[str, Any]) -> None:
     outputs = server.run(graph)
-    assert len(outputs["3"]["images"]) == 4 and outputs["3"]["text"] == outputs["5"]["text"]
+    assert len(outputs["3"]["images"]) == 4 and outputs["3"]["headcount_result"][0]["table"] == outputs["5"]["text"][0]
     counts = [int(text) for text in outputs["4"]["text"]]
     assert len(counts) == 4, "a list goes on item by item"
     (table,) = outputs["5"]["text"]

@@ -111,6 +111,7 @@ def load(pack: Path, watch: Watch, loop: asyncio.AbstractEventLoop) -> dict[str,
         "packages": sorted(new - sys.stdlib_module_names),
         "events": events,
         "devices": touched,
+        "web": nodes.EXTENSION_WEB_DIRS.get(pack.name),
     }
 
 

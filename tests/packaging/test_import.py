@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,17 +47,18 @@ async def comfy_entrypoint():
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
-    """What loading did: of a careless pack, and of the shipped files, in one fresh process."""
+    """What loading did: of the shipped files, a careless pack, and a second copy of the files, in one fresh process."""
     base = tmp_path_factory.mktemp("comfyui")
     headcount = copy_to(base / "custom_nodes" / "headcount")
     careless = base / "custom_nodes" / "careless"
     careless.mkdir()
     (careless / "__init__.py").write_text(CARELESS)
+    second = copy_to(base / "custom_nodes" / "headcount-main")
     script = Path(__file__).with_name("load_pack.py")
-    command = [sys.executable, "-B", str(script), *map(str, (base, headcount, careless))]
+    command = [sys.executable, "-B", str(script), *map(str, (base, headcount, careless, second))]
     run = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert run.returncode == 0, run.stderr
-    return json.loads(run.stdout.splitlines()[-1])
+    return {**json.loads(run.stdout.splitlines()[-1]), "log": {"warnings": run.stderr.splitlines()}}
 
 
 def test_every_node_is_there(found: Found) -> None:
@@ -73,6 +75,15 @@ def test_nothing_is_touched(found: Found) -> None:
     """No network, no thread, no other program, no file written, no graphics card."""
     assert found["headcount"]["events"] == []
     assert found["headcount"]["devices"] == []
+
+
+def test_a_second_copy_is_reported_and_not_used(found: Found) -> None:
+    second = found["headcount-main"]
+    assert second["loaded"] and second["nodes"] == [] and second["web"] is None
+    assert found["headcount"]["web"] is not None
+    (said,) = [line for line in found["log"]["warnings"] if "installed twice" in line]
+    first, other = re.search(r"installed twice, in (\S+) and (\S+)\. The one in \1 is used", said).groups()
+    assert (Path(first).name, Path(other).name) == ("headcount", "headcount-main")
 
 
 def test_a_careless_pack_is_caught(found: Found) -> None:

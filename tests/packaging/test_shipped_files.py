@@ -7,8 +7,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tomllib
 from headcount.nodes import NODES
 
 from .node_ids import node_ids
@@ -83,12 +85,32 @@ def _listed() -> set[str]:
 
 
 def test_workflows_use_nodes_that_are_there() -> None:
-    files = [
-        path for path in shipped_files() if path.parent.name in ("workflows", "subgraphs") and path.suffix == ".json"
-    ]
-    named = {found for path in files for found in re.findall(r'"type": ?"(Headcount\w+)"', path.read_text())}
+    named = {found for path in _graphs() for found in re.findall(r'"type": ?"(Headcount\w+)"', path.read_text())}
     assert named
     assert named <= _listed()
+
+
+def test_every_node_of_a_workflow_names_its_pack() -> None:
+    """By these two ComfyUI Manager's "Install Missing Nodes" finds a pack, and the page says which ComfyUI has a node."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    oldest = project["tool"]["comfy"]["requires-comfyui"].removeprefix(">=")
+    wanted = {True: (project["project"]["name"], project["project"]["version"]), False: ("comfy-core", oldest)}
+    found = [node for path in _graphs() for node in _nodes(json.loads(path.read_text()))]
+    named = {(node["type"], node["properties"].get("cnr_id"), node["properties"].get("ver")) for node in found}
+    assert {kind for kind, *_ in named} > _listed() - {"HeadcountLoadShapesVideoModel"}
+    assert [one for one in named if one[1:] != wanted[one[0].startswith("Headcount")]] == []
+
+
+def _graphs() -> list[Path]:
+    folders = ("workflows", "subgraphs")
+    return [path for path in shipped_files() if path.parent.name in folders and path.suffix == ".json"]
+
+
+def _nodes(graph: dict[str, Any]) -> list[dict[str, Any]]:
+    """All nodes that a pack or ComfyUI brings: those of the subgraphs too, no notes, which are the page's."""
+    inner = graph.get("definitions", {}).get("subgraphs", [])
+    kinds = {subgraph["id"] for subgraph in inner} | {"MarkdownNote"}
+    return [node for part in (graph, *inner) for node in part["nodes"] if node["type"] not in kinds]
 
 
 def test_the_publishing_tools_lint(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_nothing_is_saved_when_no_picture_is_right(name: str, server: ComfyServe
     outputs = server.run(prompt)
     shown = {prompt[node]["class_type"]: node for node in outputs}
     assert "SaveImage" not in shown
-    assert "0 of 1" in outputs[shown["HeadcountCountCheck"]]["text"][0]
+    assert "0 of 1" in outputs[shown["HeadcountCountCheck"]]["headcount_result"][0]["verdict"]
 
 
 def test_attention_views(server: ComfyServer) -> None:

@@ -16,11 +16,11 @@ from demo.comfy_client import ComfyClient
 from demo.server import ComfyServer, PromptError, workflow_to_prompt
 from demo.workflow_runs import run_with_and_without
 
+from ..helpers.example_workflows import FOR_LARGE_MODELS, with_shipped_counter
+
 pytestmark = pytest.mark.server
 
 FILES = sorted((Path(__file__).resolve().parent.parent.parent / "workflows").glob("*.json"))
-# Their model files are gigabytes and not to be had here; test_model_workflows.py runs some with small models.
-FOR_LARGE_MODELS = ("wan_numina", "sd15_isac", "sdxl_isac", "sd35_isac", "flux_isac", "flux_numina")
 WORKFLOWS = [path for path in FILES if path.stem not in FOR_LARGE_MODELS]
 LARGE = [path for path in FILES if path.stem in FOR_LARGE_MODELS]
 ADDRESS = r"https://huggingface\.co/[\w.-]+/[\w.-]+/resolve/main/[\w./-]+\.safetensors"
@@ -50,7 +50,7 @@ def test_every_node_is_listed(object_info: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem, indirect=True)
 def test_workflow_runs(workflow: dict[str, Any], server: ComfyServer, object_info: dict[str, Any]) -> None:
-    prompt = _with_shipped_counter(workflow_to_prompt(workflow, object_info))
+    prompt = with_shipped_counter(workflow_to_prompt(workflow, object_info))
     outputs = server.run(prompt)
     ends = [node for node, placed in prompt.items() if object_info[placed["class_type"]]["output_node"]]
     assert [node for node in ends if node not in outputs] == [], "these output nodes showed nothing"
@@ -78,16 +78,6 @@ def test_only_the_files_are_missing(workflow: dict[str, Any], server: ComfyServe
     assert {file["name"] for _, file in offered} == named
     assert all(file["directory"] == LOADERS[loader] for loader, file in offered)
     assert all(re.fullmatch(ADDRESS, file["url"]) and file["url"].endswith(f"/{file['name']}") for _, file in offered)
-
-
-def _with_shipped_counter(prompt: dict[str, Any]) -> dict[str, Any]:
-    """The T2ICount authors' file is not to be had here: the shipped one takes its place, with a noun that it knows."""
-    for placed in prompt.values():
-        if placed["inputs"].get("model_name") == "best_model_paper.pth":
-            placed["inputs"]["model_name"] = "shapes_counter.safetensors"
-            [counter] = [other for other in prompt.values() if other["class_type"] == "HeadcountT2ICountCounter"]
-            counter["inputs"]["text"] = "circles"
-    return prompt
 
 
 def _replace(pattern: str, **more: Any) -> dict[str, Any]:

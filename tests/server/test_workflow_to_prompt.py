@@ -26,7 +26,7 @@ def inputs(object_info: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_notes_reroutes_and_muted_nodes_are_left_out(inputs: dict[str, Any]) -> None:
-    assert set(inputs) == {"1", "4", "6", "9", "11", "12", "13", "14", "15", "16"}
+    assert set(inputs) == {"1", "4", "6", "9", "11", "12", "13", "14", "15", "16", "17", "18"}
     assert inputs["16"] == {"image1": ["1", 0]}, "the second input came from a muted node"
 
 
@@ -47,9 +47,30 @@ def test_an_upload_button_is_no_input(inputs: dict[str, Any]) -> None:
     assert inputs["12"] == {"image": "example.png", "channel": "red"}
 
 
+def test_what_a_choice_brings_stands_behind_it(inputs: dict[str, Any]) -> None:
+    """A dynamic combo within a dynamic combo."""
+    assert inputs["18"] == {
+        "video": ["17", 0],
+        "filename_prefix": "video/test",
+        "format": "mp4",
+        "codec": "h264",
+        "codec.encoding": "re-encode",
+        "codec.encoding.crf": 31.0,
+    }
+
+
+def test_another_choice_brings_other_widgets(object_info: dict[str, Any]) -> None:
+    node = {"id": 1, "type": "SaveVideo", "widgets_values": ["video/test", "auto", "auto"]}
+    prompt = workflow_to_prompt({"nodes": [node], "links": []}, object_info)
+    assert prompt["1"]["inputs"] == {"filename_prefix": "video/test", "format": "auto", "codec": "auto"}
+    node = {"id": 1, "type": "SaveVideo", "widgets_values": {"codec": "h264", "codec.encoding": "auto", "crf": 3}}
+    prompt = workflow_to_prompt({"nodes": [node], "links": []}, object_info)
+    assert prompt["1"]["inputs"] == {"codec": "h264", "codec.encoding": "auto"}
+
+
 def test_the_prompt_runs(server: ComfyServer, object_info: dict[str, Any]) -> None:
     outputs = server.run(workflow_to_prompt(EVERY_KIND_OF_NODE, object_info))
-    assert set(outputs) == {"6", "14"}
+    assert set(outputs) == {"6", "14", "18"}
     assert Image.open(io.BytesIO(server.image(outputs["6"]["images"][0]))).size == (128, 64)
 
 

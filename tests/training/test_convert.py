@@ -77,6 +77,29 @@ def test_what_it_wrote_is_read_back(network: CountNetwork, tmp_path: Path, monke
     assert target.read_bytes() == b"before" and not target.with_name("out.safetensors.part").exists()
 
 
+def test_weights_that_are_no_numbers(network: CountNetwork, tmp_path: Path) -> None:
+    name, value = next(item for item in network.state_dict().items() if item[1].is_floating_point())
+    for number, dtype, message in (
+        (float("nan"), torch.float32, rf"^1 tensors hold values that are not numbers \(NaN or infinite\): {name}\."),
+        (1e6, torch.float16, rf"^1 weights are too large for torch\.float16, such as {name}; take bf16 or fp32$"),
+    ):
+        torch.save({**network.state_dict(), name: torch.full_like(value, number)}, tmp_path / "source.pth")
+        with pytest.raises(CountError, match=message):
+            convert.convert(tmp_path / "source.pth", tmp_path / "out.safetensors", dtype)
+    assert [path.name for path in tmp_path.iterdir()] == ["source.pth"]
+
+
+def test_float8_is_converted(network: CountNetwork, tmp_path: Path) -> None:
+    small = {
+        name: value.to(torch.float8_e4m3fn) if value.is_floating_point() else value
+        for name, value in network.state_dict().items()
+    }
+    torch.save(small, tmp_path / "small.pth")
+    convert.convert(tmp_path / "small.pth", tmp_path / "out.safetensors", torch.float32)
+    found = load_file(tmp_path / "out.safetensors")
+    assert all(torch.equal(found[name].float(), value.float()) for name, value in small.items())
+
+
 def test_command_line(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import tracemalloc
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -41,6 +42,8 @@ def test_gives_what_torch_load_gives(tmp_path: Path) -> None:
         "transposed": whole.T,
         "half": torch.rand(3).half(),
         "bf16": torch.rand(3).bfloat16(),
+        "float8": torch.rand(5, 2).to(torch.float8_e4m3fn),
+        "complex": torch.rand(3, dtype=torch.complex64),
         "ids": torch.arange(7).expand(1, -1),
         "flag": torch.tensor([True, False]),
         "empty": torch.zeros(0, 3),
@@ -51,7 +54,8 @@ def test_gives_what_torch_load_gives(tmp_path: Path) -> None:
     found, expected = read_pickled_weights(tmp_path / "file.pth"), torch.load(tmp_path / "file.pth")
     assert list(found) == list(expected)
     for name, value in expected.items():
-        assert found[name].dtype == value.dtype and torch.equal(found[name], value.detach()), name
+        same = torch.equal(found[name].to(torch.complex64), value.detach().to(torch.complex64))
+        assert found[name].dtype == value.dtype and same, name
 
 
 @pytest.mark.parametrize("name", ["state_dict", "model_state_dict"])
@@ -129,3 +133,80 @@ def test_other_archives_and_contents_are_refused(tmp_path: Path) -> None:
     torch.save([torch.ones(1)], tmp_path / "list.pth")
     with pytest.raises(CountError, match=r"no weights by name"):
         read_pickled_weights(tmp_path / "list.pth")
+
+
+def test_what_pickle_raises_of_damaged_files(tmp_path: Path) -> None:
+    """Every byte of a good pickle changed in turn: a sentence, or tensors."""
+    torch.save({"weight": torch.ones(2, 2), "bias": torch.ones(2)}, tmp_path / "good.pth")
+    with zipfile.ZipFile(tmp_path / "good.pth") as good:
+        records = {name: good.read(name) for name in good.namelist()}
+    name = next(name for name in records if name.endswith("data.pkl"))
+    for at in range(len(records[name])):
+        for value in (0xFF, ord("b"), ord("a"), 0x8E):
+            changed = bytearray(records[name])
+            changed[at] = value
+            with zipfile.ZipFile(tmp_path / "bad.pth", "w") as bad:
+                for record, content in records.items():
+                    bad.writestr(record, bytes(changed) if record == name else content)
+            with suppress(CountError):
+                read_pickled_weights(tmp_path / "bad.pth")
+
+
+@pytest.mark.parametrize(
+    "opcodes",
+    [
+        b"\x80\x02}r\xff\xff\xff\x7f.",  # LONG_BINPUT: room for 2,147,483,647 objects
+        b"}p999999999\n.",  # PUT
+        b"\x80\x04\x8e" + b"\xff" * 8 + b".",  # BINBYTES8 of 2**64 bytes
+        b"I1\nI2\na.",  # APPEND to a number
+        b"I1\n}b.",  # BUILD
+        b"(" * 5_000,
+    ],
+)
+def test_pickles_that_ask_for_the_impossible(tmp_path: Path, opcodes: bytes) -> None:
+    _write_archive(tmp_path / "bad.pth", opcodes)
+    with pytest.raises(CountError):
+        read_pickled_weights(tmp_path / "bad.pth")
+
+
+def peak_of(path: Path) -> int:
+    """Bytes that Python and zipfile hold at most while a file is read or refused."""
+    tracemalloc.start()
+    with suppress(CountError):
+        read_pickled_weights(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(8_000_000)}, tmp_path / "good.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "good.pth") as good,
+        zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as bomb,
+    ):
+        for name in good.namelist():
+            bomb.writestr(name, good.read(name))
+    size = (tmp_path / "bomb.pth").stat().st_size
+    assert size < 100_000
+    with pytest.raises(CountError, match=r"bomb\.pth would unpack to 32 MB from 0\.0 MB, as no file of weights does"):
+        read_pickled_weights(tmp_path / "bomb.pth")
+    assert peak_of(tmp_path / "bomb.pth") < 2_000_000
+
+
+def test_a_storage_is_read_once_for_all_its_names(tmp_path: Path) -> None:
+    storage = torch.rand(1_000_000)
+    torch.save({f"weight {number}": storage[number:] for number in range(200)}, tmp_path / "shared.pth")
+    assert peak_of(tmp_path / "shared.pth") < 3 * 4_000_000
+    found = read_pickled_weights(tmp_path / "shared.pth")
+    assert len(found) == 200 and torch.equal(found["weight 7"], storage[7:])
+
+
+def test_no_more_of_a_record_is_read_than_its_tensors_need(tmp_path: Path) -> None:
+    torch.save({"weight": torch.ones(4)}, tmp_path / "good.pth")
+    with zipfile.ZipFile(tmp_path / "good.pth") as good, zipfile.ZipFile(tmp_path / "long.pth", "w") as long:
+        for name in good.namelist():
+            content = good.read(name)
+            long.writestr(name, content + bytes(16_000_000) if name.endswith("data/0") else content)
+    assert read_pickled_weights(tmp_path / "long.pth")["weight"].tolist() == [1, 1, 1, 1]
+    assert peak_of(tmp_path / "long.pth") < 2_000_000

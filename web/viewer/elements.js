@@ -1,16 +1,6 @@
-// Small builders of page elements. Text is only ever set as text.
+// Controls of the view. Text is only ever set as text.
 
-/**
- * @param {string} tag
- * @param {object} properties of the element; "aria" holds its aria attributes
- * @param {(Node | string)[]} children
- */
-export function element(tag, { aria = {}, ...properties } = {}, children = []) {
-  const made = Object.assign(document.createElement(tag), properties);
-  for (const [name, value] of Object.entries(aria)) made.setAttribute(`aria-${name}`, value);
-  made.append(...children);
-  return made;
-}
+import { element } from "../page/element.js";
 
 /** A slider with its name before it and what it stands at behind it. */
 export class Slider {

@@ -1,7 +1,8 @@
 // The view's page elements, and how they stand for a state.
 
+import { element } from "../page/element.js";
 import { Chart } from "./chart.js";
-import { Chips, Choice, Slider, element } from "./elements.js";
+import { Chips, Choice, Slider } from "./elements.js";
 import { cssColour } from "./heat.js";
 import { headOptions, layerOptions, sourceOf, stepOf } from "./source.js";
 
@@ -38,10 +39,8 @@ export class Panel {
     this.content = element("div", { hidden: true, style: "display: contents" }, [
       this.chips.root, this.stage, this.readout, choices, this.steps, this.picture.root, this.opacity.root, this.chart.root,
     ]);
-    const style = element("link", { rel: "stylesheet", href: new URL("viewer.css", import.meta.url).href });
-    // The second class has Nodes 2.0 of older pages give the view what height the node has left.
-    this.root = element("div", { className: "headcount-viewer widget-expands" }, [style, this.message, this.content]);
-    this.root.addEventListener("pointerdown", (event) => event.stopPropagation()); // a slider must not drag the node
+    // The second class has Nodes 2.0 give the view what height the node has left.
+    this.root = element("div", { className: "headcount-viewer widget-expands" }, [this.message, this.content]);
     this.root.addEventListener("keydown", (event) => {
       if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); // the page's shortcuts are for the graph
     });

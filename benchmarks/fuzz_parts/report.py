@@ -1,0 +1,61 @@
+"""What a run of graphs came to, as tables in Markdown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from .running import CLASSES, FAULTS, Outcome
+from .state import State
+
+if TYPE_CHECKING:
+    from ..fuzz import Fuzzed
+
+
+def report(found: Fuzzed) -> str:
+    """Outcomes by class, faults, canaries, what the server held, and how often each of the pack's nodes was met."""
+    parts = [by_class(found.outcomes), faults(found.seed, found.faults)]
+    parts.append(f"canaries: {found.canaries} compared, {len(found.differences)} differences")
+    parts += [f"- {difference}" for difference in found.differences]
+    parts += [by_state(found.states), by_node(found.nodes, found.outcomes)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def by_class(outcomes: Sequence[Outcome]) -> str:
+    """How many graphs ended how, and how long they took."""
+    lines = ["| outcome | graphs | share | longest, s |", "|---|---|---|---|"]
+    for kind in CLASSES:
+        seconds = [one.seconds for one in outcomes if one.kind == kind]
+        share = len(seconds) / max(len(outcomes), 1)
+        lines.append(f"| {kind} | {len(seconds)} | {share:.1%} | {max(seconds, default=0.0):.1f} |")
+    return "\n".join([*lines, f"| all | {len(outcomes)} | | {sum(one.seconds for one in outcomes):.0f} in all |"])
+
+
+def faults(seed: int, outcomes: Iterable[Outcome]) -> str:
+    """Every fault in a line, with what runs it again."""
+    return "\n".join(
+        f"- `--seed {seed} --first {one.number} --graphs 1`: {one.kind}: {one.node}: {one.error}: "
+        f"{(one.message or '').splitlines()[0] if one.message else ''}"
+        for one in outcomes
+        if one.kind in FAULTS
+    )
+
+
+def by_state(states: Sequence[State]) -> str:
+    """What the server held, from the first to the last look at it."""
+    lines = ["| graphs | memory, MB | open files | threads | files in temp | temp, MB |", "|---|---|---|---|---|---|"]
+    for one in states:
+        graphs = f"{one.graphs}, results let go" if one.emptied else one.graphs
+        lines.append(
+            f"| {graphs} | {one.memory_mb:.0f} | {one.files} | {one.threads} | {one.temp_files} | {one.temp_mb:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def by_node(nodes: Sequence[str], outcomes: Sequence[Outcome]) -> str:
+    """In how many graphs each of the pack's nodes stood, and which core nodes never did."""
+    met = Counter(name for one in outcomes for name in one.classes)
+    ours = [f"{name} {met[name]}" for name in nodes if name.startswith("Headcount")]
+    never = [name for name in nodes if not met[name]]
+    return f"graphs with: {', '.join(ours)}\nin no graph: {', '.join(never) or 'none'}"

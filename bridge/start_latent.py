@@ -1,0 +1,37 @@
+"""The latent that a sampler starts from, as the nodes see it that try seeds for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import comfy.sample
+from torch import Tensor
+
+from ..core.counting.wording import count_words
+from ..core.errors import CountError
+from .whole_picture import refuse_no_pictures
+
+_BATCH_AND_CHANNELS = 2
+
+
+def start_samples(model: Any, latent: Mapping[str, Any], node: str) -> Tensor:
+    """(B, C, ...) the samples of a LATENT in the form in which ComfyUI's samplers give them to the model.
+
+    Args:
+        node: name of the node that errors speak of.
+
+    Raises:
+        CountError: the latent has no picture, or is a video, and the model makes pictures.
+    """
+    refuse_no_pictures(latent["samples"], node)
+    samples: Tensor = comfy.sample.fix_empty_latent_channels(
+        model, latent["samples"], latent.get("downscale_ratio_spacial"), latent.get("downscale_ratio_temporal")
+    )
+    dimensions = model.get_model_object("latent_format").latent_dimensions
+    if samples.ndim > dimensions + _BATCH_AND_CHANNELS and dimensions == 2:
+        raise CountError(
+            f"{node}: this latent is a video of {count_words(samples.shape[2], 'latent frames')}, and the model makes "
+            "pictures. Connect an empty latent of pictures, such as Empty Latent Image, or a video model"
+        )
+    return samples

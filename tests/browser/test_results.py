@@ -1,0 +1,183 @@
+"""What nodes say of their results stays with them, in every page and renderer, and is text and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from demo.server import ComfyServer
+
+from ..helpers.comfy_page import (
+    drop_file,
+    open_workflow,
+    press_run,
+    reload,
+    run_command,
+    settle,
+    wait_for_queue,
+)
+from ..helpers.result_page import SAVED, SHOWN, ResultPage, every_result
+
+pytestmark = [pytest.mark.browser, pytest.mark.every_page]
+
+CHECK = SHOWN["check"]
+RIGHT = "✓ 1 of 2 right; best: picture 1"
+STOPPED = "✗ 0 of 2 right; nothing passed on"
+SCRIPT = "<img src=x onerror=window.ran=1>"
+_VALUES = "() => window.app.graph.serialize().nodes.map(node => node.widgets_values ?? null)"
+_FREE = """async () => {
+  const body = JSON.stringify({ free_memory: true });
+  await fetch('/free', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+}"""
+_BOTTOM = """kind => {
+  const { graph, canvas } = window.app;
+  const node = graph.nodes.find(node => node.type === kind);
+  const { offset, scale } = canvas.ds;
+  return canvas.canvas.getBoundingClientRect().y + (node.pos[1] + node.size[1] + offset[1]) * scale;
+}"""
+_SET = """([kind, name, value]) => {
+  const node = window.app.graph.nodes.find(node => node.type === kind);
+  node.widgets.find(widget => widget.name === name).value = value;
+}"""
+_TEXT_WIDGETS = """text => {
+  for (const node of window.app.graph.nodes) {
+    for (const widget of node.widgets ?? []) if (typeof widget.value === 'string' && !widget.options?.values) {
+      widget.value = text;
+    }
+  }
+}"""
+
+
+@pytest.fixture
+def results(page: Page, renderer: str, object_info: dict[str, Any]) -> ResultPage:
+    """The graph in a new tab, of which the server has nothing in its cache."""
+    page.evaluate(_FREE)
+    open_workflow(page, every_result(object_info), new_tab=True)
+    return ResultPage(page)
+
+
+def _run(page: Page) -> None:
+    press_run(page)
+    page.wait_for_timeout(300)
+    wait_for_queue(page, 0)
+    page.wait_for_timeout(300)
+
+
+def _drop(page: Page, file: Path) -> None:
+    """Drop an image, and wait for the graph in it."""
+    page.evaluate("() => { window.app.graph.nodes[0].title = 'of the graph before' }")
+    drop_file(page, file)
+    page.wait_for_function("() => window.app.graph.nodes.every(node => node.title !== 'of the graph before')")
+    settle(page)
+
+
+def test_results_stay(results: ResultPage, host: ComfyServer) -> None:
+    """Run, another tab, a reloaded page, the saved image dropped, run again."""
+    page = results.page
+    values = page.evaluate(_VALUES)
+    _run(page)
+    said = results.texts()
+    assert [key for key, text in said.items() if not text] == [], "every node says something"
+    assert said["check"].splitlines()[:3] == [RIGHT, "1 ✓", "2 ✗"]
+    assert "picture 2: " in said["check"] and ": wrong, off by " in said["check"]
+    assert page.evaluate(_VALUES) == values, "no result among the values of the widgets"
+
+    run_command(page, "Comfy.NewBlankWorkflow")
+    assert page.evaluate("() => window.app.graph.nodes.length") == 0
+    run_command(page, "Workspace.PreviousOpenedWorkflow")
+    assert results.texts() == said and page.evaluate(_VALUES) == values
+
+    reload(page)
+    assert results.texts() == said and page.evaluate(_VALUES) == values
+
+    saved = sorted((host.base / "output").glob(f"{SAVED}*.png"))
+    _drop(page, saved[-1])
+    dropped = results.texts()
+    assert {key: dropped[key] for key in ("prompt", "counted", "check")} == {
+        key: said[key] for key in ("prompt", "counted", "check")
+    }, "those that had run before the image was saved"
+    assert page.evaluate(_VALUES) == values
+
+    page.evaluate(_SET, [CHECK, "objects", "9 circles"])
+    _run(page)
+    assert results.texts()["check"].splitlines()[0] == STOPPED
+    assert page.get_by_role("dialog").count() == 0 and page.get_by_text("Execution Blocked").count() == 0
+    assert sorted((host.base / "output").glob(f"{SAVED}*.png")) == saved, "nothing passed on"
+
+
+def test_results_lie_in_their_nodes(results: ResultPage) -> None:
+    """At every zoom, however long the text is."""
+    page = results.page
+    page.evaluate(
+        """kind => {
+          const node = window.app.graph.nodes.find(node => node.type === kind);
+          const lines = Array.from({ length: 60 }, (_, index) => `picture ${index + 1}: ${'many '.repeat(30)}`);
+          const result = { verdict: '60 of 60 right', right: true, marks: lines.map(() => true), table: lines.join('\\n') };
+          node.onExecuted({ headcount_result: [result] });
+          node.setSize([300, 420]);
+        }""",
+        CHECK,
+    )
+    for scale in (1.0, 0.3):
+        results.place(CHECK, scale)
+        page.wait_for_timeout(300)
+        card = results.card(CHECK)
+        assert card is not None and card.is_visible()
+        box = card.bounding_box()
+        assert box is not None
+        _, height = page.evaluate("kind => [...window.app.graph.nodes.find(node => node.type === kind).size]", CHECK)
+        assert box["y"] + box["height"] <= page.evaluate(_BOTTOM, CHECK) + 1
+        assert 200 * scale < box["width"] <= 300 * scale and 80 * scale < box["height"] <= height * scale
+        assert card.evaluate("card => card.scrollHeight > card.clientHeight && card.scrollWidth <= card.clientWidth")
+
+
+def test_notes(results: ResultPage) -> None:
+    """A node that has nothing else to say shows a note, keeps it, and is as before when it is taken away."""
+    page, kind = results.page, "HeadcountAttentionMapRecorder"
+    tell = """([kind, text]) => {
+      const node = window.app.graph.nodes.find(node => node.type === kind);
+      window.app.api.dispatchEvent(new CustomEvent('headcount.note', { detail: { node: String(node.id), text } }));
+      return [...node.size];
+    }"""
+    assert results.card(kind) is None
+    size = page.evaluate(tell, [kind, ""])
+    page.evaluate(tell, [kind, "this run was not steered\nraise denoise"])
+    page.evaluate(tell, ["HeadcountLoadShapesDemoModel", ""])
+    card = results.card(kind)
+    assert card is not None and card.inner_text() == "this run was not steered\nraise denoise"
+    run_command(page, "Comfy.NewBlankWorkflow")
+    run_command(page, "Workspace.PreviousOpenedWorkflow")
+    card = results.card(kind)
+    assert card is not None and card.inner_text().startswith("this run was not")
+    grown = page.evaluate(tell, [kind, ""])
+    assert results.card(kind) is None and grown[0] == size[0]
+
+
+def test_text_is_text(results: ResultPage, host: ComfyServer, errors: list[str]) -> None:
+    """Of every field, file name, result and note, also out of a workflow file that somebody made."""
+    page = results.page
+    name = f"{SCRIPT}.safetensors"
+    (host.base / "models" / "t2icount").mkdir(parents=True, exist_ok=True)
+    file = host.base / "models" / "t2icount" / name
+    file.write_bytes(b"no model")
+    hostile = {"verdict": SCRIPT, "right": True, "marks": [True, SCRIPT], "table": SCRIPT, "note": SCRIPT}
+    workflow = page.evaluate("() => window.app.graph.serialize()")
+    for node in workflow["nodes"]:
+        node.setdefault("properties", {}).update({"headcount_result": [hostile, None, 3], "headcount_note": SCRIPT})
+    open_workflow(page, workflow)
+    assert all(text.count(SCRIPT) == 4 for text in results.texts().values())
+    _run(page)
+    page.evaluate(_SET, ["HeadcountLoadT2ICountModel", "model_name", name])
+    _run(page)
+    page.keyboard.press("Escape")
+    for texts in (SCRIPT, f"1 {SCRIPT}", f"a circle {SCRIPT}"):
+        page.evaluate(_TEXT_WIDGETS, texts)
+        _run(page)
+        page.keyboard.press("Escape")
+    assert page.evaluate("() => window.ran") is None
+    assert page.locator("img[src=x]").count() == 0
+    file.unlink()
+    errors.clear()  # the page logs that runs failed

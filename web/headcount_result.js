@@ -1,0 +1,121 @@
+// Shows the results and notes of the pack's nodes in the nodes, where they stay.
+
+import { api } from "../../scripts/api.js";
+import { app } from "../../scripts/app.js";
+import { addElements, alsoAt, workflowChanged } from "./page/node.js";
+import { Card } from "./result/card.js";
+import { takeTablesOut } from "./result/heal.js";
+import { nodeOfOutput, nodeOfRun } from "./result/places.js";
+import { keep, readKept, resultsOf } from "./result/state.js";
+
+const NOTE_EVENT = "headcount.note";
+const PREFIX = "Headcount";
+// These have room for their result from the beginning; the others get it when they have something to say.
+const WITH_ROOM = new Set([
+  "HeadcountCountCheck", "HeadcountCountSearch", "HeadcountCountSearchPick", "HeadcountT2ICountCounter",
+]);
+const HEIGHTS = { note: 72, result: 132, line: 17, beyondTable: 110 };
+const MARGINS = 20; // above and below the elements, on the classic canvas
+const NEW_NODE = { width: 340, beyondLeast: 60 };
+
+/** @type {WeakMap<object, NodeResult>} */
+const ofNodes = new WeakMap();
+
+/** What one node says. */
+class NodeResult {
+  constructor(node) {
+    this.node = node;
+    this.card = null;
+    if (WITH_ROOM.has(node.comfyClass)) {
+      this.#addCard();
+      const [width, height] = node.computeSize();
+      node.setSize([Math.max(width, NEW_NODE.width), height + NEW_NODE.beyondLeast]);
+    }
+    alsoAt(node, "onExecuted", (output) => this.take(output));
+    alsoAt(node, "onConfigure", () => this.draw());
+  }
+
+  /** An output of the server. */
+  take(output) {
+    const results = resultsOf(output);
+    if (results) this.#keep({ ...readKept(this.node.properties), results });
+  }
+
+  /** A note on a run of what this node patched; empty takes it away. */
+  note(text) {
+    if (text || readKept(this.node.properties).note) this.#keep({ ...readKept(this.node.properties), note: text });
+  }
+
+  /** The node runs again. */
+  runs() {
+    this.note("");
+    this.card?.fade();
+  }
+
+  /** Show what the node's properties say. */
+  draw() {
+    const { results, note } = readKept(this.node.properties);
+    const says = results.length > 0 || note !== "";
+    if (says && !this.card) this.#addCard();
+    if (!says && this.card && !WITH_ROOM.has(this.node.comfyClass)) this.#removeCard();
+    this.card?.show(results, note);
+    this.node.setDirtyCanvas?.(true, true);
+  }
+
+  #keep(kept) {
+    const before = JSON.stringify(readKept(this.node.properties));
+    keep(this.node, kept);
+    this.draw();
+    if (JSON.stringify(readKept(this.node.properties)) !== before) workflowChanged();
+  }
+
+  #addCard() {
+    this.card = new Card();
+    const [least, most] = [() => this.#least(), () => this.#most()];
+    this.widget = addElements(this.node, "result", this.card.root, { least, most });
+    this.card.root.style.minHeight = `${this.#least() - MARGINS}px`;
+    const [width, height] = this.node.size;
+    this.node.setSize([width, Math.max(height, this.node.computeSize()[1])]);
+    this.grown = this.node.size[1] - height;
+  }
+
+  #removeCard() {
+    this.node.removeWidget(this.widget);
+    this.card = this.widget = null;
+    this.node.setSize([this.node.size[0], this.node.size[1] - this.grown]);
+  }
+
+  #least() {
+    const { results } = readKept(this.node.properties);
+    return WITH_ROOM.has(this.node.comfyClass) || results.some((one) => one.table) ? HEIGHTS.result : HEIGHTS.note;
+  }
+
+  /** Leaves what is more to the node's image. */
+  #most() {
+    const { results } = readKept(this.node.properties);
+    const lines = results.reduce((sum, { table, marks }) => sum + table.split("\n").length + marks.length / 8, 0);
+    return Math.max(this.#least(), HEIGHTS.beyondTable + HEIGHTS.line * lines);
+  }
+}
+
+const resultAt = (node) => (node ? ofNodes.get(node) : undefined);
+
+app.registerExtension({
+  name: "Headcount.NodeResults",
+  setup() {
+    api.addEventListener(NOTE_EVENT, ({ detail }) => {
+      resultAt(nodeOfRun(app.rootGraph, detail?.node))?.note(typeof detail?.text === "string" ? detail.text : "");
+    });
+    api.addEventListener("executing", ({ detail }) => {
+      if (detail !== null && detail !== undefined) resultAt(nodeOfRun(app.rootGraph, detail))?.runs();
+    });
+  },
+  beforeConfigureGraph: (graph) => takeTablesOut(graph),
+  nodeCreated(node) {
+    if (node.comfyClass?.startsWith(PREFIX)) ofNodes.set(node, new NodeResult(node));
+  },
+  /** Of a workflow that comes back into sight: it may have run behind another one. */
+  onNodeOutputsUpdated(outputs) {
+    for (const [name, output] of Object.entries(outputs ?? {})) resultAt(nodeOfOutput(app.rootGraph, name))?.take(output);
+  },
+});
