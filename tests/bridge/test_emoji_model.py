@@ -7,6 +7,7 @@ from pathlib import Path
 
 import comfy.utils
 import latent_preview
+import numpy as np
 import pytest
 import torch
 from headcount.bridge.demo_models.emoji import (
@@ -19,7 +20,6 @@ from headcount.bridge.demo_models.emoji import (
 from headcount.bridge.shapes.model import ShapesModel
 from headcount.bridge.token_positions import encode_count_prompt
 from headcount.core.errors import CountError
-from headcount.core.prompts import CONDITIONING_KEY
 from safetensors.torch import save_file
 
 import nodes as comfy_nodes
@@ -49,7 +49,7 @@ def setup() -> Setup:
 @cache
 def pictures() -> torch.Tensor:
     """(24, 128, 128, 3) held-out scenes in 0..1."""
-    return torch.stack([torch.from_numpy(scene("held out", number).picture) for number in range(24)]).float() / 255
+    return torch.from_numpy(np.stack([scene("held out", number).picture for number in range(24)])).float() / 255
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ class TestText:
         assert torch.equal(self.encode("two lions"), self.encode("two birds")), "unknown words share an entry"
 
     def test_count_prompt_finds_the_words(self) -> None:
-        counts = setup().positive[0][1][CONDITIONING_KEY]
+        counts = setup().counts
         assert [(one.noun, one.count) for one in counts.objects] == [("apples", 3), ("cats", 2)]
         apples, cats = counts.tokens["l"]
         # start, a, photo, of, three, red, apples, and, two, cats
