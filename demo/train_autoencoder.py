@@ -21,6 +21,7 @@ from .comfy_host import register_pack
 from .scenes import random_scene
 
 register_pack()
+from headcount.core.emoji.autoencoder import EmojiAutoencoder  # noqa: E402
 from headcount.core.shapes.autoencoder import ShapesAutoencoder, to_pixels  # noqa: E402
 
 NOISE = 0.1
@@ -37,11 +38,17 @@ def edges(pixels: Tensor) -> tuple[Tensor, Tensor]:
     return pixels.diff(dim=2), pixels.diff(dim=3)
 
 
-def reconstruction_loss(model: ShapesAutoencoder, pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """L1 on pixels and on their edges, through a noisy latent, with a weak pull of the latent towards 0."""
+def reconstruction_loss(
+    model: ShapesAutoencoder | EmojiAutoencoder, pixels: Tensor, generator: torch.Generator, strength: float = NOISE
+) -> Tensor:
+    """L1 on pixels and on their edges, through a noisy latent, with a weak pull of the latent towards 0.
+
+    Args:
+        strength: standard deviation of the latent's noise.
+    """
     latent = model.encode(pixels)
     noise = torch.randn(latent.shape, generator=generator)
-    out = model.decode(latent + NOISE * noise).float()
+    out = model.decode(latent + strength * noise).float()
     edge_loss = sum(l1_loss(a, b) for a, b in zip(edges(out), edges(pixels), strict=True))
     return l1_loss(out, pixels) + edge_loss + RANGE_WEIGHT * latent.float().square().mean()
 

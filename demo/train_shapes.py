@@ -13,8 +13,10 @@ import argparse
 import math
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,6 +31,7 @@ from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel  # noqa: E4
 from headcount.bridge.demo_models.model import UNET_CONFIG  # noqa: E402
 from headcount.bridge.demo_models.text_encoder import (  # noqa: E402
     CLIP_CONFIG,
+    MAX_LENGTH,
     VOCABULARY_SIZE,
     ShapesTextTransformer,
     ShapesTokenizer,
@@ -48,10 +51,10 @@ class Bank:
     """Training scenes, encoded once.
 
     Attributes:
-        latents: (S, 8, 16, 16) normalised, fp16.
+        latents: (S, C, 16, 16) normalised, fp16; C is 8 for the Shapes model.
         tokens: (S, 32) CLIP ids.
         empty: (32,) CLIP ids of the empty prompt.
-        statistics: `latent.mean`, `latent.std` (8,) and `latent.rgb_factors` (9, 3).
+        statistics: `latent.mean`, `latent.std` (C,) and `latent.rgb_factors` (C + 1, 3).
     """
 
     latents: Tensor
@@ -67,7 +70,8 @@ def tokenise(prompts: list[str]) -> Tensor:
     return torch.tensor([[token for token, _ in chunk] for chunk in chunks])
 
 
-def _statistics(latents: Tensor, pictures: Tensor) -> dict[str, Tensor]:
+def latent_statistics(latents: Tensor, pictures: Tensor) -> dict[str, Tensor]:
+    """`Bank.statistics` of latents (S, C, h, w) and their pictures scaled down to (S, 3, h, w)."""
     mean, std = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
     scaled = ((latents - mean.view(1, -1, 1, 1)) / std.view(1, -1, 1, 1)).movedim(1, -1).flatten(0, 2)
     with_constant = torch.cat([scaled, torch.ones(len(scaled), 1)], dim=1)
@@ -89,7 +93,7 @@ def build_bank(autoencoder: ShapesAutoencoder, size: int, seed: int) -> Bank:
             small.append(nn.functional.avg_pool2d(pixels, 8))
         prompts += [scene.prompt for scene in scenes]
     raw, pictures = torch.cat(latents), torch.cat(small)
-    statistics = _statistics(raw[: len(pictures)], pictures)
+    statistics = latent_statistics(raw[: len(pictures)], pictures)
     mean, std = (statistics[key].view(1, -1, 1, 1) for key in ("latent.mean", "latent.std"))
     return Bank(((raw - mean) / std).half(), tokenise(prompts), tokenise([""])[0], statistics)
 
@@ -105,25 +109,42 @@ def start_weights(module: nn.Module) -> None:
             nn.init.ones_(part.weight)
             nn.init.zeros_(part.bias)
         elif isinstance(part, nn.Embedding):
-            nn.init.normal_(part.weight, std=0.3 if part.num_embeddings == VOCABULARY_SIZE else 0.05)
+            nn.init.normal_(part.weight, std=0.05 if part.num_embeddings == MAX_LENGTH else 0.3)
+
+
+def fresh_unet(config: dict[str, Any] = UNET_CONFIG) -> UNetModel:
+    """ComfyUI's U-Net with fresh weights; it predicts 0 at first."""
+    unet = UNetModel(**config, dtype=torch.float32, device="cpu", operations=comfy.ops.disable_weight_init)
+    start_weights(unet)
+    nn.init.zeros_(unet.out[2].weight)
+    return unet
 
 
 class Trainee(nn.Module):
-    """U-Net and text encoder, as ComfyUI runs them, but with gradients."""
+    """Diffusion model and text encoder, as ComfyUI runs them, but with gradients.
 
-    def __init__(self, known_ids: Tensor) -> None:
+    Args:
+        known_ids: CLIP ids of the words that the text encoder is to know, in rising order.
+        diffusion_model: with fresh weights; the Shapes U-Net by default.
+        clip_config: of the text encoder.
+    """
+
+    def __init__(
+        self,
+        known_ids: Tensor,
+        diffusion_model: nn.Module | None = None,
+        clip_config: Mapping[str, Any] = CLIP_CONFIG,
+    ) -> None:
         super().__init__()
-        layers = comfy.ops.disable_weight_init
-        self.diffusion_model = UNetModel(**UNET_CONFIG, dtype=torch.float32, device="cpu", operations=layers)
-        self.text = ShapesTextTransformer(dict(CLIP_CONFIG), torch.float32, "cpu", layers)
+        self.diffusion_model = diffusion_model or fresh_unet()
+        self.text = ShapesTextTransformer(dict(clip_config), torch.float32, "cpu", comfy.ops.disable_weight_init)
         for layer in self.text.text_model.encoder.layers:
             layer.forward = out_of_place(layer)  # ComfyUI adds in place, which autograd cannot undo
-        start_weights(self)
-        nn.init.zeros_(self.diffusion_model.out[2].weight)
+        start_weights(self.text)
         self.text.text_model.embeddings.token_embedding.ids[: len(known_ids)] = known_ids
 
     def forward(self, x: Tensor, sigma: Tensor, tokens: Tensor) -> Tensor:
-        """Predicted velocity, noise minus latent: (B, 8, 16, 16)."""
+        """Predicted velocity, noise minus latent: (B, C, 16, 16)."""
         context = self.text.text_model(tokens, dtype=torch.float32)[0]
         ended = (tokens == END_TOKEN).cumsum(1)
         first_end_or_before = (ended == 0) | ((ended == 1) & (tokens == END_TOKEN))
@@ -165,17 +186,27 @@ def part_of(path: Path, prefix: str) -> dict[str, Tensor]:
     return {name: value.float() if value.is_floating_point() else value for name, value in found.items()}
 
 
-def export(model: Trainee, ema: list[Tensor], autoencoder: ShapesAutoencoder, bank: Bank, path: Path) -> None:
-    """Write the averaged weights as the fp16 safetensors file that Load Shapes Demo Model reads."""
+def averaged_weights(model: Trainee, ema: list[Tensor]) -> dict[str, Tensor]:
+    """The averaged weights, under the names by which the models' files have them: `diffusion_model.*`, `text_encoder.*`."""
     state = dict(model.state_dict())
     state.update({name: value for (name, _), value in zip(model.named_parameters(), ema, strict=True)})
     out = {}
     for name, value in state.items():
         out[name.replace("text.", "text_encoder.clip_l.transformer.", 1) if name.startswith("text.") else name] = value
     out["text_encoder.clip_l.logit_scale"] = torch.tensor(4.6055)
+    return out
+
+
+def halved(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same in half precision where they are floats."""
+    return {name: (v.half() if v.is_floating_point() else v).contiguous() for name, v in weights.items()}
+
+
+def export(model: Trainee, ema: list[Tensor], autoencoder: ShapesAutoencoder, bank: Bank, path: Path) -> None:
+    """Write the averaged weights as the fp16 safetensors file that Load Shapes Demo Model reads."""
+    out = averaged_weights(model, ema)
     out.update({f"first_stage_model.{name}": value for name, value in autoencoder.state_dict().items()})
-    out = {name: (v.half() if v.is_floating_point() else v).contiguous() for name, v in out.items()}
-    save_file({**out, **{k: v.float().contiguous() for k, v in bank.statistics.items()}}, path)
+    save_file({**halved(out), **{k: v.float().contiguous() for k, v in bank.statistics.items()}}, path)
 
 
 def main() -> None:

@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
 
 from .comfy_host import import_comfyui
 
@@ -31,6 +30,7 @@ from headcount.core.shapes.autoencoder import ShapesAutoencoder  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
 from .train_shapes import learning_rate, part_of  # noqa: E402
+from .training_run import Training  # noqa: E402
 from .video_bank import BankPlan, ClipBank, clip_bank  # noqa: E402
 from .video_scenes import FRAMES  # noqa: E402
 from .video_trainee import VideoTrainee, start_text, training_loss  # noqa: E402
@@ -66,49 +66,6 @@ RECIPES = {
 }
 
 
-@dataclass
-class Training:
-    """A model that is being trained.
-
-    Attributes:
-        ema: running averages of its parameters, which is what is exported.
-        step: number of steps done.
-    """
-
-    model: VideoTrainee
-    optimiser: torch.optim.Optimizer
-    ema: list[Tensor]
-    step: int = 0
-
-    def save(self, file: Path) -> None:
-        """Write all that a run needs to go on."""
-        state = {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict()}
-        fresh = file.with_suffix(".part")
-        torch.save({**state, "ema": self.ema, "step": self.step}, fresh)
-        fresh.replace(file)  # a run that is stopped here leaves the old file whole
-
-    def load(self, file: Path) -> None:
-        """Go on with what `save` wrote."""
-        state = torch.load(file, weights_only=True, map_location=self.ema[0].device)
-        self.model.load_state_dict(state["model"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.ema, self.step = state["ema"], state["step"]
-
-    def take_step(self, loss: Tensor, rate: float) -> None:
-        """One step of the optimiser down `loss`."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        self.optimiser.zero_grad()
-        loss.backward()
-        parameters = list(self.model.parameters())
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        self.optimiser.step()
-        decay = min(EMA_DECAY, (self.step + 1) / (self.step + 10))
-        with torch.no_grad():
-            torch._foreach_lerp_(self.ema, [value.detach() for value in parameters], 1 - decay)
-        self.step += 1
-
-
 def new_training(size: VideoSize, bank: ClipBank, start: Path, seed: int, device: torch.device) -> Training:
     """A fresh transformer, and the text encoder of the Shapes model in `start`."""
     torch.manual_seed(seed)
@@ -117,7 +74,7 @@ def new_training(size: VideoSize, bank: ClipBank, start: Path, seed: int, device
     model.to(device)
     parameters = list(model.parameters())
     optimiser = torch.optim.AdamW(parameters, betas=(0.9, 0.95), weight_decay=1e-3)
-    return Training(model, optimiser, [value.detach().clone() for value in parameters])
+    return Training(model, optimiser, [value.detach().clone() for value in parameters], EMA_DECAY)
 
 
 def export(training: Training, start: Path, file: Path) -> None:

@@ -1,1 +1,1 @@
-"""The Shapes demo model, built from ComfyUI's own classes."""
+"""The demo models, Shapes and Emoji, built from ComfyUI's own classes."""

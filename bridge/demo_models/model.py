@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +14,10 @@ import comfy.ops
 import comfy.sd
 import comfy.supported_models_base
 import torch
+from comfy import sd1_clip
 from torch import Tensor
 
+from ...core.emoji.autoencoder import EmojiAutoencoder
 from ...core.shapes.autoencoder import DOWNSCALE, LATENT_CHANNELS, ShapesAutoencoder
 from .text_encoder import WIDTH, ShapesTextEncoder, ShapesTokenizer
 from .weights import DIFFUSION, PICTURES, TEXT, empty_autoencoder, fill, part_of_state, patcher_of, statistics_of
@@ -37,20 +40,18 @@ UNET_CONFIG: dict[str, Any] = {
     "adm_in_channels": None,
     "use_temporal_attention": False,
 }
-_MODEL = "Shapes model"
 
 
 class ShapesLatent(comfy.latent_formats.LatentFormat):
     """Scales each latent channel to zero mean and unit variance over the training scenes.
 
     Args:
-        mean, std: (LATENT_CHANNELS,) statistics of the autoencoder's latents.
-        rgb_factors: (LATENT_CHANNELS + 1, 3) linear map from a scaled latent to RGB in -1..1, last row the constant.
+        mean, std: (C,) statistics of the autoencoder's latents.
+        rgb_factors: (C + 1, 3) linear map from a scaled latent to RGB in -1..1, last row the constant.
     """
 
-    latent_channels = LATENT_CHANNELS
-
     def __init__(self, mean: Tensor, std: Tensor, rgb_factors: Tensor) -> None:
+        self.latent_channels = len(mean)
         self.mean = mean.float().view(1, -1, 1, 1)
         self.std = std.float().view(1, -1, 1, 1)
         self.latent_rgb_factors = rgb_factors[:-1].tolist()
@@ -66,27 +67,26 @@ class ShapesLatent(comfy.latent_formats.LatentFormat):
 class ShapesConfig(comfy.supported_models_base.BASE):
     """ComfyUI's description of the diffusion model: a U-Net that predicts rectified flow on 16x16 latents."""
 
-    unet_config = UNET_CONFIG
     unet_extra_config: dict[str, Any] = {}  # the base class's would overwrite the number of heads
     sampling_settings = {"shift": 1.0}
     memory_usage_factor = 0.5
     supported_inference_dtypes = (torch.float32,)
 
-    def __init__(self, latent_format: ShapesLatent) -> None:
-        super().__init__(dict(UNET_CONFIG))
+    def __init__(self, latent_format: ShapesLatent, unet_config: dict[str, Any] = UNET_CONFIG) -> None:
+        super().__init__(dict(unet_config))
         self.latent_format = latent_format
         self.unet_config["dtype"] = torch.float32
 
 
 class ShapesVAE(comfy.sd.VAE):
-    """ComfyUI's VAE around `ShapesAutoencoder`."""
+    """ComfyUI's VAE around `ShapesAutoencoder`, or another one that goes down by `DOWNSCALE` to `channels`."""
 
-    def __init__(self, autoencoder: ShapesAutoencoder) -> None:
+    def __init__(self, autoencoder: ShapesAutoencoder | EmojiAutoencoder, channels: int = LATENT_CHANNELS) -> None:
         # ComfyUI picks an architecture by its keys; this one sets everything up and brings no weights of its own.
         super().__init__(sd={"pixel_space_vae": torch.tensor(1.0)}, dtype=torch.float32)
         self.first_stage_model = autoencoder.eval()
         self.downscale_ratio = self.upscale_ratio = DOWNSCALE
-        self.latent_channels = LATENT_CHANNELS
+        self.latent_channels = channels
         self.memory_used_encode = lambda shape, dtype: 40 * 4 * shape[2] * shape[3]
         self.memory_used_decode = lambda shape, dtype: 40 * 4 * DOWNSCALE**2 * shape[2] * shape[3]
         offload = comfy.model_management.vae_offload_device()
@@ -103,8 +103,35 @@ class ShapesModel:
     vae: comfy.sd.VAE
 
 
+@dataclass(frozen=True)
+class UnetDemo:
+    """What one demo model with a U-Net is made of.
+
+    Attributes:
+        name: with its article, for errors.
+        unet_config: of ComfyUI's `UNetModel`.
+        text_encoder: what its CLIP holds.
+        autoencoder: without arguments, a module with `encode` and `decode`.
+        channels: of its latents.
+    """
+
+    name: str
+    unet_config: dict[str, Any]
+    text_encoder: type[sd1_clip.SD1ClipModel]
+    autoencoder: type[ShapesAutoencoder] | type[EmojiAutoencoder]
+    channels: int
+
+
+SHAPES = UnetDemo("a Shapes model", UNET_CONFIG, ShapesTextEncoder, ShapesAutoencoder, LATENT_CHANNELS)
+
+
 def build_shapes_model(state: dict[str, Tensor]) -> ShapesModel:
-    """Build the model from the weights of `demo/weights/shapes.safetensors`.
+    """Build the model from the weights of `demo/weights/shapes.safetensors`; see `build_unet_demo`."""
+    return build_unet_demo(state, SHAPES)
+
+
+def build_unet_demo(state: Mapping[str, Tensor], demo: UnetDemo) -> ShapesModel:
+    """Build a demo model with a U-Net from its weights.
 
     Args:
         state: tensors named `diffusion_model.*`, `text_encoder.*`, `first_stage_model.*` and `latent.*`.
@@ -112,16 +139,17 @@ def build_shapes_model(state: dict[str, Tensor]) -> ShapesModel:
     Raises:
         CountError: tensors are missing or have other shapes.
     """
-    config = ShapesConfig(ShapesLatent(**statistics_of(state, _MODEL)))
+    config = ShapesConfig(ShapesLatent(**statistics_of(state, demo.name)), demo.unet_config)
     device = comfy.model_management.get_torch_device()
     offload = comfy.model_management.unet_offload_device()
     diffusion = comfy.model_base.BaseModel(config, comfy.model_base.ModelType.FLOW, device=offload)
-    fill(diffusion.diffusion_model, part_of_state(state, DIFFUSION, _MODEL), _MODEL)
+    fill(diffusion.diffusion_model, part_of_state(state, DIFFUSION, demo.name), demo.name)
 
-    target = comfy.supported_models_base.ClipTarget(ShapesTokenizer, ShapesTextEncoder)
+    target = comfy.supported_models_base.ClipTarget(ShapesTokenizer, demo.text_encoder)
     clip = comfy.sd.CLIP(target, model_options={"dtype": torch.float32})
-    fill(clip.cond_stage_model, part_of_state(state, TEXT, _MODEL), _MODEL)
+    fill(clip.cond_stage_model, part_of_state(state, TEXT, demo.name), demo.name)
 
-    autoencoder = empty_autoencoder()
-    fill(autoencoder, part_of_state(state, PICTURES, _MODEL), _MODEL)
-    return ShapesModel(patcher_of(diffusion, device, offload), clip, ShapesVAE(autoencoder))
+    autoencoder = empty_autoencoder(demo.autoencoder)
+    fill(autoencoder, part_of_state(state, PICTURES, demo.name), demo.name)
+    vae = ShapesVAE(autoencoder, demo.channels)
+    return ShapesModel(patcher_of(diffusion, device, offload), clip, vae)

@@ -32,13 +32,13 @@ class KnownWordsEmbedding(nn.Module):
     """Looks CLIP token ids up in a short table; row 0 stands for every id that is not in it.
 
     Attributes:
-        ids: (VOCABULARY_SIZE - 1,) known CLIP ids in rising order, unused places filled with a huge number.
+        ids: (rows of the table - 1,) known CLIP ids in rising order, unused places filled with a huge number.
     """
 
     def __init__(self, embedding: nn.Module) -> None:
         super().__init__()
         self.table = embedding
-        self.register_buffer("ids", torch.full((VOCABULARY_SIZE - 1,), _NO_TOKEN, dtype=torch.int64))
+        self.register_buffer("ids", torch.full((embedding.num_embeddings - 1,), _NO_TOKEN, dtype=torch.int64))
 
     @property
     def weight(self) -> Tensor:
@@ -55,19 +55,22 @@ class ShapesTextTransformer(comfy.clip_model.CLIPTextModel):
 
     def __init__(self, config_dict, dtype, device, operations):  # noqa: ANN001 - ComfyUI's signature
         super().__init__(config_dict, dtype, device, operations)
-        table = operations.Embedding(VOCABULARY_SIZE, WIDTH, dtype=dtype, device=device)
+        rows, width = config_dict["vocab_size"], config_dict["hidden_size"]
+        table = operations.Embedding(rows, width, dtype=dtype, device=device)
         self.text_model.embeddings.token_embedding = KnownWordsEmbedding(table)
 
 
 class ShapesClipModel(sd1_clip.SDClipModel):
     """Padding is zeroed, so that the picture looks at words rather than at padding that has read them."""
 
+    config = CLIP_CONFIG
+
     def __init__(self, device="cpu", dtype=None, model_options=None):  # noqa: ANN001 - ComfyUI's signature
         super().__init__(
             device=device,
             dtype=dtype,
             max_length=MAX_LENGTH,
-            textmodel_json_config=dict(CLIP_CONFIG),
+            textmodel_json_config=dict(self.config),
             model_class=ShapesTextTransformer,
             zero_out_masked=True,
             return_projected_pooled=False,

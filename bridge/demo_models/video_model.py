@@ -27,7 +27,7 @@ from .weights import (
     statistics_of,
 )
 
-MODEL = "Shapes video model"
+MODEL = "a Shapes video model"
 # The frames of a clip show the same shapes, so that noise hides them less: sqrt(8 frames), as Esser et al. 2024 (equation 23)
 # have it for pictures with more pixels.
 SHIFT = 3.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 import comfy.model_patcher
 import torch
@@ -12,6 +13,7 @@ from ...core.errors import CountError
 from ...core.shapes.autoencoder import ShapesAutoencoder
 
 DIFFUSION, TEXT, PICTURES, LATENT = "diffusion_model.", "text_encoder.", "first_stage_model.", "latent."
+_Autoencoder = TypeVar("_Autoencoder", bound=torch.nn.Module)
 _STATISTICS = ("mean", "std", "rgb_factors")
 
 
@@ -19,18 +21,18 @@ def statistics_of(state: Mapping[str, Tensor], model: str) -> dict[str, Tensor]:
     """The latents' `mean`, `std` and `rgb_factors`.
 
     Args:
-        model: what the file should hold, for the error: "Shapes video model".
+        model: what the file should hold, for the error: "a Shapes video model".
 
     Raises:
         CountError: the file has none, or none that fit each other.
     """
     found = {name: state[LATENT + name] for name in _STATISTICS if LATENT + name in state}
     if len(found) < len(_STATISTICS):
-        raise CountError(f"this is not a {model}: the file has no latent statistics")
+        raise CountError(f"this is not {model}: the file has no latent statistics")
     channels = found["mean"].numel()
     if found["std"].numel() != channels or tuple(found["rgb_factors"].shape) != (channels + 1, 3):
         shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in found.items())
-        raise CountError(f"this is not a {model}: the file's latent statistics do not fit each other: {shapes}")
+        raise CountError(f"this is not {model}: the file's latent statistics do not fit each other: {shapes}")
     return found
 
 
@@ -42,7 +44,7 @@ def part_of_state(state: Mapping[str, Tensor], prefix: str, model: str) -> dict[
     """
     found = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
     if not found:
-        raise CountError(f"this is not a {model}: the file has no weights under '{prefix}'")
+        raise CountError(f"this is not {model}: the file has no weights under '{prefix}'")
     return {key: value.float() if value.is_floating_point() else value for key, value in found.items()}
 
 
@@ -55,10 +57,10 @@ def fill(module: torch.nn.Module, weights: Mapping[str, Tensor], model: str) -> 
     try:
         module.load_state_dict(weights)
     except RuntimeError as error:
-        raise CountError(f"this is not a {model} that this version of the pack can read: {error}") from error
+        raise CountError(f"this is not {model} that this version of the pack can read: {error}") from error
 
 
-def empty_autoencoder(kind: type[ShapesAutoencoder] = ShapesAutoencoder) -> ShapesAutoencoder:
+def empty_autoencoder(kind: type[_Autoencoder] = ShapesAutoencoder) -> _Autoencoder:
     """An autoencoder whose weights are still to come: start weights would take numbers from the global generator."""
     with torch.device("meta"):
         autoencoder = kind()

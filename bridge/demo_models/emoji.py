@@ -1,0 +1,57 @@
+"""Builds MODEL, CLIP and VAE of the Emoji models, so that every ComfyUI node treats them as any other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import comfy.utils
+from torch import Tensor
+
+from ...core.emoji.autoencoder import LATENT_CHANNELS, EmojiAutoencoder
+from ...core.errors import CountError
+from .emoji_text import EmojiTextEncoder
+from .model import UNET_CONFIG, ShapesModel, UnetDemo, build_unet_demo
+from .weights import PICTURES, empty_autoencoder, fill, part_of_state, statistics_of
+
+EMOJI_UNET_CONFIG: dict[str, Any] = {**UNET_CONFIG, "in_channels": LATENT_CHANNELS, "out_channels": LATENT_CHANNELS}
+_FOLDER = Path(__file__).resolve().parents[2] / "demo" / "weights"
+AUTOENCODER_WEIGHTS = _FOLDER / "emoji_autoencoder.safetensors"
+UNET_WEIGHTS = _FOLDER / "emoji_unet.safetensors"
+_MODEL = "an Emoji model"
+EMOJI_UNET = UnetDemo(_MODEL, EMOJI_UNET_CONFIG, EmojiTextEncoder, EmojiAutoencoder, LATENT_CHANNELS)
+
+
+def load_emoji_autoencoder(path: Path = AUTOENCODER_WEIGHTS) -> tuple[EmojiAutoencoder, dict[str, Tensor]]:
+    """The autoencoder that all Emoji models share, and the `mean`, `std` and `rgb_factors` of its latents.
+
+    Raises:
+        CountError: the file is missing or holds another model.
+    """
+    state = _read(path)
+    autoencoder = empty_autoencoder(EmojiAutoencoder)
+    fill(autoencoder, part_of_state(state, PICTURES, _MODEL), _MODEL)
+    return autoencoder.eval(), statistics_of(state, _MODEL)
+
+
+def load_emoji_unet(path: Path = UNET_WEIGHTS, autoencoder: Path = AUTOENCODER_WEIGHTS) -> ShapesModel:
+    """Read the U-Net's file and the autoencoder's.
+
+    Raises:
+        CountError: a file is missing or holds another model.
+    """
+    return build_emoji_unet({**_read(path), **_read(autoencoder)})
+
+
+def build_emoji_unet(state: Mapping[str, Tensor]) -> ShapesModel:
+    """Build the U-Net, which predicts rectified flow on 16x16 latents of 12 channels; see `build_unet_demo`."""
+    return build_unet_demo(state, EMOJI_UNET)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise CountError(
+            f"an Emoji demo model is missing: {path.name} is not in the pack's demo/weights folder. Install the pack again"
+        )
+    return comfy.utils.load_torch_file(str(path), safe_load=True)

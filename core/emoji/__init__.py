@@ -1,0 +1,1 @@
+"""The picture side of the Emoji demo models, which all of them share."""

@@ -1,0 +1,72 @@
+"""Drawn scenes kept in files, since drawing takes longer than reading: `python -m demo.emoji.drawn --out FOLDER --chunks 24`.
+
+Scene 1000 k + i of a collection is scene i of its chunk k. A chunk that is there is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .scenes import scene
+from .vocabulary import NOUNS
+
+CHUNK = 1000
+
+
+@dataclass(frozen=True)
+class DrawnScenes:
+    """Drawn scenes.
+
+    Attributes:
+        pictures: (S, 128, 128, 3) uint8.
+        prompts: S of them.
+        objects: (M, 6) of all objects: the scene's place here, the noun's in `NOUNS`, and left, top, width, height in pixels.
+    """
+
+    pictures: NDArray[np.uint8]
+    prompts: list[str]
+    objects: NDArray[np.int16]
+
+
+def draw_scenes(collection: str, first: int, count: int) -> DrawnScenes:
+    """Draw scenes `first` to `first + count - 1` of a collection."""
+    drawn = [scene(collection, number) for number in range(first, first + count)]
+    objects = [
+        (number, NOUNS.index(thing.noun), *thing.box) for number, one in enumerate(drawn) for thing in one.objects
+    ]
+    pictures = np.stack([one.picture for one in drawn])
+    return DrawnScenes(pictures, [one.prompt for one in drawn], np.array(objects, dtype=np.int16))
+
+
+def chunk(folder: Path, collection: str, number: int, size: int = CHUNK) -> DrawnScenes:
+    """A chunk from its file in `folder`, or drawn and then written there."""
+    file = folder / f"{collection.replace(' ', '_')}_{number:03}.npz"
+    if file.is_file():
+        with np.load(file) as kept:
+            return DrawnScenes(kept["pictures"], kept["prompts"].tolist(), kept["objects"])
+    drawn = draw_scenes(collection, number * size, size)
+    folder.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part.npz")
+    np.savez(part, pictures=drawn.pictures, prompts=np.array(drawn.prompts), objects=drawn.objects)
+    part.replace(file)  # a run that is stopped here leaves no half file
+    return drawn
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--collection", default="training")
+    parser.add_argument("--chunks", type=int, default=24, help="of 1000 scenes each")
+    given = parser.parse_args()
+    for number in range(given.chunks):
+        chunk(given.out, given.collection, number)
+
+
+if __name__ == "__main__":
+    main()

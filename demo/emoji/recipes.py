@@ -1,0 +1,48 @@
+"""The Emoji diffusion models by name: how each begins, what it minimises, and how long it is trained.
+
+A further model is a further entry: `begin` may build any network of ComfyUI's that takes (latent, 1000 sigma, context), and
+`loss` any objective on a `Bank` (a distilled model brings one that also asks its teacher).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..train_shapes import Bank, Trainee, fresh_unet, training_loss
+from .bank import known_words
+
+# demo.train_shapes has put the pack on the import path
+from headcount.bridge.demo_models.emoji import EMOJI_UNET_CONFIG  # isort: skip
+from headcount.bridge.demo_models.emoji_text import EMOJI_CLIP_CONFIG  # isort: skip
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train one model.
+
+    Attributes:
+        begin: the model with fresh weights, from PyTorch's global generator.
+        loss: mean loss of one random batch of so many scenes.
+        steps: after which the learning rate has come down; of `batch` scenes each.
+        rate: peak learning rate.
+        decay: of the running averages.
+    """
+
+    begin: Callable[[], Trainee]
+    loss: Callable[[nn.Module, Bank, torch.Generator, int], Tensor]
+    steps: int
+    batch: int
+    rate: float
+    decay: float
+
+
+def unet_trainee() -> Trainee:
+    """The U-Net of the Shapes model, on more channels, and its text encoder with more words."""
+    return Trainee(known_words(), fresh_unet(EMOJI_UNET_CONFIG), EMOJI_CLIP_CONFIG)
+
+
+RECIPES = {"unet": Recipe(unet_trainee, training_loss, steps=12000, batch=32, rate=1e-3, decay=0.9985)}
