@@ -21,6 +21,7 @@ from headcount.bridge.demo_models.text_encoder import (  # noqa: E402
 )
 from headcount.bridge.demo_models.video_model import SHIFT  # noqa: E402
 from headcount.bridge.demo_models.video_size import VideoSize  # noqa: E402
+from headcount.bridge.gradients.differentiable import training_kernels  # noqa: E402
 
 from .train_shapes import END_TOKEN, out_of_place, start_weights  # noqa: E402
 from .video_bank import ClipBank  # noqa: E402
@@ -49,7 +50,8 @@ class VideoTrainee(nn.Module):
         first_end_or_before = (ended == 0) | ((ended == 1) & (tokens == END_TOKEN))
         context = context * first_end_or_before.unsqueeze(-1)
         options = {"optimized_attention_override": _fused_attention}
-        return self.diffusion_model(x, sigma * TIMESTEPS, context, transformer_options=options)
+        with training_kernels():
+            return self.diffusion_model(x, sigma * TIMESTEPS, context, transformer_options=options)
 
 
 def _fused_attention(_: Any, *arguments: Any, **options: Any) -> Tensor:
