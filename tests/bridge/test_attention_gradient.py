@@ -18,10 +18,8 @@ from headcount.core.isac.schedule import LossWeights
 from headcount.core.isac.target import Target
 from torch import nn
 
-from ..helpers.gradients import Whole, gradient_of, gradient_pass, latent
+from ..helpers.gradients import ATTENTION_CALLS, Whole, gradient_of, gradient_pass, latent
 from ..helpers.models import Setup, shapes_setup, tiny_setup, weights_of
-
-ATTENTION_CALLS = 14  # self and cross in each of the tiny U-Net's seven blocks
 
 
 @pytest.mark.parametrize("flow", [False, True])

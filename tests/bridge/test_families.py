@@ -301,6 +301,7 @@ def test_blocks_that_overwrite_their_input_let_gradients_through(name: str) -> N
     setup, x = build(small(name), inference=False), noise(small(name)).requires_grad_()
     setup.model.model.current_patcher = setup.model
     capture = Capture(family_of(setup.model, NODE).reader((x.shape[-2], x.shape[-1])))
+    capture.of_gradients = True
     run = hooked_options(setup.model.model_options, capture, users_own, keep_previous=False)
     positive = positive_of(setup, x.detach())
     texts = {name: value.cond.clone() for name, value in positive["model_conds"].items()}

@@ -18,6 +18,8 @@ from torch import Tensor
 
 from .models import CPU, Setup
 
+ATTENTION_CALLS = 14  # of the tiny U-Net: self and cross in each of its seven blocks
+
 
 def smooth_losses(calls: list[AttentionCall]) -> StepLosses:
     """The sum of all squared probabilities: every call counts, and there is no maximum, so finite differences are safe."""
