@@ -2,8 +2,8 @@
 
 A plugin of tests/conftest.py. It notes where each CountError of this process is made. When every test file was collected,
 nothing was deselected and all tests passed, the summary names each place that made none, and with HEADCOUNT_MESSAGES=strict
-they fail the run. A part of the suite proves nothing here and is not judged. What only a server in a process of its own says is in `ELSEWHERE`, with the
-reason.
+they fail the run. A part of the suite proves nothing here and is not judged. What only a server in a process of its own
+says is in `ELSEWHERE`, with the reason.
 """
 
 from __future__ import annotations
