@@ -15,7 +15,7 @@ from .test_expectations_server import DECODER, PATCHES, SAMPLER, graph
 
 pytestmark = pytest.mark.server
 
-SECONDS = 120
+SECONDS = 300
 ISAC, NUMINA = "4", "N"
 
 
