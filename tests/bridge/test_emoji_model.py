@@ -18,7 +18,7 @@ from headcount.bridge.demo_models.emoji import (
     load_emoji_unet,
 )
 from headcount.bridge.demo_models.model import ShapesModel
-from headcount.bridge.token_positions import encode_count_prompt
+from headcount.bridge.prompts.token_positions import encode_count_prompt
 from headcount.core.errors import CountError
 from safetensors.torch import save_file
 
