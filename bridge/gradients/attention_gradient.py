@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from ...core.attention.aggregate import show_both_kinds
-from ...core.attention.calls import AttentionCall
 from ...core.isac.differentiate import Objective, ObjectiveStep, StepLosses
 from ..comfyui.run_notes import RunNotes
 from ..families.family import Family
@@ -33,9 +32,8 @@ class AttentionGradient:
 class GradientPass:
     """Takes gradients through one model, run after run of the same shape.
 
-    Which of the model's attention calls the objective reads is learnt before the first pass, from a call without graph: a
-    pass runs the model no further than that, and keeps no other calls. One object serves one conditioning of one sampling
-    run, and one kind of objective.
+    Which of the model's attention calls the objective reads is learnt in the first call: from then on the model is run
+    no further, and no others are kept. One object serves one conditioning of one sampling run, and one kind of objective.
 
     Args:
         inner_model: ComfyUI's BaseModel, loaded.
@@ -118,8 +116,6 @@ class GradientPass:
         call = DifferentiableCall(self._inner, self._family, self._conditioning, recomputes)
         with ExitStack() as stack:
             stack.enter_context(training_kernels())
-            if self._wanted is None and not self._learn(call.outlines(x, sigma, model_options), objective):
-                return None
             stack.enter_context(torch.inference_mode(False))
             stack.enter_context(torch.enable_grad())
             if self._keeps_overwritten:
@@ -127,29 +123,19 @@ class GradientPass:
             latent = x.clone().requires_grad_()
             with self._memory.measuring(x, recomputes):
                 hook = call(latent, sigma, model_options, step, self._wanted, stack)
-            if not hook.calls:
-                if hook.called:
-                    self._warn_of_hidden(hook.calls)
+            if not hook.called:
                 return None
+            if not (hook.calls if self._wanted else show_both_kinds(hook.calls)):
+                self._notes.warn(
+                    f"this model shows {'only a part' if hook.calls else 'none'} of its attention, so nothing is steered. "
+                    "Take nodes that compile it or replace its attention off it"
+                )
+                return None
+            if self._wanted is None:
+                self._wanted = frozenset(call.place for call in objective.select(hook.calls))
             losses = step.finish()
             gradient = pulled_back(hook, step, latent, self._node)
         return AttentionGradient(gradient, losses)
-
-    def _learn(self, calls: list[AttentionCall] | None, objective: Objective) -> bool:
-        """Take note of the calls to read; False where they do not suffice, or there are none at this noise level."""
-        if calls is None:
-            return False
-        if not show_both_kinds(calls):
-            self._warn_of_hidden(calls)
-            return False
-        self._wanted = frozenset(call.place for call in objective.select(calls) or calls)
-        return True
-
-    def _warn_of_hidden(self, calls: list[AttentionCall]) -> None:
-        self._notes.warn(
-            f"this model shows {'only a part' if calls else 'none'} of its attention, so nothing is steered. "
-            "Take nodes that compile it or replace its attention off it"
-        )
 
 
 def pulled_back(hook: GradientHook, step: ObjectiveStep, latent: Tensor, node: str) -> Tensor:

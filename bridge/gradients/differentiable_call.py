@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
 import comfy.samplers
@@ -17,7 +16,6 @@ from torch import Tensor, nn
 from ...core.attention.calls import AttentionCall, outline
 from ...core.isac.differentiate import ObjectiveStep
 from ..attention.arguments import ModelAttention
-from ..attention.capture import Capture
 from ..attention.hook import AttentionFunction, hooked_options
 from ..families.family import Family, ModelInputs, Reader
 from .differentiable import differentiable, uncompiled, without_compile
@@ -37,7 +35,7 @@ class GradientHook:
 
     Args:
         step: sees the calls that are wanted.
-        wanted: numbers of the attention calls that are wanted, from 1.
+        wanted: numbers of the attention calls that are wanted, from 1; None for all.
 
     Attributes:
         calls: outlines of the wanted calls.
@@ -48,7 +46,7 @@ class GradientHook:
 
     of_gradients = True
 
-    def __init__(self, reader: Reader, step: ObjectiveStep, wanted: frozenset[int]) -> None:
+    def __init__(self, reader: Reader, step: ObjectiveStep, wanted: frozenset[int] | None) -> None:
         self.calls: list[AttentionCall] = []
         self.outputs: list[Tensor] = []
         self.called = self.closed = False
@@ -77,9 +75,9 @@ class GradientHook:
         self, call: AttentionCall | None, probe: GradientProbe | None = None, output: Tensor | None = None
     ) -> None:
         self._seen += 1
-        if call is not None and self._seen in self._wanted:
+        if call is not None and (not self._wanted or self._seen in self._wanted):
             self._keep(replace(call, place=self._seen), probe, output)
-        if self._seen >= max(self._wanted):
+        if self._wanted and self._seen >= max(self._wanted):
             raise _EnoughRead
 
     def _keep(self, call: AttentionCall, probe: GradientProbe | None, output: Tensor | None) -> None:
@@ -93,17 +91,6 @@ class GradientHook:
         self.calls.append(kept)
         # A way back through the keys alone would be a part of the gradient only.
         self.outputs.append(output if call.queries.requires_grad else output.detach())
-
-
-@dataclass
-class OutlineSink:
-    """Keeps the outlines of calls."""
-
-    calls: list[AttentionCall] = field(default_factory=list)
-
-    def add(self, call: AttentionCall) -> None:
-        """Take in the model's next call."""
-        self.calls.append(outline(call))
 
 
 @dataclass(frozen=True)
@@ -120,30 +107,13 @@ class DifferentiableCall:
     conditioning: Mapping[str, Any]
     recomputes: bool = False
 
-    def outlines(self, latent: Tensor, sigma: Tensor, model_options: dict[str, Any]) -> list[AttentionCall] | None:
-        """All attention calls of the model, without graph and without their numbers.
-
-        Args:
-            latent: (B, C, h, w).
-            sigma: (B,) noise level.
-
-        Returns:
-            None when the conditioning is not active, and the model is not called.
-        """
-        sink = OutlineSink()
-        with torch.no_grad(), ExitStack() as stack:
-            capture = Capture(self._reader(latent), sink=sink)
-            options = hooked_options(model_options, capture, _differentiable_attention, keep_previous=False)
-            called = self._run(latent, sigma, options, lambda model: stack.enter_context(uncompiled(model)))
-        return sink.calls if called else None
-
     def __call__(
         self,
         latent: Tensor,
         sigma: Tensor,
         model_options: dict[str, Any],
         step: ObjectiveStep,
-        wanted: frozenset[int],
+        wanted: frozenset[int] | None,
         stack: ExitStack,
     ) -> GradientHook:
         """Call the model through ComfyUI's `calc_cond_batch`, up to the last attention call that is wanted.
@@ -152,47 +122,42 @@ class DifferentiableCall:
             latent: (B, C, h, w), requires grad.
             sigma: (B,) noise level.
             step: sees the calls as they come.
-            wanted: numbers of the attention calls that the step reads, from 1.
+            wanted: numbers of the attention calls that the step reads, from 1; None for all.
             stack: until it closes, the model's graph can be run backward.
 
         Returns:
             Outlines of the read calls, and the outputs of their probes; none when the conditioning is not active.
         """
         hook = GradientHook(self._reader(latent), step, wanted)
-        options = hooked_options(model_options, hook, _differentiable_attention, keep_previous=False)
+        options = without_compile(hooked_options(model_options, hook, _differentiable_attention, keep_previous=False))
+        add_wrapper_with_key(WrappersMP.APPLY_MODEL, _KEY, self._prepared(stack), options, is_model_options=True)
         for network in _networks_of(self.conditioning):
             stack.enter_context(differentiable(network, self._blocks))
         with suppress(_EnoughRead):
-            self._run(latent, sigma, options, partial(self._prepare, stack))
+            comfy.samplers.calc_cond_batch(self.inner_model, [[self.conditioning]], latent, sigma.clone(), options)
         hook.closed = True
         return hook
 
     def _reader(self, latent: Tensor) -> Reader:
         return self.family.reader((latent.shape[-2], latent.shape[-1]))
 
-    def _run(self, latent: Tensor, sigma: Tensor, options: dict[str, Any], prepare: Callable[[Any], object]) -> bool:
-        """Call the model; `prepare` gets ComfyUI's BaseModel right before. Returns whether it was called at all."""
-        called = False
-
-        def call_model(executor: Any, *args: Any, **kwargs: Any) -> Any:
-            nonlocal called
-            if not called:  # ComfyUI's hooks, such as scheduled LoRAs, have changed the weights by now
-                called = True
-                prepare(executor.class_obj)
-            return executor(*args, **kwargs)
-
-        options = without_compile(options)
-        add_wrapper_with_key(WrappersMP.APPLY_MODEL, _KEY, call_model, options, is_model_options=True)
-        comfy.samplers.calc_cond_batch(self.inner_model, [[self.conditioning]], latent, sigma.clone(), options)
-        return called
-
-    def _prepare(self, stack: ExitStack, model: Any) -> None:
-        stack.enter_context(uncompiled(model))
-        stack.enter_context(differentiable(model.diffusion_model, self._blocks))
-
     @property
     def _blocks(self) -> tuple[type, ...]:
         return self.family.blocks if self.recomputes else ()
+
+    def _prepared(self, stack: ExitStack) -> Callable[..., Any]:
+        """An APPLY_MODEL wrapper: ComfyUI's hooks, such as scheduled LoRAs, change weights right before it runs."""
+        ready = False
+
+        def prepare(executor: Any, *args: Any, **kwargs: Any) -> Any:
+            nonlocal ready
+            if not ready:
+                ready = True
+                stack.enter_context(uncompiled(executor.class_obj))
+                stack.enter_context(differentiable(executor.class_obj.diffusion_model, self._blocks))
+            return executor(*args, **kwargs)
+
+        return prepare
 
 
 def _differentiable_attention(_: AttentionFunction, *args: Any, **kwargs: Any) -> Tensor:
