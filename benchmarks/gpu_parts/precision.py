@@ -39,9 +39,6 @@ PRECISIONS = {
     "bf16": Precision(lambda device: Form(device, torch.bfloat16), *_BRAIN),
     "fp8 cast to fp16": Precision(lambda device: Form(device, FP8, torch.float16), *_HALF),
     "fp8 cast to bf16": Precision(lambda device: Form(device, FP8, torch.bfloat16), *_BRAIN),
-    "scaled fp8 cast to fp16": Precision(
-        lambda device: Form(device, torch.float16, torch.float16, scaled=True, keeps_scale=True), *_HALF
-    ),
 }
 
 
@@ -52,9 +49,7 @@ def precision(name: str, device: torch.device) -> list[Finding]:
         form = one.form(device)
         rounded = form.rounded or form.weights
         model = small_model(name, form)
-        plain = small_model(
-            name, replace(form, weights=torch.float32, compute=None, keeps_scale=False, rounded=rounded)
-        )
+        plain = small_model(name, replace(form, weights=torch.float32, compute=None, rounded=rounded))
         for objective, least in (("all probabilities", one.smooth), ("anchored", one.anchored), ("paper", None)):
             make = OBJECTIVES[objective]
             with exact_products():

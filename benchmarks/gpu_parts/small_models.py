@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from ..cost_models import CostModel
 
 FP8 = torch.float8_e4m3fn
-_LARGEST = 448.0  # of an e4m3 number
 _WIDTH, _POOLED = 32, 8
 _UNET: dict[str, Any] = {
     "image_size": 32,
@@ -82,8 +81,6 @@ class Form:
         latent: dtype of the sampler's state.
         rounded: weights have passed through this dtype before; None for `weights`. So models of several dtypes have
             the same weights.
-        scaled: weights of linear layers were scaled to the range of `FP8` when they were rounded to it.
-        keeps_scale: and are kept so, as scaled checkpoints hold them; else they are multiplied out.
         resident: bytes of weights on `device`, the others stay on the CPU; None for all.
     """
 
@@ -92,8 +89,6 @@ class Form:
     compute: torch.dtype | None = None
     latent: torch.dtype = torch.float32
     rounded: torch.dtype | None = None
-    scaled: bool = False
-    keeps_scale: bool = False
     resident: int | None = None
 
 
@@ -104,8 +99,6 @@ def small_model(name: str, form: Form, side: int = 16) -> CostModel:
     config = kind.config(dict(kind.unet))
     config.unet_config = {**kind.unet, "dtype": form.weights}
     config.manual_cast_dtype = form.compute
-    if form.keeps_scale:
-        config.scaled_fp8 = FP8
     base = config.get_model({}, device=start).requires_grad_(False).eval()
     base.diffusion_model.load_state_dict(_values(base.diffusion_model, form))
     patcher = comfy.model_patcher.ModelPatcher(base, form.device, start)
@@ -116,23 +109,8 @@ def small_model(name: str, form: Form, side: int = 16) -> CostModel:
 
 def _values(network: nn.Module, form: Form) -> dict[str, Tensor]:
     """Numbers for a network's weights and buffers."""
-    values = {}
-    for name, like in network.state_dict().items():
-        layer, _, last = name.rpartition(".")
-        if last == "scale_weight":
-            continue
-        value = _random(name, like)
-        if form.scaled and last == "weight" and isinstance(network.get_submodule(layer), nn.Linear):
-            scale = value.abs().max() / _LARGEST
-            value = (value / scale).to(FP8).float()
-            if form.keeps_scale:
-                values[f"{layer}.scale_weight"] = scale
-            else:
-                value = value * scale
-        else:
-            value = value.to(form.rounded or form.weights).float()
-        values[name] = value
-    return values
+    dtype = form.rounded or form.weights
+    return {name: _random(name, like).to(dtype).float() for name, like in network.state_dict().items()}
 
 
 def _random(name: str, like: Tensor) -> Tensor:

@@ -164,16 +164,16 @@ def findings(check: Callable[..., list[Finding]], *given: Any) -> list[bool | No
 
 
 def test_a_wrong_gradient_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A scale that is forgotten in backward, the pitfall of scaled fp8."""
-    one = {"scaled": precision.PRECISIONS["scaled fp8 cast to fp16"]}
+    """A scale that comes in twice in backward."""
+    one = {"cast": precision.PRECISIONS["fp8 cast to fp16"]}
     monkeypatch.setattr(precision, "PRECISIONS", one)
     assert findings(precision.precision, "SD 1.5") == [True, True, None]
 
-    def forgetful(layer: Any, gradient: torch.Tensor, _: Any) -> torch.Tensor:
+    def doubled(layer: Any, gradient: torch.Tensor, _: Any) -> torch.Tensor:
         with weight_free._cast(layer, gradient) as weight:
-            return gradient @ weight
+            return 2 * gradient @ weight
 
-    monkeypatch.setattr(weight_free, "_linear", forgetful)
+    monkeypatch.setattr(weight_free, "_linear", doubled)
     assert findings(precision.precision, "SD 1.5") == [False, False, None]
 
 
