@@ -18,7 +18,7 @@ import comfy_extras.nodes_tcfg as tcfg
 import comfy_extras.nodes_tomesd as tomesd
 import comfy_extras.nodes_torch_compile as compiling
 import torch
-from comfy.ldm.modules.attention import attention_basic, optimized_attention
+from comfy.ldm.modules.attention import attention_pytorch, optimized_attention
 
 Patch = Callable[[Any], Any]
 Ours = Callable[[Any], tuple[Any, Any]]
@@ -116,7 +116,7 @@ def backend(model: Any) -> Any:
     """An attention-backend node: assigns the one slot, without looking."""
 
     def other(function: Callable[..., Any], *args: Any, **kwargs: Any) -> torch.Tensor:
-        return attention_basic(*args, **kwargs)
+        return attention_pytorch(*args, **kwargs)
 
     patched = model.clone()
     patched.model_options["transformer_options"]["optimized_attention_override"] = other
@@ -129,7 +129,7 @@ def careless_backend(model: Any) -> Any:
     def other(function: Callable[..., Any], *args: Any, **kwargs: Any) -> torch.Tensor:
         kwargs.pop("_inside_attn_wrapper", None)
         kwargs.pop("transformer_options", None)
-        return attention_basic(*args, **kwargs)
+        return attention_pytorch(*args, **kwargs)
 
     patched = model.clone()
     patched.model_options["transformer_options"]["optimized_attention_override"] = other
