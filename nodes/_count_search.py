@@ -9,7 +9,6 @@ from comfy_api.latest import io
 from ..bridge.count_search.search import Search
 from ..bridge.count_search.settings import LOOKS, SearchSettings
 from ._sampler_inputs import SAME, sampling_inputs
-from ._schema import advanced
 
 _DEFAULT = SearchSettings(seed=0, steps=20, cfg=8.0, sampler="euler", scheduler="normal")
 
@@ -59,8 +58,7 @@ def look_inputs() -> list[io.Input]:
             step=0.05,
             tooltip="What a look at one seed costs, as a part of the steps. More foresees the picture better.",
         ),
-        advanced(
-            io.Combo.Input,
+        io.Combo.Input(
             "look",
             options=list(LOOKS),
             default=default.look,
@@ -69,22 +67,23 @@ def look_inputs() -> list[io.Input]:
                 "model expects there. auto: draft up to 35 % of the steps; own steps beyond, with ISAC and with samplers that "
                 "add noise."
             ),
+            advanced=True,
         ),
-        advanced(
-            io.Int.Input,
+        io.Int.Input(
             "at_once",
             default=default.at_once,
             min=1,
             max=64,
             tooltip="How many seeds are tried together, where memory allows. 1 stops soonest; more keep a large card busy.",
+            advanced=True,
         ),
-        advanced(
-            io.Int.Input,
+        io.Int.Input(
             "frames",
             default=default.frames,
             min=1,
             max=1024,
             tooltip="Of a video, how many frames are counted, evenly spread; the mean counts. Pictures have one.",
+            advanced=True,
         ),
     ]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..bridge.recording.recorder import with_recorder
-from ._schema import Schema
 from ._types import MapsType, counts_input
 
 
@@ -14,7 +13,7 @@ class AttentionMapRecorder(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return Schema(
+        return io.Schema(
             node_id="HeadcountAttentionMapRecorder",
             display_name="Attention Map Recorder",
             category="Headcount",

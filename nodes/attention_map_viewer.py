@@ -7,7 +7,6 @@ from comfy_api.latest import io
 from ..bridge.comfyui.previews import image_preview
 from ..bridge.views.viewer import ViewSettings, view_maps
 from ..bridge.views.viewer_data import viewer_output
-from ._schema import Schema
 from ._types import MapsType
 
 
@@ -16,7 +15,7 @@ class AttentionMapViewer(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return Schema(
+        return io.Schema(
             node_id="HeadcountAttentionMapViewer",
             display_name="Attention Map Viewer",
             category="Headcount",

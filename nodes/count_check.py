@@ -8,7 +8,6 @@ from ..bridge.comfyui.node_text import result_output
 from ..bridge.comfyui.previews import image_preview
 from ..bridge.counters.count_check import BEST, STOP, asked_for, check_pictures
 from ..core.counting.box import USUAL, BoxSettings
-from ._schema import Schema
 from ._types import CountedType, CountsType, box_settings_inputs, boxes_input
 
 
@@ -17,7 +16,7 @@ class CountCheck(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return Schema(
+        return io.Schema(
             node_id="HeadcountCountCheck",
             display_name="Count Check",
             category="Headcount",

@@ -9,7 +9,6 @@ from comfy_api.latest import io
 from ..bridge.comfyui.node_text import NodeResult, result_output
 from ..bridge.prompts.token_positions import encode_count_prompt
 from ..core.prompts import summary_of
-from ._schema import Schema
 from ._types import CountsType
 
 
@@ -19,7 +18,7 @@ class CountPrompt(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Inputs, outputs and texts of the node."""
-        return Schema(
+        return io.Schema(
             node_id="HeadcountCountPrompt",
             display_name="Count Prompt",
             category="Headcount",

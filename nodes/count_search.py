@@ -9,7 +9,6 @@ from ..bridge.count_search.run import search_seeds
 from ..bridge.count_search.settings import SearchSettings
 from ..bridge.count_search.standings import as_result
 from ._count_search import look_inputs, sampler_inputs, search_of
-from ._schema import Schema, advanced
 from ._types import CounterType, counts_input
 
 
@@ -18,7 +17,7 @@ class CountSearch(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return Schema(
+        return io.Schema(
             node_id="HeadcountCountSearch",
             display_name="Count Search",
             category="Headcount",
@@ -36,12 +35,12 @@ class CountSearch(io.ComfyNode):
                     "counter", tooltip="T2ICOUNT of Load T2ICount Model: counts what each seed is going to show."
                 ),
                 *look_inputs(),
-                advanced(
-                    io.Boolean.Input,
+                io.Boolean.Input(
                     "stop_when_found",
                     default=SearchSettings.stop_when_found,
                     tooltip="Try no further seeds once one is right; with a batch, once as many are right as it has "
                     "pictures. Off: try all, and take the ones whose counts are nearest.",
+                    advanced=True,
                 ),
                 counts_input(),
             ],

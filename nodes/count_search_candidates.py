@@ -6,7 +6,6 @@ from comfy_api.latest import io
 
 from ..bridge.count_search.run import look_for_pick
 from ._count_search import look_inputs, sampler_inputs, search_of
-from ._schema import Schema
 from ._types import CandidatesType
 
 
@@ -15,7 +14,7 @@ class CountSearchCandidates(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return Schema(
+        return io.Schema(
             node_id="HeadcountCountSearchCandidates",
             display_name="Count Search Candidates",
             category="Headcount",

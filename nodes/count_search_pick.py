@@ -8,7 +8,6 @@ from ..bridge.comfyui.node_text import result_output
 from ..bridge.count_search.run import pick
 from ..bridge.count_search.standings import as_result
 from ..core.counting.box import USUAL, BoxSettings
-from ._schema import Schema
 from ._types import CandidatesType, CountedType, box_settings_inputs, boxes_input, counts_input
 
 
@@ -17,7 +16,7 @@ class CountSearchPick(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return Schema(
+        return io.Schema(
             node_id="HeadcountCountSearchPick",
             display_name="Count Search Pick",
             category="Headcount",

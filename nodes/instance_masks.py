@@ -8,7 +8,6 @@ from ..bridge.comfyui.node_text import NodeResult, result_output
 from ..bridge.comfyui.previews import mask_preview
 from ..bridge.views.instances import find_instances
 from ..core.counting.wording import count_words
-from ._schema import Schema
 from ._types import BoxesType, MapsType
 
 
@@ -17,7 +16,7 @@ class InstanceMasks(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return Schema(
+        return io.Schema(
             node_id="HeadcountInstanceMasks",
             display_name="Instance Masks",
             category="Headcount",

@@ -7,7 +7,6 @@ from comfy_api.latest import io
 from ..bridge.families.table import FAMILIES
 from ..bridge.isac.control import CLUSTERINGS, MEMORY_SETTINGS, NODE, IsacSettings, with_isac
 from ..bridge.recording.recorder import with_recorder
-from ._schema import Schema, advanced
 from ._types import MapsType, counts_input
 
 
@@ -17,7 +16,7 @@ class IsacAttentionControl(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         default = IsacSettings()
-        return Schema(
+        return io.Schema(
             node_id="HeadcountIsacAttentionControl",
             display_name="ISAC Attention Control",
             category="Headcount",
@@ -58,16 +57,15 @@ class IsacAttentionControl(io.ComfyNode):
                     step=0.01,
                     tooltip="Stop steering at this part of the sampling; later steps cost nothing extra. 1 is the last step.",
                 ),
-                advanced(
-                    io.Combo.Input,
+                io.Combo.Input(
                     "step_mode",
                     options=["relative", "paper"],
                     default=default.step_mode,
                     tooltip="relative: each step moves the latent by a fixed share of its length, on every model alike. "
                     "paper: the step is the gradient times eta, as the ISAC paper has it.",
+                    advanced=True,
                 ),
-                advanced(
-                    io.Float.Input,
+                io.Float.Input(
                     "step_size",
                     default=default.step_size,
                     min=0.0,
@@ -76,17 +74,17 @@ class IsacAttentionControl(io.ComfyNode):
                     round=False,
                     tooltip="relative: the longest step, as a share of the latent's length, about 0.02 to 0.1. "
                     "paper: eta, 0.01 in the paper.",
+                    advanced=True,
                 ),
-                advanced(
-                    io.Combo.Input,
+                io.Combo.Input(
                     "objective",
                     options=["anchored", "paper"],
                     default=default.objective,
                     tooltip="anchored: every asked thing gets a place, is drawn there, and nothing beside it. "
                     "paper: the ISAC paper's losses, the overlap of instances and of classes.",
+                    advanced=True,
                 ),
-                advanced(
-                    io.Float.Input,
+                io.Float.Input(
                     "spacing",
                     default=default.spacing,
                     min=0.02,
@@ -95,6 +93,7 @@ class IsacAttentionControl(io.ComfyNode):
                     round=False,
                     tooltip="anchored only: the least distance between the middles of two things, as a share of the "
                     "picture's shorter side. Raise it when things are large and one is taken for two.",
+                    advanced=True,
                 ),
                 # What 0.1 did not have is optional, so that prompts saved with it still run.
                 io.Combo.Input(
@@ -111,22 +110,22 @@ class IsacAttentionControl(io.ComfyNode):
                     default=default.bind,
                     tooltip="Keep colours and other attributes with their noun, in prompts such as 'a red cat and a blue dog'.",
                 ),
-                advanced(
-                    io.Combo.Input,
+                io.Combo.Input(
                     "clustering",
                     optional=True,
                     options=list(CLUSTERINGS),
                     default=default.clustering,
                     tooltip="paper only: what tells the instances apart. kmeans is the paper's and by far the fastest.",
+                    advanced=True,
                 ),
-                advanced(
-                    io.Combo.Input,
+                io.Combo.Input(
                     "memory",
                     optional=True,
                     options=list(MEMORY_SETTINGS),
                     default=default.memory,
                     tooltip="auto: compute parts of the model twice when memory is short. fast: only after memory ran out. "
                     "low: always; slower, and needs the least memory.",
+                    advanced=True,
                 ),
             ],
             outputs=[

@@ -9,7 +9,6 @@ from ..bridge.isac.latent_selection import SelectionSettings
 from ..bridge.isac.selection_run import as_result, as_table, select_latent
 from ..core.isac.selection import SCORES
 from ._sampler_inputs import SAME, sampling_inputs
-from ._schema import Schema, advanced
 from ._types import counts_input
 
 
@@ -19,7 +18,7 @@ class IsacLatentSelection(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         default = SelectionSettings(seed=0, steps=20, cfg=8.0, sampler="euler", scheduler="normal")
-        return Schema(
+        return io.Schema(
             node_id="HeadcountIsacLatentSelection",
             display_name="ISAC Latent Selection",
             category="Headcount",
@@ -63,8 +62,7 @@ class IsacLatentSelection(io.ComfyNode):
                     step=0.05,
                     tooltip="The part of the steps after which the choice is made. The worse half is dropped a little earlier.",
                 ),
-                advanced(
-                    io.Combo.Input,
+                io.Combo.Input(
                     "score",
                     options=list(SCORES),
                     default=default.score,
@@ -72,6 +70,7 @@ class IsacLatentSelection(io.ComfyNode):
                         "What ranks the candidates. places: how well the places where a noun is seen fit its number. "
                         "paper: the ISAC paper's losses, summed over the steps."
                     ),
+                    advanced=True,
                 ),
                 counts_input(),
             ],

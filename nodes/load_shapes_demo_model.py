@@ -5,7 +5,6 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..bridge.demo_models.files import load_shapes_model
-from ._schema import Schema
 
 
 class LoadShapesDemoModel(io.ComfyNode):
@@ -13,7 +12,7 @@ class LoadShapesDemoModel(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return Schema(
+        return io.Schema(
             node_id="HeadcountLoadShapesDemoModel",
             display_name="Load Shapes Demo Model",
             category="Headcount",

@@ -6,7 +6,6 @@ from comfy_api.latest import io
 
 from ..bridge.t2icount.files import file_state, model_files
 from ..bridge.t2icount.loaded import PRECISIONS, load_counter
-from ._schema import Schema, advanced
 from ._types import CounterType
 
 
@@ -15,7 +14,7 @@ class LoadT2ICountModel(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return Schema(
+        return io.Schema(
             node_id="HeadcountLoadT2ICountModel",
             display_name="Load T2ICount Model",
             category="Headcount",
@@ -32,13 +31,13 @@ class LoadT2ICountModel(io.ComfyNode):
                     tooltip="A file of models/t2icount: the authors' best_model_paper.pth, a checkpoint of your own training, "
                     "or shapes_counter.safetensors for the Shapes demo model.",
                 ),
-                advanced(
-                    io.Combo.Input,
+                io.Combo.Input(
                     "precision",
                     options=list(PRECISIONS),
                     default="fp32",
                     tooltip="Only fp32 gives the numbers of the authors. bf16 and fp16 halve the 4.3 GB of the authors' "
                     "model, and counts change a little; fp16 can fail.",
+                    advanced=True,
                 ),
             ],
             outputs=[CounterType.Output(display_name="T2ICOUNT", tooltip="For T2ICount Counter and Count Search.")],

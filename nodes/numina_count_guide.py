@@ -7,7 +7,6 @@ from comfy_api.latest import io
 from ..bridge.numina.node import no_low_noise_model, with_numina, with_shared_guide
 from ..bridge.numina.settings import AUTO_LAYER, METHODS, WHENS, NuminaSettings
 from ..bridge.numina.shared_guide import SharedGuide
-from ._schema import Schema, advanced
 from ._types import MapsType, counts_input
 
 
@@ -17,7 +16,7 @@ class NuminaCountGuide(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         default = NuminaSettings()
-        return Schema(
+        return io.Schema(
             node_id="HeadcountNuminaCountGuide",
             display_name="NUMINA Count Guide",
             category="Headcount",
@@ -52,37 +51,37 @@ class NuminaCountGuide(io.ComfyNode):
                     tooltip="How far into the sampling the layout is read. Later reads better, and costs as much more time "
                     "where it has to start again: 0.4 makes 1.4 times.",
                 ),
-                advanced(
-                    io.Combo.Input,
+                io.Combo.Input(
                     "method",
                     options=list(METHODS),
                     default=default.method,
                     tooltip="robust: reads and corrects as this pack does it. paper: as the NUMINA paper describes it. "
                     "release: as the authors' code does it.",
+                    advanced=True,
                 ),
-                advanced(
-                    io.Combo.Input,
+                io.Combo.Input(
                     "when",
                     options=list(WHENS),
                     default=default.when,
                     tooltip="What reference_percent goes by. steps: the sampler's steps. noise level: how much noise is left, "
                     "whatever the scheduler. auto: noise level for Wan, steps for the others.",
+                    advanced=True,
                 ),
-                advanced(
-                    io.Int.Input,
+                io.Int.Input(
                     "reference_layer",
                     default=default.reference_layer,
                     min=AUTO_LAYER,
                     max=200,
                     tooltip="Attention layer that the layout is read in, from 0. -1 chooses: 15 for Wan as in the paper, the "
                     "middle one elsewhere.",
+                    advanced=True,
                 ),
-                advanced(
-                    io.Boolean.Input,
+                io.Boolean.Input(
                     "cache",
                     default=default.cache,
                     tooltip="Save model calls on the way to the reference step where hardly anything changes. The picture "
                     "itself is computed in full.",
+                    advanced=True,
                 ),
                 io.Model.Input(
                     "low_noise_model",

@@ -8,7 +8,6 @@ from ..bridge.comfyui.node_text import result_output
 from ..bridge.comfyui.previews import image_preview
 from ..bridge.t2icount.node_results import count_in_pictures
 from ..core.t2icount.counting import SCALES, SHORT_SIDE
-from ._schema import Schema
 from ._types import BoxesType, CountedType, CounterType, CountsType
 
 _ORDER = "All nouns of the first picture, then of the second, and so on."
@@ -19,7 +18,7 @@ class T2ICountCounter(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return Schema(
+        return io.Schema(
             node_id="HeadcountT2ICountCounter",
             display_name="T2ICount Counter",
             category="Headcount",

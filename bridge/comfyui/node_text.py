@@ -8,7 +8,7 @@ from typing import Any
 
 from comfy_execution.utils import get_executing_context
 
-from .saved_results import inputs_of_result, keep_result, without_old_results
+from .saved_results import inputs_of_result, keep_result, nodes_before, without_old_results
 
 RESULT_KEY = "headcount_result"
 """Of a node's `ui` output: a list with one dict per result: the fields of `NodeResult`, and what `inputs_of_result` says."""
@@ -38,10 +38,26 @@ class NodeResult:
     note: str = ""
 
 
-def running_node() -> str | None:
-    """Id of the node that ComfyUI executes now; None outside a run of a graph."""
+@dataclass(frozen=True)
+class NodePlace:
+    """A node of a graph that ran.
+
+    Attributes:
+        id: with the ids of the subgraphs around it before its own, separated by colons.
+        kind: its class, as the graph names it; "" where the graph is not known.
+    """
+
+    id: str
+    kind: str = ""
+
+
+def running_node() -> NodePlace | None:
+    """The node that ComfyUI executes now; None outside a run of a graph."""
     running = get_executing_context()
-    return None if running is None else running.node_id
+    if running is None:
+        return None
+    own = nodes_before(_running_prompt(running.prompt_id), running.node_id).get(running.node_id)
+    return NodePlace(running.node_id, "" if own is None else str(own[0]))
 
 
 def result_output(result: NodeResult, node: Any) -> dict[str, list[dict[str, Any]]]:
@@ -71,14 +87,36 @@ def keep_results_with_their_run() -> None:
         server.add_on_prompt_handler(without_old_results)
 
 
-def show_note(text: str, node: str | None) -> None:
+def show_note(text: str, node: NodePlace | None) -> None:
     """Write `text` into `node`, which need not be the running one: a sampler runs what an earlier node patched.
 
     Only the page whose run this is gets it. Without a page or a node nothing happens.
     """
     server = _server()
     if node is not None and server is not None:
-        server.send_sync(NOTE_EVENT, {"node": node, "text": text}, server.client_id)
+        for place in _now_at(node):
+            server.send_sync(NOTE_EVENT, {"node": place, "text": text}, server.client_id)
+
+
+def _now_at(node: NodePlace) -> list[str]:
+    """Ids of a node in the graph that runs now, which may be a later one.
+
+    ComfyUI gives what a node made to any later node of the same class and inputs, whatever its id: in that graph it is the node
+    of its class before the running one.
+    """
+    running = get_executing_context()
+    if running is None:
+        return [node.id]
+    before = nodes_before(_running_prompt(running.prompt_id), running.node_id)
+    alike = [place for place, (kind, _) in before.items() if kind == node.kind]
+    return [node.id] if node.id in alike or not alike else alike
+
+
+def _running_prompt(prompt_id: str) -> Any:
+    """Node id -> {"class_type", "inputs"} of a graph that runs; None where the server does not know it."""
+    server = _server()
+    running = [] if server is None else server.prompt_queue.get_current_queue_volatile()[0]
+    return next((item[2] for item in running if item[1] == prompt_id), None)
 
 
 def _shortened(table: str) -> str:

@@ -15,13 +15,13 @@ RESULTS, NOTE = "headcount_result", "headcount_note"
 """Where the page keeps what a node shows, in the properties of the node; see web/result/state.js."""
 
 
-def inputs_of_result(prompt: Any, node_id: str) -> str:
-    """A short text that is the same for the same node with the same widgets, links and nodes before it.
+def nodes_before(prompt: Any, node_id: str) -> dict[str, tuple[Any, dict[str, Any]]]:
+    """A node and everything it hangs on: id -> (class, inputs).
 
     Args:
-        prompt: node id -> {"class_type", "inputs"}, as it was sent or as it runs: ComfyUI turns 3 into 3.0 in between.
+        prompt: node id -> {"class_type", "inputs"}; from anywhere, so what does not look like that is left out.
     """
-    before: dict[str, Any] = {}
+    before: dict[str, tuple[Any, dict[str, Any]]] = {}
     waiting = [node_id]
     while waiting:
         here = waiting.pop()
@@ -29,11 +29,25 @@ def inputs_of_result(prompt: Any, node_id: str) -> str:
         if here in before or placed is None:
             continue
         inputs = _get(placed, "inputs")
-        inputs = dict(inputs) if isinstance(inputs, Mapping) else {}
-        before[here] = [_get(placed, "class_type"), {name: _whole(value) for name, value in inputs.items()}]
+        before[here] = _get(placed, "class_type"), dict(inputs) if isinstance(inputs, Mapping) else {}
         waiting += [
-            value[0] for value in inputs.values() if isinstance(value, list) and value and isinstance(value[0], str)
+            value[0]
+            for value in before[here][1].values()
+            if isinstance(value, list) and value and isinstance(value[0], str)
         ]
+    return before
+
+
+def inputs_of_result(prompt: Any, node_id: str) -> str:
+    """A short text that is the same for the same node with the same widgets, links and nodes before it.
+
+    Args:
+        prompt: as it was sent or as it runs: ComfyUI turns 3 into 3.0 in between.
+    """
+    before = {
+        here: [kind, {name: _whole(value) for name, value in inputs.items()}]
+        for here, (kind, inputs) in nodes_before(prompt, node_id).items()
+    }
     text = json.dumps(before, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -12,6 +12,7 @@ import torch
 from comfy.patcher_extension import WrappersMP
 from comfy_extras.nodes_custom_sampler import CFGGuider, KSamplerSelect, SamplerCustomAdvanced
 from headcount.bridge.comfyui import run_notes
+from headcount.bridge.comfyui.node_text import NodePlace
 from headcount.bridge.comfyui.run_notes import RunNotes
 from headcount.bridge.families.unet import UNetReader
 from headcount.bridge.families.video import VideoReader
@@ -44,7 +45,7 @@ NODES: dict[str, Node] = {
 }
 every_node = pytest.mark.parametrize("node", NODES)
 RUN = Run(steps=4, size=(8, 8))
-PLACE = "17"
+PLACE = NodePlace("17")
 
 
 @dataclass
@@ -54,7 +55,7 @@ class Page:
     caplog: pytest.LogCaptureFixture
     notes: list[str] = field(default_factory=list)
 
-    def show(self, text: str, node: str | None) -> None:
+    def show(self, text: str, node: NodePlace | None) -> None:
         assert node == PLACE
         self.notes.append(text)
 

@@ -14,9 +14,11 @@ from headcount.bridge.comfyui.node_text import (
     MOST_LINES,
     MOST_MARKS,
     NOTE_EVENT,
+    NodePlace,
     NodeResult,
     keep_results_with_their_run,
     result_output,
+    running_node,
     show_note,
 )
 from headcount.bridge.comfyui.saved_results import inputs_of_result, without_old_results
@@ -132,6 +134,7 @@ class _Server:
         self.handlers: list[Any] = []
         self.send_sync = lambda *message: self.sent.append(message)
         self.add_on_prompt_handler = self.handlers.append
+        self.prompt_queue = SimpleNamespace(get_current_queue_volatile=lambda: ([(0, "run", PROMPT)], []))
 
 
 @pytest.fixture
@@ -142,14 +145,27 @@ def server(monkeypatch: pytest.MonkeyPatch) -> _Server:
 
 
 def test_a_note_goes_to_the_page_that_asked(server: _Server) -> None:
-    show_note("not steered", "4")
+    show_note("not steered", NodePlace("4"))
     show_note("to nobody", None)
     assert server.sent == [(NOTE_EVENT, {"node": "4", "text": "not steered"}, "the page that asked")]
     keep_results_with_their_run()
     assert server.handlers == [without_old_results]
 
 
+@pytest.mark.parametrize(
+    ("before", "shown"), [("1", "1"), ("2", "2"), ("8", "1"), ("3", "1"), ("a node of another run's making", "8")]
+)
+def test_a_node_that_the_cache_brings_under_another_id(server: _Server, before: str, shown: str) -> None:
+    """A graph loaded later may name the same node otherwise, and another one by its old name."""
+    kind = {"2": "Sample", "a node of another run's making": "Made"}.get(before, "Load")
+    place = NodePlace("8" if kind == "Made" else before, kind)
+    with CurrentNodeContext("run", "2"):
+        assert running_node() == NodePlace("2", "Sample")
+        show_note("not steered", place)
+    assert [message["node"] for _, message, _ in server.sent] == [shown]
+
+
 def test_notes_without_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "server", raising=False)
-    show_note("to nobody", "4")
+    show_note("to nobody", NodePlace("4"))
     keep_results_with_their_run()

@@ -17,7 +17,6 @@ from headcount.bridge.prompts.conditionings import carried_counts
 from headcount.bridge.prompts.own_text import KEY as OWN_TEXT
 from headcount.core.errors import CountError
 from headcount.core.prompts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens
-from headcount.nodes._schema import Schema, advanced
 from headcount.nodes._types import CountsType, MapsType
 from headcount.nodes.count_prompt import CountPrompt
 
@@ -140,12 +139,3 @@ def test_schema() -> None:
 
 def test_own_socket_types() -> None:
     assert (CountsType.io_type, MapsType.io_type) == ("HEADCOUNT_COUNTS", "HEADCOUNT_MAPS")
-
-
-def test_schema_helper_serves_an_older_comfyui() -> None:
-    from comfy_api.latest import io
-
-    schema = Schema(node_id="Test", inputs=[], field_of_the_future=1)
-    assert schema.node_id == "Test"
-    assert not hasattr(schema, "field_of_the_future")
-    assert advanced(io.Float.Input, "x", default=0.5).default == 0.5

@@ -19,15 +19,16 @@ SECONDS = 300
 ISAC, NUMINA = "4", "N"
 
 
-def two_nodes(text: str, steps: int) -> dict[str, Any]:
-    """A picture of a model with ISAC and NUMINA."""
+def two_nodes(text: str, steps: int, isac: str = ISAC) -> dict[str, Any]:
+    """A picture of a model with ISAC, under that id, and NUMINA."""
     prompt = graph(PATCHES["isac"])
+    prompt[isac] = prompt.pop("4")
     kind, widgets = PATCHES["numina"]
-    prompt[NUMINA] = {"class_type": kind, "inputs": {"model": [ISAC, 0], **widgets}}
+    prompt[NUMINA] = {"class_type": kind, "inputs": {"model": [isac, 0], **widgets}}
     prompt["2"]["inputs"]["text"] = text
     prompt[SAMPLER]["inputs"] |= {"model": [NUMINA, 0], "steps": steps}
     prompt["end"] = {"class_type": "PreviewImage", "inputs": {"images": [DECODER, 0]}}
-    return {name: prompt[name] for name in ("1", "2", "3", ISAC, NUMINA, SAMPLER, DECODER, "end")}
+    return {name: prompt[name] for name in ("1", "2", "3", isac, NUMINA, SAMPLER, DECODER, "end")}
 
 
 async def heard(address: str, client: str, prompts: list[dict[str, Any]]) -> list[list[dict[str, str]]]:
@@ -61,3 +62,11 @@ def test_notes_reach_the_page(server: ComfyServer) -> None:
     assert set(uncounted.values()) == {"the prompt counts nothing: this picture is not steered"}
     assert one_step[ISAC] == "" and "it has one step" in one_step[NUMINA]
     assert right[NUMINA] == "" and right.get(ISAC, "") == ""
+
+
+def test_a_node_that_ran_under_another_id(server: ComfyServer) -> None:
+    """The second graph gets what the first one's node made, and its page must not write into whatever is called 8 there."""
+    prompts = [two_nodes("some moons", 3, "8"), two_nodes("some moons", 2)]
+    every = asyncio.run(asyncio.wait_for(heard(server.address, "another page", prompts), SECONDS))
+    first, second = ([note["node"] for note in notes if note["text"]] for notes in every)
+    assert (set(first), set(second)) == ({"8", NUMINA}, {ISAC, NUMINA})
