@@ -1,15 +1,13 @@
 """Which of the pack's messages a run of the tests has really made: a line that never makes its CountError is untested.
 
-A plugin of tests/conftest.py. It notes where each CountError of this process is made. When every test file was collected,
-nothing was deselected and all tests passed, the summary names each place that made none, and with HEADCOUNT_MESSAGES=strict
-they fail the run. A part of the suite proves nothing here and is not judged. What only a server in a process of its own
-says is in `ELSEWHERE`, with the reason.
+A plugin of tests/conftest.py. It notes where each CountError of the testing processes is made. When every test file was
+collected, nothing was deselected and all tests passed, each place that made none is named and fails the run. A part of the
+suite proves nothing here and is not judged. What only a server in a process of its own says is in `ELSEWHERE`, with the reason.
 """
 
 from __future__ import annotations
 
 import ast
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("core", "bridge", "nodes")
 ELSEWHERE: Mapping[str, str] = {}
 """Beginning of a message's place, such as "bridge/file.py:", to the reason why no test of this process makes it."""
+_NOTED = "raised_messages"
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class RaisedMessages:
 
     made: set[tuple[str, int]] = field(default_factory=set)
     missing: list[Place] = field(default_factory=list)
-    files: set[Path] = field(default_factory=set)
+    files: set[str] = field(default_factory=set)
     is_part: bool = False
 
     def watch(self, error: type[ValueError], root: Path = ROOT) -> None:
@@ -83,18 +82,30 @@ class RaisedMessages:
         error.__init__ = made_here  # type: ignore[method-assign]
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        self.files = {item.path for item in items}
+        self.files = {str(item.path) for item in items}
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         self.is_part = self.is_part or bool(items)
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """A process of pytest-xdist ends, which has run a share of the tests and hands over what it noted."""
+        made, files, is_part = getattr(node, "workeroutput", {}).get(_NOTED, ((), (), True))
+        self.made |= {(file, line) for file, line in made}
+        self.files |= set(files)
+        self.is_part = self.is_part or is_part
+
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        everything = set((ROOT / "tests").rglob("test_*.py"))
+        output = getattr(session.config, "workeroutput", None)
+        if output is not None:
+            output[_NOTED] = ([list(place) for place in self.made], list(self.files), self.is_part)
+            return
+        everything = {str(path) for path in (ROOT / "tests").rglob("test_*.py")}
         if exitstatus != pytest.ExitCode.OK or self.is_part or session.config.option.collectonly:
             return
         if everything <= self.files:
             self.missing = never_made(list(places()), self.made)
-        if self.missing and os.environ.get("HEADCOUNT_MESSAGES") == "strict":
+        if self.missing:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
