@@ -34,9 +34,9 @@ from headcount.bridge.prompts.token_positions import encode_count_prompt  # noqa
 from headcount.core.attention.aggregate import aggregate, largest_grid, mean_over_layers  # noqa: E402
 from headcount.core.attention.calls import Grid  # noqa: E402
 from headcount.core.attention.foreground import noun_columns  # noqa: E402
+from headcount.core.attention.grids import smoothed  # noqa: E402
 from headcount.core.attention.instances import noun_instances  # noqa: E402
 from headcount.core.isac.anchored import anchored_losses  # noqa: E402
-from headcount.core.isac.anchors import smoothed  # noqa: E402
 from headcount.core.isac.objective import paper_losses  # noqa: E402
 from headcount.core.isac.schedule import LossWeights, instance_to_class  # noqa: E402
 from headcount.core.isac.selection import (  # noqa: E402

@@ -16,13 +16,13 @@ from headcount.core.numina import (
     Layouts,
     Preset,
     Reading,
-    cluster_reading,
     noun_response,
     read_layouts,
-    thing_reading,
 )
-from headcount.core.numina.focus import disc
-from headcount.core.numina.video_refinement import NounThings
+from headcount.core.numina.masks import disc
+from headcount.core.numina.published import reading as published_reading
+from headcount.core.numina.robust import reading as robust_reading
+from headcount.core.numina.robust.refinement import NounInstances
 from torch import Tensor
 
 from .spent import Parts, seconds_in
@@ -30,17 +30,17 @@ from .spent import Parts, seconds_in
 METHODS = {"robust": ROBUST, "paper": PAPER, "release": RELEASE}
 ASKED = (3, 2)
 PARTS: dict[str, Parts] = {
-    "things": {
-        "noun cells": ((thing_reading, "strengths"), (thing_reading, "noun_cells")),
-        "scores": ((thing_reading, "thing_features"),),
-        "proposals": ((thing_reading, "part_at_dips"), (thing_reading, "part_by_attention")),
-        "refinement": ((thing_reading, "refine_video"), (NounThings, "of")),
+    "robust": {
+        "noun cells": ((robust_reading, "strengths"), (robust_reading, "noun_cells")),
+        "scores": ((robust_reading, "instance_features"),),
+        "proposals": ((robust_reading, "split_at_dips"), (robust_reading, "split_by_attention")),
+        "refinement": ((robust_reading, "refine_video"), (NounInstances, "of")),
     },
-    "clusters": {
-        "noun cells": ((cluster_reading, "focus_mask"),),
-        "scores": ((cluster_reading, "best_heads"),),
-        "proposals": ((cluster_reading, "clusters"),),
-        "refinement": ((cluster_reading, "refine"),),
+    "published": {
+        "noun cells": ((published_reading, "focus_mask"),),
+        "scores": ((published_reading, "best_heads"),),
+        "proposals": ((published_reading, "clusters"),),
+        "refinement": ((published_reading, "refine"),),
     },
 }
 _MIDDLES = ((0.25, 0.2), (0.25, 0.5), (0.25, 0.8), (0.75, 0.3), (0.75, 0.7))  # of the things, as shares of the frame

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, pad
 
 from ..attention.calls import Grid
 
@@ -22,13 +21,6 @@ class Anchor:
 
     noun: int
     pixel: int
-
-
-def smoothed(heat: Tensor, grid: Grid) -> Tensor:
-    """Blur (k, P) maps with a 3 x 3 binomial kernel: (k, P). Single cells of noise must not count as things."""
-    row = torch.tensor([0.25, 0.5, 0.25], dtype=heat.dtype, device=heat.device)
-    images = pad(heat.reshape(len(heat), 1, *grid), (1, 1, 1, 1), mode="replicate")
-    return conv2d(images, torch.outer(row, row)[None, None]).reshape(heat.shape)
 
 
 def cell_distances(grid: Grid, device: torch.device) -> Tensor:

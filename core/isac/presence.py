@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from ..attention.calls import Grid
-from ..attention.grids import area_pooled
-from .anchors import Anchor, cell_distances, pick_anchors, smoothed
+from ..attention.grids import area_pooled, smoothed
+from .anchors import Anchor, cell_distances, pick_anchors
 from .words import Words
 
 PRESENT = 0.7

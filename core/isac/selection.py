@@ -23,11 +23,11 @@ from torch.nn.functional import softplus
 from ..attention.aggregate import largest_grid, mean_over_layers
 from ..attention.calls import AttentionCall, Grid
 from ..attention.foreground import noun_columns
-from ..attention.grids import area_pooled
+from ..attention.grids import area_pooled, smoothed
 from ..attention.picture import picture_maps
 from ..errors import CountError
 from .anchored import SPACING, semantic_calls
-from .anchors import cell_distances, smoothed
+from .anchors import cell_distances
 from .objective import paper_grid, paper_losses
 from .presence import working_grid
 from .schedule import LossWeights

@@ -5,21 +5,21 @@ When Numbers Speak: Aligning Textual Numerals and Visual Instances in Text-to-Vi
 from the attention of one layer (`reading`; eq. 3 to 9), corrected (section 3.3, eq. 10), and a second pass from the same
 noise follows it: a bias on cross-attention scores clears instances and adds some (`guidance`; section 3.4, eq. 11).
 
-Three sets of settings. RELEASE does what the published code does on a GPU, PAPER what the paper says, ROBUST is ours. What
-ROBUST does otherwise, and why (tests/core/numina/test_numina_mends.py shows each):
+Three sets of settings. RELEASE does what the published code does on a GPU and PAPER what the paper says, both in `published`;
+ROBUST is ours, in `robust`. What it does otherwise, and why (tests/core/numina/test_numina_mends.py shows each):
 
 - Which head: the published score is ruled by one of its three parts, the size of which grows with the block size, and on a
   GPU its decomposition fails, so that it scores the frame's corner. Ours asks, where the nouns are, which head keeps
-  neighbours together, things from the background and things from each other (`own_head`).
+  neighbours together, instances from the background and instances from each other (`robust.head`).
 - Instances: three components hold about four groups, so that many things are too few clusters, and one thing is six. Ours
-  takes the noun's own cells, parts them where the noun's map dips between two peaks (`merge_tree`), and where two parts of
-  a region look at different things (`apart`).
+  takes the noun's own cells and parts them where the noun's map dips between two peaks, and where two parts of a region look
+  at different things (`robust.instances`).
 - Focus: from 5 % of its maximum a flat map passes as a whole. Ours takes the threshold that parts the map best, and none
-  where the two sides hardly differ (`noun_cells`); of several nouns the strongest owns a cell.
-- Frames: each was counted alone, so that things come and go from frame to frame. Ours follows things (`tracking`) and
-  counts and corrects them once for the video (`video_refinement`).
+  where the two sides hardly differ (`robust.instances`); of several nouns the strongest owns a cell.
+- Frames: each was counted alone, so that things come and go from frame to frame. Ours follows things (`robust.tracking`)
+  and counts and corrects them once for the video (`robust.refinement`).
 - Places: an added instance could erase others, even the one it copies, and small frames had no room for its disc. Ours
-  scales the disc, keeps off everything else and shrinks where it is tight (`placement`).
+  scales the disc, keeps off everything else and shrinks where it is tight (`robust.placement`).
 - Strength: m * delta - own turns round where scores are negative, and pushes added cells down late. Ours lifts them to
   m + (delta - 1) * lift, and never pushes down. m is one number for the video, where some frame shows the noun.
 - Nothing is random: components come from a fixed start, their sign from their largest entry.

@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate
 from ..attention.calls import Grid
 from ..errors import CountError
 from .layout import FIRST_ADDED, MOST_INSTANCES, REMOVED, Layouts
-from .refinement import smallest
+from .masks import smallest
 from .settings import GuidanceSettings
 
 

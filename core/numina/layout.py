@@ -1,4 +1,4 @@
-"""Layouts: which proposals are instances of a noun, numbered; and the layouts of all nouns and frames together."""
+"""The layouts of all nouns and frames: what was found in each, and what it is to become."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
 from torch import Tensor
 
 from ..attention.calls import Grid
-from .proposals import Proposals
 
 REMOVED = -1
+
 FIRST_ADDED = 100
+
 MOST_INSTANCES = FIRST_ADDED - 1
 
 
@@ -52,22 +52,3 @@ class Layouts:
         added = max(len(after[after >= FIRST_ADDED].unique()) for _, after in frames)
         removed = max(len(before[(after == REMOVED) & (before > 0)].unique()) for before, after in frames)
         return f"{name}: asked {self.asked[noun]}, found {found}, added {added}, removed {removed}"
-
-
-def instances(proposals: Proposals, focus: Tensor, overlap: float) -> Tensor:
-    """Number the proposals of which at least the share `overlap` belongs to the noun (NUMINA, eq. 9).
-
-    Args:
-        proposals: of one frame.
-        focus: (h, w) bool, the noun's cells.
-        overlap: 0 to 1, inclusive.
-
-    Returns:
-        (h, w) int16: 0 background, then instances from 1 in the order of the proposals.
-    """
-    labels = proposals.labels.flatten()
-    area = torch.bincount(labels, minlength=proposals.number)
-    inside = torch.bincount(labels, weights=focus.flatten().double(), minlength=proposals.number)
-    kept = (area > 0) & (inside / area.clamp_min(1) >= overlap)
-    numbers = torch.where(kept, kept.cumsum(0), 0).to(torch.int16)
-    return numbers[proposals.labels]

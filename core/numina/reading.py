@@ -10,11 +10,11 @@ from torch import Tensor
 
 from ..attention.calls import Grid
 from ..errors import CountError
-from .cluster_reading import read_clusters
+from .attention import head_chunks, scores
 from .layout import Layouts
-from .probabilities import head_chunks, scores
+from .published import read_published
+from .robust import read_robust
 from .settings import LayoutSettings
-from .thing_reading import read_things
 
 LEAST_SIDE = 4
 
@@ -104,6 +104,6 @@ def read_layouts(reading: Reading, asked: Sequence[int], settings: LayoutSetting
             f"an attention map of {reading.grid[0]} x {reading.grid[1]} is too small: use a larger picture"
         )
     parts = reading.queries, reading.keys, reading.nouns, reading.grid, asked
-    if settings.reader == "clusters":
-        return read_clusters(*parts, settings.clusters)
-    return read_things(*parts, settings.things)
+    if settings.reader == "published":
+        return read_published(*parts, settings.published)
+    return read_robust(*parts, settings.robust)

@@ -7,7 +7,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class ClusterSettings:
+class PublishedSettings:
     """The authors' way to read and correct a frame.
 
     Attributes:
@@ -47,7 +47,7 @@ class ClusterSettings:
 
 
 @dataclass(frozen=True)
-class ThingSettings:
+class RobustSettings:
     """Our way to read and correct a video.
 
     Attributes:
@@ -79,18 +79,18 @@ class LayoutSettings:
     """How instances are read out of one step's attention, and how the layout is corrected.
 
     Attributes:
-        reader: "clusters" of the whole frame that overlap with the noun, frame by frame, are the authors' way.
-            "things" is ours: the noun's own cells, parted where its map dips or self-attention holds two parts
+        reader: "published": clusters of the whole frame that overlap with the noun, frame by frame, are the authors' way.
+            "robust" is ours: the noun's own cells, parted where its map dips or self-attention holds two parts
             apart, followed through the video, counted once for it, and corrected alike in all frames.
         cross_map: a noun's map is the mean of the heads, or for each frame the head with the highest "peak".
-        clusters: settings of the authors' way.
-        things: settings of ours.
+        published: settings of the authors' way.
+        robust: settings of ours.
     """
 
-    reader: Literal["clusters", "things"] = "clusters"
+    reader: Literal["published", "robust"] = "published"
     cross_map: Literal["mean", "peak"] = "mean"
-    clusters: ClusterSettings = ClusterSettings()
-    things: ThingSettings = ThingSettings()
+    published: PublishedSettings = PublishedSettings()
+    robust: RobustSettings = RobustSettings()
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,8 @@ class Preset:
     guidance: GuidanceSettings = GuidanceSettings()
 
 
-RELEASE = Preset(LayoutSettings(clusters=ClusterSettings(head_components="first3")))
-PAPER = Preset(LayoutSettings(cross_map="peak", clusters=ClusterSettings(focus_ratio=0.1)))
+RELEASE = Preset(LayoutSettings(published=PublishedSettings(head_components="first3")))
+PAPER = Preset(LayoutSettings(cross_map="peak", published=PublishedSettings(focus_ratio=0.1)))
 ROBUST = Preset(
-    LayoutSettings(reader="things"), GuidanceSettings(added="shift", lift=10.0, circle=6.0, reference="video")
+    LayoutSettings(reader="robust"), GuidanceSettings(added="shift", lift=10.0, circle=6.0, reference="video")
 )

@@ -128,7 +128,7 @@ def test_layouts_of_both_readers() -> None:
     costs = {cost.method: cost for cost in layout_costs(video, 1, lambda: None)}
     assert set(costs) == {"robust", "paper", "release"}
     for name, cost in costs.items():
-        parts = LAYOUT_PARTS["things" if name == "robust" else "clusters"]
+        parts = LAYOUT_PARTS["robust" if name == "robust" else "published"]
         assert set(cost.parts) == {"noun response", *parts} and min(cost.parts.values()) > 0
         assert sum(cost.parts.values()) == pytest.approx(cost.seconds)
 

@@ -8,9 +8,10 @@ from itertools import combinations
 import pytest
 import torch
 from headcount.core.attention.calls import AttentionCall
+from headcount.core.attention.grids import smoothed
 from headcount.core.errors import CountError
 from headcount.core.isac.anchored import AnchoredObjective, anchored_losses, semantic_calls
-from headcount.core.isac.anchors import cell_distances, pick_anchors, smoothed
+from headcount.core.isac.anchors import cell_distances, pick_anchors
 from headcount.core.isac.presence import picture_losses, working_grid
 from headcount.core.isac.target import Target
 from headcount.core.isac.words import words_of

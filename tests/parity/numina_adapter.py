@@ -25,19 +25,18 @@ from headcount.core.errors import CountError  # noqa: E402
 from headcount.core.numina import (  # noqa: E402
     RELEASE,
     noun_response,
-    refinement,
     row_bias,
     schedule,
 )
-from headcount.core.numina import focus as focusing  # noqa: E402
-from headcount.core.numina import layout as layouts  # noqa: E402
-from headcount.core.numina.components import principal_components  # noqa: E402
-from headcount.core.numina.head_scores import score_heads  # noqa: E402
-from headcount.core.numina.proposals import Proposals, clusters  # noqa: E402
-from headcount.core.numina.release_tokens import map_tokens  # noqa: E402
+from headcount.core.numina.attention import principal_components  # noqa: E402
+from headcount.core.numina.published import proposals, refinement  # noqa: E402
+from headcount.core.numina.published.heads import score_heads  # noqa: E402
+from headcount.core.numina.published.proposals import Proposals, clusters  # noqa: E402
+
+from tests.parity.release_tokens import map_tokens  # noqa: E402
 
 __all__ = ["map_tokens"]
-SETTINGS = replace(RELEASE.layout.clusters, head_components="pca")
+SETTINGS = replace(RELEASE.layout.published, head_components="pca")
 Array = Any
 
 
@@ -63,13 +62,13 @@ def cluster_labels(attention: Array, height: int, width: int) -> Array:
 
 def focus_mask(response: Array) -> Array:
     """(H, W) response to a mask."""
-    return focusing.focus_mask(_tensor(response), SETTINGS).numpy()
+    return proposals.focus_mask(_tensor(response), SETTINGS).numpy()
 
 
 def build_layout(labels: Array, focus: Array) -> tuple[Array, int]:
     """Numbered instances and how many."""
     regions = Proposals(_tensor(labels).long(), int(labels.max()) + 1)
-    layout = layouts.instances(regions, _tensor(focus), SETTINGS.overlap)
+    layout = proposals.instances(regions, _tensor(focus), SETTINGS.overlap)
     return layout.numpy(), int(layout.max())
 
 

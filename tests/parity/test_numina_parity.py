@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 from headcount.core.numina import PAPER, RELEASE, noun_response
-from headcount.core.numina.head_scores import score_heads
-from headcount.core.numina.probabilities import self_probabilities
+from headcount.core.numina.attention import self_probabilities
+from headcount.core.numina.published.heads import score_heads
 from sklearn.metrics import adjusted_rand_score
 
 from . import numina_adapter as ours
@@ -61,7 +61,7 @@ def test_head_scores_where_the_decomposition_fails(recorded: Recorded, frame: in
     """What the published code scores on a GPU; nothing random in it."""
     own = torch.from_numpy(attention(recorded, frame))
     first = own[..., :3] - own[..., :3].mean(-2, keepdim=True)
-    found = score_heads(first, (meta(recorded)["H"], meta(recorded)["W"]), RELEASE.layout.clusters)
+    found = score_heads(first, (meta(recorded)["H"], meta(recorded)["W"]), RELEASE.layout.published)
     np.testing.assert_allclose(found, recorded["too_few/sa_scores_fallback"][frame], rtol=2e-3)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from headcount.core.numina.components import principal_components
-from headcount.core.numina.focus import focus_mask
-from headcount.core.numina.head_scores import score_heads
-from headcount.core.numina.mean_shift import estimate_bandwidth, mean_shift
-from headcount.core.numina.settings import ClusterSettings
+from headcount.core.numina.attention import principal_components
+from headcount.core.numina.published.heads import score_heads
+from headcount.core.numina.published.mean_shift import estimate_bandwidth, mean_shift
+from headcount.core.numina.published.proposals import focus_mask
+from headcount.core.numina.settings import PublishedSettings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.cluster import DBSCAN, MeanShift
@@ -83,7 +83,7 @@ def test_head_score_of_a_worked_picture(blocks: str) -> None:
             down = (around[2] - around[0]) @ torch.tensor([1.0, 2, 1])
             size[y, x] = (across**2 + down**2).sqrt()
     expected = contrast + block + 0.1 * size.mean()
-    found = score_heads(components, grid, ClusterSettings(blocks=blocks))  # type: ignore[arg-type]
+    found = score_heads(components, grid, PublishedSettings(blocks=blocks))  # type: ignore[arg-type]
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
@@ -118,4 +118,4 @@ def test_focus_is_dbscan_without_its_noise(seed: int, share: float) -> None:
     expected = np.zeros(response.shape, bool)
     expected[kept[:, 0], kept[:, 1]] = True
     maps = torch.from_numpy(np.stack([response, response.T.reshape(17, 23)]))
-    assert np.array_equal(focus_mask(maps, ClusterSettings())[0].numpy(), expected)
+    assert np.array_equal(focus_mask(maps, PublishedSettings())[0].numpy(), expected)

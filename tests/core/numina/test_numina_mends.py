@@ -8,13 +8,13 @@ import pytest
 import torch
 from headcount.core.errors import CountError
 from headcount.core.numina import PAPER, RELEASE, ROBUST, Layouts, Preset, read_layouts, row_bias
-from headcount.core.numina.refinement import refine
+from headcount.core.numina.published.refinement import refine
 from torch import Tensor
 
 from .scenes import Look, Scene, attend
 
 # The released code as it would be on a CPU, where its decomposition works.
-ON_A_CPU = Preset(replace(RELEASE.layout, clusters=replace(RELEASE.layout.clusters, head_components="pca")))
+ON_A_CPU = Preset(replace(RELEASE.layout, published=replace(RELEASE.layout.published, head_components="pca")))
 KNOWS_THINGS, KNOWS_PLACES = 1, 2  # heads of a scene
 CLEAR = Look(sharpness=12)
 
@@ -116,7 +116,7 @@ def test_a_frame_smaller_than_the_disc() -> None:
     scene = shown(boxes(grid=(8, 8)), look=Look(cross=0.0))
     crowded = torch.zeros(8, 8, dtype=torch.int16)
     with pytest.raises(CountError, match="11 x 11 cells does not fit into an attention map of 8 x 8"):
-        refine(crowded, 0, 1, [], RELEASE.layout.clusters)
+        refine(crowded, 0, 1, [], RELEASE.layout.published)
     found = layouts(scene, (3,), ROBUST)
     numbers, areas = found.after.unique(return_counts=True)
     assert numbers.tolist() == [0, 100, 101, 102] and areas[1:].min() >= 4
@@ -126,7 +126,7 @@ def test_what_is_there_is_never_stamped_over() -> None:
     """The middle of two things lies on a third one."""
     things = boxes((9, 4), (9, 23), (9, 13))
     layout = things[0, 0].to(torch.int16)
-    released, _ = refine(layout, 3, 5, [], RELEASE.layout.clusters)
+    released, _ = refine(layout, 3, 5, [], RELEASE.layout.published)
     assert (released == 3).sum() < (layout == 3).sum()
     found = layouts(shown(things), (5,), ROBUST)
     there = found.before > 0

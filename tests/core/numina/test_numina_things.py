@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import pytest
 import torch
 from headcount.core.numina import ROBUST, Layouts, read_layouts
-from headcount.core.numina.merge_tree import part_at_dips
-from headcount.core.numina.noun_cells import noun_cells
-from headcount.core.numina.placement import place_free
-from headcount.core.numina.tracking import follow, number_of
+from headcount.core.numina.robust.instances import noun_cells, split_at_dips
+from headcount.core.numina.robust.placement import place_free
+from headcount.core.numina.robust.tracking import follow, number_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -18,7 +17,7 @@ from torch.nn.functional import max_pool2d
 
 from .scenes import Look, Scene, attend, make_scene
 
-THINGS = ROBUST.layout.things
+THINGS = ROBUST.layout.robust
 
 
 def layouts(scene: Scene, asked: Sequence[int]) -> Layouts:
@@ -82,7 +81,7 @@ def test_a_noun_that_is_nowhere_has_no_cells() -> None:
 def test_two_peaks_are_two_things_when_the_pass_is_low(saddle: float, number: int) -> None:
     ridge = torch.tensor([[0.8, 1.0, 0.8, saddle, 0.85, 0.95, 0.85]]).expand(3, -1).clone()
     ridge[0] *= 0.99
-    parts = part_at_dips(ridge, ridge > 0, 0.8, 3)
+    parts = split_at_dips(ridge, ridge > 0, 0.8, 3)
     assert len(parts) == number
     assert sorted(int(cell) for part in parts for cell in part) == list(range(21))
 

@@ -1,4 +1,4 @@
-"""A whole video's layouts with the asked number of things: the same ones go, and come, in all frames."""
+"""A whole video's layouts with the asked number of instances: the same ones go, and come, in all frames."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from .focus import disc
-from .layout import FIRST_ADDED, MOST_INSTANCES, REMOVED
+from ..layout import FIRST_ADDED, MOST_INSTANCES, REMOVED
+from ..masks import disc
+from ..settings import RobustSettings
 from .placement import place_free
-from .settings import ThingSettings
 from .tracking import Track, drawn, follow, main_tracks, number_of, without_gaps
 
 Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class NounThings:
+class NounInstances:
     """The things of one noun and what is to be done about them.
 
     Attributes:
@@ -36,7 +36,7 @@ class NounThings:
     missing: int
 
     @classmethod
-    def of(cls, frames: list[list[Tensor]], asked: int, settings: ThingSettings) -> NounThings:
+    def of(cls, frames: list[list[Tensor]], asked: int, settings: RobustSettings) -> NounInstances:
         """Follow and count things; frames of (h, w) bool masks."""
         tracks = follow(frames, settings)[:MOST_INSTANCES]
         main = main_tracks(tracks, number_of(frames, asked))
@@ -44,7 +44,7 @@ class NounThings:
         return cls(tracks, main, surplus, max(0, asked - len(main)))
 
 
-def refine_video(nouns: Sequence[NounThings], shape: Shape, settings: ThingSettings) -> tuple[Tensor, Tensor]:
+def refine_video(nouns: Sequence[NounInstances], shape: Shape, settings: RobustSettings) -> tuple[Tensor, Tensor]:
     """Layouts before and after, (K, F, h, w) int16 each.
 
     Args:
@@ -72,7 +72,7 @@ def _around(cells: Tensor) -> Tensor:
     return conv2d(cells[:, None].float(), disc(1)[None, None].float(), padding=1)[:, 0] > 0
 
 
-def _taken_over(nouns: Sequence[NounThings]) -> list[list[Track]]:
+def _taken_over(nouns: Sequence[NounInstances]) -> list[list[Track]]:
     """Which things that are too many for their own noun become things of a noun that has too few."""
     left = sorted((track for noun in nouns for track in noun.surplus if noun.main), key=Track.area, reverse=True)
     return [[left.pop() for _ in range(min(noun.missing, len(left)))] for noun in nouns]
@@ -90,7 +90,7 @@ def _clear_for_all(after: Tensor) -> None:
     after[:, cleared] = REMOVED
 
 
-def _keep(layout: Tensor, noun: NounThings) -> None:
+def _keep(layout: Tensor, noun: NounInstances) -> None:
     """A thing that stays is not cleared by one that goes and was out of sight there."""
     for number, track in enumerate(noun.tracks, 1):
         if track not in noun.surplus:
@@ -98,7 +98,7 @@ def _keep(layout: Tensor, noun: NounThings) -> None:
                 layout[frame][mask] = number
 
 
-def _template(noun: NounThings, nouns: Sequence[NounThings], shape: Shape, settings: ThingSettings) -> Tensor:
+def _template(noun: NounInstances, nouns: Sequence[NounInstances], shape: Shape, settings: RobustSettings) -> Tensor:
     """A disc as large as the noun's own things, or all things, or one that suits the frame."""
     side = min(shape[1:])
     areas = sorted(track.area() for track in noun.main or [track for other in nouns for track in other.main])

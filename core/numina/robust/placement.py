@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_max_pool2d, conv2d, max_pool2d
 
-from .refinement import Centre, squared_distances
+from ..masks import Centre, squared_distances
 
 LEAST_SIDE = 2
 CROWDED = 1e6  # cost of a cell of overlap: no distance in a frame makes up for it

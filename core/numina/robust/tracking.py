@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from .settings import ThingSettings
+from ..settings import RobustSettings
 
 
 @dataclass(eq=False)
@@ -30,7 +30,7 @@ class Track:
         return max(self.masks)
 
 
-def follow(frames: list[list[Tensor]], settings: ThingSettings) -> list[Track]:
+def follow(frames: list[list[Tensor]], settings: RobustSettings) -> list[Track]:
     """Join the things of one noun into tracks: the nearest pair first, frame by frame.
 
     Args:

@@ -6,14 +6,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d, normalize
 
-from .components import principal_components
-from .probabilities import head_chunks, self_probabilities
+from ..attention import head_chunks, principal_components, self_probabilities
 
 ROUGH = 2  # rounds of the decomposition that are enough to compare heads
 
 
 @torch.no_grad()
-def thing_features(queries: Tensor, keys: Tensor, cells: Tensor, components: int) -> tuple[Tensor, int]:
+def instance_features(queries: Tensor, keys: Tensor, cells: Tensor, components: int) -> tuple[Tensor, int]:
     """What the cells that show nouns look at, in the head of the video that tells things apart best.
 
     A head is good when neighbours that both show a noun look at the same, neighbours of which one does not look

@@ -6,30 +6,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from ..attention.calls import Grid
-from ..errors import CountError
-from .focus import disc
-from .layout import FIRST_ADDED, REMOVED
-from .settings import ClusterSettings
-
-Centre = tuple[int, int]
-
-
-def smallest(layout: Tensor, most: int | None = None) -> int | None:
-    """Number of the smallest instance of a (h, w) layout, the lowest number on ties; None where there is none.
-
-    Args:
-        most: highest number that counts, None for any.
-    """
-    numbers, areas = layout[layout > 0].unique(return_counts=True)
-    if most is not None:
-        numbers, areas = numbers[numbers <= most], areas[numbers <= most]
-    # argmin does not promise the first of equal ones; a stable sort does.
-    return int(numbers[areas.argsort(stable=True)[0]]) if len(numbers) else None
+from ...errors import CountError
+from ..layout import FIRST_ADDED, REMOVED
+from ..masks import Centre, centre_of_mass, cut_out, disc, smallest, squared_distances
+from ..settings import PublishedSettings
 
 
 def refine(
-    layout: Tensor, found: int, asked: int, earlier: list[Centre], settings: ClusterSettings
+    layout: Tensor, found: int, asked: int, earlier: list[Centre], settings: PublishedSettings
 ) -> tuple[Tensor, list[Centre]]:
     """Remove or add instances until there are as many as asked (NUMINA, section 3.3, eq. 10).
 
@@ -56,19 +40,13 @@ def refine(
     return layout, centres
 
 
-def _template(layout: Tensor, settings: ClusterSettings) -> Tensor:
+def _template(layout: Tensor, settings: PublishedSettings) -> Tensor:
     """The smallest instance cut to its bounding box, or a disc."""
     number = smallest(layout)
     return disc(settings.radius) if number is None else cut_out(layout == number)
 
 
-def cut_out(mask: Tensor) -> Tensor:
-    """A (h, w) mask cut to the bounding box of its cells."""
-    rows, columns = (mask.any(axis).nonzero().flatten() for axis in (1, 0))
-    return mask[int(rows[0]) : int(rows[-1]) + 1, int(columns[0]) : int(columns[-1]) + 1]
-
-
-def _place(taken: Tensor, template: Tensor, earlier: Centre | None, settings: ClusterSettings) -> Centre:
+def _place(taken: Tensor, template: Tensor, earlier: Centre | None, settings: PublishedSettings) -> Centre:
     """The cheapest centre: little overlap, near the middle of what is there, near the place in the frame before."""
     grid = (taken.shape[0], taken.shape[1])
     if template.shape[0] > grid[0] or template.shape[1] > grid[1]:
@@ -81,27 +59,13 @@ def _place(taken: Tensor, template: Tensor, earlier: Centre | None, settings: Cl
         torch.arange(count, dtype=torch.float64) + side // 2
         for count, side in zip(overlap.shape, template.shape, strict=True)
     )
-    cost = overlap + settings.lambda_center * squared_distances(rows, columns, middle(taken, grid))
+    cost = overlap + settings.lambda_center * squared_distances(rows, columns, centre_of_mass(taken, grid))
     if earlier is not None:
         cost = cost + settings.lambda_temporal * squared_distances(rows, columns, earlier)
     step = settings.placement_step
     cost = cost[::step, ::step]
     row, column = divmod(int(cost.flatten().argsort(stable=True)[0]), cost.shape[1])
     return row * step + template.shape[0] // 2, column * step + template.shape[1] // 2
-
-
-def middle(taken: Tensor, grid: Grid) -> tuple[float, float]:
-    """Centre of mass of the taken cells as row and column, the frame's middle where none is."""
-    cells = taken.nonzero().double()
-    if len(cells) == 0:
-        return grid[0] / 2, grid[1] / 2
-    row, column = cells.mean(0).tolist()
-    return row, column
-
-
-def squared_distances(rows: Tensor, columns: Tensor, centre: tuple[float, float]) -> Tensor:
-    """(rows, columns) squared distances to a centre."""
-    return (rows - centre[0]).square()[:, None] + (columns - centre[1]).square()
 
 
 def _stamp(layout: Tensor, template: Tensor, centre: Centre, number: int) -> None:

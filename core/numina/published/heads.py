@@ -1,0 +1,85 @@
+"""Which self-attention head tells instances apart best: contrast, variation between places and edges."""
+
+from __future__ import annotations
+
+import torch
+from einops import rearrange
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, conv2d
+
+from ...attention.calls import Grid
+from ..attention import head_chunks, principal_components, self_probabilities
+from ..settings import PublishedSettings
+
+GREY = (0.299, 0.587, 0.114)  # the weights of red, green and blue in a picture's brightness
+
+FLAT = 1e-8
+
+
+def best_heads(queries: Tensor, keys: Tensor, grid: Grid, settings: PublishedSettings) -> tuple[Tensor, Tensor]:
+    """The self-attention head of each frame that shows instances best, and its components.
+
+    Returns:
+        (F,) heads and (F, P, 3) components.
+    """
+    chosen = [
+        _best_head(own_queries, own_keys, grid, settings) for own_queries, own_keys in zip(queries, keys, strict=True)
+    ]
+    heads, components = zip(*chosen, strict=True)
+    return torch.stack(heads), torch.stack(components)
+
+
+def _best_head(queries: Tensor, keys: Tensor, grid: Grid, settings: PublishedSettings) -> tuple[Tensor, Tensor]:
+    """Head and (P, 3) components of one frame; queries and keys (H, P, d)."""
+    parts = [_scored(queries[part], keys[part], grid, settings) for part in head_chunks(queries, queries.shape[1])]
+    scores, components = (torch.cat(part) for part in zip(*parts, strict=True))
+    best = scores.argmax()
+    if settings.head_components == "first3":
+        components = principal_components(self_probabilities(queries[best], keys[best]))
+        return best, components
+    return best, components[best]
+
+
+def _scored(queries: Tensor, keys: Tensor, grid: Grid, settings: PublishedSettings) -> tuple[Tensor, Tensor]:
+    """(H,) scores of some heads and the (H, P, 3) components that were scored."""
+    attention = self_probabilities(queries, keys)
+    if settings.head_components == "first3":
+        components = attention[..., :3] - attention[..., :3].mean(-2, keepdim=True)
+    else:
+        components = principal_components(attention)
+    return score_heads(components, grid, settings), components
+
+
+@torch.no_grad()
+def score_heads(components: Tensor, grid: Grid, settings: PublishedSettings) -> Tensor:
+    """Score heads by their components as grey pictures (NUMINA, eq. 4 to 7; block size as in the released code).
+
+    Args:
+        components: (..., P, 3), P = h * w.
+        grid: (h, w).
+
+    Returns:
+        (...): the higher, the clearer the head shows instances.
+    """
+    grey = stretched(components, 0.5) @ components.new_tensor(GREY)
+    images = rearrange(grey, "... (h w) -> (...) 1 h w", h=grid[0])
+    size = max(1, grid[0] // settings.block_grid), max(1, grid[1] // settings.block_grid)
+    blocks = avg_pool2d(images, size) * (size[0] * size[1] if settings.blocks == "sums" else 1)
+    scores = grey.std(-1).flatten(), blocks.flatten(1).var(-1), _edges(images)
+    total = sum((weight * score for weight, score in zip(settings.score_weights, scores, strict=True)), 0 * scores[0])
+    return total.reshape(grey.shape[:-1])
+
+
+def stretched(components: Tensor, flat: float | None = None) -> Tensor:
+    """(..., P, n) with each component brought to 0..1; constant ones become `flat`, or stay when it is None."""
+    low, high = components.amin(-2, keepdim=True), components.amax(-2, keepdim=True)
+    constant = high - low <= FLAT
+    scaled = (components - low) / (high - low).clamp_min(FLAT)
+    return torch.where(constant, components if flat is None else torch.full_like(components, flat), scaled)
+
+
+def _edges(images: Tensor) -> Tensor:
+    """(n, 1, h, w) to (n,): mean size of the Sobel gradient, zeros around the frame."""
+    across = images.new_tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+    slopes = conv2d(images, torch.stack([across, across.T])[:, None], padding=1)
+    return slopes.square().sum(1).sqrt().mean((-1, -2))

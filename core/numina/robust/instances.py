@@ -1,0 +1,133 @@
+"""The instances in a frame: which cells show a noun, and where its map or self-attention parts them."""
+
+from __future__ import annotations
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from ...attention.calls import Grid
+from ...attention.grids import smoothed
+from ..settings import RobustSettings
+
+
+def strengths(nouns: Tensor, grid: Grid) -> Tensor:
+    """(K, F, P) noun response to (K, F, h, w), blurred a little so that single cells of noise are not peaks."""
+    flat = smoothed(rearrange(nouns.float(), "k f p -> (k f) p"), grid)
+    return rearrange(flat, "(k f) (h w) -> k f h w", k=len(nouns), h=grid[0])
+
+
+def noun_cells(maps: Tensor, contrast: float) -> Tensor:
+    """Cells that show each noun.
+
+    The threshold parts a noun's map, over all frames together, into the two classes with the least variance in them
+    (Otsu). A map whose upper class is hardly higher than the lower one shows the noun nowhere. A cell belongs to the noun
+    that is strongest there, as it is: a noun that is nowhere looks at the things of others, but less than these do.
+
+    Args:
+        maps: (K, F, h, w) from `strengths`.
+        contrast: least ratio of the means of the two classes.
+
+    Returns:
+        (K, F, h, w) bool; no cell belongs to two nouns.
+    """
+    threshold, low, high = _best_parting(maps.flatten(1).double())
+    shows = (high >= contrast * low) & (high > 0)
+    above = (maps >= threshold[:, None, None, None]) & shows[:, None, None, None]
+    numbers = torch.arange(len(maps), device=maps.device)[:, None, None, None]
+    return above & (maps.argmax(0) == numbers)
+
+
+def _best_parting(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Threshold of each row of (K, n) values, and the means of what is below and of what is not: (K,) each."""
+    ordered = values.sort(dim=1).values
+    number = values.shape[1]
+    below = torch.arange(1, number, device=values.device, dtype=values.dtype)
+    sums = ordered.cumsum(1)
+    low = sums[:, :-1] / below
+    high = (sums[:, -1:] - sums[:, :-1]) / (number - below)
+    best = (below * (number - below) * (high - low).square()).argmax(1, keepdim=True)
+    threshold = (ordered.gather(1, best) + ordered.gather(1, best + 1)) / 2
+    return threshold[:, 0], low.gather(1, best)[:, 0], high.gather(1, best)[:, 0]
+
+
+def split_at_dips(strength: Tensor, cells: Tensor, dip: float, least: int) -> list[Tensor]:
+    """Flood the map from its peaks down; where two floods meet, they join unless there was a dip between them.
+
+    Args:
+        strength: (h, w) a noun's map, on the CPU.
+        cells: (h, w) bool, the cells that show it.
+        dip: floods stay apart when they meet below this share of the lower peak.
+        least: floods of fewer cells join at any rate, and are dropped where they meet nobody.
+
+    Returns:
+        Cell indices into h * w of each thing, in raster order of their first cells.
+    """
+    width, height_of = cells.shape[1], strength.flatten().tolist()
+    owner: dict[int, int] = {}
+    floods: dict[int, list[int]] = {}
+    for cell in _highest_first(strength, cells):
+        column = cell % width
+        beside = [
+            cell - width,
+            cell + width,
+            *([cell - 1] if column else []),
+            *([cell + 1] if column < width - 1 else []),
+        ]
+        met = sorted({owner[one] for one in beside if one in owner}, key=lambda peak: (-height_of[peak], peak))
+        first = met[0] if met else cell
+        for other in met[1:]:
+            if height_of[cell] > dip * height_of[other] or min(len(floods[first]), len(floods[other])) < least:
+                floods[first] += floods.pop(other)
+                owner.update(dict.fromkeys(floods[first], first))
+        floods.setdefault(first, []).append(cell)
+        owner[cell] = first
+    found = sorted(sorted(flood) for flood in floods.values() if len(flood) >= least)
+    return [torch.tensor(flood) for flood in found]
+
+
+def _highest_first(strength: Tensor, cells: Tensor) -> list[int]:
+    inside = cells.flatten().nonzero().flatten()
+    order: list[int] = inside[strength.flatten()[inside].argsort(descending=True, stable=True)].tolist()
+    return order
+
+
+def split_by_attention(region: Tensor, strength: Tensor, features: Tensor, settings: RobustSettings) -> list[Tensor]:
+    """Cut a region along the main direction of its self-attention, as often as its parts are alike only within themselves.
+
+    Args:
+        region: (n,) cell indices into h * w.
+        strength: (h, w) the noun's map; the weak cells at a region's rim have a share in nothing that is decided.
+        features: (h, w, c) vectors of length 1, from `instance_features`.
+
+    Returns:
+        The parts, the region itself where it is one thing.
+    """
+    values = strength.flatten()[region]
+    core = region[values >= settings.core * values.max()]
+    if len(core) < 2 * settings.least_cells:
+        return [region]
+    vectors = features.flatten(0, 1)[core]
+    directions = torch.linalg.svd(vectors - vectors.mean(0), full_matrices=False).U
+    side = directions[:, 0] > 0
+    parts = vectors[side], vectors[~side]
+    if min(map(len, parts)) < settings.least_cells:
+        return [region]
+    between = float((parts[0] @ parts[1].T).mean())
+    if min(map(_likeness, parts)) - between < settings.apart:
+        return [region]
+    nearest = torch.cdist(_places(region, strength.shape[1]), _places(core, strength.shape[1])).argmin(1)
+    belongs = side[nearest]
+    halves = [half for half in (region[belongs], region[~belongs])]
+    found = [part for half in halves for part in split_by_attention(half, strength, features, settings)]
+    return sorted(found, key=lambda part: int(part[0]))
+
+
+def _likeness(vectors: Tensor) -> float:
+    """Mean product of two different ones of (n, c) vectors of length 1."""
+    number = len(vectors)
+    return float(vectors.sum(0).square().sum() - number) / (number * (number - 1))
+
+
+def _places(cells: Tensor, width: int) -> Tensor:
+    return torch.stack([cells // width, cells % width], dim=1).double()
