@@ -30,8 +30,8 @@ from headcount.core.prompts import (  # noqa: E402
     describe_objects,
     find_objects_of_line,
     parse_prompt,
+    same_noun,
 )
-from headcount.core.prompts.plurals import same_noun  # noqa: E402
 
 
 @dataclass(frozen=True)

@@ -28,20 +28,23 @@ from headcount.bridge.gradients.attention_gradient import GradientPass  # noqa: 
 from headcount.bridge.gradients.memory import MemorySetting, lean_estimate  # noqa: E402
 from headcount.bridge.isac.control import FAST_SHARE  # noqa: E402
 from headcount.bridge.recording.recorder import RecordedRun  # noqa: E402
-from headcount.core.attention import foreground  # noqa: E402
-from headcount.core.attention.aggregate import aggregate  # noqa: E402
-from headcount.core.attention.calls import AttentionCall  # noqa: E402
-from headcount.core.isac.anchored import AnchoredObjective  # noqa: E402
-from headcount.core.isac.differentiate import (  # noqa: E402
+from headcount.core.attention import (  # noqa: E402
+    AttentionCall,
+    aggregate,
+    foreground,
+)
+from headcount.core.isac import (  # noqa: E402
+    AnchoredObjective,
+    LossWeights,
     Objective,
     ObjectiveStep,
+    PaperObjective,
     PlainStep,
     Pull,
     StepLosses,
+    Target,
+    paper_losses,
 )
-from headcount.core.isac.objective import PaperObjective, paper_losses  # noqa: E402
-from headcount.core.isac.schedule import LossWeights  # noqa: E402
-from headcount.core.isac.target import Target  # noqa: E402
 
 from .cost_measures import Step, fused_attention, operations, peak_bytes, times, without_numbers  # noqa: E402
 from .cost_models import KINDS, NAMES, CostModel, cost_model  # noqa: E402

@@ -16,9 +16,12 @@ import torch  # noqa: E402
 from headcount.bridge.attention.capture import Capture  # noqa: E402
 from headcount.bridge.attention.hook import hooked_options  # noqa: E402
 from headcount.bridge.recording.recorder import new_recorder  # noqa: E402
-from headcount.core.attention.call_list import CallList  # noqa: E402
-from headcount.core.attention.call_sums import MOST_SELF_PIXELS, CallSums  # noqa: E402
-from headcount.core.attention.layer_maps import LayerRequest  # noqa: E402
+from headcount.core.attention import (  # noqa: E402
+    MOST_SELF_PIXELS,
+    CallList,
+    CallSums,
+    LayerRequest,
+)
 
 from .cost_measures import fused_attention, peak_bytes, without_numbers  # noqa: E402
 from .cost_models import KINDS, CostModel, cost_model  # noqa: E402

@@ -31,17 +31,22 @@ from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model  # noq
 from headcount.bridge.isac.patched_model import with_runs  # noqa: E402
 from headcount.bridge.prompts.conditionings import counted_conditionings  # noqa: E402
 from headcount.bridge.prompts.token_positions import encode_count_prompt  # noqa: E402
-from headcount.core.attention.aggregate import aggregate, largest_grid, mean_over_layers  # noqa: E402
-from headcount.core.attention.calls import Grid  # noqa: E402
-from headcount.core.attention.foreground import noun_columns  # noqa: E402
-from headcount.core.attention.grids import smoothed  # noqa: E402
-from headcount.core.attention.instances import noun_instances  # noqa: E402
-from headcount.core.isac.anchored import anchored_losses  # noqa: E402
-from headcount.core.isac.objective import paper_losses  # noqa: E402
-from headcount.core.isac.schedule import LossWeights, instance_to_class  # noqa: E402
-from headcount.core.isac.selection import (  # noqa: E402
+from headcount.core.attention import (  # noqa: E402
+    Grid,
+    aggregate,
+    largest_grid,
+    mean_over_layers,
+    noun_columns,
+    noun_instances,
+    smoothed,
+)
+from headcount.core.isac import (  # noqa: E402
+    LossWeights,
     Stage,
+    anchored_losses,
     halving,
+    instance_to_class,
+    paper_losses,
     place_strengths,
     places_score,
     relative_strengths,

@@ -22,7 +22,7 @@ class ExactCounter:
 
     def count(self, pictures: Any, nouns: Sequence[str], on_progress: Callable[[int, int], None] | None = None) -> Any:
         """`Counted` of (N, H, W, 3) pictures, 0 to 1, about `SIZE` pixels wide."""
-        from headcount.core.counting.boxes import counted_from_boxes
+        from headcount.core.counting import counted_from_boxes
 
         boxes = []
         for done, picture in enumerate(pictures, 1):

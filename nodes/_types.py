@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..core.counting.box import USUAL
+from ..core.counting import USUAL
 
 CountsType = io.Custom("HEADCOUNT_COUNTS")
 """`core.prompts.Counts`: counted objects and their token positions."""

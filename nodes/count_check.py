@@ -7,7 +7,7 @@ from comfy_api.latest import io
 from ..bridge.comfyui.node_text import result_output
 from ..bridge.comfyui.previews import image_preview
 from ..bridge.counters.count_check import BEST, STOP, asked_for, check_pictures
-from ..core.counting.box import USUAL, BoxSettings
+from ..core.counting import USUAL, BoxSettings
 from ._types import CountedType, CountsType, box_settings_inputs, boxes_input
 
 

@@ -7,7 +7,7 @@ from comfy_api.latest import io
 from ..bridge.comfyui.node_text import result_output
 from ..bridge.count_search.run import pick
 from ..bridge.count_search.standings import as_result
-from ..core.counting.box import USUAL, BoxSettings
+from ..core.counting import USUAL, BoxSettings
 from ._types import CandidatesType, CountedType, box_settings_inputs, boxes_input, counts_input
 
 

@@ -7,7 +7,7 @@ from comfy_api.latest import io
 from ..bridge.comfyui.node_text import NodeResult, result_output
 from ..bridge.comfyui.previews import mask_preview
 from ..bridge.views.instances import find_instances
-from ..core.counting.wording import count_words
+from ..core.counting import count_words
 from ._types import BoxesType, MapsType
 
 

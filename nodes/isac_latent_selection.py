@@ -7,7 +7,7 @@ from comfy_api.latest import io
 from ..bridge.comfyui.node_text import result_output
 from ..bridge.isac.latent_selection import SelectionSettings
 from ..bridge.isac.selection_run import as_result, as_table, select_latent
-from ..core.isac.selection import SCORES
+from ..core.isac import SCORES
 from ._sampler_inputs import SAME, sampling_inputs
 from ._types import counts_input
 

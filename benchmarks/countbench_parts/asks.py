@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headcount.core.errors import CountError
-from headcount.core.prompts.objects import NounPlaces
-from headcount.core.prompts.words import split_words
+from headcount.core.prompts import NounPlaces, split_words
 
 _FORM = 'one line per prompt such as {"cats": 3, "dogs": 2}, whole numbers from 1'
 

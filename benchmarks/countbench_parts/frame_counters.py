@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from headcount.core.errors import CountError
-from headcount.core.prompts.plurals import plural, same_noun
+from headcount.core.prompts import plural, same_noun
 from numpy.typing import NDArray
 
 from demo.comfy_host import import_comfyui

@@ -13,8 +13,8 @@ from headcount.bridge.comfyui.run_notes import RunNotes
 from headcount.bridge.gradients import differentiable
 from headcount.bridge.gradients.attention_gradient import GradientPass
 from headcount.bridge.gradients.memory import MemorySetting
-from headcount.core.attention.calls import AttentionCall, mean_probabilities
-from headcount.core.isac.differentiate import Objective, ObjectiveStep, PlainStep, StepLosses
+from headcount.core.attention import AttentionCall, mean_probabilities
+from headcount.core.isac import Objective, ObjectiveStep, PlainStep, StepLosses
 from torch import Tensor
 
 from ..cost_measures import Step, peak_bytes

@@ -12,11 +12,8 @@ from unittest.mock import patch
 import comfy.samplers
 from headcount.bridge.attention.capture import Capture
 from headcount.bridge.attention.hook import hooked_options
-from headcount.core.attention import foreground
-from headcount.core.attention.call_list import CallList
-from headcount.core.attention.call_sums import MOST_SELF_PIXELS
-from headcount.core.attention.calls import AttentionCall
-from headcount.core.isac.selection import SCORES, score_calls
+from headcount.core.attention import MOST_SELF_PIXELS, AttentionCall, CallList, foreground
+from headcount.core.isac import SCORES, score_calls
 
 from ..cost_measures import Step, times
 from ..cost_models import CostModel

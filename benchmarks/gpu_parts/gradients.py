@@ -11,13 +11,20 @@ from unittest.mock import patch
 import torch
 from headcount.bridge.gradients import differentiable_call
 from headcount.bridge.gradients.autograd_weights import normal_view
-from headcount.core.attention.aggregate import aggregate
-from headcount.core.attention.calls import AttentionCall
-from headcount.core.isac.anchored import AnchoredObjective, anchored_losses
-from headcount.core.isac.differentiate import Objective, ObjectiveStep, PlainStep, StepLosses
-from headcount.core.isac.objective import PaperObjective, paper_grid, paper_losses
-from headcount.core.isac.schedule import LossWeights
-from headcount.core.isac.target import Target
+from headcount.core.attention import AttentionCall, aggregate
+from headcount.core.isac import (
+    AnchoredObjective,
+    LossWeights,
+    Objective,
+    ObjectiveStep,
+    PaperObjective,
+    PlainStep,
+    StepLosses,
+    Target,
+    anchored_losses,
+    paper_grid,
+    paper_losses,
+)
 from torch import Tensor
 
 from .compared import BITS, RELATIVE, SAME, Smooth, close, exact_products, gradient, gradient_by, pass_of, relative

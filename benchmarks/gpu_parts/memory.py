@@ -10,7 +10,7 @@ import comfy.model_management
 import torch
 from headcount.bridge.gradients import differentiable_call
 from headcount.bridge.gradients.memory import MemorySetting
-from headcount.core.isac.anchored import AnchoredObjective
+from headcount.core.isac import AnchoredObjective
 from torch import Tensor
 
 from .compared import SAME, Smooth, blocks_seen, close, exact_products, gradient, gradient_by, pass_of, peak

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from headcount.core.attention.calls import Grid
+from headcount.core.attention import Grid
 from headcount.core.numina import (
     PAPER,
     RELEASE,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from headcount.bridge.attention.arguments import ModelAttention
 from headcount.bridge.numina.guided_rows import BatchSlot, PictureGuide
-from headcount.core.attention.calls import AttentionCall, Grid
+from headcount.core.attention import AttentionCall, Grid
 from headcount.core.numina import ROBUST, Layouts
 from headcount.core.numina.layout import FIRST_ADDED, REMOVED
 from torch import Tensor

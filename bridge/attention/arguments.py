@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...core.attention.calls import split_heads
+from ...core.attention import split_heads
 
 
 @dataclass(frozen=True)

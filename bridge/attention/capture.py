@@ -9,8 +9,7 @@ from typing import Any, ClassVar, Protocol
 
 from torch import Tensor
 
-from ...core.attention.call_list import CallList
-from ...core.attention.calls import AttentionCall
+from ...core.attention import AttentionCall, CallList
 from ..families.family import ModelInputs, Reader
 from .arguments import ModelAttention
 

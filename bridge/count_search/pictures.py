@@ -10,7 +10,7 @@ import torch
 from einops import reduce
 from torch import Tensor
 
-from ...core.counting.counted import Counted
+from ...core.counting import Counted
 from ...core.errors import CountError
 from .settings import NODE
 

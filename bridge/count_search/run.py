@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...core.counting.asked import asked_numbers
-from ...core.counting.box import USUAL, BoxSettings
-from ...core.counting.boxes import count_boxes
-from ...core.counting.counted import Counted
+from ...core.counting import USUAL, BoxSettings, Counted, asked_numbers, count_boxes
 from ...core.errors import CountError
 from ...core.prompts import Counts, parse_objects_line
 from ..comfyui.progress import sampling_progress

@@ -13,10 +13,9 @@ import comfy.model_management
 import torch
 from torch import Tensor
 
-from ...core.counting.asked import asked_numbers
+from ...core.counting import asked_numbers
 from ...core.errors import CountError
-from ...core.prompts import CONDITIONING_KEY, Counts
-from ...core.prompts.plurals import plural
+from ...core.prompts import CONDITIONING_KEY, Counts, plural
 from ..comfyui.progress import SamplingProgress
 from ..prompts.conditionings import carried_counts
 from .looks import Looks, looks_of

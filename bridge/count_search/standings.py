@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ...core.counting.asked import columns_of
-from ...core.counting.counted import Counted
-from ...core.counting.ranking import distances, misses
-from ...core.counting.wording import count_words
+from ...core.counting import Counted, columns_of, count_words, distances, misses
 from ..comfyui.node_text import NodeResult
 
 

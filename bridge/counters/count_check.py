@@ -9,11 +9,7 @@ from typing import Any
 from comfy_execution.graph_utils import ExecutionBlocker
 from torch import Tensor
 
-from ...core.counting.asked import asked_numbers
-from ...core.counting.box import USUAL, BoxSettings
-from ...core.counting.boxes import count_boxes
-from ...core.counting.check import CountCheck, check_counts
-from ...core.counting.counted import Counted
+from ...core.counting import USUAL, BoxSettings, CountCheck, Counted, asked_numbers, check_counts, count_boxes
 from ...core.errors import CountError
 from ...core.prompts import Counts, parse_objects_line
 from ..comfyui.node_text import NodeResult

@@ -8,8 +8,7 @@ from typing import Any
 from comfy.ldm.chroma.model import Chroma
 from comfy.model_base import Chroma as ChromaBase
 
-from ...core.prompts.context import TextLayout, one_encoder
-from ...core.prompts.counts import Counts
+from ...core.prompts import Counts, TextLayout, one_encoder
 from .family import Family, ModelInputs
 from .flux import flux_blocks_reader
 from .joint import TokenOrder, text_first

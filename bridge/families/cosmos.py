@@ -9,8 +9,7 @@ from comfy.ldm.cosmos.model import GeneralDIT
 from comfy.ldm.cosmos.predict2 import MiniTrainDIT
 from comfy.model_base import CosmosPredict2, CosmosVideo
 
-from ...core.prompts.context import TextLayout, one_encoder
-from ...core.prompts.counts import Counts
+from ...core.prompts import Counts, TextLayout, one_encoder
 from .family import Family, ModelInputs
 from .joint import TokenOrder, patches
 from .video import Watched, separate_order, video_reader

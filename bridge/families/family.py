@@ -9,9 +9,8 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from ...core.attention.calls import AttentionCall, Grid
-from ...core.prompts.context import TextLayout
-from ...core.prompts.counts import Counts
+from ...core.attention import AttentionCall, Grid
+from ...core.prompts import Counts, TextLayout
 
 Options = Mapping[str, Any]
 

@@ -13,9 +13,8 @@ from comfy.model_base import Flux as FluxBase
 from comfy.model_base import Flux2
 from torch import nn
 
-from ...core.attention.calls import Grid
-from ...core.prompts.context import Stretch, TextLayout, one_encoder
-from ...core.prompts.counts import Counts
+from ...core.attention import Grid
+from ...core.prompts import Counts, Stretch, TextLayout, one_encoder
 from .family import Family, ModelInputs, Record
 from .joint import JointReader, TokenOrder, patches, text_first
 

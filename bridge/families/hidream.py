@@ -9,8 +9,7 @@ from comfy.ldm.hidream.model import HiDreamImageBlock, HiDreamImageTransformer2D
 from comfy.model_base import HiDream
 
 from ...core.errors import CountError
-from ...core.prompts.context import Stretch, TextLayout, too_short
-from ...core.prompts.counts import Counts
+from ...core.prompts import Counts, Stretch, TextLayout, too_short
 from .family import Family, ModelInputs
 from .joint import TokenOrder, joint_reader, patches
 

@@ -20,8 +20,7 @@ from comfy.model_base import HunyuanVideo as HunyuanVideoBase
 from torch import Tensor
 
 from ...core.errors import CountError
-from ...core.prompts.context import TextLayout, one_encoder
-from ...core.prompts.counts import Counts
+from ...core.prompts import Counts, TextLayout, one_encoder
 from . import qwen_image
 from .family import Family, ModelInputs
 from .joint import TokenOrder, patches

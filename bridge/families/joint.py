@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ...core.attention.calls import AttentionCall, Grid
+from ...core.attention import AttentionCall, Grid
 from .family import ModelInputs, Options, Record
 
 

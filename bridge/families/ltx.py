@@ -9,8 +9,7 @@ from comfy.ldm.lightricks.model import LTXVModel
 from comfy.model_base import LTXV
 from torch import Tensor
 
-from ...core.prompts.context import TextLayout, one_encoder
-from ...core.prompts.counts import Counts
+from ...core.prompts import Counts, TextLayout, one_encoder
 from .family import Family, ModelInputs
 from .joint import TokenOrder
 from .video import Watched, separate_order, video_reader

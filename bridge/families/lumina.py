@@ -9,8 +9,7 @@ from comfy.ldm.lumina.model import JointTransformerBlock, NextDiT, NextDiTPixelS
 from comfy.model_base import Lumina2, ZImagePixelSpace
 
 from ...core.errors import CountError
-from ...core.prompts.context import TextLayout, one_encoder
-from ...core.prompts.counts import Counts
+from ...core.prompts import Counts, TextLayout, one_encoder
 from .family import Family, ModelInputs
 from .joint import TokenOrder, joint_reader, patches
 

@@ -9,8 +9,7 @@ from typing import Any
 from comfy.ldm.genmo.joint_model.asymm_models_joint import AsymmDiTJoint
 from comfy.model_base import GenmoMochi
 
-from ...core.prompts.context import TextLayout, one_encoder
-from ...core.prompts.counts import Counts
+from ...core.prompts import Counts, TextLayout, one_encoder
 from .family import Family, ModelInputs
 from .joint import TokenOrder, patches
 from .video import Watched, video_reader

@@ -14,9 +14,8 @@ from comfy.ldm.pixart.pixartms import PixArtMS, PixArtMSBlock
 from comfy.model_base import PixArt
 from torch import Tensor, nn
 
-from ...core.attention.calls import AttentionCall, Grid, split_heads
-from ...core.prompts.context import TextLayout, one_encoder
-from ...core.prompts.counts import Counts
+from ...core.attention import AttentionCall, Grid, split_heads
+from ...core.prompts import Counts, TextLayout, one_encoder
 from .family import Family, ModelInputs, Options, Record
 from .joint import patches
 

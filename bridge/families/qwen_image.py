@@ -9,8 +9,7 @@ from comfy.ldm.qwen_image.model import QwenImageTransformer2DModel, QwenImageTra
 from comfy.model_base import QwenImage
 
 from ...core.errors import CountError
-from ...core.prompts.context import TextLayout, one_encoder
-from ...core.prompts.counts import Counts
+from ...core.prompts import Counts, TextLayout, one_encoder
 from .family import Family, ModelInputs
 from .flux import reference_tokens
 from .joint import TokenOrder, joint_reader, text_first

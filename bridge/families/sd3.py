@@ -8,8 +8,7 @@ from typing import Any
 from comfy.ldm.modules.diffusionmodules.mmdit import JointBlock, OpenAISignatureMMDITWrapper
 from comfy.model_base import SD3 as SD3Base
 
-from ...core.prompts.context import Stretch, TextLayout, shared_encoder, too_short
-from ...core.prompts.counts import Counts
+from ...core.prompts import Counts, Stretch, TextLayout, shared_encoder, too_short
 from .family import Family, ModelInputs
 from .joint import TokenOrder, joint_reader, text_first
 

@@ -20,10 +20,8 @@ from comfy.model_base import (
 )
 from torch import Tensor
 
-from ...core.attention.calls import AttentionCall, Grid, Kind
-from ...core.attention.grids import grid_of
-from ...core.prompts.context import TextLayout, one_encoder, shared_encoder
-from ...core.prompts.counts import Counts
+from ...core.attention import AttentionCall, Grid, Kind, grid_of
+from ...core.prompts import Counts, TextLayout, one_encoder, shared_encoder
 from .family import Family, ModelInputs, Record
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ...core.attention.calls import AttentionCall, CallKind, Grid
+from ...core.attention import AttentionCall, CallKind, Grid
 from .family import ModelInputs, Options, Record
 from .joint import TokenOrder
 

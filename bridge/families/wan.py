@@ -8,8 +8,7 @@ from typing import Any
 from comfy.ldm.wan.model import CameraWanModel, VaceWanModel, WanI2VCrossAttention, WanModel
 from comfy.model_base import WAN21, WAN22, WAN21_Camera, WAN21_FlowRVS, WAN21_Vace
 
-from ...core.prompts.context import TextLayout, one_encoder
-from ...core.prompts.counts import Counts
+from ...core.prompts import Counts, TextLayout, one_encoder
 from .family import Family, ModelInputs
 from .joint import TokenOrder, patches
 from .video import Watched, separate_order, video_reader

@@ -11,8 +11,8 @@ import comfy.model_management
 import torch
 from torch import Tensor
 
-from ...core.attention.aggregate import show_both_kinds
-from ...core.isac.differentiate import Objective, ObjectiveStep, StepLosses
+from ...core.attention import show_both_kinds
+from ...core.isac import Objective, ObjectiveStep, StepLosses
 from ..comfyui.run_notes import RunNotes
 from ..families.family import Family
 from .differentiable import training_kernels

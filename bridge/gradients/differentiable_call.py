@@ -13,8 +13,8 @@ from comfy.ldm.modules.attention import attention_pytorch
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 from torch import Tensor, nn
 
-from ...core.attention.calls import AttentionCall, outline
-from ...core.isac.differentiate import ObjectiveStep
+from ...core.attention import AttentionCall, outline
+from ...core.isac import ObjectiveStep
 from ..attention.arguments import ModelAttention
 from ..attention.hook import AttentionFunction, hooked_options
 from ..families.family import Family, ModelInputs, Reader

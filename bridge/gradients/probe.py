@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...core.attention.calls import AttentionCall
-from ...core.isac.differentiate import ObjectiveStep
+from ...core.attention import AttentionCall
+from ...core.isac import ObjectiveStep
 
 
 @dataclass

@@ -13,13 +13,10 @@ import comfy.model_management
 import torch
 from torch import Tensor
 
-from ...core.attention.call_list import CallList
-from ...core.attention.call_sums import MOST_SELF_PIXELS
-from ...core.attention.calls import AttentionCall
+from ...core.attention import MOST_SELF_PIXELS, AttentionCall, CallList
 from ...core.errors import CountError
-from ...core.isac.schedule import instance_to_class
-from ...core.isac.selection import score_calls
-from ...core.prompts.counts import Counts
+from ...core.isac import instance_to_class, score_calls
+from ...core.prompts import Counts
 from ..attention.capture import Capture
 from ..attention.hook import hooked_options
 from ..comfyui.progress import SamplingProgress

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import CountError
-from ...core.isac.selection import DECIDE_AT, DEFAULT_SCORE, ScoreName, Stage, carried_score, halving, stay
+from ...core.isac import DECIDE_AT, DEFAULT_SCORE, ScoreName, Stage, carried_score, halving, stay
 
 NODE = "ISAC Latent Selection"
 

@@ -11,15 +11,18 @@ import comfy.model_sampling
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ...core.attention.clusters import Clustering
-from ...core.attention.records import RunRecorder
-from ...core.isac.anchored import SPACING, AnchoredObjective
-from ...core.isac.differentiate import Objective
-from ...core.isac.objective import PaperObjective
-from ...core.isac.schedule import instance_to_class
-from ...core.isac.step import StepMode, latent_step
-from ...core.isac.target import Target
-from ...core.prompts.counts import Counts
+from ...core.attention import Clustering, RunRecorder
+from ...core.isac import (
+    SPACING,
+    AnchoredObjective,
+    Objective,
+    PaperObjective,
+    StepMode,
+    Target,
+    instance_to_class,
+    latent_step,
+)
+from ...core.prompts import Counts
 from ..comfyui.run_notes import RunNotes
 from ..families.family import Family
 from ..gradients.attention_gradient import AttentionGradient, GradientPass

@@ -15,8 +15,8 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ...core.errors import CountError
-from ...core.isac.selection import halving
-from ...core.prompts.counts import Counts
+from ...core.isac import halving
+from ...core.prompts import Counts
 from ..comfyui.progress import SamplingProgress
 from ..families.table import family_of
 from ..sampling.start_latent import start_samples

@@ -6,7 +6,7 @@ from typing import Any
 
 import comfy.samplers
 
-from ...core.prompts.counts import Counts
+from ...core.prompts import Counts
 from ..comfyui.node_text import NodeResult
 from ..comfyui.progress import sampling_progress
 from .candidates import Candidate, SelectionSettings

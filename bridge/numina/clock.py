@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...core.numina.schedule import STEPS, time_of_sigma
+from ...core.numina import STEPS, time_of_sigma
 
 _TOLERANCE = 1e-4
 _PLACES = 513

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ...core.numina.schedule import STEPS
+from ...core.numina import STEPS
 from .clock import step_of
 
 _THRESHOLD = 0.05

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ...core.attention.calls import AttentionCall, Grid
+from ...core.attention import AttentionCall, Grid
 from ...core.numina import Guide, Layouts, Preset, make_guide
 from ..attention.arguments import ModelAttention
 from .biased_rows import write_rows

@@ -9,8 +9,8 @@ from typing import Any
 import comfy.model_management
 from torch import Tensor
 
-from ...core.attention.calls import AttentionCall
-from ...core.numina.schedule import fade
+from ...core.attention import AttentionCall
+from ...core.numina import fade
 from ..attention.arguments import ModelAttention
 from ..families.family import Family, ModelInputs, Reader
 from .clock import Clock

@@ -9,8 +9,7 @@ from typing import Any
 import comfy.model_management
 from torch import Tensor
 
-from ...core.attention.call_sums import RecordedMaps
-from ...core.attention.calls import AttentionCall
+from ...core.attention import AttentionCall, RecordedMaps
 from ...core.numina import Layouts
 from ..attention.arguments import ModelAttention
 from ..attention.capture import chunk_of

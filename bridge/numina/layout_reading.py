@@ -9,8 +9,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from ...core.attention.call_sums import MOST_SELF_PIXELS, RecordedMaps, recorded_maps
-from ...core.attention.calls import AttentionCall, CallKind, thinned
+from ...core.attention import MOST_SELF_PIXELS, AttentionCall, CallKind, RecordedMaps, recorded_maps, thinned
 from ...core.numina import Layouts, Preset, Reading, noun_response, read_layouts
 from ..recording.maps import NOT_NUMBERS
 

@@ -11,7 +11,7 @@ from comfy.patcher_extension import WrappersMP
 from comfy_execution.graph_utils import ExecutionBlocker
 from torch import Tensor
 
-from ...core.prompts.counts import Counts
+from ...core.prompts import Counts
 from ..comfyui.compatibility import warn_of_own_attention
 from ..comfyui.run_notes import RunNotes
 from ..families.family import Family

@@ -7,9 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ...core.attention.aggregate import fold_repeats
-from ...core.attention.call_sums import RecordedMaps
-from ...core.attention.records import RunRecord
+from ...core.attention import RecordedMaps, RunRecord, fold_repeats
 from ..recording.recorder import new_recorder
 from .guided_run import GuidedRun
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ...core.attention.calls import AttentionCall, Grid
+from ...core.attention import AttentionCall, Grid
 from ...core.errors import CountError
 from .settings import AUTO_LAYER
 

@@ -7,11 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...core.errors import CountError
-from ...core.isac.target import Target
-from ...core.prompts.carried import from_carried
-from ...core.prompts.context import TextLayout, context_positions
-from ...core.prompts.counts import CONDITIONING_KEY, Counts
-from ...core.prompts.describe import too_many
+from ...core.isac import Target
+from ...core.prompts import CONDITIONING_KEY, Counts, TextLayout, context_positions, from_carried, too_many
 from ..comfyui.run_notes import RunNotes
 from ..families.family import Family
 from .own_text import tokens_in_front

@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from itertools import pairwise
 
-from ...core.prompts.words import Span
+from ...core.prompts import Span
 from .token_characters import UNKNOWN, TokenCharacter
 
 _WHOLE = 2_000  # compared characters up to which two texts are compared as a whole; that takes the square of them

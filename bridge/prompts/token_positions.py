@@ -20,11 +20,11 @@ from ...core.prompts import (
     Counts,
     FoundObject,
     ObjectTokens,
+    Span,
     WordTokens,
+    as_carried,
     find_objects_of_line,
 )
-from ...core.prompts.carried import as_carried
-from ...core.prompts.words import Span
 from .own_text import KEY as OWN_TEXT
 from .own_text import ends_of
 from .token_alignment import Alignment, align

@@ -9,7 +9,7 @@ from threading import Lock
 import torch
 from torch import Tensor
 
-from ...core.attention.records import RunRecord
+from ...core.attention import RunRecord
 from ...core.errors import CountError
 
 NOTHING_COUNTED = (

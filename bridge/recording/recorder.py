@@ -8,14 +8,18 @@ from typing import Any
 
 from torch import Tensor
 
-from ...core.attention.call_list import CallList
-from ...core.attention.call_sums import MOST_SELF_PIXELS, CallSums
-from ...core.attention.layer_maps import LayerPlan, LayerRequest
-from ...core.attention.records import RunRecorder
-from ...core.attention.video_maps import VideoSums, layers_read
-from ...core.isac.differentiate import StepLosses
-from ...core.prompts.context import context_words
-from ...core.prompts.counts import Counts
+from ...core.attention import (
+    MOST_SELF_PIXELS,
+    CallList,
+    CallSums,
+    LayerPlan,
+    LayerRequest,
+    RunRecorder,
+    VideoSums,
+    layers_read,
+)
+from ...core.isac import StepLosses
+from ...core.prompts import Counts, context_words
 from ..attention.capture import Capture
 from ..attention.hook import hooked_options
 from ..comfyui.run_notes import RunNotes

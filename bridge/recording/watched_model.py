@@ -10,7 +10,7 @@ import torch
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ...core.attention.records import RunRecord, RunRecorder
+from ...core.attention import RunRecord, RunRecorder
 from ..comfyui.run_notes import RunNotes
 from ..sampling.steered_sampler import AtState, run_sampler, sampler_function
 from ..sampling.whole_image import refuse_no_pictures

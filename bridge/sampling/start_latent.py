@@ -8,7 +8,7 @@ from typing import Any
 import comfy.sample
 from torch import Tensor
 
-from ...core.counting.wording import count_words
+from ...core.counting import count_words
 from ...core.errors import CountError
 from .whole_image import refuse_no_pictures
 

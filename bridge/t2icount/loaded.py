@@ -10,7 +10,7 @@ import comfy.model_patcher
 import torch
 from torch import Tensor
 
-from ...core.counting.counted import Counted
+from ...core.counting import Counted
 from ...core.errors import CountError
 from ...core.t2icount.checkpoint import CONFIG_ENTRY, config_named, load_network
 from ...core.t2icount.counting import SHORT_SIDE, CountSettings, PictureCount, count_picture, counting_size

@@ -11,10 +11,9 @@ import comfy.utils
 import torch
 from torch import Tensor
 
-from ...core.counting.counted import Counted, Point
-from ...core.counting.wording import count_words
-from ...core.drawing.counts import count_overlay, dot_radius
-from ...core.prompts.counts import Counts
+from ...core.counting import Counted, Point, count_words
+from ...core.drawing import count_overlay, dot_radius
+from ...core.prompts import Counts
 from ..comfyui.node_text import NodeResult
 from .loaded import LoadedCounter, counted_of
 from .nouns import nouns_to_count

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from ...core.counting.asked import asked_numbers
+from ...core.counting import asked_numbers
 from ...core.errors import CountError
-from ...core.prompts.counts import Counts
-from ...core.prompts.plurals import plural
+from ...core.prompts import Counts, plural
 from ..prompts.token_positions import prompt_without_weights
 
 _BETWEEN = re.compile(r"[,;\n]")

@@ -8,11 +8,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ...core.attention.instances import Box, bounding_box, noun_instances, prominence, split_into
-from ...core.attention.records import RunRecord
-from ...core.attention.word_heat import noun_heat_over_time
-from ...core.counting.wording import count_words
-from ...core.drawing.overlay import resize_maps
+from ...core.attention import Box, RunRecord, bounding_box, noun_heat_over_time, noun_instances, prominence, split_into
+from ...core.counting import count_words
+from ...core.drawing import resize_maps
 from ...core.errors import CountError
 from ..recording.maps import EmptyRun, MapsHandle
 from .viewer import NOT_OF_THIS_LATENT, instances_of_layout

@@ -9,13 +9,19 @@ import torch
 from einops import rearrange, repeat
 from torch import Tensor
 
-from ...core.attention.instances import self_attention_regions
-from ...core.attention.records import RunRecord
-from ...core.attention.word_heat import Scale, find_words, noun_heat_over_time, scaled, word_heat
-from ...core.counting.wording import count_words
-from ...core.drawing.overlay import heat_overlay, plain_picture, region_overlay, resize_maps
+from ...core.attention import (
+    RunRecord,
+    Scale,
+    find_words,
+    noun_heat_over_time,
+    scaled,
+    self_attention_regions,
+    word_heat,
+)
+from ...core.counting import count_words
+from ...core.drawing import heat_overlay, plain_picture, region_overlay, resize_maps
 from ...core.errors import CountError
-from ...core.prompts.plurals import plural
+from ...core.prompts import plural
 from ..recording.maps import EmptyRun, MapsHandle
 
 VIDEO_DIMENSIONS = 5  # of a latent

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ...core.attention.grids import halved
+from ...core.attention import halved
 
 _JPEG_QUALITY = 85
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...core.attention.layer_maps import spread_evenly
-from ...core.attention.records import RunRecord
+from ...core.attention import RunRecord, spread_evenly
 
 _MOST_STEPS = 32
 _LEAST_STEPS = 8

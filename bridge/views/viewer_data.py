@@ -19,9 +19,16 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from ...core.attention.layer_maps import spread_evenly
-from ...core.attention.records import RunRecord
-from ...core.attention.timeline import attention_rows, instance_labels, layer_heat, losses, mean_heat, step_heat
+from ...core.attention import (
+    RunRecord,
+    attention_rows,
+    instance_labels,
+    layer_heat,
+    losses,
+    mean_heat,
+    spread_evenly,
+    step_heat,
+)
 from ..recording.maps import EmptyRun, MapsHandle
 from .viewer import NOT_OF_THIS_LATENT, pictures_for
 from .viewer_atlas import Atlas, grey_png, heat_atlas, jpeg, within

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from .aggregate import HeadSums, fold_repeats, probabilities_by_kind
 from .call_list import CallList
 from .calls import AttentionCall, Grid, Kind
 from .grids import halved
 from .layer_maps import LayerMaps, LayerPlan, LayerRequest, TextLayers
+from .mean_maps import HeadSums, fold_repeats, probabilities_by_kind
 from .word_maps import step_grid
 
 # Self-attention is kept on grids of up to this many pixels; a finer one is pooled. 32 x 32 in fp16 takes 2 MB.

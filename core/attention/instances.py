@@ -9,9 +9,9 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from .aggregate import AttentionMaps
 from .clusters import kmeans
-from .foreground import cluster_pixels, foreground, noun_columns
+from .mean_maps import AttentionMaps
+from .noun_pixels import cluster_pixels, foreground, noun_columns
 
 
 @dataclass(frozen=True)

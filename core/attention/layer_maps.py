@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ..errors import CountError
-from .aggregate import HeadSums
 from .calls import AttentionCall, Grid, head_probabilities
+from .mean_maps import HeadSums
 from .word_maps import Word, small_maps, word_selector
 
 Heads = Literal["mean", "strongest"]

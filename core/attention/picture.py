@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ..errors import CountError
-from .aggregate import AttentionMaps
 from .calls import AttentionCall, Grid, Kind
 from .grids import pixel_sources, resize_keys, resize_queries
+from .mean_maps import AttentionMaps
 from .rows import PictureRows
 
 _MOST_ROWS = 512

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from .aggregate import AttentionMaps
 from .call_sums import RecordedMaps
 from .calls import Grid
 from .grids import resize_queries
 from .layer_maps import LayerMaps
+from .mean_maps import AttentionMaps
 from .word_maps import MOST_WORDS, Word, small_maps, step_grid, word_selector, words_in_order
 
 

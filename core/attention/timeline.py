@@ -9,9 +9,9 @@ from torch.nn.functional import interpolate
 
 from .calls import Grid
 from .grids import halved
+from .heat import noun_heat_over_time, word_heat
 from .instances import noun_instances
 from .records import RunRecord
-from .word_heat import noun_heat_over_time, word_heat
 
 _FINER = 4
 _INSTANCE_THRESHOLD = 0.5  # that of the node Instance Masks

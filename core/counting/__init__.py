@@ -1,1 +1,27 @@
-"""Counts of pictures, whatever counted them."""
+"""Counts of pictures, whatever counted them: boxes to numbers, numbers against what was asked."""
+
+from __future__ import annotations
+
+from .asked import asked_numbers, columns_of
+from .box import USUAL, BoxSettings
+from .boxes import count_boxes, counted_from_boxes
+from .check import CountCheck, check_counts
+from .counted import Counted, Point
+from .ranking import distances, misses
+from .wording import count_words
+
+__all__ = [
+    "USUAL",
+    "BoxSettings",
+    "CountCheck",
+    "Counted",
+    "Point",
+    "asked_numbers",
+    "check_counts",
+    "columns_of",
+    "count_boxes",
+    "count_words",
+    "counted_from_boxes",
+    "distances",
+    "misses",
+]

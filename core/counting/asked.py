@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..errors import CountError
-from ..prompts.counts import CountedObject
-from ..prompts.plurals import same_noun
+from ..prompts import CountedObject, same_noun
 from .counted import Counted
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..prompts.plurals import singular
+from ..prompts import singular
 from .counted import Point
 from .labels import clean_label
 

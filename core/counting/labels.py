@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from ..prompts.plurals import same_noun, singular
+from ..prompts import same_noun, singular
 
 PERSON = ("person", "human")
 """What a detector calls anybody."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..prompts.plurals import singular
+from ..prompts import singular
 
 
 def count_words(number: float, noun: str) -> str:

@@ -1,0 +1,15 @@
+"""What is drawn over pictures: heat, regions, counts. Pictures are (..., H, W, 3) RGB in 0..1."""
+
+from __future__ import annotations
+
+from .counts import count_overlay, dot_radius
+from .overlay import heat_overlay, plain_picture, region_overlay, resize_maps
+
+__all__ = [
+    "count_overlay",
+    "dot_radius",
+    "heat_overlay",
+    "plain_picture",
+    "region_overlay",
+    "resize_maps",
+]

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..counting.counted import Point
-from ..counting.wording import count_words
+from ..counting import Point, count_words
 from ..errors import CountError
 from .colours import heat_colours
 from .label import draw_label

@@ -24,10 +24,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..attention.aggregate import HeadSums, add_token_columns, largest_grid, mean_over_layers
-from ..attention.calls import AttentionCall, Grid, outline
-from ..attention.foreground import noun_columns
-from ..attention.picture import head_counts
+from ..attention import (
+    AttentionCall,
+    Grid,
+    HeadSums,
+    add_token_columns,
+    head_counts,
+    largest_grid,
+    mean_over_layers,
+    noun_columns,
+    outline,
+)
 from .differentiate import ObjectiveStep, Pull, StepLosses, differentiated
 from .presence import CELLS, picture_losses
 from .pull_back import MapGradient, MapPulls

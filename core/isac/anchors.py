@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..attention.calls import Grid
+from ..attention import Grid
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..attention.calls import AttentionCall
+from ..attention import AttentionCall
 
 
 @dataclass(frozen=True)

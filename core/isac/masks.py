@@ -5,9 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..attention.aggregate import AttentionMaps
-from ..attention.clusters import Clustering
-from ..attention.foreground import cluster_pixels, foreground, noun_columns
+from ..attention import AttentionMaps, Clustering, cluster_pixels, foreground, noun_columns
 
 
 def instance_masks(

@@ -10,12 +10,19 @@ from dataclasses import dataclass
 
 import torch
 
-from ..attention.aggregate import AttentionMaps, largest_grid, normalised
-from ..attention.calls import AttentionCall, Grid, outline
-from ..attention.clusters import Clustering
-from ..attention.foreground import noun_columns
-from ..attention.grids import halved
-from ..attention.picture import PictureSums, head_counts
+from ..attention import (
+    AttentionCall,
+    AttentionMaps,
+    Clustering,
+    Grid,
+    PictureSums,
+    halved,
+    head_counts,
+    largest_grid,
+    normalised,
+    noun_columns,
+    outline,
+)
 from .differentiate import ObjectiveStep, Pull, StepLosses, differentiated
 from .losses import max_pairwise_overlap
 from .masks import instance_masks

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..attention.calls import Grid
-from ..attention.grids import area_pooled, smoothed
+from ..attention import Grid, area_pooled, smoothed
 from .anchors import Anchor, cell_distances, pick_anchors
 from .words import Words
 

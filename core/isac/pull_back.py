@@ -7,11 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..attention.calls import AttentionCall, Grid, Kind
-from ..attention.fused import column_pull
-from ..attention.grids import pixel_sources, resize_back
-from ..attention.picture import head_counts
-from ..attention.rows import PictureRows
+from ..attention import AttentionCall, Grid, Kind, PictureRows, column_pull, head_counts, pixel_sources, resize_back
 from .differentiate import Pull
 
 

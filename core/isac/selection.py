@@ -20,11 +20,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from ..attention.aggregate import largest_grid, mean_over_layers
-from ..attention.calls import AttentionCall, Grid
-from ..attention.foreground import noun_columns
-from ..attention.grids import area_pooled, smoothed
-from ..attention.picture import picture_maps
+from ..attention import (
+    AttentionCall,
+    Grid,
+    area_pooled,
+    largest_grid,
+    mean_over_layers,
+    noun_columns,
+    picture_maps,
+    smoothed,
+)
 from ..errors import CountError
 from .anchored import SPACING, semantic_calls
 from .anchors import cell_distances

@@ -12,10 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..attention.aggregate import AttentionMaps
-from ..attention.calls import Grid
-from ..attention.clusters import Clustering
-from ..attention.foreground import cluster_pixels, foreground, noun_columns
+from ..attention import AttentionMaps, Clustering, Grid, cluster_pixels, foreground, noun_columns
 from .differentiate import StepLosses
 from .losses import max_pairwise_overlap
 from .pull_back import MapGradient

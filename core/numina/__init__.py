@@ -30,13 +30,14 @@ from __future__ import annotations
 from .guidance import Guide, RowBias, make_guide, row_bias
 from .layout import Layouts
 from .reading import Reading, noun_response, read_layouts
-from .schedule import delta, fade
+from .schedule import STEPS, delta, fade, time_of_sigma
 from .settings import PAPER, RELEASE, ROBUST, GuidanceSettings, LayoutSettings, Preset
 
 __all__ = [
     "PAPER",
     "RELEASE",
     "ROBUST",
+    "STEPS",
     "GuidanceSettings",
     "Guide",
     "LayoutSettings",
@@ -50,4 +51,5 @@ __all__ = [
     "noun_response",
     "read_layouts",
     "row_bias",
+    "time_of_sigma",
 ]

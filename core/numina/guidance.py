@@ -10,7 +10,7 @@ from einops import rearrange, reduce
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ..attention.calls import Grid
+from ..attention import Grid
 from ..errors import CountError
 from .layout import FIRST_ADDED, MOST_INSTANCES, REMOVED, Layouts
 from .masks import smallest

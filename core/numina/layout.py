@@ -8,7 +8,7 @@ from functools import cached_property
 
 from torch import Tensor
 
-from ..attention.calls import Grid
+from ..attention import Grid
 
 REMOVED = -1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..attention.calls import Grid
+from ..attention import Grid
 
 Centre = tuple[int, int]
 

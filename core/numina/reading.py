@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..attention.calls import Grid
+from ..attention import Grid
 from ..errors import CountError
 from .attention import head_chunks, scores
 from .layout import Layouts

@@ -1,23 +1,43 @@
 """Reads counted objects out of prompts."""
 
-from .context import context_positions
+from __future__ import annotations
+
+from .carried import as_carried, from_carried
+from .context import Stretch, TextLayout, context_positions, context_words, one_encoder, shared_encoder, too_short
 from .counts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens, WordTokens
-from .describe import describe_objects, summary_of
-from .objects import FoundObject, find_objects, parse_prompt
+from .describe import describe_objects, summary_of, too_many
+from .objects import FoundObject, NounPlaces, find_objects, parse_prompt
 from .objects_line import find_objects_of_line, parse_objects_line
+from .plurals import plural, same_noun, singular
+from .words import Span, split_words
 
 __all__ = [
     "CONDITIONING_KEY",
     "CountedObject",
     "Counts",
     "FoundObject",
+    "NounPlaces",
     "ObjectTokens",
+    "Span",
+    "Stretch",
+    "TextLayout",
     "WordTokens",
+    "as_carried",
     "context_positions",
+    "context_words",
     "describe_objects",
     "find_objects",
     "find_objects_of_line",
+    "from_carried",
+    "one_encoder",
     "parse_objects_line",
     "parse_prompt",
+    "plural",
+    "same_noun",
+    "shared_encoder",
+    "singular",
+    "split_words",
     "summary_of",
+    "too_many",
+    "too_short",
 ]

@@ -10,7 +10,7 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn import functional
 
-from ..counting.counted import Point
+from ..counting import Point
 from ..errors import CountError
 from .network import CountNetwork
 from .peaks import peaks

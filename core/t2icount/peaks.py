@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ..counting.counted import Point
+from ..counting import Point
 
 _REACH = 16  # cells; a thing's density is not looked for farther from its peak
 

@@ -16,8 +16,8 @@ from headcount.bridge.families.joint import JointReader, TokenOrder
 from headcount.bridge.families.table import family_of
 from headcount.bridge.families.unet import UNetReader, layer_name
 from headcount.bridge.recording.recorder import with_recorder
-from headcount.core.attention.aggregate import aggregate
 from headcount.core.attention.call_list import CallList
+from headcount.core.attention.mean_maps import aggregate
 
 from ..helpers.families import SMALL, built, small
 from ..helpers.models import Run, Setup, sample, shapes_setup, tiny_setup

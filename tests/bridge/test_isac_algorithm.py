@@ -11,8 +11,8 @@ import pytest
 import torch
 from comfy.ldm.modules.attention import attention_pytorch
 from headcount.bridge.isac.control import IsacSettings, with_isac
-from headcount.core.attention.aggregate import aggregate
 from headcount.core.attention.calls import AttentionCall
+from headcount.core.attention.mean_maps import aggregate
 from headcount.core.isac.objective import paper_losses
 from headcount.core.isac.schedule import LossWeights
 from headcount.core.isac.target import Target

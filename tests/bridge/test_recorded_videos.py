@@ -18,8 +18,8 @@ from headcount.bridge.views.instances import find_instances
 from headcount.bridge.views.viewer import ViewSettings, pictures_for, view_maps
 from headcount.bridge.views.viewer_data import viewer_data
 from headcount.core.attention.call_sums import RecordedMaps
+from headcount.core.attention.heat import noun_heat_over_time, word_heat
 from headcount.core.attention.records import RunRecord, RunRecorder
-from headcount.core.attention.word_heat import noun_heat_over_time, word_heat
 from headcount.core.errors import CountError
 from torch import Tensor, nn
 

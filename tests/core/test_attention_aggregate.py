@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from headcount.core.attention.aggregate import (
+from headcount.core.attention.calls import AttentionCall, mean_probabilities
+from headcount.core.attention.mean_maps import (
     AttentionMaps,
     aggregate,
     fold_repeats,
@@ -12,7 +13,6 @@ from headcount.core.attention.aggregate import (
     min_max,
     normalised,
 )
-from headcount.core.attention.calls import AttentionCall, mean_probabilities
 from headcount.core.errors import CountError
 from hypothesis import given, settings
 from hypothesis import strategies as st

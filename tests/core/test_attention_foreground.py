@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from headcount.core.attention.foreground import cluster_pixels, foreground, noun_columns, pixel_coordinates
+from headcount.core.attention.noun_pixels import cluster_pixels, foreground, noun_columns, pixel_coordinates
 from headcount.core.errors import CountError
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from headcount.core.attention.aggregate import AttentionMaps
 from headcount.core.attention.instances import (
     Box,
     bounding_box,
@@ -13,6 +12,7 @@ from headcount.core.attention.instances import (
     self_attention_regions,
     split_into,
 )
+from headcount.core.attention.mean_maps import AttentionMaps
 from headcount.core.errors import CountError
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 from headcount.core.attention import rows as rows_module
-from headcount.core.attention.aggregate import aggregate, mean_over_layers, token_columns
 from headcount.core.attention.calls import AttentionCall, head_probabilities, mean_probabilities
 from headcount.core.attention.fused import column_pull, mean_columns
+from headcount.core.attention.mean_maps import aggregate, mean_over_layers, token_columns
 from headcount.core.attention.picture import picture_maps
 from headcount.core.attention.rows import PictureRows
 from headcount.core.errors import CountError

@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 import torch
-from headcount.core.attention.aggregate import AttentionMaps, aggregate, mean_over_layers
 from headcount.core.attention.call_sums import MOST_SELF_PIXELS, RecordedMaps, recorded_maps
+from headcount.core.attention.mean_maps import AttentionMaps, aggregate, mean_over_layers
 from headcount.core.attention.records import RunRecorder
 
 from ..helpers.maps import random_call, random_maps

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 import torch
 from headcount.core.attention.call_sums import RecordedMaps
+from headcount.core.attention.heat import find_words, noun_heat_over_time, scaled, word_heat
 from headcount.core.attention.records import RunRecord, RunRecorder
-from headcount.core.attention.word_heat import find_words, noun_heat_over_time, scaled, word_heat
 from headcount.core.errors import CountError
 
 from ..helpers.maps import random_maps

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import torch
-from headcount.core.attention.aggregate import AttentionMaps
-from headcount.core.attention.foreground import cluster_pixels, foreground
+from headcount.core.attention.mean_maps import AttentionMaps
+from headcount.core.attention.noun_pixels import cluster_pixels, foreground
 from headcount.core.isac.masks import instance_masks
 from hypothesis import given, settings
 from hypothesis import strategies as st

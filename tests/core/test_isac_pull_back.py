@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 from headcount.core.attention import rows
-from headcount.core.attention.aggregate import aggregate
 from headcount.core.attention.calls import AttentionCall, Grid
+from headcount.core.attention.mean_maps import aggregate
 from headcount.core.errors import CountError
 from headcount.core.isac import objective as objective_module
 from headcount.core.isac.anchored import AnchoredObjective, anchored_losses

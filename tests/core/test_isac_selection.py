@@ -9,8 +9,8 @@ from typing import get_args
 
 import pytest
 import torch
-from headcount.core.attention.aggregate import aggregate
 from headcount.core.attention.calls import AttentionCall
+from headcount.core.attention.mean_maps import aggregate
 from headcount.core.errors import CountError
 from headcount.core.isac.objective import paper_losses
 from headcount.core.isac.schedule import LossWeights

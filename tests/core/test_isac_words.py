@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from headcount.core.attention.aggregate import AttentionMaps
+from headcount.core.attention.mean_maps import AttentionMaps
 from headcount.core.isac.objective import paper_losses
 from headcount.core.isac.schedule import LossWeights
 from headcount.core.isac.target import Target

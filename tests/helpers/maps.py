@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import torch
-from headcount.core.attention.aggregate import AttentionMaps
 from headcount.core.attention.calls import AttentionCall, Grid, Kind
+from headcount.core.attention.mean_maps import AttentionMaps
 
 
 def random_call(kind: Kind, grid: Grid, seed: int, batch: int = 2, heads: int = 3, text: int = 7) -> AttentionCall:

@@ -7,7 +7,7 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d
 
-from ...attention.calls import Grid
+from ...attention import Grid
 from ..attention import head_chunks, principal_components, self_probabilities
 from ..settings import PublishedSettings
 

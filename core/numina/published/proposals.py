@@ -9,7 +9,7 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from ...attention.calls import Grid
+from ...attention import Grid
 from ..masks import disc
 from ..settings import PublishedSettings
 from .heads import stretched

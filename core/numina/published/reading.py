@@ -8,7 +8,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from ...attention.calls import Grid
+from ...attention import Grid
 from ..layout import Layouts
 from ..masks import Centre
 from ..settings import PublishedSettings

@@ -6,8 +6,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from ...attention.calls import Grid
-from ...attention.grids import smoothed
+from ...attention import Grid, smoothed
 from ..settings import RobustSettings
 
 

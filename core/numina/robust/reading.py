@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ...attention.calls import Grid
+from ...attention import Grid
 from ..layout import Layouts
 from ..settings import RobustSettings
 from .head import instance_features
