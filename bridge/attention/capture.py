@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from torch import Tensor
 
@@ -30,20 +30,23 @@ class Capture:
         uuid: id of the conditioning; ComfyUI runs several in one batch, and only the chunk of this one is handed on.
             None hands on the whole batch.
         sink: gets the calls, in the order in which the model makes them.
+        of_gradients: calls that the pack makes for a gradient are looked at, too.
+        called: the model was called at all.
         seen: how many attention calls the model has made, handed on or not.
         unknown: how many of them came in a form that is not known here, and were left alone.
     """
 
-    of_gradients: ClassVar[bool] = False
-
     reader: Reader
     uuid: Any = None
     sink: CallSink = field(default_factory=CallList)
+    of_gradients: bool = False
+    called: bool = False
     seen: int = 0
     unknown: int = 0
     _asked: bool = field(default=False, init=False)
 
     def begin(self, inputs: ModelInputs) -> AbstractContextManager[None] | None:
+        self.called = True
         return self.reader.begin(inputs, self._take) if self._begins(inputs.options) else None
 
     def _begins(self, options: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ cannot push this one out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -21,6 +21,8 @@ from .arguments import ModelAttention, model_attention
 
 SLOT = "optimized_attention_override"
 KEY = "headcount"
+FOR_GRADIENT = "headcount_for_gradient"
+"""In `transformer_options`: True for a model call that this pack makes for a gradient, with or without a graph."""
 AttentionFunction = Callable[..., Tensor]
 
 
@@ -55,9 +57,10 @@ class AttentionHook(Protocol):
         """The call of the model is over."""
 
 
-def is_differentiated(x: Tensor) -> bool:
-    """Whether a model call is one that a node takes a gradient of: the sampler's own call is still to come."""
-    return torch.is_grad_enabled() and not torch.is_inference_mode_enabled() and x.requires_grad
+def is_for_gradient(x: Tensor, options: Mapping[str, Any]) -> bool:
+    """Whether a model call is one that a node takes a gradient of, or prepares one with: the sampler's own is still to come."""
+    has_graph = torch.is_grad_enabled() and not torch.is_inference_mode_enabled() and x.requires_grad
+    return has_graph or options.get(FOR_GRADIENT, False)
 
 
 def users_own(function: AttentionFunction, *args: Any, **kwargs: Any) -> Tensor:
@@ -94,7 +97,7 @@ def hooked_options(
         text = 0 if c_crossattn is None else c_crossattn.shape[1]
         size, frames = (x.shape[-2], x.shape[-1]), x.shape[2] if x.ndim == 5 else 1
         inputs = ModelInputs(executor.class_obj.diffusion_model, size, text, kwargs, inner, frames)
-        around = None if is_differentiated(x) and not hook.of_gradients else hook.begin(inputs)
+        around = None if is_for_gradient(x, inner) and not hook.of_gradients else hook.begin(inputs)
         if around is None:
             return executor(*arguments, **kwargs)
         previous = inner.get(SLOT) if keep_previous else None

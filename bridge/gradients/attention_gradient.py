@@ -11,7 +11,7 @@ import comfy.model_management
 import torch
 from torch import Tensor
 
-from ...core.attention import show_both_kinds
+from ...core.attention import AttentionCall, show_both_kinds
 from ...core.isac import Objective, ObjectiveStep, StepLosses
 from ..comfyui.run_notes import RunNotes
 from ..families.family import Family
@@ -32,8 +32,8 @@ class AttentionGradient:
 class GradientPass:
     """Takes gradients through one model, run after run of the same shape.
 
-    Which of the model's attention calls the objective reads is learnt in the first call: from then on the model is run
-    no further, and no others are kept. One object serves one conditioning of one sampling run, and one kind of objective.
+    Which of the model's attention calls the objective reads is learnt before the first pass, by a call without a graph: no pass
+    runs the model further than that, nor keeps other calls. One object serves one conditioning of one sampling run, and one kind of objective.
 
     Args:
         inner_model: ComfyUI's BaseModel, loaded.
@@ -112,30 +112,37 @@ class GradientPass:
         self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], objective: Objective
     ) -> AttentionGradient | None:
         recomputes = self._memory.recomputes(x)
-        step = objective.start()
         call = DifferentiableCall(self._inner, self._family, self._conditioning, recomputes)
         with ExitStack() as stack:
             stack.enter_context(training_kernels())
             stack.enter_context(torch.inference_mode(False))
+            wanted = self._wanted or self._learnt(call.outlines(x.clone(), sigma, model_options), objective)
+            if not wanted:
+                return None
             stack.enter_context(torch.enable_grad())
             if self._keeps_overwritten:
                 stack.enter_context(torch.autograd.graph.allow_mutation_on_saved_tensors())
-            latent = x.clone().requires_grad_()
+            latent, step = x.clone().requires_grad_(), objective.start()
             with self._memory.measuring(x, recomputes):
-                hook = call(latent, sigma, model_options, step, self._wanted, stack)
+                hook = call(latent, sigma, model_options, step, wanted, stack)
             if not hook.called:
                 return None
-            if not (hook.calls if self._wanted else show_both_kinds(hook.calls)):
-                self._notes.warn(
-                    f"this model shows {'only a part' if hook.calls else 'none'} of its attention, so nothing is steered. "
-                    "Take nodes that compile it or replace its attention off it"
-                )
-                return None
-            if self._wanted is None:
-                self._wanted = frozenset(call.place for call in objective.select(hook.calls))
             losses = step.finish()
             gradient = pulled_back(hook, step, latent, self._node)
         return AttentionGradient(gradient, losses)
+
+    def _learnt(self, calls: list[AttentionCall] | None, objective: Objective) -> frozenset[int] | None:
+        """Which calls the objective reads; None when there are none to read."""
+        if calls is None:
+            return None
+        if not show_both_kinds(calls):
+            self._notes.warn(
+                f"this model shows {'only a part' if calls else 'none'} of its attention, so nothing is steered. "
+                "Take nodes that compile it or replace its attention off it"
+            )
+            return None
+        self._wanted = frozenset(call.place for call in objective.select(calls))
+        return self._wanted
 
 
 def pulled_back(hook: GradientHook, step: ObjectiveStep, latent: Tensor, node: str) -> Tensor:

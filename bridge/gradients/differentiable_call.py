@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from ...core.attention import AttentionCall, outline
 from ...core.isac import ObjectiveStep
 from ..attention.arguments import ModelAttention
-from ..attention.hook import AttentionFunction, hooked_options
+from ..attention.capture import Capture
+from ..attention.hook import FOR_GRADIENT, AttentionFunction, AttentionHook, hooked_options
 from ..families.family import Family, ModelInputs, Reader
 from .differentiable import differentiable, uncompiled, without_compile
 from .probe import GradientProbe, output_of
@@ -35,7 +36,7 @@ class GradientHook:
 
     Args:
         step: sees the calls that are wanted.
-        wanted: numbers of the attention calls that are wanted, from 1; None for all.
+        wanted: numbers of the attention calls that are wanted, from 1.
 
     Attributes:
         calls: outlines of the wanted calls.
@@ -46,7 +47,7 @@ class GradientHook:
 
     of_gradients = True
 
-    def __init__(self, reader: Reader, step: ObjectiveStep, wanted: frozenset[int] | None) -> None:
+    def __init__(self, reader: Reader, step: ObjectiveStep, wanted: frozenset[int]) -> None:
         self.calls: list[AttentionCall] = []
         self.outputs: list[Tensor] = []
         self.called = self.closed = False
@@ -75,9 +76,9 @@ class GradientHook:
         self, call: AttentionCall | None, probe: GradientProbe | None = None, output: Tensor | None = None
     ) -> None:
         self._seen += 1
-        if call is not None and (not self._wanted or self._seen in self._wanted):
+        if call is not None and self._seen in self._wanted:
             self._keep(replace(call, place=self._seen), probe, output)
-        if self._wanted and self._seen >= max(self._wanted):
+        if self._seen >= max(self._wanted):
             raise _EnoughRead
 
     def _keep(self, call: AttentionCall, probe: GradientProbe | None, output: Tensor | None) -> None:
@@ -91,6 +92,16 @@ class GradientHook:
         self.calls.append(kept)
         # A way back through the keys alone would be a part of the gradient only.
         self.outputs.append(output if call.queries.requires_grad else output.detach())
+
+
+class _Outlines:
+    """A `CallSink` that lets go of queries and keys."""
+
+    def __init__(self) -> None:
+        self.calls: list[AttentionCall] = []
+
+    def add(self, call: AttentionCall) -> None:
+        self.calls.append(outline(call))
 
 
 @dataclass(frozen=True)
@@ -113,30 +124,49 @@ class DifferentiableCall:
         sigma: Tensor,
         model_options: dict[str, Any],
         step: ObjectiveStep,
-        wanted: frozenset[int] | None,
+        wanted: frozenset[int],
         stack: ExitStack,
     ) -> GradientHook:
-        """Call the model through ComfyUI's `calc_cond_batch`, up to the last attention call that is wanted.
+        """Call the model with its graph, up to the last attention call that is wanted.
 
         Args:
             latent: (B, C, h, w), requires grad.
             sigma: (B,) noise level.
             step: sees the calls as they come.
-            wanted: numbers of the attention calls that the step reads, from 1; None for all.
+            wanted: numbers of the attention calls that the step reads, from 1.
             stack: until it closes, the model's graph can be run backward.
 
         Returns:
             Outlines of the read calls, and the outputs of their probes; none when the conditioning is not active.
         """
         hook = GradientHook(self._reader(latent), step, wanted)
+        with suppress(_EnoughRead):
+            self._run(latent, sigma, model_options, hook, stack)
+        hook.closed = True
+        return hook
+
+    @torch.no_grad()
+    def outlines(self, latent: Tensor, sigma: Tensor, model_options: dict[str, Any]) -> list[AttentionCall] | None:
+        """Outlines of all attention calls that the model makes; None when the conditioning is not active.
+
+        Of a call without a graph, since one with it would keep the activations of the whole model.
+        """
+        outlines = _Outlines()
+        capture = Capture(self._reader(latent), sink=outlines, of_gradients=True)
+        with ExitStack() as stack:
+            self._run(latent, sigma, model_options, capture, stack)
+        return outlines.calls if capture.called else None
+
+    def _run(
+        self, latent: Tensor, sigma: Tensor, model_options: dict[str, Any], hook: AttentionHook, stack: ExitStack
+    ) -> None:
+        """Call the model through ComfyUI's `calc_cond_batch`."""
         options = without_compile(hooked_options(model_options, hook, _differentiable_attention, keep_previous=False))
+        options["transformer_options"][FOR_GRADIENT] = True
         add_wrapper_with_key(WrappersMP.APPLY_MODEL, _KEY, self._prepared(stack), options, is_model_options=True)
         for network in _networks_of(self.conditioning):
             stack.enter_context(differentiable(network, self._blocks))
-        with suppress(_EnoughRead):
-            comfy.samplers.calc_cond_batch(self.inner_model, [[self.conditioning]], latent, sigma.clone(), options)
-        hook.closed = True
-        return hook
+        comfy.samplers.calc_cond_batch(self.inner_model, [[self.conditioning]], latent, sigma.clone(), options)
 
     def _reader(self, latent: Tensor) -> Reader:
         return self.family.reader((latent.shape[-2], latent.shape[-1]))

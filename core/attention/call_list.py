@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .calls import AttentionCall, thinned
 
@@ -41,7 +41,7 @@ class CallList:
         self._coarsest = min(pixels, coarsest)
         limit = max(self._coarsest, most)
         self.calls = [other for other in self.calls if other.kind != "self" or other.queries.shape[2] <= limit]
-        self.calls.append(call)
+        self.calls.append(_apart(call) if self._may_go(call) else call)
 
     def take_settled(self) -> list[AttentionCall]:
         """Take out the calls that no later one can push out, in their order."""
@@ -52,3 +52,11 @@ class CallList:
     def _may_go(self, call: AttentionCall) -> bool:
         most = self.most_self_pixels
         return call.kind == "self" and not self.one_grid and most is not None and call.queries.shape[2] > most
+
+
+def _apart(call: AttentionCall) -> AttentionCall:
+    """A call that is one conditioning's part of a batch, in memory of its own: the rest of the batch need not wait with it."""
+    queries, keys = (
+        part.clone() if part.untyped_storage().nbytes() > part.nbytes else part for part in (call.queries, call.keys)
+    )
+    return replace(call, queries=queries, keys=keys)

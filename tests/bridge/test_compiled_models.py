@@ -41,7 +41,7 @@ def test_comfyuis_wrapper_is_set_aside(part: str) -> None:
     for _ in range(2):
         assert torch.equal(one(latent(setup), SIGMA, options, Whole()).gradient, expected)
     assert frames() == 0
-    assert seen == [1, 1] and COMPILE_KEY in wrappers, "other wrappers run, and the model's own options stay"
+    assert seen == [1, 1, 1] and COMPILE_KEY in wrappers, "other wrappers run, and the model's own options stay"
 
 
 def test_a_diffusion_model_that_another_pack_compiled() -> None:

@@ -80,7 +80,7 @@ def test_too_little_free_memory_turns_recomputation_on(free: list[float], monkey
     assert torch.equal(gradient_of(setup, latent(setup), memory="auto").gradient, expected)
     free[:] = [1e12]
     gradient_of(setup, latent(setup), memory="auto")
-    assert [bool(blocks) for blocks in seen] == [True, False]
+    assert [bool(blocks) for blocks in seen] == [True, True, False, False], "a call without a graph, and a pass"
 
 
 def spied_blocks(seen: list[Any]) -> Any:
@@ -118,10 +118,10 @@ def test_out_of_memory_once(
     before = weights_of(setup.model)
     monkeypatch.setattr("headcount.bridge.gradients.differentiable.recomputed", spied_blocks(seen))
     one = gradient_pass(setup, x, memory)
-    fails_after([6], monkeypatch, message)
+    fails_after([20], monkeypatch, message)  # behind the 14 calls without a graph
     for _ in range(2):
         assert torch.equal(one(x, SIGMA, {}, Whole()).gradient, expected)
-    assert [bool(blocks) for blocks in seen] == [False, True, True]
+    assert [bool(blocks) for blocks in seen] == [False, False, True, True]
     assert weights_of(setup.model) == before
     assert not caplog.records
 
