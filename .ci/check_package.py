@@ -1,4 +1,4 @@
-"""Checks the pack's inner order (import-linter) and the types of core (mypy strict), whatever this folder is called.
+"""Checks the pack's inner order (import-linter) and its types (mypy; strict in core), whatever this folder is called.
 
 Both tools want an importable package with a proper name, and a clone's folder may have any: so they get a temporary
 folder `headcount` that holds links to the pack's parts.
@@ -17,7 +17,7 @@ PARTS = ("nodes", "bridge", "core")
 
 
 def main() -> int:
-    """Run both tools on the links. Returns 0 when both are content."""
+    """Run the tools on the links. Returns 0 when all are content."""
     with tempfile.TemporaryDirectory() as temporary:
         package = Path(temporary) / "headcount"
         package.mkdir()
@@ -27,9 +27,15 @@ def main() -> int:
         tools = Path(sys.executable).parent
         settings, cache = ROOT / "pyproject.toml", ROOT / ".mypy_cache"
         imports = [tools / "lint-imports", "--config", settings, "--no-cache"]
-        types = [tools / "mypy", "--config-file", settings, "--cache-dir", cache, "--package", "headcount.core"]
+        types = [tools / "mypy", "--config-file", settings, "--cache-dir", cache]
+        strict, rest = (
+            [*types, "--strict", "-p", "headcount.core"],
+            [*types, "-p", "headcount.bridge", "-p", "headcount.nodes"],
+        )
         environment = {**os.environ, "PYTHONPATH": temporary}
-        codes = [subprocess.run(command, cwd=temporary, env=environment).returncode for command in (imports, types)]
+        codes = [
+            subprocess.run(command, cwd=temporary, env=environment).returncode for command in (imports, strict, rest)
+        ]
     return max(codes)
 
 

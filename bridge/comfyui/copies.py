@@ -19,9 +19,10 @@ def folder_of_other_copy(own: Path) -> Path | None:
     registered = getattr(sys.modules.get("nodes"), "NODE_CLASS_MAPPINGS", {})
     node = registered.get(_FIRST)
     module = sys.modules.get(getattr(node, "__module__", ""))
-    if module is None or not getattr(module, "__file__", None):
+    file = getattr(module, "__file__", None)
+    if file is None:
         return None
-    other = Path(module.__file__).resolve().parents[1]
+    other = Path(file).resolve().parents[1]
     return None if other == own.resolve() else other
 
 

@@ -47,12 +47,12 @@ def asked_for(counts: Counts | None, objects: str) -> dict[str, int]:
     Raises:
         CountError: there is neither, or the line is malformed.
     """
-    line = parse_objects_line(objects)
-    if not line and counts is None:
+    asked = parse_objects_line(objects) or (None if counts is None else counts.objects)
+    if asked is None:
         raise CountError(
             f"{NODE} does not know what was asked for. Connect COUNTS of Count Prompt, or write objects, as '3 cats, 1 dog'"
         )
-    return asked_numbers(line or counts.objects)
+    return asked_numbers(asked)
 
 
 def check_pictures(

@@ -90,7 +90,7 @@ class ShapesVAE(comfy.sd.VAE):
         self.memory_used_encode = lambda shape, dtype: 40 * 4 * shape[2] * shape[3]
         self.memory_used_decode = lambda shape, dtype: 40 * 4 * DOWNSCALE**2 * shape[2] * shape[3]
         offload = comfy.model_management.vae_offload_device()
-        self.patcher = type(self.patcher)(autoencoder, load_device=self.device, offload_device=offload)
+        self.patcher: Any = type(self.patcher)(autoencoder, load_device=self.device, offload_device=offload)
         self.size = comfy.model_management.module_size(autoencoder)
 
 

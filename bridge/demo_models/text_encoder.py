@@ -35,7 +35,9 @@ class KnownWordsEmbedding(nn.Module):
         ids: (rows of the table - 1,) known CLIP ids in rising order, unused places filled with a huge number.
     """
 
-    def __init__(self, embedding: nn.Module) -> None:
+    ids: Tensor
+
+    def __init__(self, embedding: nn.Embedding) -> None:
         super().__init__()
         self.table = embedding
         self.register_buffer("ids", torch.full((embedding.num_embeddings - 1,), _NO_TOKEN, dtype=torch.int64))

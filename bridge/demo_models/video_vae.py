@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from einops import rearrange
 from torch import Tensor
 
@@ -29,6 +31,9 @@ def _as_many(frames: int) -> int:
 
 class ShapesVideoVAE(ShapesVAE):
     """ComfyUI's VAE of videos around `FrameAutoencoder`: as many latent frames as pictures, a batch of pictures one video."""
+
+    downscale_ratio: Any
+    upscale_ratio: Any
 
     def __init__(self, autoencoder: FrameAutoencoder) -> None:
         super().__init__(autoencoder)

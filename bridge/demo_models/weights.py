@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from ...core.errors import CountError
-from ...core.shapes.autoencoder import ShapesAutoencoder
 
 DIFFUSION, TEXT, PICTURES, LATENT = "diffusion_model.", "text_encoder.", "first_stage_model.", "latent."
 _Autoencoder = TypeVar("_Autoencoder", bound=torch.nn.Module)
@@ -60,7 +59,7 @@ def fill(module: torch.nn.Module, weights: Mapping[str, Tensor], model: str) -> 
         raise CountError(f"this is not {model} that this version of the pack can read: {error}") from error
 
 
-def empty_autoencoder(kind: type[_Autoencoder] = ShapesAutoencoder) -> _Autoencoder:
+def empty_autoencoder(kind: type[_Autoencoder]) -> _Autoencoder:
     """An autoencoder whose weights are still to come: start weights would take numbers from the global generator."""
     with torch.device("meta"):
         autoencoder = kind()

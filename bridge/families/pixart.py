@@ -52,8 +52,8 @@ class PixArtReader:
             queries = seen.pop("cross")
             # The pictures of a batch lie end to end here.
             keys = keys_and_values.view(len(queries), -1, keys_and_values.shape[-1])[..., : queries.shape[-1]]
-            heads = (split_heads(tokens, cross.num_heads) for tokens in (queries, keys))
-            take(AttentionCall(name, "cross", grid, *heads))
+            queries, keys = (split_heads(tokens, cross.num_heads) for tokens in (queries, keys))
+            take(AttentionCall(name, "cross", grid, queries, keys))
 
         if own.sr_ratio == 1:  # else keys are pooled behind the layer that is watched
             _watch(stack, own.q_norm, lambda tokens: seen.update(self=tokens))

@@ -33,7 +33,8 @@ class GradientPass:
     """Takes gradients through one model, run after run of the same shape.
 
     Which of the model's attention calls the objective reads is learnt before the first pass, by a call without a graph: no pass
-    runs the model further than that, nor keeps other calls. One object serves one conditioning of one sampling run, and one kind of objective.
+    runs the model further than that, nor keeps other calls. One object serves one conditioning of one sampling run, and one
+    kind of objective.
 
     Args:
         inner_model: ComfyUI's BaseModel, loaded.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,11 +28,12 @@ def normal_weights(model: nn.Module) -> Iterator[None]:
 
     A weight that is replaced within the block, as ComfyUI's hooks do, stays replaced.
     """
-    swapped = []
+    swapped: list[tuple[dict[str, Any], str, Tensor, Tensor]] = []
     try:
         with torch.inference_mode(False):
             for module in model.modules():
-                for tensors in (module._parameters, module._buffers):
+                places: tuple[dict[str, Any], ...] = module._parameters, module._buffers
+                for tensors in places:
                     for name, value in tensors.items():
                         if type(value) in _PLAIN and value.is_inference():
                             view = normal_view(value)

@@ -65,7 +65,7 @@ def _casts_that_last() -> Iterator[None]:
     """
     own: Callable[..., Any] = comfy.ops.cast_bias_weight
 
-    def cast(layer: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    def cast(layer: Any, *args: Any, **kwargs: Any) -> Any:
         weight, bias, *rest = own(layer, *args, **kwargs)
         if torch.is_grad_enabled():
             weight, bias = _copied(weight, layer.weight), _copied(bias, layer.bias)

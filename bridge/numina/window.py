@@ -33,7 +33,7 @@ def window_of(options: Mapping[str, Any], items: int, frames: int, whole: tuple[
         frames: frames that the model's attention runs over.
         whole: shape of the run's latent.
     """
-    window = options.get("context_window")
+    window: Any = options.get("context_window")
     shown = tuple(window.index_list) if window is not None else ()
     if shown and window.dim == 0:
         return Window(shown, tuple(range(frames)), frames)

@@ -47,7 +47,9 @@ def keep_run(
 class Run(Protocol):
     """One sampling run of a node; made when sampling starts and dropped with it."""
 
-    at_state: AtState
+    @property
+    def at_state(self) -> AtState:
+        """See `steered_sampler`."""
 
     @property
     def why_nothing(self) -> str:

@@ -52,7 +52,7 @@ _ASKS_FIRST = (
 _KNOWN = frozenset({*_CALLS_BEFORE_STATE, *KEEPS_STATE, *(f"sample_{name}" for name in _ASKS_FIRST.split())})
 
 
-def known_name(function: Callable[..., Tensor]) -> str:
+def known_name(function: Callable[..., Tensor] | None) -> str:
     """Name of one of ComfyUI's own sampler functions, such as "sample_heun"; "" for newer ones and those of other packs."""
     name = getattr(function, "__name__", "")
     return name if name in _KNOWN and str(getattr(function, "__module__", "")).startswith("comfy.") else ""

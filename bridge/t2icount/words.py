@@ -45,11 +45,11 @@ class Words:
         ids: list[int] = self._tokenizer.tokenizer(noun, add_special_tokens=False)["input_ids"]
         if self._known_ids is not None and not torch.isin(torch.tensor(ids), self._known_ids).all():
             raise CountError(
-                f"this model does not know {noun!r}. It knows these words: {', '.join(self._known_words())}"
+                f"this model does not know {noun!r}. It knows these words: {', '.join(self._known_words(self._known_ids))}"
             )
         return ids
 
-    def _known_words(self) -> list[str]:
-        pieces = (self._tokenizer.inv_vocab.get(token, "") for token in self._known_ids.tolist())
+    def _known_words(self, known: Tensor) -> list[str]:
+        pieces = (self._tokenizer.inv_vocab.get(token, "") for token in known.tolist())
         words = (piece.removesuffix(_END_OF_WORD) for piece in pieces if piece.endswith(_END_OF_WORD))
         return sorted(word for word in words if word.isalpha())
