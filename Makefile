@@ -26,6 +26,7 @@ lint: setup
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	$(RUN) .ci/check_package.py
+	$(RUN) .ci/check_web.py
 
 # `make bench` lists the benchmarks, `make bench NAME=isac_effect` runs one.
 bench: setup

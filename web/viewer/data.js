@@ -33,10 +33,12 @@ export class ViewData {
   constructor(about, addressOf) {
     this.about = about;
     this.addressOf = addressOf;
-    /** @type {Map<string, Promise<Grey | ImageBitmap>>} */
+    /** @type {Map<string, Promise<unknown>>} */
     this.files = new Map();
-    /** @type {Map<string, Grey | ImageBitmap>} */
-    this.ready = new Map();
+    /** @type {Map<string, ImageBitmap>} */
+    this.pictures = new Map();
+    /** @type {Map<string, Grey>} */
+    this.greys = new Map();
   }
 
   /** Read a view. @returns {Promise<ViewData>} */
@@ -55,8 +57,10 @@ export class ViewData {
 
   #file(name) {
     if (!this.files.has(name)) {
-      const read = name.endsWith(".jpg") ? bitmap : grey;
-      const reading = read(this.addressOf(name)).then((content) => this.ready.set(name, content));
+      const address = this.addressOf(name);
+      const reading = name.endsWith(".jpg")
+        ? bitmap(address).then((content) => this.pictures.set(name, content))
+        : grey(address).then((content) => this.greys.set(name, content));
       reading.catch(() => this.files.delete(name)); // may be asked for again
       this.files.set(name, reading);
     }
@@ -65,7 +69,7 @@ export class ViewData {
 
   /** @returns {ImageBitmap | undefined} one of the pictures, once it is here */
   picture(index) {
-    return this.ready.get(this.about.pictures[index].file);
+    return this.pictures.get(this.about.pictures[index].file);
   }
 
   /** @returns {Tile | null} */
@@ -79,7 +83,7 @@ export class ViewData {
 
   /** The values of one tile of a grey picture, or null while it is not here. */
   block(file, [height, width], row, column) {
-    const whole = this.ready.get(file);
+    const whole = this.greys.get(file);
     if (!whole) return null;
     const values = new Uint8Array(height * width);
     for (let y = 0; y < height; y++) {

@@ -73,6 +73,7 @@ export function ranked(words, u, v, most) {
  * @returns {[number, number, number, number][]} from x, y to x, y
  */
 export function borderOf(labels, height, width, number) {
+  /** @type {[number, number, number, number][]} */
   const lines = [];
   const inside = (x, y) => x >= 0 && y >= 0 && x < width && y < height && labels[y * width + x] === number;
   for (let y = 0; y < height; y++) {

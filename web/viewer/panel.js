@@ -7,7 +7,9 @@ import { cssColour } from "./heat.js";
 import { headOptions, layerOptions, sourceOf, stepOf } from "./source.js";
 
 const MODES = { words: "words", instances: "things found", layouts: "layout" };
+/** @type {[string, string][]} */
 const SIDES = [["before", "before"], ["after", "after"]];
+/** @type {[string, string][]} */
 const SCALES = [["per word", "per word"], ["shared", "shared"]];
 
 export class Panel {
@@ -65,7 +67,7 @@ export class Panel {
     this.side.root.hidden = mode !== "layouts";
     this.chips.set(chips(about, words, about.maps[source.map].columns));
     const modes = Object.keys(MODES).filter((name) => name !== "layouts" || about.layouts);
-    this.mode.set(modes.map((name) => [name, MODES[name]]), mode);
+    this.mode.set(modes.map((name) => /** @type {[string, string]} */ ([name, MODES[name]])), mode);
     this.side.set(SIDES, state.side);
     this.layer.set(layerOptions(about), about.layers.some((part) => part.layer === state.layer) ? state.layer : "");
     this.heads.set(headOptions(state, about), source.map === "layers" ? about.layers[source.row].heads : "mean");

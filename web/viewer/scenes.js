@@ -17,9 +17,15 @@ import { sourceOf } from "./source.js";
  */
 
 const MOST_RANKED = 6;
+/** @type {[number, number, number]} */
 const ATTENTION_COLOUR = [255, 235, 150];
 
-/** Heat of the chosen words. @param {Moment} moment @returns {string} */
+/**
+ * Heat of the chosen words.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Moment} moment
+ * @returns {string}
+ */
 function words(context, { data, state, picture, opacity, scale, words: chosen, point }) {
   paintPicture(context, data.picture(picture), opacity);
   const source = sourceOf(state, data.about);

@@ -43,10 +43,10 @@ function meanOf({ losses: { steps } }) {
 
 const whenOf = (part, about) => (part.step === null ? meanOf(about) : `step ${part.step + 1}`);
 
-/** Layers to choose from: [value, name]. */
+/** Layers to choose from: value and name. @returns {[string, string][]} */
 export function layerOptions(about) {
   const names = [...new Set(about.layers.map((part) => part.layer))];
-  return [["", "all"], ...names.map((name) => [name, name])];
+  return [["", "all"], ...names.map((name) => /** @type {[string, string]} */ ([name, name]))];
 }
 
 /** Heads to choose from in the chosen layer: [value, name]. */
