@@ -1,4 +1,4 @@
-"""Checks the types (TypeScript, from JSDoc) and the style (ESLint) of the page's modules in web/. Without npm it says so and passes.
+"""Checks types (TypeScript, from JSDoc) and style (ESLint) of the modules in web/. Without npm it says so and passes.
 
 The modules import ComfyUI's own from ../../scripts, as they are served, so both tools look at links in a folder like that.
 """
