@@ -41,7 +41,7 @@ def main() -> None:
     """Stamp every file with the version in pyproject.toml."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     for file in FILES:
-        file.write_text(stamped(file.read_text(), version))
+        file.write_text(stamped(file.read_text(encoding="utf-8"), version))
 
 
 if __name__ == "__main__":
