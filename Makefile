@@ -13,9 +13,8 @@ demo: setup
 serve: setup
 	$(RUN) -m demo.serve $(ARGS)
 
-# The example workflows with the nodes' present defaults, and every picture of README, help pages and workflows.
+# The translations, and every picture of README, help pages and workflows.
 pictures: setup
-	$(RUN) -m demo.write_workflows
 	$(RUN) -m demo.write_locales
 	$(RUN) -m demo.make_pictures
 

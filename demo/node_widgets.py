@@ -45,22 +45,10 @@ class Input:
             return False
         return self.type in WIDGET_TYPES or self.options.get("widgetType") in WIDGET_TYPES
 
-    @property
-    def default(self) -> Any:
-        """The value in a newly placed node; "" where there is nothing to choose from, as in an empty folder of models."""
-        if self.name == SEED_CONTROL:
-            return "fixed"
-        if self.name == UPLOAD:
-            return "image"
-        choices = self.options.get("options") or [""]
-        first = choices[0]["key"] if self.type == DYNAMIC_COMBO else choices[0]
-        return self.options.get("default", first)
-
 
 def inputs_of(schema: Schema) -> list[Input]:
     """A node's own inputs in their order, without what a dynamic combo brings."""
-    groups = {group: {name: schema["input"][group][name] for name in names} for group, names in _order(schema)}
-    return list(_inputs(groups, ""))
+    return list(_inputs(schema["input"], ""))
 
 
 def widgets_of(schema: Schema, value_of: Callable[[Input], Any]) -> Iterator[tuple[Input, Any]]:
@@ -92,10 +80,6 @@ def _with_its_own(widget: Input, value_of: Callable[[Input], Any]) -> Iterator[t
         further = [one for inputs in brought for one in _inputs(inputs, f"{widget.name}.") if one.is_widget]
     for one in further:
         yield from _with_its_own(one, value_of)
-
-
-def _order(schema: Schema) -> list[tuple[str, list[str]]]:
-    return [(group, schema["input_order"].get(group, [])) for group in ("required", "optional")]
 
 
 def _inputs(groups: dict[str, dict[str, Any]], prefix: str) -> Iterator[Input]:

@@ -7,15 +7,13 @@ import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from .model_workflows import FLUX, SD15, SD35, SDXL
-from .numina_workflows import WAN_FILE
 from .picture_files import HELP, WORKFLOWS, Band, banded
 from .server import ComfyServer
-from .workflow_views import FOUND_AND_AIMED_AT
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False, "Comfy.Graph.CanvasInfo": False}
@@ -25,11 +23,17 @@ SIZE = {"width": 1800, "height": 1000}
 
 @dataclass(frozen=True)
 class View:
-    """A picture of a workflow in the page: its file, the titles of the nodes shown, none for the whole graph, and its band."""
+    """A picture of a workflow in the page.
+
+    Attributes:
+        path: its file.
+        titles: of the nodes shown; none for the whole graph.
+        band: model and node, which are written across it above the first model file that the workflow needs.
+    """
 
     path: Path
     titles: tuple[str, ...] = ()
-    band: Band | None = None
+    band: tuple[str, str] | None = None
 
 
 _OF_MODELS = ("Load Checkpoint", "Count Prompt", "ISAC Attention Control", "NUMINA Count Guide", "KSampler")
@@ -48,7 +52,7 @@ VIEWS = {
         True,
         View(
             HELP / "HeadcountNuminaCountGuide" / "layout.jpg",
-            ("Attention Map Viewer: layout", FOUND_AND_AIMED_AT),
+            ("Attention Map Viewer: layout", "What was found, and what was aimed at"),
         ),
     ),
     "wan_numina": (
@@ -56,17 +60,17 @@ VIEWS = {
         View(
             WORKFLOWS / "wan_numina.jpg",
             ("Load Diffusion Model", "Count Prompt", "NUMINA Count Guide", "KSampler"),
-            Band("Wan 2.1", "NUMINA", f"needs {WAN_FILE}"),
+            ("Wan 2.1", "NUMINA"),
         ),
     ),
     **{
-        name: (False, View(WORKFLOWS / f"{name}.jpg", _OF_MODELS, Band(model, node, f"needs {file.split('/')[-1]}")))
-        for name, model, node, file in (
-            ("sd15_isac", "SD 1.5", "ISAC", SD15.file),
-            ("sdxl_isac", "SDXL", "ISAC", SDXL.file),
-            ("sd35_isac", "SD 3.5 Large", "ISAC", SD35.file),
-            ("flux_isac", "Flux 1 Dev", "ISAC", FLUX.file),
-            ("flux_numina", "Flux 1 Dev", "NUMINA", FLUX.file),
+        name: (False, View(WORKFLOWS / f"{name}.jpg", _OF_MODELS, (model, node)))
+        for name, model, node in (
+            ("sd15_isac", "SD 1.5", "ISAC"),
+            ("sdxl_isac", "SDXL", "ISAC"),
+            ("sd35_isac", "SD 3.5 Large", "ISAC"),
+            ("flux_isac", "Flux 1 Dev", "ISAC"),
+            ("flux_numina", "Flux 1 Dev", "NUMINA"),
         )
     },
     "t2icount_photo": (
@@ -119,8 +123,15 @@ def photograph_page(
             page.add_style_tag(content=ONLY_THE_GRAPH)
             for view in views:
                 picture = _view(page, view.titles)
-                yield picture if view.band is None else banded(picture, view.band), view.path
+                if view.band:
+                    picture = banded(picture, Band(*view.band, f"needs {_first_file(workflow)}"))
+                yield picture, view.path
         browser.close()
+
+
+def _first_file(workflow: dict[str, Any]) -> str:
+    """Name of the first model file that a workflow says where to get."""
+    return next(file["name"] for node in workflow["nodes"] for file in node["properties"].get("models", []))
 
 
 def _run(page: Page) -> None:

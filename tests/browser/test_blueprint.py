@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
-from demo.blueprint import NAME
 from demo.server import ComfyServer
 from demo.workflow_runs import pictures_of
 
 from ..helpers.comfy_page import open_workflow
+from ..helpers.example_workflows import BLUEPRINT
 
 pytestmark = [pytest.mark.browser, pytest.mark.every_page]
 
+NAME = BLUEPRINT.stem
 LIBRARY = "window.app.extensionManager.command.execute('Workspace.ToggleSidebarTab.node-library')"
 SEARCH = re.compile("Search", re.IGNORECASE)
 FREE_PLACE = (700, 800)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page
@@ -19,7 +18,7 @@ from ..helpers.comfy_page import (
     settle,
     wait_for_queue,
 )
-from ..helpers.result_page import SAVED, SHOWN, ResultPage, every_result
+from ..helpers.result_page import EVERY_RESULT, SAVED, SHOWN, ResultPage
 
 pytestmark = [pytest.mark.browser, pytest.mark.every_page]
 
@@ -52,10 +51,10 @@ _TEXT_WIDGETS = """text => {
 
 
 @pytest.fixture
-def results(page: Page, renderer: str, object_info: dict[str, Any]) -> ResultPage:
+def results(page: Page, renderer: str) -> ResultPage:
     """The graph in a new tab, of which the server has nothing in its cache."""
     page.evaluate(_FREE)
-    open_workflow(page, every_result(object_info), new_tab=True)
+    open_workflow(page, EVERY_RESULT, new_tab=True)
     return ResultPage(page)
 
 

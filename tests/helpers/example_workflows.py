@@ -1,17 +1,38 @@
-"""The example workflows, and what takes the place of model files that are not to be had here."""
+"""The example workflows and the blueprint, and what takes the place of model files that are not to be had here."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from demo.comfy_host import ROOT
+from demo.node_widgets import Input, Schema, widgets_of
+
+BLUEPRINT = ROOT / "subgraphs" / "Generate N objects.json"
+INPUT_NODE, OUTPUT_NODE = -10, -20
+"""ComfyUI's ids of the two ends of a subgraph."""
 FOR_LARGE_MODELS = ("wan_numina", "sd15_isac", "sdxl_isac", "sd35_isac", "flux_isac", "flux_numina")
 """Their model files are gigabytes; tests/server/test_model_workflows.py runs some with small models."""
+LOADERS = {
+    "CheckpointLoaderSimple": "checkpoints",
+    "UNETLoader": "diffusion_models",
+    "CLIPLoader": "text_encoders",
+    "VAELoader": "vae",
+}
+"""Node -> the folder of models that its files are in."""
+AUTHORS_FILE = "best_model_paper.pth"
+"""T2ICount's weights, for which no licence is stated: a workflow may name them, but offers no download."""
+
+
+def widget_values(node: dict[str, Any], schema: Schema) -> list[tuple[Input, Any]]:
+    """A node's widgets with the values in the file; None for one that the file has no value of."""
+    values = iter(node.get("widgets_values") or [])
+    return list(widgets_of(schema, lambda widget: next(values, None)))
 
 
 def with_shipped_counter(prompt: dict[str, Any]) -> dict[str, Any]:
     """The shipped counter in place of the T2ICount authors' file, with a noun that it knows. Changes `prompt`."""
     for placed in prompt.values():
-        if placed["inputs"].get("model_name") == "best_model_paper.pth":
+        if placed["inputs"].get("model_name") == AUTHORS_FILE:
             placed["inputs"]["model_name"] = "shapes_counter.safetensors"
             [counter] = [other for other in prompt.values() if other["class_type"] == "HeadcountT2ICountCounter"]
             counter["inputs"]["text"] = "circles"

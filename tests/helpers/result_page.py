@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from pathlib import Path
 
 from playwright.sync_api import ElementHandle, Page
 
-from demo.counting_workflows import SHAPES_COUNTER, counted, counter
-from demo.workflow_file import Group, Placed, workflow_file
-from demo.workflow_parts import GREY, PROMPTS, decode, sampler, source
-
 from .comfy_page import settle
+
+EVERY_RESULT = json.loads((Path(__file__).resolve().parent.parent / "golden" / "every_result.json").read_text())
+"""A workflow with two images, of which one has the asked circle, checked with *stop*; each of the other nodes once."""
 
 SHOWN = {
     "prompt": "HeadcountCountPrompt",
@@ -26,7 +26,6 @@ SHOWN = {
 SAVED = "results/right"
 """Where the right image is saved."""
 
-_QUICK = {"seed": 6, "steps": 4, "cfg": 3.0, "sampler_name": "euler", "scheduler": "simple"}
 _CARD = """kind => {
   const node = window.app.graph.nodes.find(node => node.type === kind);
   return node?.widgets?.find(widget => widget.name === 'result')?.element ?? null;
@@ -37,46 +36,6 @@ _PLACE = """([kind, scale]) => {
   Object.assign(canvas.ds, { scale, offset: [150 / scale - node.pos[0], 150 / scale - node.pos[1]] });
   canvas.setDirty(true, true);
 }"""
-
-
-def every_result(schemas: dict[str, Any]) -> dict[str, Any]:
-    """A workflow with two images, of which one has the asked circle, checked with *stop*; each of the other nodes once."""
-    looked = {"model": ("model", "MODEL"), **PROMPTS, "latent_image": ("latent", "LATENT")}
-    looks = _QUICK | {"seeds": 2, "decide_at": 1.0, "at_once": 2}
-    vae = {"vae": ("model", "VAE")}
-    checked = {"image": ("decode", "IMAGE"), "counted": ("counted", "COUNTED"), "counts": ("prompt", "COUNTS")}
-    picked = {
-        "candidates": ("candidates", "CANDIDATES"),
-        "counted": ("seen", "COUNTED"),
-        "counts": ("prompt", "COUNTS"),
-    }
-    found = {"maps": ("recorder", "MAPS"), "samples": ("sampler", "LATENT")}
-    search = Placed("search", SHOWN["search"], {**looked, **vae, "counter": ("counter", "T2ICOUNT")}, looks)
-    selection = Placed("selection", SHOWN["selection"], looked, _QUICK | {"candidates": 4})
-    plain = sampler("sampler", "recorder")
-    columns = (
-        source("a circle", 2),
-        (Placed("recorder", "HeadcountAttentionMapRecorder", {"model": ("model", "MODEL")}), _quickly(plain)),
-        (decode("decode", "sampler"), counter(SHAPES_COUNTER), counted("counted", "decode")),
-        (
-            Placed("check", SHOWN["check"], checked, {"if_none_right": "stop"}),
-            Placed("masks", SHOWN["masks"], found),
-        ),
-        (search, selection, Placed("candidates", "HeadcountCountSearchCandidates", {**looked, **vae}, looks)),
-        (counted("seen", "candidates"), Placed("pick", SHOWN["pick"], picked)),
-        (*_texts(), Placed("right", "SaveImage", {"images": ("check", "right")}, {"filename_prefix": SAVED})),
-    )  # fmt: skip
-    return workflow_file((Group("Results", GREY, (0, 0), tuple((360, column) for column in columns)),), schemas)
-
-
-def _quickly(node: Placed) -> Placed:
-    return Placed(node.key, node.type, node.links, _QUICK)
-
-
-def _texts() -> list[Placed]:
-    """Something after each node that nothing else would run."""
-    tables = [("search", "table"), ("pick", "table"), ("selection", "table"), ("masks", "STRING")]
-    return [Placed(f"{key} text", "PreviewAny", {"source": (key, name)}) for key, name in tables]
 
 
 class ResultPage:

@@ -1,9 +1,7 @@
-"""`make demo`: the example workflows, the runs, the counts and what is written."""
+"""`make demo`: the runs, the counts and what is written."""
 
 from __future__ import annotations
 
-import itertools
-import json
 import random
 import re
 from pathlib import Path
@@ -22,44 +20,8 @@ from demo.report import Ask, count_picture, make_row, table
 from demo.scenes import MAX_COUNT, Kind, random_scene
 from demo.server import ComfyServer, PromptError
 from demo.workflow_runs import run_attention, run_with_and_without, with_widgets, workflow_prompt
-from demo.write_workflows import WORKFLOWS, build_workflow
 
 pytestmark = pytest.mark.server
-
-FOLDER = run.ROOT / "workflows"
-TITLE = 30
-every_workflow = pytest.mark.parametrize(
-    "workflow", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem, indirect=True
-)
-
-
-def _box(node: dict[str, Any]) -> tuple[float, float, float, float]:
-    """Left, top with the title, right, bottom."""
-    (x, y), (width, height) = node["pos"], node["size"]
-    return x, y - TITLE, x + width, y + height
-
-
-@every_workflow
-def test_no_two_nodes_overlap(workflow: dict[str, Any]) -> None:
-    for one, other in itertools.combinations(workflow["nodes"], 2):
-        a, b = _box(one), _box(other)
-        apart = a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
-        assert apart, (one["type"], other["type"])
-
-
-@every_workflow
-def test_every_node_is_in_a_group(workflow: dict[str, Any]) -> None:
-    groups = [group["bounding"] for group in workflow["groups"]]
-    for node in workflow["nodes"]:
-        left, top, right, bottom = _box(node)
-        inside = [x <= left and y <= top and right <= x + w and bottom <= y + h for x, y, w, h in groups]
-        assert sum(inside) == 1, node["type"]
-
-
-@pytest.mark.parametrize("name", WORKFLOWS)
-def test_the_files_are_what_the_nodes_are_now(name: str, object_info: dict[str, Any]) -> None:
-    """After a node got a new input or another default: `make pictures`."""
-    assert json.loads((FOLDER / f"{name}.json").read_text()) == build_workflow(name, object_info)
 
 
 @pytest.mark.parametrize("ask", ASKS, ids=lambda ask: ask.prompt)

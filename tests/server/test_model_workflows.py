@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from demo.blueprint import FOLDER as BLUEPRINTS
-from demo.blueprint import NAME
 from demo.server import ComfyServer, workflow_to_prompt
-from demo.subgraph_file import INPUT_NODE, OUTPUT_NODE
 from demo.workflow_runs import pictures_of, with_widgets
 
+from ..helpers.example_workflows import BLUEPRINT, INPUT_NODE, OUTPUT_NODE
 from ..helpers.stand_ins import STAND_INS, furnish
 
 pytestmark = pytest.mark.server
@@ -66,7 +64,7 @@ def test_runs_on_a_small_model_of_the_same_kind(name: str, stand_ins: ComfyServe
 
 def _unpacked(file: str) -> dict[str, Any]:
     """The blueprint's nodes as a workflow, its first inputs from Load Checkpoint, its first output to Preview Image."""
-    [subgraph] = json.loads((BLUEPRINTS / f"{NAME}.json").read_text())["definitions"]["subgraphs"]
+    [subgraph] = json.loads(BLUEPRINT.read_text())["definitions"]["subgraphs"]
     assert [slot["name"] for slot in subgraph["inputs"][:3]] == ["model", "clip", "vae"], "what the loader gives"
     loader = {"id": 100, "type": "CheckpointLoaderSimple", "inputs": [], "widgets_values": [file]}
     shown = {"id": 101, "type": "PreviewImage", "inputs": [{"name": "images", "type": "IMAGE", "link": None}]}
