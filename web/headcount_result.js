@@ -98,16 +98,18 @@ class NodeResult {
   }
 }
 
+// The page tells of runs, and of outputs, before it has a graph: after a reload while something runs.
+const graphNow = () => (app.isGraphReady ? app.rootGraph : null);
 const resultAt = (node) => (node ? ofNodes.get(node) : undefined);
 
 app.registerExtension({
   name: "Headcount.NodeResults",
   setup() {
     api.addEventListener(NOTE_EVENT, ({ detail }) => {
-      resultAt(nodeOfRun(app.rootGraph, detail?.node))?.note(typeof detail?.text === "string" ? detail.text : "");
+      resultAt(nodeOfRun(graphNow(), detail?.node))?.note(typeof detail?.text === "string" ? detail.text : "");
     });
     api.addEventListener("executing", ({ detail }) => {
-      if (detail !== null && detail !== undefined) resultAt(nodeOfRun(app.rootGraph, detail))?.runs();
+      if (detail !== null && detail !== undefined) resultAt(nodeOfRun(graphNow(), detail))?.runs();
     });
   },
   beforeConfigureGraph: (graph) => takeTablesOut(graph),
@@ -116,6 +118,6 @@ app.registerExtension({
   },
   /** Of a workflow that comes back into sight: it may have run behind another one. */
   onNodeOutputsUpdated(outputs) {
-    for (const [name, output] of Object.entries(outputs ?? {})) resultAt(nodeOfOutput(app.rootGraph, name))?.take(output);
+    for (const [name, output] of Object.entries(outputs ?? {})) resultAt(nodeOfOutput(graphNow(), name))?.take(output);
   },
 });

@@ -13,5 +13,5 @@ export function nodeOfRun(graph, path) {
 /** @param {string} name id of a node, after that of the definition of its subgraph and a colon */
 export function nodeOfOutput(graph, name) {
   const [id, subgraph] = name.split(":").reverse();
-  return nodeOfRun(subgraph ? graph.subgraphs?.get(subgraph) : graph, id);
+  return nodeOfRun(subgraph ? graph?.subgraphs?.get(subgraph) : graph, id);
 }
