@@ -18,8 +18,13 @@ pictures: setup
 	$(RUN) -m demo.write_locales
 	$(RUN) -m demo.make_pictures
 
+# The whole suite in several processes, one file at a time in each; with ARGS in one.
 test: setup
+ifdef ARGS
 	$(RUN) -m pytest $(ARGS)
+else
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n logical --maxprocesses 4 --dist loadfile
+endif
 
 lint: setup
 	$(RUN) -m ruff check

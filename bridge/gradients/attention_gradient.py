@@ -19,6 +19,7 @@ from .differentiable import training_kernels
 from .differentiable_call import DifferentiableCall, GradientHook
 from .errors import explained, no_gradient, out_of_memory, writes_in_place
 from .memory import GradientMemory, MemorySetting
+from .overwritten import overwritten_tensors_kept
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class GradientPass:
                 return None
             stack.enter_context(torch.enable_grad())
             if self._keeps_overwritten:
-                stack.enter_context(torch.autograd.graph.allow_mutation_on_saved_tensors())
+                stack.enter_context(overwritten_tensors_kept())
             latent, step = x.clone().requires_grad_(), objective.start()
             with self._memory.measuring(x, recomputes):
                 hook = call(latent, sigma, model_options, step, wanted, stack)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import aiohttp
@@ -31,7 +32,13 @@ def two_nodes(text: str, steps: int, isac: str = ISAC) -> dict[str, Any]:
     return {name: prompt[name] for name in ("1", "2", "3", isac, NUMINA, SAMPLER, DECODER, "end")}
 
 
-async def heard(address: str, client: str, prompts: list[dict[str, Any]]) -> list[list[dict[str, str]]]:
+def heard(address: str, client: str, prompts: list[dict[str, Any]]) -> list[list[dict[str, str]]]:
+    """See `listen`; in a thread, since the browser tests leave an event loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, asyncio.wait_for(listen(address, client, prompts), SECONDS)).result()
+
+
+async def listen(address: str, client: str, prompts: list[dict[str, Any]]) -> list[list[dict[str, str]]]:
     """For each prompt, the notes that a page with that id is sent while it runs."""
     found = []
     async with (
@@ -56,7 +63,7 @@ async def heard(address: str, client: str, prompts: list[dict[str, Any]]) -> lis
 
 def test_notes_reach_the_page(server: ComfyServer) -> None:
     prompts = [two_nodes("some hearts", 3), two_nodes("two hearts", 1), two_nodes("two hearts", 3)]
-    every = asyncio.run(asyncio.wait_for(heard(server.address, "a page of a test", prompts), SECONDS))
+    every = heard(server.address, "a page of a test", prompts)
     uncounted, one_step, right = ({note["node"]: note["text"] for note in notes} for notes in every)
     assert set(uncounted) == {ISAC, NUMINA}
     assert set(uncounted.values()) == {"the prompt counts nothing: this picture is not steered"}
@@ -67,6 +74,6 @@ def test_notes_reach_the_page(server: ComfyServer) -> None:
 def test_a_node_that_ran_under_another_id(server: ComfyServer) -> None:
     """The second graph gets what the first one's node made, and its page must not write into whatever is called 8 there."""
     prompts = [two_nodes("some moons", 3, "8"), two_nodes("some moons", 2)]
-    every = asyncio.run(asyncio.wait_for(heard(server.address, "another page", prompts), SECONDS))
+    every = heard(server.address, "another page", prompts)
     first, second = ([note["node"] for note in notes if note["text"]] for notes in every)
     assert (set(first), set(second)) == ({"8", NUMINA}, {ISAC, NUMINA})
