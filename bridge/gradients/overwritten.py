@@ -1,4 +1,4 @@
-"""Tensors that autograd has saved for backward, and that the model overwrites afterwards, as ComfyUI does with a ControlNet's."""
+"""Tensors that autograd has saved for backward and the model overwrites afterwards, as ComfyUI does with a ControlNet's."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Clones(WeakKeyDictionary):
 
 @contextmanager
 def overwritten_tensors_kept() -> Iterator[None]:
-    """Within the block, backward gets each saved tensor as it was when it was saved; forward and backward both run within it."""
+    """Within the block, which forward and backward both run in, backward gets each saved tensor as it was when it was saved."""
     with allow_mutation_on_saved_tensors() as state:
         state.cloned = _Clones(state.tid_to_weakhandle)
         yield
