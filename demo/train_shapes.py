@@ -105,7 +105,7 @@ def start_weights(module: nn.Module) -> None:
             nn.init.kaiming_uniform_(part.weight, a=math.sqrt(5))
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
-        elif isinstance(part, nn.GroupNorm | nn.LayerNorm):
+        elif isinstance(part, nn.GroupNorm | nn.LayerNorm) and part.weight is not None:
             nn.init.ones_(part.weight)
             nn.init.zeros_(part.bias)
         elif isinstance(part, nn.Embedding):
@@ -148,7 +148,11 @@ class Trainee(nn.Module):
         context = self.text.text_model(tokens, dtype=torch.float32)[0]
         ended = (tokens == END_TOKEN).cumsum(1)
         first_end_or_before = (ended == 0) | ((ended == 1) & (tokens == END_TOKEN))
-        return self.diffusion_model(x, sigma * 1000, context=context * first_end_or_before.unsqueeze(-1))
+        return self.predicted(x, sigma, context * first_end_or_before.unsqueeze(-1))
+
+    def predicted(self, x: Tensor, sigma: Tensor, context: Tensor) -> Tensor:
+        """What the diffusion model makes of a text context (B, 32, 128); called as ComfyUI calls it."""
+        return self.diffusion_model(x, sigma * 1000, context=context)
 
 
 def out_of_place(layer: nn.Module):  # noqa: ANN202 - a method

@@ -65,16 +65,23 @@ class ShapesLatent(comfy.latent_formats.LatentFormat):
 
 
 class ShapesConfig(comfy.supported_models_base.BASE):
-    """ComfyUI's description of the diffusion model: a U-Net that predicts rectified flow on 16x16 latents."""
+    """ComfyUI's description of the diffusion model: it predicts rectified flow on 16x16 latents.
+
+    Args:
+        unet_config: of the network.
+        multiplier: what noise levels are multiplied by before the network gets them.
+    """
 
     unet_extra_config: dict[str, Any] = {}  # the base class's would overwrite the number of heads
-    sampling_settings = {"shift": 1.0}
     memory_usage_factor = 0.5
     supported_inference_dtypes = (torch.float32,)
 
-    def __init__(self, latent_format: ShapesLatent, unet_config: dict[str, Any] = UNET_CONFIG) -> None:
+    def __init__(
+        self, latent_format: ShapesLatent, unet_config: dict[str, Any] = UNET_CONFIG, multiplier: float = 1000.0
+    ) -> None:
         super().__init__(dict(unet_config))
         self.latent_format = latent_format
+        self.sampling_settings = {"shift": 1.0, "multiplier": multiplier}
         self.unet_config["dtype"] = torch.float32
 
 
@@ -104,34 +111,38 @@ class ShapesModel:
 
 
 @dataclass(frozen=True)
-class UnetDemo:
-    """What one demo model with a U-Net is made of.
+class DemoParts:
+    """What one demo model of pictures is made of.
 
     Attributes:
         name: with its article, for errors.
-        unet_config: of ComfyUI's `UNetModel`.
+        network_config: of the network that `base` builds.
         text_encoder: what its CLIP holds.
         autoencoder: without arguments, a module with `encode` and `decode`.
         channels: of its latents.
+        base: ComfyUI's class around the network, a U-Net by default.
+        multiplier: see `ShapesConfig`.
     """
 
     name: str
-    unet_config: dict[str, Any]
+    network_config: dict[str, Any]
     text_encoder: type[sd1_clip.SD1ClipModel]
     autoencoder: type[ShapesAutoencoder] | type[EmojiAutoencoder]
     channels: int
+    base: type[comfy.model_base.BaseModel] = comfy.model_base.BaseModel
+    multiplier: float = 1000.0
 
 
-SHAPES = UnetDemo("a Shapes model", UNET_CONFIG, ShapesTextEncoder, ShapesAutoencoder, LATENT_CHANNELS)
+SHAPES = DemoParts("a Shapes model", UNET_CONFIG, ShapesTextEncoder, ShapesAutoencoder, LATENT_CHANNELS)
 
 
 def build_shapes_model(state: dict[str, Tensor]) -> ShapesModel:
-    """Build the model from the weights of `demo/weights/shapes.safetensors`; see `build_unet_demo`."""
-    return build_unet_demo(state, SHAPES)
+    """Build the model from the weights of `demo/weights/shapes.safetensors`; see `build_demo`."""
+    return build_demo(state, SHAPES)
 
 
-def build_unet_demo(state: Mapping[str, Tensor], demo: UnetDemo) -> ShapesModel:
-    """Build a demo model with a U-Net from its weights.
+def build_demo(state: Mapping[str, Tensor], demo: DemoParts) -> ShapesModel:
+    """Build a demo model of pictures from its weights.
 
     Args:
         state: tensors named `diffusion_model.*`, `text_encoder.*`, `first_stage_model.*` and `latent.*`.
@@ -139,10 +150,10 @@ def build_unet_demo(state: Mapping[str, Tensor], demo: UnetDemo) -> ShapesModel:
     Raises:
         CountError: tensors are missing or have other shapes.
     """
-    config = ShapesConfig(ShapesLatent(**statistics_of(state, demo.name)), demo.unet_config)
+    config = ShapesConfig(ShapesLatent(**statistics_of(state, demo.name)), demo.network_config, demo.multiplier)
     device = comfy.model_management.get_torch_device()
     offload = comfy.model_management.unet_offload_device()
-    diffusion = comfy.model_base.BaseModel(config, comfy.model_base.ModelType.FLOW, device=offload)
+    diffusion = demo.base(config, comfy.model_base.ModelType.FLOW, device=offload)
     fill(diffusion.diffusion_model, part_of_state(state, DIFFUSION, demo.name), demo.name)
 
     target = comfy.supported_models_base.ClipTarget(ShapesTokenizer, demo.text_encoder)

@@ -13,7 +13,7 @@ from ...core.prompts import Counts, TextLayout, one_encoder
 from .family import Family, ModelInputs
 from .joint import TokenOrder, joint_reader, patches
 
-_ENCODERS = ("gemma2_2b", "gemma3_4b", "qwen3_4b")
+_ENCODERS = ("gemma2_2b", "gemma3_4b", "qwen3_4b", "l")  # the last one: the demo transformer's
 
 
 def order_of(inputs: ModelInputs) -> TokenOrder:

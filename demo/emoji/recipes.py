@@ -12,11 +12,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..train_shapes import Bank, Trainee, fresh_unet, training_loss
+from ..train_shapes import Bank, Trainee, fresh_unet, start_weights, training_loss
 from .bank import known_words
 
 # demo.train_shapes has put the pack on the import path
-from headcount.bridge.demo_models.emoji import EMOJI_UNET_CONFIG  # isort: skip
+import comfy.ops  # isort: skip
+from comfy.ldm.lumina.model import NextDiT  # isort: skip
+from headcount.bridge.demo_models.emoji import EMOJI_TRANSFORMER_CONFIG, EMOJI_UNET_CONFIG  # isort: skip
 from headcount.bridge.demo_models.emoji_text import EMOJI_CLIP_CONFIG  # isort: skip
 
 
@@ -45,4 +47,33 @@ def unet_trainee() -> Trainee:
     return Trainee(known_words(), fresh_unet(EMOJI_UNET_CONFIG), EMOJI_CLIP_CONFIG)
 
 
-RECIPES = {"unet": Recipe(unet_trainee, training_loss, steps=12000, batch=32, rate=1e-3, decay=0.9985)}
+class TransformerTrainee(Trainee):
+    """ComfyUI's Lumina network takes noise levels as they are, and wants to know how long the text is."""
+
+    def predicted(self, x: Tensor, sigma: Tensor, context: Tensor) -> Tensor:
+        return self.diffusion_model(x, sigma, context=context, num_tokens=context.shape[1])
+
+
+def fresh_transformer() -> NextDiT:
+    """The network with fresh weights: each block changes nothing at first, and the prediction is 0."""
+    network = NextDiT(
+        **EMOJI_TRANSFORMER_CONFIG, dtype=torch.float32, device="cpu", operations=comfy.ops.disable_weight_init
+    )
+    start_weights(network)
+    for name, parameter in network.named_parameters():
+        if "norm" in name or name == "cap_embedder.0.weight":
+            nn.init.ones_(parameter)
+        elif "adaLN_modulation" in name or name.startswith("final_layer.linear"):
+            nn.init.zeros_(parameter)
+    return network
+
+
+def transformer_trainee() -> Trainee:
+    """A joint-attention transformer of the kind of Z-Image, and the text encoder of the U-Net."""
+    return TransformerTrainee(known_words(), fresh_transformer(), EMOJI_CLIP_CONFIG)
+
+
+RECIPES = {
+    "unet": Recipe(unet_trainee, training_loss, steps=12000, batch=32, rate=1e-3, decay=0.9985),
+    "transformer": Recipe(transformer_trainee, training_loss, steps=14000, batch=32, rate=1e-3, decay=0.9985),
+}

@@ -32,6 +32,7 @@ from .recipes import RECIPES, Recipe
 
 # demo.train_shapes has put the pack on the import path
 from headcount.bridge.demo_models.emoji import AUTOENCODER_WEIGHTS, load_emoji_autoencoder  # isort: skip
+from headcount.bridge.gradients.differentiable import training_kernels  # isort: skip
 
 STEPS_BETWEEN_LINES, STEPS_BETWEEN_SAVES = 25, 100
 STEPS_TO_WARM_UP_AGAIN = 100
@@ -105,7 +106,8 @@ def main(arguments: list[str] | None = None) -> None:
         training.load(saved)
     millions = sum(value.numel() for value in training.ema) / 1e6
     _say(given, f"{millions:.2f} million parameters, {len(bank.latents)} scenes, from step {training.step}")
-    train(training, recipe, bank, given, began + given.minutes * 60)
+    with training_kernels():
+        train(training, recipe, bank, given, began + given.minutes * 60)
     _keep(training, given)
     left = "" if training.step >= recipe.steps else ": the same command goes on"
     _say(given, f"{training.step} of {recipe.steps} steps done{left}")

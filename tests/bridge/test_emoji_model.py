@@ -15,15 +15,20 @@ from headcount.bridge.demo_models.emoji import (
     UNET_WEIGHTS,
     build_emoji_unet,
     load_emoji_autoencoder,
+    load_emoji_transformer,
     load_emoji_unet,
 )
 from headcount.bridge.demo_models.model import ShapesModel
+from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.prompts.token_positions import encode_count_prompt
+from headcount.bridge.recording.recorder import with_recorder
 from headcount.core.errors import CountError
 from safetensors.torch import save_file
 
 import nodes as comfy_nodes
+from demo.emoji import recipes
 from demo.emoji.scenes import scene
+from demo.train_shapes import averaged_weights
 
 from ..helpers.models import Run, Setup, random_state_after, sample
 
@@ -150,3 +155,39 @@ class TestPictures:
     def test_sampling(self) -> None:
         one, again = (sample(setup().model, setup(), Run(steps=1)) for _ in range(2))
         assert torch.isfinite(one).all() and torch.equal(one, again)
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Setup:
+    torch.manual_seed(0)
+    trainee = recipes.transformer_trainee()
+    with torch.no_grad():
+        for parameter in trainee.diffusion_model.parameters():
+            if not parameter.any():  # fresh blocks change nothing
+                parameter.normal_(std=0.02)
+    file = tmp_path_factory.mktemp("emoji") / "emoji_transformer.safetensors"
+    save_file(averaged_weights(trainee, list(trainee.parameters())), file)
+    with torch.inference_mode():
+        loaded = load_emoji_transformer(file)
+        positive, _ = encode_count_prompt(loaded.clip, PROMPT)
+        negative = loaded.clip.encode_from_tokens_scheduled(loaded.clip.tokenize(""))
+    return Setup(loaded.model, positive, negative, 12)
+
+
+class TestTransformer:
+    """The network of Z-Image's kind, with weights that are not trained."""
+
+    def test_it_is_read_and_steered(self, untrained: Setup) -> None:
+        run = Run(steps=2)
+        plain = sample(untrained.model, untrained, run)
+        recorded, maps = with_recorder(untrained.model)
+        assert torch.equal(sample(recorded, untrained, run), plain)
+        record, belongs = maps.record_for(plain)
+        assert belongs and record.grid == (16, 16) and record.nouns == ("red apples", "cats")
+        steered, _ = with_isac(untrained.model, IsacSettings())
+        samples = sample(steered, untrained, run)
+        assert torch.isfinite(samples).all() and not torch.equal(samples, plain)
+
+    def test_missing_file(self, tmp_path: Path) -> None:
+        with pytest.raises(CountError, match=r"model is missing: emoji_transformer\.safetensors"):
+            load_emoji_transformer(tmp_path / "emoji_transformer.safetensors")

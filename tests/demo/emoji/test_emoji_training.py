@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from headcount.bridge.demo_models.emoji import load_emoji_autoencoder, load_emoji_unet
+from headcount.bridge.demo_models.emoji import load_emoji_autoencoder, load_emoji_transformer, load_emoji_unet
 from headcount.bridge.demo_models.emoji_text import VOCABULARY_SIZE
+from headcount.bridge.gradients.differentiable import training_kernels
 from headcount.core.emoji.autoencoder import DOWNSCALE, LATENT_CHANNELS, EmojiAutoencoder
 from headcount.core.emoji.detector import Detection, detections
 from headcount.core.shapes.autoencoder import to_pixels
@@ -27,6 +28,7 @@ from demo.train_shapes import END_TOKEN, tokenise
 from ...helpers.models import Run, Setup, sample
 
 SCENES = 6  # in a chunk
+LOADERS = {"unet": load_emoji_unet, "transformer": load_emoji_transformer}
 
 
 @pytest.fixture(scope="module")
@@ -155,34 +157,39 @@ class TestBank:
 
 
 class TestModels:
-    def train(self, folder: Path, out: Path, *runs: int, more: tuple[str, ...] = ()) -> dict[str, torch.Tensor]:
+    def train(
+        self, name: str, folder: Path, out: Path, *runs: int, more: tuple[str, ...] = ()
+    ) -> dict[str, torch.Tensor]:
         out.mkdir(exist_ok=True)
-        for name in ("drawn", "latents"):
-            if not (out / name).exists():
-                (out / name).symlink_to(folder / name)
+        for part in ("drawn", "latents"):
+            if not (out / part).exists():
+                (out / part).symlink_to(folder / part)
         for steps in runs:
             size = ["--chunk", str(SCENES), "--chunks", "1", "--batch", "2", "--steps", str(steps)]
             file = ["--autoencoder", str(folder / "autoencoder.safetensors")]
-            train_model.main(["unet", "--out", str(out), *size, *file, *more])
-        return torch.load(out / "unet_training.pt", weights_only=True)
+            train_model.main([name, "--out", str(out), *size, *file, *more])
+        return torch.load(out / f"{name}_training.pt", weights_only=True)
 
-    def test_resumed_exported_and_loaded(self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("name", recipes.RECIPES)
+    def test_resumed_exported_and_loaded(
+        self, name: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(train_model, "learning_rate", lambda step, steps, peak: 1e-3)
         (folder / "latents").mkdir(exist_ok=True)
-        whole = self.train(folder, tmp_path / "whole", 2)
-        twice = self.train(folder, tmp_path / "twice", 1, 2)
+        whole = self.train(name, folder, tmp_path / "whole", 2)
+        twice = self.train(name, folder, tmp_path / "twice", 1, 2)
         assert whole["step"] == twice["step"] == 2
-        assert all(torch.equal(value, twice["model"][name]) for name, value in whole["model"].items())
+        assert all(torch.equal(value, twice["model"][key]) for key, value in whole["model"].items())
         assert all(torch.equal(one, other) for one, other in zip(whole["ema"], twice["ema"], strict=True))
 
-        exported = tmp_path / "whole" / "emoji_unet.safetensors"
+        exported = tmp_path / "whole" / f"emoji_{name}.safetensors"
         with safe_open(exported, "pt") as kept:
             assert kept.metadata()["step"] == "2"
-        further = self.train(folder, tmp_path / "further", 3, more=("--start", str(exported)))
+        further = self.train(name, folder, tmp_path / "further", 3, more=("--start", str(exported)))
         assert further["step"] == 3, "it goes on from the step that the file names"
 
         with torch.inference_mode():
-            loaded = load_emoji_unet(exported, folder / "autoencoder.safetensors")
+            loaded = LOADERS[name](exported, folder / "autoencoder.safetensors")
             texts = [loaded.clip.encode_from_tokens_scheduled(loaded.clip.tokenize(text)) for text in ("a cat", "")]
         setup = Setup(loaded.model, *texts, LATENT_CHANNELS)
         assert torch.isfinite(sample(loaded.model, setup, Run(steps=1))).all()
@@ -196,10 +203,11 @@ class TestModels:
         scenes = bank.latent_bank(autoencoder, named, folder, 1, SCENES)
         training = train_model.new_training(recipe, 0)
         losses = []
-        for _ in range(5):
-            loss = recipe.loss(training.model, scenes, torch.Generator().manual_seed(1), 4)
-            losses.append(loss.item())
-            training.take_step(loss, 1e-3)
+        with training_kernels():
+            for _ in range(5):
+                loss = recipe.loss(training.model, scenes, torch.Generator().manual_seed(1), 4)
+                losses.append(loss.item())
+                training.take_step(loss, 1e-3)
         assert losses[-1] < losses[0]
         without = [name for name, value in training.model.named_parameters() if value.grad is None]
         assert all("projection" in name or "position" in name for name in without)
