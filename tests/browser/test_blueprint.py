@@ -22,7 +22,7 @@ SEARCH = re.compile("Search", re.IGNORECASE)
 FREE_PLACE = (700, 800)
 EMPTY = {"nodes": [], "links": [], "groups": [], "version": 0.4, "last_node_id": 0, "last_link_id": 0}
 NODES = "window.app.graph.nodes.map(node => node.title)"
-# What an artist does next: connects a model and something that shows the picture, and turns the knobs.
+# What an artist does next: connects a model and something that shows the picture, and changes the settings.
 CONNECT = """values => {
   const { graph } = window.app;
   const group = graph.nodes[0];

@@ -19,7 +19,7 @@ CHECK = {"tolerance": 0, "if_none_right": "best picture", "objects": "2 circles"
 SAMPLER, DECODER = "5", "7"
 
 
-def graph(patch: tuple[str, dict[str, Any]], **knobs: dict[str, Any]) -> dict[str, Any]:
+def graph(patch: tuple[str, dict[str, Any]], **settings: dict[str, Any]) -> dict[str, Any]:
     """A picture, viewed, cut into masks and checked; patch: the node between model and sampler and its widgets."""
     conditioned = {"positive": ["2", 0], "negative": ["2", 0], "latent_image": ["3", 0]}
     maps = {"maps": ["4", 1], "samples": [SAMPLER, 0]}
@@ -29,12 +29,12 @@ def graph(patch: tuple[str, dict[str, Any]], **knobs: dict[str, Any]) -> dict[st
         "3": ("EmptyLatentImage", {"width": 128, "height": 128, "batch_size": 1}),
         "4": (patch[0], {"model": ["1", 0], **patch[1]}),
         SAMPLER: ("KSampler", {"model": ["4", 0], **conditioned, **SAMPLING}),
-        "6": ("HeadcountAttentionMapViewer", {**maps, **VIEW, "image": [DECODER, 0], **knobs.get("viewer", {})}),
+        "6": ("HeadcountAttentionMapViewer", {**maps, **VIEW, "image": [DECODER, 0], **settings.get("viewer", {})}),
         DECODER: ("VAEDecode", {"samples": [SAMPLER, 0], "vae": ["1", 2]}),
-        "8": ("HeadcountInstanceMasks", {**maps, **MASKS, **knobs.get("masks", {})}),
+        "8": ("HeadcountInstanceMasks", {**maps, **MASKS, **settings.get("masks", {})}),
         "9": (
             "HeadcountCountCheck",
-            {"image": [DECODER, 0], "boxes": ["8", 2], **CHECK, **knobs.get("check", {})},
+            {"image": [DECODER, 0], "boxes": ["8", 2], **CHECK, **settings.get("check", {})},
         ),
         "A": ("MaskPreview", {"mask": ["8", 0]}),
     }
@@ -79,11 +79,11 @@ def ran(server: ComfyServer, prompt: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("patch", PATCHES)
-def test_a_knob_of_a_view_never_samples_again(server: ComfyServer, patch: str) -> None:
+def test_a_setting_of_a_view_never_samples_again(server: ComfyServer, patch: str) -> None:
     ran(server, graph(PATCHES[patch]))
     assert ran(server, graph(PATCHES[patch])) == set(), "an unchanged graph runs nothing"
-    for knobs in ({"opacity": 0.3}, {"words": "star"}, {"show": "regions"}, {"show": "steps"}, {"scale": "shared"}):
-        assert ran(server, graph(PATCHES[patch], viewer=knobs)) == {"6"}
+    for settings in ({"opacity": 0.3}, {"words": "star"}, {"show": "regions"}, {"show": "steps"}, {"scale": "shared"}):
+        assert ran(server, graph(PATCHES[patch], viewer=settings)) == {"6"}
     assert ran(server, graph(PATCHES[patch], masks={"threshold": 0.4})) - {"6"} == {"8", "9", "A"}
     assert ran(server, graph(PATCHES[patch], check={"tolerance": 2})) - {"6", "8", "A"} == {"9"}
 

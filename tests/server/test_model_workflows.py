@@ -72,7 +72,7 @@ def _unpacked(file: str) -> dict[str, Any]:
     for link in subgraph["links"]:
         if link["origin_id"] == INPUT_NODE:
             if link["origin_slot"] > 2:
-                continue  # a knob: the node inside has its value
+                continue  # a setting: the node inside has its value
             link["origin_id"] = loader["id"]
         if link["target_id"] == OUTPUT_NODE:
             if link["target_slot"] == 0:
