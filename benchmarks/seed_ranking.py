@@ -8,9 +8,9 @@ choose); what is printed by default is the other half. Finished prompts are kept
 
 from __future__ import annotations
 
-import argparse
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache
 from itertools import product
 from math import comb
 from pathlib import Path
@@ -29,8 +29,7 @@ from headcount.bridge.attention.hook import hooked_options  # noqa: E402
 from headcount.bridge.comfyui.run_notes import RunNotes  # noqa: E402
 from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model  # noqa: E402
 from headcount.bridge.isac.patched_model import with_runs  # noqa: E402
-from headcount.bridge.prompts.conditionings import counted_conditionings  # noqa: E402
-from headcount.bridge.prompts.token_positions import encode_count_prompt  # noqa: E402
+from headcount.bridge.prompts.conditionings import carried_counts, counted_conditionings  # noqa: E402
 from headcount.core.attention import (  # noqa: E402
     Grid,
     aggregate,
@@ -53,11 +52,16 @@ from headcount.core.isac import (  # noqa: E402
     stay,
 )
 
-from .effect_cases import Case, Outcome, make_cases  # noqa: E402
-from .effect_table import interval  # noqa: E402
+from .lab.command import new_parser  # noqa: E402
+from .lab.prompts import Case, make_cases  # noqa: E402
+from .lab.sampling import SHAPES_SAMPLING, Generator, sample  # noqa: E402
+from .lab.statistics import interval  # noqa: E402
+from .lab.store import KeptFiles, file_digest  # noqa: E402
+from .lab.tables import table  # noqa: E402
 
-STEPS, CFG, SAMPLER, SCHEDULER, SEEDS = 20, 3.0, "euler", "simple", 8
+STEPS, SEEDS = SHAPES_SAMPLING.steps, 8
 AFTER = (3, 5, 6, 7, 8, 10, 20)  # model calls
+AFTER_HEADS = [f"after {after}" for after in AFTER]
 LAYERS = {
     "16x16 input": lambda call: call.grid == (16, 16) and call.layer.startswith("input"),
     "16x16 output": lambda call: call.grid == (16, 16) and call.layer.startswith("output"),
@@ -98,22 +102,21 @@ class _Recording:
         self._capture = None
 
 
-def record(shapes: Any, case: Case) -> Record:
+@torch.inference_mode()
+def record(generator: Generator, case: Case) -> Record:
     """Sample one prompt from all seeds at once."""
-    positive, counts = encode_count_prompt(shapes.clip, case.prompt, "")
-    negative = shapes.clip.encode_from_tokens_scheduled(shapes.clip.tokenize(""))
     kept: dict[str, list] = {}
     start_run = lambda guider, _, family: _Recording(guider, family, kept)  # noqa: E731
-    model, _ = with_runs(shapes.model, "ranking", RunNotes("the benchmark"), start_run)
-    latent = comfy.sample.fix_empty_latent_channels(model, torch.zeros(SEEDS, 4, 16, 16))
-    noise = torch.cat([comfy.sample.prepare_noise(latent[:1], 100 * case.seed + seed) for seed in range(SEEDS)])
-    samples = comfy.sample.sample(
-        model, noise, STEPS, CFG, SAMPLER, SCHEDULER, positive, negative, latent, disable_pbar=True, seed=1
-    )
-    pictures = (shapes.vae.decode(samples).numpy() * 255).round().astype(np.uint8)
-    error = np.array([Outcome(case.count(picture), []).error(case) for picture in pictures])
-    asked = np.array([item.count for item in counts.objects])
-    return {"error": error, "counts": asked, **{name: np.stack(steps) for name, steps in kept.items()}}
+    model, _ = with_runs(generator.loaded.model, "ranking", RunNotes("the benchmark"), start_run)
+    one = generator.sampling(case.prompt, seed=1)
+    noise = torch.cat([comfy.sample.prepare_noise(one.latent, 100 * case.seed + seed) for seed in range(SEEDS)])
+    samples = sample(replace(one, model=model, latent=one.latent.repeat(SEEDS, 1, 1, 1)), noise)
+    error = np.array([case.error(case.count(picture)) for picture in generator.pixels(samples)])
+    return {
+        "error": error,
+        "counts": np.array([item.count for item in carried_counts(one.positive[0][1]).objects]),
+        **{name: np.stack(steps) for name, steps in kept.items()},
+    }
 
 
 def gap(heat: torch.Tensor, grid: Grid, counts: tuple[int, ...]) -> torch.Tensor:
@@ -168,19 +171,19 @@ def best_of(scores: np.ndarray, exact: np.ndarray, many: int) -> float:
     return float((drawn * ways).sum() / ways.sum())
 
 
-def rank_table(runs: list[Record], rows: list[tuple[str, str]]) -> Iterator[str]:
+def rank_table(runs: list[Record], rows: list[tuple[str, str]]) -> list[str]:
     """Per score and layers: P(right before wrong) and Spearman's correlation with the count error, by model calls."""
-    yield "| score | layers | " + " | ".join(f"after {after}" for after in AFTER) + " |"
-    yield "|---|---|" + "---|" * len(AFTER)
+    lines = []
     for name, layers in rows:
-        cells = []
+        cells = [name, layers]
         for after in AFTER:
             pairs = [(score_at(run, name, layers, after), run["error"]) for run in runs]
             right, correlation = (
                 np.nanmean([measure(*pair) for pair in pairs]) for measure in (right_before_wrong, rank_correlation)
             )
             cells.append(f"{right:.2f} / {correlation:+.2f}")
-        yield f"| {name} | {layers} | " + " | ".join(cells) + " |"
+        lines.append(cells)
+    return table(["score", "layers", *AFTER_HEADS], lines)
 
 
 def best_table(runs: list[Record], rows: list[tuple[str, str]], many: int) -> Iterator[str]:
@@ -189,16 +192,16 @@ def best_table(runs: list[Record], rows: list[tuple[str, str]], many: int) -> It
     chance = np.array([each.mean() for each in exact])
     ideal = np.mean([best_of(run["error"], run["error"] == 0, many) for run in runs])
     yield f"Best of {many}: a random seed is exact in {chance.mean():.1%}, the best one in {ideal:.1%}.\n"
-    yield "| score | " + " | ".join(f"after {after}" for after in AFTER) + " |"
-    yield "|---|" + "---|" * len(AFTER)
+    lines = []
     for name, layers in rows:
-        cells = []
+        cells = [name]
         for after in AFTER:
             scores = [score_at(run, name, layers, after) for run in runs]
             found = np.array([best_of(*pair, many) for pair in zip(scores, exact, strict=True)])
             low, high = interval(found - chance)
             cells.append(f"{found.mean():.1%} ({low:+.1%} to {high:+.1%})")
-        yield f"| {name} | " + " | ".join(cells) + " |"
+        lines.append(cells)
+    yield from table(["score", *AFTER_HEADS], lines)
 
 
 def chosen_seed(run: Record, seeds: list[int], stages: Sequence[Stage]) -> int:
@@ -209,49 +212,48 @@ def chosen_seed(run: Record, seeds: list[int], stages: Sequence[Stage]) -> int:
     return seeds[0]
 
 
-def stages_table(runs: list[Record]) -> Iterator[str]:
+def stages_table(runs: list[Record]) -> list[str]:
     """What deciding later, and dropping half on the way, cost and bring.
 
     The cost is in plain pictures, the picture of the chosen seed included.
     """
-    yield "| seeds | decide at | dropped on the way | cost | exact | error |"
-    yield "|---|---|---|---|---|---|"
+    rows = []
     for many, decide_at, drop in product((4, 8), (0.3, 0.4, 0.5, 0.6, 1.0), (True, False)):
         stages = halving(many, 1, STEPS, decide_at)[0 if drop else -1 :]
         groups = [list(range(first, first + many)) for first in range(0, SEEDS, many)]
         error = np.array([[run["error"][chosen_seed(run, group, stages)] for group in groups] for run in runs])
         half = stages[0].keep if drop else many
         cost = 1 + (many * stages[0].last + half * (stages[-1].last - stages[0].last)) / STEPS
-        row = f"{many} | {decide_at:.0%} | {'half' if drop else 'none'} | {cost:.2f}"
-        yield f"| {row} | {(error == 0).mean():.1%} | {error.mean():.2f} |"
+        row = [many, f"{decide_at:.0%}", "half" if drop else "none", f"{cost:.2f}"]
+        rows.append([*row, f"{(error == 0).mean():.1%}", f"{error.mean():.2f}"])
+    return table(["seeds", "decide at", "dropped on the way", "cost", "exact", "error"], rows)
 
 
 def load_runs(cases: list[Case], out: Path, report: Callable[[str], None]) -> list[Record]:
     """One record per case; those in the folder `out` are read, the others sampled."""
-    shapes, runs = None, []
-    weights = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
+    kept, weights, runs = KeptFiles(out), file_digest(WEIGHTS), []
+    generator = cache(lambda: Generator(load_shapes_model()))
+
+    def sampled(number: int, case: Case) -> Record:
+        found = record(generator(), case)
+        report(f"{number} of {len(cases)} prompts")
+        return found
+
     for number, case in enumerate(cases, 1):
-        file = out / (hashlib.sha256(f"{weights} {case.seed} {case.prompt}".encode()).hexdigest()[:16] + ".npz")
-        if not file.exists():
-            shapes = shapes or load_shapes_model()
-            with torch.inference_mode():
-                np.savez(file, **record(shapes, case))
-            report(f"{number} of {len(cases)} prompts")
-        with np.load(file) as stored:
-            runs.append(dict(stored))
+        key = {"weights": weights, "seed": case.seed, "prompt": case.prompt}
+        runs.append(kept.arrays(key, lambda n=number, c=case: sampled(n, c)))
     return runs
 
 
 def main() -> None:
     """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--single", type=int, default=120, help="prompts for 2 to 6 of one kind")
     parser.add_argument("--several", type=int, default=107, help="prompts for 2 or 3 kinds")
     parser.add_argument("--seed", type=int, default=21)
     parser.add_argument("--half", choices=("confirm", "choose", "both"), default="confirm")
     parser.add_argument("--out", type=Path, default=Path("output/seed_ranking"))
     arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
     cases = make_cases(arguments.single, arguments.several, arguments.seed)
     if arguments.half != "both":
         wanted = int(arguments.half == "confirm")

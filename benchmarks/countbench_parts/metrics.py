@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..effect_table import interval
+from ..lab.statistics import interval
 from .asks import Ask
 
 Counts = NDArray[np.int64]

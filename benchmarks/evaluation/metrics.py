@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..effect_table import interval
+from ..lab.statistics import interval
 from .store import PictureRow
 
 # name -> what it says of one picture

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-import comfy.sample
 import numpy as np
 import torch
 from headcount.bridge.demo_models.files import load_shapes_model
-from headcount.bridge.demo_models.model import ShapesModel
-from headcount.bridge.isac.control import IsacSettings, with_isac
-from headcount.bridge.prompts.token_positions import encode_count_prompt
 
-from ..effect_cases import Case, make_cases
+from ..lab.prompts import Case, make_cases
+from ..lab.sampling import SHAPES_SAMPLING, Generator, IsacSettings, Method
 from .compared import exact_products
 from .part import Finding
 
-_CFG = 3.0
-_STEPS, _CASES = 20, 8
-_STEPS_ON_A_CPU, _CASES_ON_A_CPU = 6, 1
+_CASES, _CASES_ON_A_CPU, _STEPS_ON_A_CPU = 8, 1, 6
 
 
 def shapes(device: torch.device) -> list[Finding]:
@@ -29,14 +25,14 @@ def shapes(device: torch.device) -> list[Finding]:
     on_cpu = load_shapes_model().model
     on_cpu.load_device = on_cpu.offload_device = torch.device("cpu")
     cases = make_cases(_CASES // 2, _CASES // 2, seed=7)
-    steps = _STEPS
+    sampling = SHAPES_SAMPLING
     if device.type == "cpu":
-        steps, cases = _STEPS_ON_A_CPU, cases[:_CASES_ON_A_CPU]
-    findings = []
-    for name, settings in (("plain", None), ("steered (anchored)", IsacSettings())):
+        sampling, cases = replace(sampling, steps=_STEPS_ON_A_CPU), cases[:_CASES_ON_A_CPU]
+    generator, findings = Generator(loaded, sampling), []
+    for name, method in (("plain", Method()), ("steered (anchored)", Method(IsacSettings()))):
         with exact_products():
-            here = [_picture(loaded, loaded.model, case, settings, steps) for case in cases]
-            there = [_picture(loaded, on_cpu, case, settings, steps) for case in cases]
+            here = [_picture(generator, loaded.model, case, method) for case in cases]
+            there = [_picture(generator, on_cpu, case, method) for case in cases]
         findings.append(_compared(name, cases, here, there))
     return findings
 
@@ -56,13 +52,6 @@ def _compared(name: str, cases: list[Case], here: list[np.ndarray], there: list[
     return Finding(name, figures, "the same counts, 2 of 255", bool(same == len(cases) and max(differences) <= 2))
 
 
-def _picture(loaded: ShapesModel, model: Any, case: Case, settings: IsacSettings | None, steps: int) -> np.ndarray:
-    positive, _ = encode_count_prompt(loaded.clip, case.prompt, "")
-    negative = loaded.clip.encode_from_tokens_scheduled(loaded.clip.tokenize(""))
-    steered = model if settings is None else with_isac(model, settings)[0]
-    latent = comfy.sample.fix_empty_latent_channels(model, torch.zeros(1, 4, 16, 16))
-    noise = comfy.sample.prepare_noise(latent, case.seed)
-    samples = comfy.sample.sample(
-        steered, noise, steps, _CFG, "euler", "simple", positive, negative, latent, disable_pbar=True, seed=case.seed
-    )
-    return (loaded.vae.decode(samples)[0].float().cpu().numpy() * 255).round().astype(np.uint8)
+def _picture(generator: Generator, model: Any, case: Case, method: Method) -> np.ndarray:
+    samples, _ = method.run(replace(generator.sampling(case.prompt, case.seed), model=model))
+    return generator.pixels(samples)[0]

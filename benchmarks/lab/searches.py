@@ -5,15 +5,14 @@ Everything is kept in a file, so that a stopped run goes on and the table is pri
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from demo.comfy_host import import_comfyui
@@ -22,24 +21,53 @@ import_comfyui("--cpu")
 import comfy.sample  # noqa: E402
 from comfy.patcher_extension import WrappersMP  # noqa: E402
 from headcount.bridge.count_search.looks import looks_of  # noqa: E402
-from headcount.bridge.count_search.pictures import shown_by  # noqa: E402
+from headcount.bridge.count_search.pictures import Counter, shown_by  # noqa: E402
 from headcount.bridge.count_search.search import Search  # noqa: E402
 from headcount.bridge.count_search.settings import SearchSettings  # noqa: E402
 from headcount.bridge.count_search.standings import Candidate, best_first, judged  # noqa: E402
 from headcount.bridge.count_search.start import start_of  # noqa: E402
 from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model  # noqa: E402
 from headcount.bridge.isac.control import IsacSettings, with_isac  # noqa: E402
-from headcount.bridge.prompts.token_positions import encode_count_prompt  # noqa: E402
 
-from demo.exact_counter import ExactCounter  # noqa: E402
+from .counters import search_counter  # noqa: E402
+from .prompts import Case  # noqa: E402
+from .sampling import SHAPES_SAMPLING, Generator, SamplerSettings, Sampling  # noqa: E402
+from .store import KeptRows, file_digest  # noqa: E402
 
-from .effect_cases import Case  # noqa: E402
-
-STEPS, CFG, SAMPLER, SCHEDULER = 20, 3.0, "euler", "simple"
-FINISHED = 2
-SEEDS = {"plain": (2, 4, 8, 12), "fast": (2, 4, 8, 12)}
 _SEEDS_APART = 64
 _TOGETHER = 4  # looks in one batch; a search that stops in between would have made the first of them only
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is sampled of each prompt.
+
+    Attributes:
+        decide_at: see `SearchSettings`.
+        finished: plain pictures that are finished whatever was found.
+        seeds: model, plain or with ISAC's fast mode -> how many seeds the searches look at at most.
+        sampling: of the pictures.
+    """
+
+    decide_at: float
+    finished: int = 2
+    seeds: Mapping[str, tuple[int, ...]] = field(
+        default_factory=lambda: {"plain": (2, 4, 8, 12), "fast": (2, 4, 8, 12)}
+    )
+    sampling: SamplerSettings = SHAPES_SAMPLING
+
+    def search(self, case: Case, kind: str) -> SearchSettings:
+        """Of the longest search with that model."""
+        own = self.sampling
+        return SearchSettings(
+            seed=_SEEDS_APART * case.seed,
+            steps=own.steps,
+            cfg=own.cfg,
+            sampler=own.sampler,
+            scheduler=own.scheduler,
+            seeds=max(self.seeds[kind]),
+            decide_at=self.decide_at,
+        )
 
 
 @dataclass(frozen=True)
@@ -72,16 +100,15 @@ class Sampler:
     """Samples a prompt as Count Search and KSampler do, and counts what the model is asked.
 
     Args:
+        shapes: the Shapes model.
         counter: of the looks; finished pictures are counted exactly.
-        decide_at: see `SearchSettings`.
     """
 
-    def __init__(self, counter: Any, decide_at: float) -> None:
-        self._counter, self._decide_at = counter, decide_at
-        self._shapes = load_shapes_model()
-        self._negative = self._shapes.clip.encode_from_tokens_scheduled(self._shapes.clip.tokenize(""))
+    def __init__(self, shapes: Any, counter: Counter, plan: Plan) -> None:
+        self._counter, self._plan = counter, plan
+        self._generator = Generator(shapes, plan.sampling)
         self._rows = 0
-        counting = self._shapes.model.clone()
+        counting = shapes.model.clone()
         counting.add_wrapper_with_key(WrappersMP.APPLY_MODEL, "benchmark", self._count_rows)
         self.models = {"plain": counting, "fast": with_isac(counting, IsacSettings(mode="fast"))[0]}
 
@@ -92,22 +119,28 @@ class Sampler:
     @torch.inference_mode()
     def run(self, case: Case, kind: str) -> Run:
         """The looks of the longest search, and every picture that a method ends with."""
-        most = max(SEEDS[kind])
-        settings = SearchSettings(
-            _SEEDS_APART * case.seed, STEPS, CFG, SAMPLER, SCHEDULER, seeds=most, decide_at=self._decide_at
-        )
-        positive, _ = encode_count_prompt(self._shapes.clip, case.prompt, "")
-        latent = {"samples": torch.zeros(1, 4, 16, 16)}
-        search = Search(self.models[kind], positive, self._negative, latent, self._shapes.vae, settings)
-        asked = search.asked()
-        start = start_of(search.model, latent, settings.seed, most)
-        looks = looks_of(search.model, positive, self._negative, start, settings)
+        generator, settings = self._generator, self._plan.search(case, kind)
+        side = self._plan.sampling.size // generator.loaded.vae.spacial_compression_encode()
+        latent = {"samples": torch.zeros(1, 4, side, side)}
+        conditionings = generator.positive(case.prompt), generator.negative
+        search = Search(self.models[kind], *conditionings, latent, generator.loaded.vae, settings)
+        start = start_of(search.model, latent, settings.seed, settings.seeds)
+        tried, looks = self._looks(search, start)
+        places = {0, *(best_first(tried[:many])[0].index for many in self._plan.seeds[kind])}
+        places |= set(range(self._plan.finished)) if kind == "plain" else set()
+        pictures = {str(place): self._picture(search, start.seed_of(place), case) for place in sorted(places)}
+        return Run(looks, pictures)
+
+    def _looks(self, search: Search, start: Any) -> tuple[list[Candidate], list[Look]]:
+        """The seeds up to the first that is right, as the search judges them, and what it saw."""
+        asked, most = search.asked(), search.settings.seeds
+        looks = looks_of(search.model, search.positive, search.negative, start, search.settings)
         tried: list[Candidate] = []
         found: list[Look] = []
         for first in range(0, most, _TOGETHER):
             some = list(range(first, min(first + _TOGETHER, most)))
             rows, begun = self._rows, time.perf_counter()
-            shown = shown_by(self._shapes.vae, looks.predicted(some, lambda *_: None), 1)
+            shown = shown_by(search.vae, looks.predicted(some, lambda *_: None), 1)
             counted = self._counter.count(shown.frames, tuple(asked))
             cost = (self._rows - rows) // len(some), (time.perf_counter() - begun) / len(some)
             of_these = judged(some, [start.seed_of(index) for index in some], counted, asked)
@@ -116,53 +149,27 @@ class Sampler:
             found += [Look(list(one.numbers), *cost) for one in of_these[: right + 1]]
             if tried[-1].misses == 0:
                 break
-        places = {0, *(best_first(tried[:many])[0].index for many in SEEDS[kind])}
-        places |= set(range(FINISHED)) if kind == "plain" else set()
-        return Run(found, {str(place): self._picture(search, start.seed_of(place), case) for place in sorted(places)})
+        return tried, found
 
     def _picture(self, search: Search, seed: int, case: Case) -> Picture:
         rows, begun = self._rows, time.perf_counter()
         empty = comfy.sample.fix_empty_latent_channels(search.model, search.latent["samples"])
-        samples = comfy.sample.sample(
-            search.model, comfy.sample.prepare_noise(empty, seed), STEPS, CFG, SAMPLER, SCHEDULER, search.positive,
-            search.negative, empty, disable_pbar=True, seed=seed,
-        )  # fmt: skip
-        pixels = (self._shapes.vae.decode(samples)[0].numpy() * 255).round().astype(np.uint8)
+        sampling = Sampling(search.model, search.positive, search.negative, empty, seed, self._plan.sampling)
+        (pixels,) = self._generator.pixels(sampling.run())
         return Picture(case.count(pixels), self._rows - rows, time.perf_counter() - begun)
 
 
-def load_counter(path: Path | None) -> Any:
-    """The exact counter, or a network of a T2ICount file."""
-    if path is None:
-        return ExactCounter()
-    from headcount.bridge.t2icount.loaded import LoadedCounter
-    from headcount.core.t2icount.checkpoint import CONFIG_ENTRY, config_named, load_network
-    from safetensors import safe_open
-    from safetensors.torch import load_file
-
-    with safe_open(path, "pt") as file:
-        metadata = file.metadata() or {}
-    config = config_named(metadata[CONFIG_ENTRY]) if CONFIG_ENTRY in metadata else None
-    return LoadedCounter(load_network(load_file(path), config).float().eval())
-
-
 def load_runs(
-    cases: list[Case], out: Path, counter: Path | None, decide_at: float, report: Callable[[str], None]
+    cases: list[Case], out: Path, counter: Path | None, plan: Plan, report: Callable[[str], None]
 ) -> list[dict[str, Run]]:
     """Runs of all cases; those in the file `out` are read, the others sampled and added, case by case."""
-    done: dict[str, Any] = {}
-    if out.exists():
-        done = {row["key"]: row["runs"] for row in map(json.loads, out.read_text().splitlines())}
-    files = [hashlib.sha256(file.read_bytes()).hexdigest()[:12] for file in (WEIGHTS, counter) if file is not None]
-    sampler, begun, runs = None, time.monotonic(), []
+    kept, begun, runs = KeptRows(out, "runs"), time.monotonic(), []
+    files = [file_digest(file) for file in (WEIGHTS, counter) if file is not None]
+    sampler = cache(lambda: Sampler(load_shapes_model(), search_counter(counter), plan))
     for number, case in enumerate(cases, 1):
-        key = f"{case.seed} {case.prompt} {decide_at} {files} {json.dumps(SEEDS)} {FINISHED}"
-        if key not in done:
-            sampler = sampler or Sampler(load_counter(counter), decide_at)
-            done[key] = {kind: asdict(sampler.run(case, kind)) for kind in SEEDS}
-            with out.open("a") as file:
-                file.write(json.dumps({"key": key, "runs": done[key]}) + "\n")
-        runs.append({kind: _read(own) for kind, own in done[key].items()})
+        key = f"{case.seed} {case.prompt} {plan.decide_at} {files} {json.dumps(plan.seeds)} {plan.finished}"
+        done = kept.get(key, lambda c=case: {kind: asdict(sampler().run(c, kind)) for kind in plan.seeds})
+        runs.append({kind: _read(run) for kind, run in done.items()})
         if number % 10 == 0:
             report(f"{number} of {len(cases)} prompts, {time.monotonic() - begun:.0f} s")
     return runs

@@ -1,9 +1,10 @@
-"""Prompts for the Shapes model with what they ask for, and what a picture of one shows."""
+"""Prompts for the Shapes model with what they ask for, and the groups that tables show them in."""
 
 from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,22 +28,13 @@ class Case:
         shapes = find_shapes(picture)
         return dict(Counter(f"{one.colour} {one.noun}" if self.names_colours else one.noun for one in shapes))
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one picture shows, how long it took, and the objective's losses at each step of its run."""
-
-    counted: dict[str, int]
-    losses: list[float]
-    seconds: float = 0.0
-
-    def exact(self, case: Case) -> bool:
+    def is_exact(self, counted: Mapping[str, int]) -> bool:
         """Every noun as often as asked, in its colour where one is named, and nothing else."""
-        return self.counted == case.asked
+        return counted == self.asked
 
-    def error(self, case: Case) -> int:
+    def error(self, counted: Mapping[str, int]) -> int:
         """Sum over nouns of |counted - asked|."""
-        return sum(abs(self.counted.get(n, 0) - case.asked.get(n, 0)) for n in {*self.counted, *case.asked})
+        return sum(abs(counted.get(n, 0) - self.asked.get(n, 0)) for n in {*counted, *self.asked})
 
 
 def make_cases(single: int, several: int, seed: int, most: int = 6) -> list[Case]:
@@ -73,3 +65,23 @@ def make_coloured_cases(many: int, seed: int) -> list[Case]:
         asked = {f"{kind.colour} {kind.noun}": kind.count for kind in kinds}
         cases.append(Case(1000 * seed + 500 + index, write_prompt(kinds, rng), asked, names_colours=True))
     return cases
+
+
+def groups_of(cases: Sequence[Case], by_count: bool) -> dict[str, list[int]]:
+    """Indices of the cases of each group, in the order in which a table shows them."""
+    groups: dict[str, list[int]] = {}
+    for index, case in enumerate(cases):
+        if case.names_colours:
+            groups.setdefault("2 kinds in 2 colours", []).append(index)
+            continue
+        one = len(case.asked) == 1
+        names = ["one kind" if one else "2 to 3 kinds", "all without colours"]
+        if one and by_count:
+            names.append(f"{sum(case.asked.values())} of one kind")
+        for name in names:
+            groups.setdefault(name, []).append(index)
+    last = ("one kind", "2 to 3 kinds", "all without colours", "2 kinds in 2 colours")
+    return {
+        name: groups[name]
+        for name in sorted(groups, key=lambda name: (1 + last.index(name) if name in last else 0, name))
+    }
