@@ -17,8 +17,8 @@ import torch
 
 from demo.comfy_host import import_comfyui
 
-from .evaluation.store import file_digest
 from .gpu_parts.part import Part
+from .lab.store import file_digest
 
 ROOT = Path(__file__).resolve().parent.parent
 

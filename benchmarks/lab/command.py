@@ -36,6 +36,23 @@ def tell(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def device_of(given: str | None) -> torch.device:
+    """The device of that name; without one the accelerator, or the CPU where there is none.
+
+    Raises:
+        CountError: PyTorch has no such device.
+    """
+    if given is None:
+        found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        return found or torch.device("cpu")
+    try:
+        return torch.empty(0, device=given).device
+    except (RuntimeError, AssertionError) as error:
+        from headcount.core.errors import CountError  # a command may parse its line before the pack can be imported
+
+        raise CountError(f"--device {given}: {str(error).splitlines()[0]}. Leave it out, or give cpu") from error
+
+
 def wait_for(device: torch.device) -> Callable[[], None]:
     """What waits until the device has done all that it was given."""
     return (lambda: None) if device.type == "cpu" else torch.accelerator.synchronize

@@ -43,7 +43,7 @@ class NamedCounter(Counter, Protocol):
 
 def images_of(pixels: np.ndarray) -> Tensor:
     """(N, H, W, 3) uint8 pixels as the images that counters take."""
-    return torch.from_numpy(pixels).float() / 255
+    return torch.tensor(pixels).float() / 255
 
 
 def pixels_of(images: Tensor) -> np.ndarray:

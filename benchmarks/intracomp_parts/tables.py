@@ -7,10 +7,10 @@ from typing import Any
 
 from demo.quality import quality_table, summary
 
-from .metrics import MEASURES, SHARES
+from ..lab.tables import table, with_interval
+from .pictures import Store
 from .prompts import SHAPES
-from .report import drawn_as_asked, figures, quality_of, sections
-from .store import Store
+from .results import MEASURES, SHARES, drawn_as_asked, figures, quality_of, sections
 
 Figures = Mapping[str, Any]
 
@@ -47,43 +47,28 @@ def _families(families: Figures) -> Iterator[str]:
     for name, methods in families.items():
         numbers = sorted({column for method in methods.values() for column in method["pictures"]} - {"all"}, key=int)
         columns = [*numbers, "average"]
-        head = " | ".join([*(f"#{number}" for number in numbers), "average"])
-        yield from ("", f"### {name}", "", f"| measure | method | {head} |", "|---" * (len(columns) + 2) + "|")
-        for method, results in methods.items():
-            counts = " | ".join(str(results["pictures"].get(column, 0)) for column in [*numbers, "all"])
-            yield f"| pictures | {method} | {counts} |"
-        for measure in MEASURES:
-            yield from _measure(measure, methods, columns)
+        rows: list[list[Any]] = [
+            ["pictures", method, *(results["pictures"].get(column, 0) for column in [*numbers, "all"])]
+            for method, results in methods.items()
+        ]
+        rows += [row for measure in MEASURES for row in _measure(measure, methods, columns)]
+        yield from ("", f"### {name}", "")
+        yield from table(["measure", "method", *(f"#{number}" for number in numbers), "average"], rows)
 
 
-def _measure(measure: str, methods: Figures, columns: list[str]) -> Iterator[str]:
+def _measure(measure: str, methods: Figures, columns: list[str]) -> Iterator[list[str]]:
     if measure == "others" and not any(results["means"]["average"][measure] for results in methods.values()):
         return
+    form = ".1%" if measure in SHARES else ".2f"
     for method, results in methods.items():
-        cells = [_value(measure, results["means"].get(column)) for column in columns]
-        yield f"| {measure} | {method} | {' | '.join(cells)} |"
+        means = (results["means"].get(column) for column in columns)
+        yield [measure, method, *("-" if mean is None else format(mean[measure], form) for mean in means)]
     first = next(iter(methods))
     for method, results in methods.items():
         if results["differences"]:
-            cells = [_difference(measure, results["differences"].get(column)) for column in columns]
-            yield f"| {measure} | {method} - {first} | {' | '.join(cells)} |"
-
-
-def _value(measure: str, column: Figures | None) -> str:
-    if column is None:
-        return "-"
-    return f"{column[measure]:.1%}" if measure in SHARES else f"{column[measure]:.2f}"
-
-
-def _difference(measure: str, column: Figures | None) -> str:
-    if column is None:
-        return "-"
-    form = "{:+.1%}" if measure in SHARES else "{:+.2f}"
-    mean = form.format(column[measure]["mean"])
-    if column[measure]["interval"] is None:
-        return mean
-    low, high = map(form.format, column[measure]["interval"])
-    return f"{mean} ({low} to {high})"
+            changes = (results["differences"].get(column) for column in columns)
+            cells = ("-" if one is None else with_interval(f"+{form}", **one[measure]) for one in changes)
+            yield [measure, f"{method} - {first}", *cells]
 
 
 def _time(seconds: Mapping[str, float]) -> Iterator[str]:

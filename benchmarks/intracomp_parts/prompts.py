@@ -15,6 +15,8 @@ from itertools import combinations, zip_longest
 
 from demo.shapes import NOUNS, PLURALS
 
+from ..lab.detectors import with_article
+
 MULTI_CLASS, MULTI_INSTANCE = "multi-class", "multi-instance"
 FAMILIES = (MULTI_CLASS, MULTI_INSTANCE)
 NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five"}
@@ -81,11 +83,6 @@ INTRACOMP = Vocabulary(
 )
 # Framed as the scenes are that the Shapes model learnt from, which end without a full stop.
 SHAPES = Vocabulary("Shapes", {"shape": NOUNS}, PLURALS, "a photo of {}")
-
-
-def with_article(noun: str) -> str:
-    """ "an elephant", "a sports ball"; right for the nouns of this module."""
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def class_combinations(nouns: Sequence[str], k: int, seed: int | str) -> list[tuple[str, ...]]:

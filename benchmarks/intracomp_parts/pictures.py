@@ -1,4 +1,4 @@
-"""The folder of a benchmark: pictures as PNG, one JSON line per picture and one per count, so that a run can be resumed.
+"""The folder of a run: pictures as PNG, one JSON line per picture and one per count, so that a run can be resumed.
 
 `pictures.jsonl` says of each picture what was asked, how it was made and where it is; `counts.jsonl` what a counter saw in
 it. A row's key is a digest of everything that decides the result, so a changed setting is another row. Several processes
@@ -7,16 +7,15 @@ may write to one folder.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from ..lab.store import append_row, read_rows, write_whole
 
 
 @dataclass(frozen=True)
@@ -72,45 +71,26 @@ class Store:
 
     def pictures(self) -> dict[str, PictureRow]:
         """Finished pictures by key; those whose file is gone are not finished."""
-        rows = (PictureRow(**row) for row in _read(self._pictures))
+        rows = (PictureRow(**row) for row in read_rows(self._pictures))
         return {row.key: row for row in rows if (self.out / row.file).is_file()}
 
     def counts(self) -> dict[tuple[str, str], dict[str, int]]:
         """Counts by key of the picture and name of the counter."""
-        return {(row["key"], row["counter"]): row["counts"] for row in _read(self._counts)}
+        return {(row["key"], row["counter"]): row["counts"] for row in read_rows(self._counts)}
 
     def add_picture(self, row: PictureRow, pixels: np.ndarray) -> None:
         """Write a (H, W, 3) uint8 picture, then its row."""
-        path = self.out / row.file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".part")
-        Image.fromarray(pixels).save(unfinished, format="PNG")
-        unfinished.replace(path)
-        _append(self._pictures, asdict(row))
+        write_whole(self.out / row.file, lambda path: Image.fromarray(pixels).save(path, format="PNG"))
+        append_row(self._pictures, asdict(row))
 
     def add_counts(self, row: CountRow) -> None:
         """Write the counts of one picture."""
-        _append(self._counts, asdict(row))
+        append_row(self._counts, asdict(row))
 
     def pixels(self, row: PictureRow) -> np.ndarray:
         """The (H, W, 3) uint8 picture of a row."""
         with Image.open(self.out / row.file) as image:
             return np.asarray(image.convert("RGB"))
-
-
-def digest(content: Mapping[str, Any]) -> str:
-    """20 hexadecimal digits that name a JSON object."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:20]
-
-
-def file_digest(*files: Path) -> str:
-    """12 hexadecimal digits that name the contents of files, in the order given."""
-    sha = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            while block := file.read(1 << 22):
-                sha.update(block)
-    return sha.hexdigest()[:12]
 
 
 def picture_name(method: str, prompt: str, image: int, key: str) -> str:
@@ -122,23 +102,3 @@ def picture_name(method: str, prompt: str, image: int, key: str) -> str:
 def in_part(key: str, part: tuple[int, int]) -> bool:
     """Whether a picture belongs to a part (i, n). By its key, so that counting finds the same pictures as drawing."""
     return int(key, 16) % part[1] == part[0]
-
-
-def _read(file: Path) -> Iterator[dict[str, Any]]:
-    """Rows of a JSON-lines file. A line that a killed run left unfinished is none."""
-    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
-        try:
-            yield json.loads(line)
-        except json.JSONDecodeError:
-            continue
-
-
-def _append(file: Path, row: Mapping[str, Any]) -> None:
-    """Add one line in one write; first end the line that a killed run left unfinished."""
-    with file.open("ab+") as stream:
-        if stream.tell():
-            stream.seek(-1, 2)
-            unfinished = stream.read(1) != b"\n"
-        else:
-            unfinished = False
-        stream.write((b"\n" if unfinished else b"") + json.dumps(row).encode() + b"\n")

@@ -1,4 +1,4 @@
-"""The measures of CountBench (NUMINA, arXiv 2604.08546v1, section 5): of one video, and of groups of videos.
+"""The measures of CountBench (NUMINA, arXiv 2604.08546v1, section 5): of one video, which is counted, and of groups of videos.
 
 CountAcc is defined by the authors' evaluation. Temporal consistency and the mean of CLIP scores are told in the paper's words
 only.
@@ -6,18 +6,30 @@ only.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from ..lab.statistics import interval
-from .asks import Ask
+from demo.comfy_host import import_comfyui
+
+from ..lab.command import device_of
+from ..lab.counters import ExactShapes, NamedCounter, T2ICountFile, images_of
+from ..lab.detectors import GroundingDino, GroundingSettings
+from ..lab.pretrained import ClipScorer
+from ..lab.statistics import Mean, mean_of
+from ..lab.store import KeptFiles, file_digest
+from .prompts import Ask
+from .videos import frame_files, frames_of, in_batches
 
 Counts = NDArray[np.int64]
 """(F, K): of F frames, K nouns."""
 
+SHAPES, T2ICOUNT = "shapes", "t2icount:"
 MEASURES = ("accuracy", "consistency", "clip")
 Measures = Mapping[str, float | None]
 """Value of each of `MEASURES`; None where there is none."""
@@ -70,15 +82,6 @@ class Measured:
         return {"accuracy": count_accuracy(counts, asked), "consistency": temporal_consistency(counts), "clip": clip}
 
 
-@dataclass(frozen=True)
-class Mean:
-    """A mean over videos with its 95 % bootstrap interval; the interval is None for a single video."""
-
-    mean: float
-    interval: tuple[float, float] | None
-    videos: int
-
-
 def means(videos: Sequence[Measured], number: int | None = None) -> dict[str, Mean | None]:
     """Means of `MEASURES`; None where no video has the measure.
 
@@ -88,13 +91,6 @@ def means(videos: Sequence[Measured], number: int | None = None) -> dict[str, Me
     """
     rows = [video.measures(number) for video in videos]
     return {name: mean_of([value for row in rows if (value := row[name]) is not None]) for name in MEASURES}
-
-
-def mean_of(values: Sequence[float]) -> Mean | None:
-    """The mean of one value per video."""
-    if not values:
-        return None
-    return Mean(float(np.mean(values)), interval(np.asarray(values)) if len(values) > 1 else None, len(values))
 
 
 def groups(videos: Sequence[Measured]) -> dict[str, dict[str, Mean | None]]:
@@ -120,3 +116,87 @@ def mean_differences(rows: Sequence[Measures], others: Sequence[Measures]) -> di
         pairs = [(row[name], other[name]) for row, other in zip(rows, others, strict=True)]
         table[name] = mean_of([own - base for own, base in pairs if own is not None and base is not None])
     return table
+
+
+@dataclass(frozen=True)
+class Meter:
+    """What measures videos.
+
+    Attributes:
+        counter: counts things.
+        clip: scores frames against their prompt; None to leave that out.
+        kept: results of before.
+        batch: frames at once.
+    """
+
+    counter: NamedCounter
+    clip: ClipScorer | None
+    kept: KeptFiles
+    batch: int = 8
+
+    def measure(self, ask: Ask, video: Path) -> Measured:
+        """Count and score one video.
+
+        Raises:
+            CountError: it is damaged, or the counter does not know a noun.
+        """
+        content, nouns = video_digest(video), list(ask.counts)
+        key = {"video": content, "counter": self.counter.name, "nouns": nouns}
+        counts = np.array(self.kept.get(key, lambda: self._counts(video, nouns)), np.int64)
+        if (clip := self.clip) is None:
+            return Measured(ask, video.name, counts)
+        key = {"video": content, "clip": clip.name, "prompt": ask.prompt}
+        scores = self.kept.get(key, lambda: self._scores(clip, video, ask.prompt))
+        return Measured(ask, video.name, counts, tuple(scores))
+
+    def _counts(self, video: Path, nouns: Sequence[str]) -> list[list[int]]:
+        batches = in_batches(frames_of(video), self.batch)
+        return [row for frames in batches for row in self.counter.count(images_of(frames), nouns).rounded.tolist()]
+
+    def _scores(self, clip: ClipScorer, video: Path, prompt: str) -> list[float]:
+        batches = in_batches(frames_of(video), self.batch)
+        return [score for frames in batches for score in clip.score(frames, prompt)]
+
+
+def meter_of(arguments: argparse.Namespace) -> Meter:
+    """The counter and CLIP that the command line asks for.
+
+    Raises:
+        CountError: there is no such detector, CLIP or device.
+    """
+    device = device_of(arguments.device)
+    clip = None
+    if arguments.clip:
+        clip = ClipScorer(arguments.clip, device, arguments.allow_download)
+    return Meter(_counter(arguments, device), clip, KeptFiles(arguments.out / "measured"), arguments.batch)
+
+
+def _counter(arguments: argparse.Namespace, device: torch.device) -> NamedCounter:
+    detector: str = arguments.detector
+    if detector == SHAPES:
+        return ExactShapes()
+    if detector.startswith(T2ICOUNT):
+        import_comfyui("--cpu" if device.type == "cpu" else "--disable-auto-launch")
+        return T2ICountFile(Path(detector.removeprefix(T2ICOUNT)))
+    settings = GroundingSettings(detector, arguments.box_threshold, may_download=arguments.allow_download)
+    return GroundingDino(settings, device)
+
+
+def measure_all(
+    meter: Meter, asks: Sequence[Ask], videos: Mapping[int, Path], zero_missing: bool, report: Callable[[str], None]
+) -> list[Measured]:
+    """Measure the videos of `asks`; missing ones are left out, or with `zero_missing` counted as wrong throughout."""
+    done = []
+    for ask in asks:
+        if ask.index in videos:
+            done.append(meter.measure(ask, videos[ask.index]))
+            accuracy = done[-1].measures()["accuracy"]
+            report(f"{ask.index}: {len(done[-1].counts)} frames, CountAcc {accuracy:.1%}: {ask.prompt}")
+        elif zero_missing:
+            done.append(Measured(ask, None, np.zeros((1, len(ask.counts)), np.int64), (0.0,) if meter.clip else None))
+    return done
+
+
+def video_digest(video: Path) -> str:
+    """12 hexadecimal digits that name a video's content."""
+    return file_digest(*(frame_files(video) if video.is_dir() else [video]))
