@@ -13,7 +13,6 @@ Putting the windows together again is left out, it is the same for all.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,7 +31,9 @@ from headcount.core.t2icount.config import OFFICIAL, CounterConfig, EncoderConfi
 from headcount.core.t2icount.cross_attention import AttentionMaps, fused_attention  # noqa: E402
 from headcount.core.t2icount.network import CountNetwork  # noqa: E402
 
-from .cost_measures import Step, operations, peak_bytes, times  # noqa: E402
+from .lab.command import new_parser, wait_for  # noqa: E402
+from .lab.measures import Step, operations, peak_bytes, times  # noqa: E402
+from .lab.tables import table  # noqa: E402
 
 TINY = replace(
     OFFICIAL,
@@ -172,11 +173,10 @@ class Row:
 def measured(work: Work, rounds: int) -> list[Row]:
     """Every way's time, memory and operations for the whole picture and all nouns."""
     device = work.windows.device
-    wait: Callable[[], None] = (lambda: None) if device.type == "cpu" else torch.accelerator.synchronize
     steps: dict[str, Step] = {name: lambda way=way: way(work) for name, way in WAYS.items()}
     shapes = random_work(work.network.config, len(work.windows), len(work.tokens), torch.device("meta"))
     counted = len(work.windows) * len(work.tokens)
-    found = times(steps, rounds, wait)
+    found = times(steps, rounds, wait_for(device))
     return [
         Row(
             name,
@@ -189,22 +189,29 @@ def measured(work: Work, rounds: int) -> list[Row]:
     ]
 
 
-def table(rows: list[Row]) -> str:
+def ways_table(rows: list[Row]) -> list[str]:
     """Markdown; ratios are to the first row."""
     first = rows[0]
-    lines = ["| way | time | against this pack | windows a second | peak | against this pack | operations |"]
-    lines.append("|" + " --- |" * 7)
-    lines += [
-        f"| {row.way} | {row.seconds:.2f} s | {row.seconds / first.seconds:.2f}x | {row.windows_per_second:.2f} "
-        f"| {row.peak / 1e9:.2f} GB | {row.peak / first.peak:.2f}x | {row.operations / 1e12:.3f} TFLOP |"
+    against = "against this pack"
+    header = ["way", "time", against, "windows a second", "peak", against, "operations"]
+    cells = (
+        [
+            row.way,
+            f"{row.seconds:.2f} s",
+            f"{row.seconds / first.seconds:.2f}x",
+            f"{row.windows_per_second:.2f}",
+            f"{row.peak / 1e9:.2f} GB",
+            f"{row.peak / first.peak:.2f}x",
+            f"{row.operations / 1e12:.3f} TFLOP",
+        ]
         for row in rows
-    ]
-    return "\n".join(lines)
+    )
+    return table(header, cells)
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--size", choices=tuple(SIZES), default="full")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--windows", type=int, default=2, help="of the picture")
@@ -220,7 +227,8 @@ def main() -> None:
     leaves = sum(not list(module.children()) for module in work.network.modules())
     how = "bytes of live tensors" if given.device == "cpu" else "the accelerator's allocated memory"
     print(f"## A count, {given.size}, {given.windows} windows, {given.nouns} nouns, float32, {given.device}\n")
-    print(f"Median of {given.rounds}. Peak: {how}, beyond the weights ({4 * built / 1e9:.2f} GB).\n\n{table(rows)}\n")
+    print(f"Median of {given.rounds}. Peak: {how}, beyond the weights ({4 * built / 1e9:.2f} GB).\n")
+    print("\n".join(ways_table(rows)) + "\n")
     print(f"Innermost modules: {leaves}, of which a count leaves idle: {len(idle)}. Parameters: {built:,}", end="")
     print(f" of the checkpoint's {PUBLISHED_PARAMETERS:,}." if config is OFFICIAL else ".")
     if given.json:

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from ..lab.tables import table
 from .running import CLASSES, FAULTS, Outcome
-from .state import State
+from .watched import State
 
 if TYPE_CHECKING:
     from ..fuzz import Fuzzed
@@ -24,12 +25,13 @@ def report(found: Fuzzed) -> str:
 
 def by_class(outcomes: Sequence[Outcome]) -> str:
     """How many graphs ended how, and how long they took."""
-    lines = ["| outcome | graphs | share | longest, s |", "|---|---|---|---|"]
+    rows = []
     for kind in CLASSES:
         seconds = [one.seconds for one in outcomes if one.kind == kind]
         share = len(seconds) / max(len(outcomes), 1)
-        lines.append(f"| {kind} | {len(seconds)} | {share:.1%} | {max(seconds, default=0.0):.1f} |")
-    return "\n".join([*lines, f"| all | {len(outcomes)} | | {sum(one.seconds for one in outcomes):.0f} in all |"])
+        rows.append([kind, len(seconds), f"{share:.1%}", f"{max(seconds, default=0.0):.1f}"])
+    rows.append(["all", len(outcomes), "", f"{sum(one.seconds for one in outcomes):.0f} in all"])
+    return "\n".join(table(["outcome", "graphs", "share", "longest, s"], rows))
 
 
 def faults(seed: int, outcomes: Iterable[Outcome]) -> str:
@@ -44,13 +46,12 @@ def faults(seed: int, outcomes: Iterable[Outcome]) -> str:
 
 def by_state(states: Sequence[State]) -> str:
     """What the server held, from the first to the last look at it."""
-    lines = ["| graphs | memory, MB | open files | threads | files in temp | temp, MB |", "|---|---|---|---|---|---|"]
+    header = ["graphs", "memory, MB", "open files", "threads", "files in temp", "temp, MB"]
+    rows = []
     for one in states:
         graphs = f"{one.graphs}, results let go" if one.emptied else one.graphs
-        lines.append(
-            f"| {graphs} | {one.memory_mb:.0f} | {one.files} | {one.threads} | {one.temp_files} | {one.temp_mb:.1f} |"
-        )
-    return "\n".join(lines)
+        rows.append([graphs, f"{one.memory_mb:.0f}", one.files, one.threads, one.temp_files, f"{one.temp_mb:.1f}"])
+    return "\n".join(table(header, rows))
 
 
 def by_node(nodes: Sequence[str], outcomes: Sequence[Outcome]) -> str:

@@ -17,9 +17,9 @@ from headcount.core.attention import AttentionCall, mean_probabilities
 from headcount.core.isac import Objective, ObjectiveStep, PlainStep, StepLosses
 from torch import Tensor
 
-from ..cost_measures import Step, peak_bytes
-from ..cost_models import CostModel
-from .part import Finding
+from ..lab.measures import Step, peak_bytes
+from ..lab.models import LoadedModel
+from .parts import Finding
 
 RELATIVE, BITS = "relative difference", "to the bit"
 SAME = 1e-4
@@ -47,14 +47,14 @@ class Smooth:
         return StepLosses(total, torch.zeros_like(total), total)
 
 
-def pass_of(model: CostModel, memory: MemorySetting = "fast") -> GradientPass:
+def pass_of(model: LoadedModel, memory: MemorySetting = "fast") -> GradientPass:
     """A gradient pass through a model."""
     return GradientPass(
         model.patcher.model, model.family, model.counted.conditioning, memory, RunNotes("the benchmark")
     )
 
 
-def gradient_by(one: GradientPass, model: CostModel, objective: Objective) -> Tensor:
+def gradient_by(one: GradientPass, model: LoadedModel, objective: Objective) -> Tensor:
     """The gradient at the model's state.
 
     Raises:
@@ -66,12 +66,12 @@ def gradient_by(one: GradientPass, model: CostModel, objective: Objective) -> Te
     return found.gradient
 
 
-def gradient(model: CostModel, objective: Objective, memory: MemorySetting = "fast") -> Tensor:
+def gradient(model: LoadedModel, objective: Objective, memory: MemorySetting = "fast") -> Tensor:
     """The gradient at the model's state, of a pass made for it."""
     return gradient_by(pass_of(model, memory), model, objective)
 
 
-def peak(model: CostModel, step: Step) -> int:
+def peak(model: LoadedModel, step: Step) -> int:
     """Most bytes that a step with the model takes beyond what is taken before it."""
     return peak_bytes(step, model.patcher.model.diffusion_model)
 

@@ -28,7 +28,7 @@ from headcount.core.isac import (
 from torch import Tensor
 
 from .compared import BITS, RELATIVE, SAME, Smooth, close, exact_products, gradient, gradient_by, pass_of, relative
-from .part import Finding
+from .parts import Finding
 from .small_models import FP8, SMALL, Form, small_model
 
 CPU = torch.device("cpu")

@@ -10,7 +10,7 @@ import torch
 from einops import rearrange
 from headcount.core.t2icount.counting import CountSettings, count_picture
 
-from benchmarks.cost_measures import operations
+from benchmarks.lab.measures import operations
 from benchmarks.t2icount_cost import (
     OFFICIAL,
     PUBLISHED_PARAMETERS,

@@ -1,4 +1,4 @@
-"""What a step costs: time, memory and operations."""
+"""What a step costs: time, in all and in named functions, memory, operations, and how much of a model was run."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import statistics
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 import comfy.model_management
 import torch
@@ -18,9 +20,14 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 Step = Callable[[], Any]
+Wait = Callable[[], None]
+"""Returns when the device has nothing to do."""
+Parts = Mapping[str, tuple[tuple[Any, str], ...]]
+"""Label -> the functions that make a part up, each as its owner and its name there."""
+_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
-def times(steps: Mapping[str, Step], rounds: int, wait: Callable[[], None]) -> dict[str, float]:
+def times(steps: Mapping[str, Step], rounds: int, wait: Wait) -> dict[str, float]:
     """Median seconds of each step, taken in turns after a first round that is not counted."""
     found: dict[str, list[float]] = {name: [] for name in steps}
     for number in range(rounds + 1):
@@ -32,6 +39,30 @@ def times(steps: Mapping[str, Step], rounds: int, wait: Callable[[], None]) -> d
             if number:
                 found[name].append(time.perf_counter() - start)
     return {name: statistics.median(values) for name, values in found.items()}
+
+
+@contextmanager
+def seconds_in(parts: Parts, wait: Wait) -> Iterator[dict[str, list[float]]]:
+    """Within the block, the seconds of every call of each part."""
+    spent: dict[str, list[float]] = {label: [] for label in parts}
+    with ExitStack() as stack:
+        for label, functions in parts.items():
+            for owner, name in functions:
+                stack.enter_context(patch.object(owner, name, _timed(getattr(owner, name), spent[label], wait)))
+        yield spent
+
+
+def _timed(function: Callable[..., Any], spent: list[float], wait: Wait) -> Any:
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        wait()
+        start = time.perf_counter()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            wait()
+            spent.append(time.perf_counter() - start)
+
+    return timed
 
 
 class LivePeak(TorchDispatchMode):
@@ -137,3 +168,39 @@ def operations(step: Step) -> float:
     with FlopCounterMode(display=False) as counter:
         step()
     return float(counter.get_total_flops()) + _FusedAttention.counted
+
+
+@dataclass
+class Work:
+    """What was counted.
+
+    Attributes:
+        calls: of the model, the broken-off one too.
+        rows: batch rows of these calls.
+        products: multiplications, attention's own not counted. A call that is broken off counts as far as it came.
+    """
+
+    calls: int = 0
+    rows: int = 0
+    products: float = 0.0
+
+
+@contextmanager
+def counted_work(network: nn.Module) -> Iterator[Work]:
+    """Within the block, counts what is run of `network`, whose forward takes the batch first."""
+    work = Work()
+
+    def begins(_: nn.Module, arguments: tuple[Any, ...]) -> None:
+        work.calls += 1
+        work.rows += len(arguments[0])
+
+    def ran(layer: nn.Module, _: tuple[Any, ...], answer: Tensor) -> None:
+        work.products += answer.numel() * layer.weight[0].numel()
+
+    layers = [layer for layer in network.modules() if isinstance(layer, _LAYERS)]
+    hooks = [network.register_forward_pre_hook(begins), *(layer.register_forward_hook(ran) for layer in layers)]
+    try:
+        yield work
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -1,4 +1,4 @@
-"""Does a whole run give the pictures that a CPU gives? The Shapes model, plain and steered."""
+"""The Shapes models: whole runs against those of a CPU, and what a step of training the video model costs."""
 
 from __future__ import annotations
 
@@ -7,17 +7,29 @@ from typing import Any
 
 import numpy as np
 import torch
-from headcount.bridge.demo_models.files import load_shapes_model
+from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model
+from headcount.bridge.demo_models.text_encoder import MAX_LENGTH
 
+from demo.train_shapes_video import RECIPES, Training, new_training
+from demo.video_bank import ClipBank
+from demo.video_scenes import FRAMES
+from demo.video_trainee import training_loss
+
+from ..lab.command import wait_for
+from ..lab.measures import peak_bytes, times
 from ..lab.prompts import Case, make_cases
 from ..lab.sampling import SHAPES_SAMPLING, Generator, IsacSettings, Method
 from .compared import exact_products
-from .part import Finding
+from .parts import Finding
 
 _CASES, _CASES_ON_A_CPU, _STEPS_ON_A_CPU = 8, 1, 6
+_WANTED_MINUTES = 25.0
+_ROUNDS, _ROUNDS_ON_A_CPU = 10, 1
+_BATCH_ON_A_CPU, _FRAMES_ON_A_CPU = 1, 2
+_END = 49407
 
 
-def shapes(device: torch.device) -> list[Finding]:
+def pictures(device: torch.device) -> list[Finding]:
     """Pictures of the same noises on the device and on a CPU; on a CPU, twice there."""
     loaded = load_shapes_model()
     if loaded.model.load_device.type != device.type:
@@ -55,3 +67,36 @@ def _compared(name: str, cases: list[Case], here: list[np.ndarray], there: list[
 def _picture(generator: Generator, model: Any, case: Case, method: Method) -> np.ndarray:
     samples, _ = method.run(replace(generator.sampling(case.prompt, case.seed), model=model))
     return generator.pixels(samples)[0]
+
+
+def training(device: torch.device) -> list[Finding]:
+    """Steps on noise in place of clips, which cost the same; on a CPU one small step of the small model."""
+    recipe, on_cpu = RECIPES[device.type], device.type == "cpu"
+    batch, frames = (_BATCH_ON_A_CPU, _FRAMES_ON_A_CPU) if on_cpu else (recipe.batch, FRAMES)
+    with torch.inference_mode(False):
+        latents = torch.randn(batch, 8, frames, 16, 16, generator=torch.Generator().manual_seed(0)).half()
+        bank = ClipBank(latents, torch.full((batch, MAX_LENGTH), _END), torch.full((MAX_LENGTH,), _END)).to(device)
+        trained = new_training(recipe.size, bank, WEIGHTS, 0, device)
+
+        def step() -> None:
+            _step(trained, bank, batch)
+
+        seconds = times({"step": step}, _ROUNDS_ON_A_CPU if on_cpu else _ROUNDS, wait_for(device))["step"]
+        memory = peak_bytes(step, trained.model)
+    minutes = seconds * recipe.steps / 60
+    figures = {
+        "million parameters": sum(value.numel() for value in trained.ema) / 1e6,
+        "clips per step": batch,
+        "frames": frames,
+        "s per step": seconds,
+        "peak GB": memory / 1e9,
+    }
+    if on_cpu:
+        return [Finding("a small step", figures)]
+    whole = {**figures, "steps": recipe.steps, "minutes for all": minutes}
+    return [Finding("the whole recipe", whole, f"{_WANTED_MINUTES:.0f} minutes", minutes <= _WANTED_MINUTES)]
+
+
+def _step(trained: Training, bank: ClipBank, batch: int) -> None:
+    generator = torch.Generator(bank.latents.device).manual_seed(trained.step)
+    trained.take_step(training_loss(trained.model, bank, generator, batch), 1e-4)
