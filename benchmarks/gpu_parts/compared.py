@@ -13,12 +13,13 @@ from headcount.bridge.comfyui.run_notes import RunNotes
 from headcount.bridge.gradients import differentiable
 from headcount.bridge.gradients.attention_gradient import GradientPass
 from headcount.bridge.gradients.memory import MemorySetting
-from headcount.core.attention import AttentionCall, mean_probabilities
-from headcount.core.isac import Objective, ObjectiveStep, PlainStep, StepLosses
+from headcount.core.attention import AttentionCall
+from headcount.core.isac import Objective, ObjectiveStep, PlainStep
 from torch import Tensor
 
 from ..lab.measures import Step, peak_bytes
 from ..lab.models import LoadedModel
+from ..lab.steps import smooth_losses
 from .parts import Finding
 
 RELATIVE, BITS = "relative difference", "to the bit"
@@ -28,7 +29,7 @@ SAME = 1e-4
 
 @dataclass(frozen=True)
 class Smooth:
-    """The sum of all squared probabilities: no maximum that rounding could move, and every call counts.
+    """`smooth_losses` of the first calls of a model.
 
     Attributes:
         first: how many calls it reads; None for all.
@@ -40,11 +41,7 @@ class Smooth:
         return calls[: self.first]
 
     def start(self) -> ObjectiveStep:
-        return PlainStep(self._losses, self.select)
-
-    def _losses(self, calls: list[AttentionCall]) -> StepLosses:
-        total = torch.stack([(mean_probabilities(call) ** 2).sum((1, 2)) for call in calls]).sum(0)
-        return StepLosses(total, torch.zeros_like(total), total)
+        return PlainStep(smooth_losses, self.select)
 
 
 def pass_of(model: LoadedModel, memory: MemorySetting = "fast") -> GradientPass:

@@ -17,7 +17,7 @@ from headcount.bridge.gradients.attention_gradient import GradientPass
 from headcount.bridge.gradients.memory import MemorySetting
 from headcount.bridge.isac.control import FAST_SHARE
 from headcount.bridge.recording.recorder import RecordedRun
-from headcount.core.attention import AttentionCall, aggregate, noun_pixels
+from headcount.core.attention import AttentionCall, aggregate, mean_probabilities, noun_pixels
 from headcount.core.isac import (
     AnchoredObjective,
     LossWeights,
@@ -44,6 +44,12 @@ CLUSTERING: Parts = {"clustering": ((noun_pixels, "cluster"),)}
 def paper(target: Target) -> Objective:
     """The paper's objective in the middle of a run, where both of its losses count."""
     return PaperObjective(target, WEIGHTS)
+
+
+def smooth_losses(calls: list[AttentionCall]) -> StepLosses:
+    """The sum of all squared probabilities: every call counts, and there is no maximum that rounding could move."""
+    total = torch.stack([(mean_probabilities(call) ** 2).sum((1, 2)) for call in calls]).sum(0)
+    return StepLosses(total, torch.zeros_like(total), total)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import statistics
 import time
 from dataclasses import dataclass, replace
 
-import comfy.sample
 import torch
 from comfy.model_patcher import ModelPatcher
 from headcount.bridge.numina import node
@@ -21,6 +20,7 @@ from torch import Tensor
 
 from ..lab.measures import Parts, Wait, Work, counted_work, peak_bytes, seconds_in
 from ..lab.real_models import NOUNS, Sampled
+from ..lab.sampling import SamplerSettings, Sampling
 from ..lab.tables import table
 
 PLAIN, RECORDED = "plain", "recorder"
@@ -31,7 +31,7 @@ PARTS: Parts = {
     "maps for the viewer": ((PictureReading, "maps"), (node, "record_of")),
     "biased rows": ((PictureGuide, "apply"),),
 }
-_CFG = 5.0
+_SAMPLING = SamplerSettings(steps=1, cfg=5.0, sampler="euler", scheduler="simple", size=0)  # the latent has its size
 _FEW_STEPS = 3  # enough to show what a run holds at a time
 
 
@@ -97,19 +97,8 @@ class Row:
 def sample(one: Sampled, way: Way) -> tuple[Tensor, MapsHandle | None]:
     """What KSampler does."""
     model, handle = way.patched(one.patcher)
-    samples = comfy.sample.sample(
-        model,
-        comfy.sample.prepare_noise(one.latent, 0),
-        one.steps,
-        _CFG,
-        "euler",
-        "simple",
-        one.positive(way.asked),
-        one.negative,
-        one.latent,
-        disable_pbar=True,
-        seed=0,
-    )
+    settings = replace(_SAMPLING, steps=one.steps)
+    samples = Sampling(model, one.positive(way.asked), one.negative, one.latent, seed=0, settings=settings).run()
     return samples, handle
 
 
