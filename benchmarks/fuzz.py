@@ -16,18 +16,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from demo.server import ComfyServer
 
 from .fuzz_parts.catalogue import Catalogue
 from .fuzz_parts.graphs import random_graph
 from .fuzz_parts.own_files import write_files
-from .fuzz_parts.report import report
-from .fuzz_parts.running import FAULTS, Outcome, Runner
-from .fuzz_parts.watched import Results, State, canaries, differences, results, state_of
+from .fuzz_parts.report import Fuzzed, report
+from .fuzz_parts.running import Runner
+from .fuzz_parts.watched import Results, canaries, differences, results, state_of
 
 EVERY = 25  # graphs from one look at the canaries and the server to the next
 LIMIT_SECONDS = 60.0
@@ -50,39 +49,6 @@ class What:
     limit_s: float = LIMIT_SECONDS
     longest_s: float = math.inf
     every: int = EVERY
-
-
-@dataclass
-class Fuzzed:
-    """What has been found so far.
-
-    Attributes:
-        differences: "graph 50: plain: 7.0" for each picture or text of a canary that was another one than at first.
-        canaries: how often they were compared.
-        nodes: the classes that graphs could hold.
-    """
-
-    seed: int
-    nodes: tuple[str, ...]
-    outcomes: list[Outcome] = field(default_factory=list)
-    states: list[State] = field(default_factory=list)
-    differences: list[str] = field(default_factory=list)
-    canaries: int = 0
-
-    @property
-    def faults(self) -> list[Outcome]:
-        """The outcomes that must not be."""
-        return [one for one in self.outcomes if one.kind in FAULTS]
-
-    def as_dict(self) -> dict[str, Any]:
-        """For a JSON file."""
-        return {
-            "seed": self.seed,
-            "canaries": self.canaries,
-            "differences": self.differences,
-            "states": [asdict(state) for state in self.states],
-            "outcomes": [one.as_dict() for one in self.outcomes],
-        }
 
 
 @contextmanager

@@ -4,14 +4,45 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from ..lab.tables import table
 from .running import CLASSES, FAULTS, Outcome
 from .watched import State
 
-if TYPE_CHECKING:
-    from ..fuzz import Fuzzed
+
+@dataclass
+class Fuzzed:
+    """What has been found so far.
+
+    Attributes:
+        differences: "graph 50: plain: 7.0" for each picture or text of a canary that was another one than at first.
+        canaries: how often they were compared.
+        nodes: the classes that graphs could hold.
+    """
+
+    seed: int
+    nodes: tuple[str, ...]
+    outcomes: list[Outcome] = field(default_factory=list)
+    states: list[State] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+    canaries: int = 0
+
+    @property
+    def faults(self) -> list[Outcome]:
+        """The outcomes that must not be."""
+        return [one for one in self.outcomes if one.kind in FAULTS]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a JSON file."""
+        return {
+            "seed": self.seed,
+            "canaries": self.canaries,
+            "differences": self.differences,
+            "states": [asdict(state) for state in self.states],
+            "outcomes": [one.as_dict() for one in self.outcomes],
+        }
 
 
 def report(found: Fuzzed) -> str:
