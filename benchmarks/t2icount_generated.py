@@ -22,7 +22,7 @@ from .lab.command import new_parser  # noqa: E402
 from .lab.counters import images_of, t2icount_counter  # noqa: E402
 from .lab.prompts import make_cases  # noqa: E402
 from .lab.sampling import Generator  # noqa: E402
-from .lab.statistics import mean_of  # noqa: E402
+from .lab.statistics import interval  # noqa: E402
 from .lab.tables import table, with_interval  # noqa: E402
 
 SHIPPED = Path(__file__).resolve().parents[1] / "demo" / "weights" / "t2icount" / "shapes_counter.safetensors"
@@ -59,8 +59,7 @@ def errors_table(exact: Numbers, counted: Numbers) -> list[str]:
 
 
 def _cell(errors: Numbers) -> str:
-    found = mean_of(errors)
-    return "" if found is None else with_interval(".3f", found.mean, found.interval)
+    return with_interval(".3f", errors.mean(), interval(errors)) if len(errors) else "-"
 
 
 def main() -> None:

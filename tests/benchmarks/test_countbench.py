@@ -28,7 +28,6 @@ from benchmarks.countbench_parts.measures import (
 from benchmarks.countbench_parts.prompts import Ask, read_asks, spread
 from benchmarks.countbench_parts.videos import frames_of, in_batches, match_videos
 from benchmarks.lab.counters import ExactShapes, images_of
-from benchmarks.lab.store import KeptFiles, KeptRows
 from demo.scenes import Kind, Scene, random_scene
 
 NOISE = np.random.default_rng(0).integers(0, 255, (3, 40, 64, 3), dtype=np.uint8)
@@ -238,34 +237,6 @@ def test_drawn_scenes_are_right(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert wrong["videos"][1]["accuracy"] == 0 and wrong["groups"]["all"]["accuracy"]["mean"] == pytest.approx(2 / 3)
     assert wrong["against"]["all"]["accuracy"]["mean"] == pytest.approx(-1 / 3)
     assert "| all | 3 | -33.3% (-100.0% to +0.0%) | +0.0% (+0.0% to +0.0%) |" in capsys.readouterr().out
-
-
-def test_results_are_kept(tmp_path: Path) -> None:
-    computed: list[str] = []
-    for name in ("one", "two", "one"):
-        kept = KeptFiles(tmp_path).get({"name": name}, lambda name=name: computed.append(name) or [name, 1.5])
-        assert kept == [name, 1.5]
-    assert computed == ["one", "two"]
-
-
-def test_arrays_are_kept(tmp_path: Path) -> None:
-    computed: list[int] = []
-    for _ in range(2):
-        kept = KeptFiles(tmp_path).arrays({"name": "one"}, lambda: {"error": np.array([len(computed), 7])})
-        computed.append(1)
-        assert kept["error"].tolist() == [0, 7] and len(list(tmp_path.iterdir())) == 1
-
-
-def test_rows_are_kept(tmp_path: Path) -> None:
-    """A line that a killed run left unfinished is computed again, behind it."""
-    file, computed = tmp_path / "new" / "rows.jsonl", []
-    for key in ("one", "two", "one"):
-        kept = KeptRows(file, "outcome").get(key, lambda key=key: computed.append(key) or {"of": key})
-        assert kept == {"of": key}
-    assert computed == ["one", "two"]
-    file.write_text(file.read_text()[:-5])
-    assert KeptRows(file, "outcome").get("two", lambda: {"of": "again"}) == {"of": "again"}
-    assert KeptRows(file, "outcome").get("two", computed.clear) == {"of": "again"} and computed
 
 
 def test_runs_that_cannot_be_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
