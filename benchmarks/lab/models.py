@@ -18,6 +18,7 @@ from headcount.core.prompts import CONDITIONING_KEY, CountedObject, Counts, Obje
 from torch import Tensor
 
 Config = Mapping[str, Any]
+NOUNS = ("cats", "dogs")  # of the prompts
 
 # Configurations that models of one architecture share, whatever their size.
 UNET: Config = {
@@ -83,16 +84,16 @@ def model_of(
 
 
 def counted_prompt(lengths: Mapping[str, int], places: Sequence[int], asked: Sequence[int] = (3, 2)) -> Counts:
-    """What Count Prompt says of a prompt for cats and dogs.
+    """What Count Prompt says of a prompt for `NOUNS`.
 
     Args:
         lengths: text encoder -> number of its tokens.
         places: token of each noun, in every encoder.
         asked: how many of each.
     """
-    objects = tuple(CountedObject(noun, number) for noun, number in zip(("cats", "dogs"), asked, strict=True))
+    objects = tuple(CountedObject(noun, number) for noun, number in zip(NOUNS, asked, strict=True))
     tokens = tuple(ObjectTokens((place,)) for place in places)
-    return Counts("cats and dogs", objects, dict.fromkeys(lengths, tokens), dict(lengths))
+    return Counts(" and ".join(NOUNS), objects, dict.fromkeys(lengths, tokens), dict(lengths))
 
 
 def random_text(

@@ -29,7 +29,6 @@ from .models import (
     random_text,
 )
 
-NOUNS = ("cats", "dogs")
 _PLACES = (2, 5)  # of the nouns' tokens in the prompt
 _AUTHORS_SHIFT = 5.0
 _SD15: Config = {

@@ -19,7 +19,8 @@ from headcount.core.numina.layout import FIRST_ADDED, REMOVED
 from torch import Tensor
 
 from ..lab.measures import Parts, Wait, Work, counted_work, peak_bytes, seconds_in
-from ..lab.real_models import NOUNS, Sampled
+from ..lab.models import NOUNS
+from ..lab.real_models import Sampled
 from ..lab.sampling import SamplerSettings, Sampling
 from ..lab.tables import table
 
