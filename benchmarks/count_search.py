@@ -11,7 +11,6 @@ Finished prompts are kept in --out and not sampled again. The settings were chos
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +22,11 @@ from demo.comfy_host import import_comfyui
 import_comfyui("--cpu")
 from headcount.bridge.count_search.settings import SearchSettings  # noqa: E402
 
-from .count_search_runs import FINISHED, SEEDS, Run, load_runs  # noqa: E402
-from .effect_cases import Case, Outcome, make_cases  # noqa: E402
-from .effect_table import groups_of, interval  # noqa: E402
+from .lab.command import new_parser, part_of  # noqa: E402
+from .lab.prompts import Case, groups_of, make_cases  # noqa: E402
+from .lab.searches import Plan, Run, load_runs  # noqa: E402
+from .lab.statistics import interval  # noqa: E402
+from .lab.tables import table, with_interval  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -58,59 +59,59 @@ def finished(case: Case, run: Run, many: int) -> Result:
     return Result(best.counted, sum(one.rows for one in made), sum(one.seconds for one in made))
 
 
-def methods() -> dict[str, Callable[[Case, dict[str, Run]], Result]]:
+def methods(plan: Plan) -> dict[str, Callable[[Case, dict[str, Run]], Result]]:
     """Name -> what it gives for a prompt."""
     found: dict[str, Callable[[Case, dict[str, Run]], Result]] = {
         "plain": lambda case, runs: finished(case, runs["plain"], 1)
     }
-    for many in range(2, FINISHED + 1):
+    for many in range(2, plan.finished + 1):
         found[f"best of {many}, finished"] = lambda case, runs, many=many: finished(case, runs["plain"], many)
-    for seeds in SEEDS["plain"]:
+    for seeds in plan.seeds["plain"]:
         found[f"Count Search, up to {seeds}"] = lambda case, runs, seeds=seeds: searched(case, runs["plain"], seeds)
     found["ISAC fast"] = lambda case, runs: finished(case, runs["fast"], 1)
-    for seeds in SEEDS["fast"]:
+    for seeds in plan.seeds["fast"]:
         found[f"ISAC fast, Count Search up to {seeds}"] = lambda case, runs, seeds=seeds: searched(
             case, runs["fast"], seeds
         )
     return found
 
 
-def table(cases: list[Case], runs: list[dict[str, Run]]) -> Iterator[str]:
+def tables(cases: list[Case], runs: list[dict[str, Run]], plan: Plan) -> Iterator[str]:
     """Each method in each group: cost, shares of exact and of right pictures, and the mistakes that are left."""
     results = {
-        name: [method(case, own) for case, own in zip(cases, runs, strict=True)] for name, method in methods().items()
+        name: [method(case, own) for case, own in zip(cases, runs, strict=True)]
+        for name, method in methods(plan).items()
     }
+    header = ["method", "rows", "time", "exact", "to plain (95 %)", "asked kinds right", "mistakes left"]
     for group, chosen in groups_of(cases, by_count=False).items():
         yield f"\n### {group} ({len(chosen)} prompts)\n"
-        yield "| method | rows | time | exact | to plain (95 %) | asked kinds right | mistakes left |"
-        yield "|---|---|---|---|---|---|---|"
-        plain = results["plain"]
-        for name, all_results in results.items():
-            own = [all_results[index] for index in chosen]
-            cost = [
-                sum(getattr(one, what) for one in own) / sum(getattr(plain[index], what) for index in chosen)
-                for what in ("rows", "seconds")
-            ]
-            exact, before = (
-                np.array([Outcome(run[i].counted, []).exact(cases[i]) for i in chosen], float)
-                for run in (all_results, plain)
-            )
-            right = np.mean(
-                [
-                    all(all_results[i].counted.get(noun, 0) == many for noun, many in cases[i].asked.items())
-                    for i in chosen
-                ]
-            )
-            low, high = interval(exact - before)
-            yield (
-                f"| {name} | {cost[0]:.2f}x | {cost[1]:.2f}x | {exact.mean():.1%} | {(exact - before).mean():+.1%} "
-                f"({low:+.1%} to {high:+.1%}) | {right:.1%} | {(1 - exact.mean()) / max(1 - before.mean(), 1e-9):.0%} |"
-            )
+        of_group = [cases[index] for index in chosen]
+        plain = [results["plain"][index] for index in chosen]
+        rows = ([name, *_cells(of_group, plain, [own[index] for index in chosen])] for name, own in results.items())
+        yield from table(header, rows)
+
+
+def _cells(cases: list[Case], plain: list[Result], found: list[Result]) -> list[str]:
+    """What one method gives for prompts, against plain pictures of the same."""
+    rows, seconds = (sum(map(of, found)) / sum(map(of, plain)) for of in (lambda r: r.rows, lambda r: r.seconds))
+    exact, before = (
+        np.array([case.is_exact(one.counted) for case, one in zip(cases, run, strict=True)], float)
+        for run in (found, plain)
+    )
+    asked_right = [
+        all(one.counted.get(noun, 0) == many for noun, many in case.asked.items())
+        for case, one in zip(cases, found, strict=True)
+    ]
+    more = with_interval("+.1%", (exact - before).mean(), interval(exact - before))
+    left = (1 - exact.mean()) / max(1 - before.mean(), 1e-9)
+    return [
+        f"{rows:.2f}x", f"{seconds:.2f}x", f"{exact.mean():.1%}", more, f"{np.mean(asked_right):.1%}", f"{left:.0%}"
+    ]  # fmt: skip
 
 
 def main() -> None:
     """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--single", type=int, default=120, help="prompts for 2 to 6 of one kind")
     parser.add_argument("--several", type=int, default=80, help="prompts for 2 or 3 kinds")
     parser.add_argument("--seed", type=int, default=1)
@@ -120,9 +121,9 @@ def main() -> None:
         "--counter", type=Path, help="a T2ICount file that looks at the seeds, in place of the exact one"
     )
     parser.add_argument("--out", type=Path, default=Path("output/count_search.jsonl"))
-    parser.add_argument("--part", help="i/n: sample every n-th prompt from the i-th on, and print no table; see --out")
+    part = "i/n: sample every n-th prompt from the i-th on, and print no table; see --out"
+    parser.add_argument("--part", type=part_of, help=part)
     arguments = parser.parse_args()
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
     cases = make_cases(arguments.single, arguments.several, arguments.seed)
     # In turns, so that the first prompts are of both groups and of all counts.
     numbers = np.random.default_rng(0)
@@ -130,12 +131,13 @@ def main() -> None:
     spread = np.concatenate(groups)
     cases = [cases[index] for index in np.argsort(spread, kind="stable")][: arguments.first]
     if arguments.part:
-        first, parts = map(int, arguments.part.split("/"))
+        first, parts = arguments.part
         cases = cases[first::parts]
-    runs = load_runs(cases, arguments.out, arguments.counter, arguments.decide_at, print)
+    plan = Plan(arguments.decide_at)
+    runs = load_runs(cases, arguments.out, arguments.counter, plan, print)
     if arguments.part:
         return
-    print("\n".join(table(cases, runs)))
+    print("\n".join(tables(cases, runs, plan)))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ pictures. With --workflow, the missing ones are made first in your running Comfy
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,11 +22,16 @@ from headcount.core.errors import CountError  # noqa: E402
 
 from demo.comfy_client import PromptError  # noqa: E402
 
-from .countbench_parts.run import run  # noqa: E402
+from .countbench_parts.making import MakingSettings, make_videos  # noqa: E402
+from .countbench_parts.measures import measure_all, meter_of  # noqa: E402
+from .countbench_parts.prompts import read_asks, spread  # noqa: E402
+from .countbench_parts.report import Origin, figures, read_figures, render  # noqa: E402
+from .countbench_parts.videos import match_videos  # noqa: E402
+from .lab.command import new_parser, positive, tell  # noqa: E402
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--prompts", type=Path, required=True, metavar="FILE", help="one prompt per line")
     parser.add_argument(
         "--counts",
@@ -38,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         "--videos", type=Path, required=True, metavar="FOLDER", help="where videos are, or are to be made"
     )
     parser.add_argument("--out", type=Path, default=Path("output/countbench"), help="folder of results")
-    parser.add_argument("--limit", type=_positive, metavar="N", help="only N of the prompts, evenly taken")
+    parser.add_argument("--limit", type=positive, metavar="N", help="only N of the prompts, evenly taken")
     parser.add_argument(
         "--missing",
         choices=("skip", "zero"),
@@ -59,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         "--allow-download", action="store_true", help="models may be names on the Hub and are downloaded"
     )
     counting.add_argument("--device", help="cpu, cuda, ... (the accelerator if there is one)")
-    counting.add_argument("--batch", type=_positive, default=8, help="frames at once (8)")
+    counting.add_argument("--batch", type=positive, default=8, help="frames at once (8)")
 
     making = parser.add_argument_group("making videos")
     making.add_argument("--workflow", type=Path, metavar="FILE.json", help="a workflow, from File > Export (API)")
@@ -75,10 +81,45 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
-    return int(text)
+def run(arguments: argparse.Namespace) -> None:
+    """Make videos if told to, measure them, print the report and write it.
+
+    Raises:
+        CountError: a file, the detector or the workflow cannot be used, or there is nothing to measure.
+        PromptError: ComfyUI could not run the workflow.
+        OSError: a file cannot be written.
+    """
+    every = read_asks(arguments.prompts, arguments.counts)
+    asks = spread(every, arguments.limit)
+    other = read_figures(arguments.against) if arguments.against else None
+    if arguments.workflow:
+        make_videos(_making(arguments), asks, every, arguments.videos, tell)
+    videos = match_videos(arguments.videos, len(every))
+    missing = tuple(ask.index for ask in asks if ask.index not in videos)
+    if len(missing) == len(asks):
+        raise CountError(
+            f"{arguments.videos} has no video of any prompt. Name them 001_..., or make them with --workflow"
+        )
+    meter = meter_of(arguments)
+    measured = measure_all(meter, asks, videos, arguments.missing == "zero", tell)
+    clip = meter.clip.name if meter.clip else None
+    origin = Origin(str(arguments.videos), meter.counter.name, clip, missing, arguments.missing)
+    content = figures(origin, measured, other)
+    text = "\n".join(render(content)) + "\n"
+    (arguments.out / "results.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    (arguments.out / "report.md").write_text(text, encoding="utf-8")
+    print(text, end="")
+
+
+def _making(given: argparse.Namespace) -> MakingSettings:
+    return MakingSettings(
+        server=given.server,
+        workflow=given.workflow,
+        seed=given.seed,
+        prompt_node=given.prompt_node,
+        output_node=given.output_node,
+        timeout_s=given.timeout,
+    )
 
 
 def main(line: Sequence[str] | None = None) -> None:

@@ -16,23 +16,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from demo.server import ComfyServer, PromptError
+from demo.server import ComfyServer
 
-from .fuzz_parts.canary import Results, canaries, results
 from .fuzz_parts.catalogue import Catalogue
 from .fuzz_parts.graphs import random_graph
 from .fuzz_parts.own_files import write_files
-from .fuzz_parts.report import report
-from .fuzz_parts.running import FAULTS, Outcome, Runner
-from .fuzz_parts.state import State, state_of
+from .fuzz_parts.report import Fuzzed, report
+from .fuzz_parts.running import Runner
+from .fuzz_parts.watched import Results, canaries, differences, results, state_of
 
 EVERY = 25  # graphs from one look at the canaries and the server to the next
 LIMIT_SECONDS = 60.0
-CANARY_SECONDS = 180.0
 
 
 @dataclass(frozen=True)
@@ -54,39 +51,6 @@ class What:
     every: int = EVERY
 
 
-@dataclass
-class Fuzzed:
-    """What has been found so far.
-
-    Attributes:
-        differences: "graph 50: plain: 7.0" for each picture or text of a canary that was another one than at first.
-        canaries: how often they were compared.
-        nodes: the classes that graphs could hold.
-    """
-
-    seed: int
-    nodes: tuple[str, ...]
-    outcomes: list[Outcome] = field(default_factory=list)
-    states: list[State] = field(default_factory=list)
-    differences: list[str] = field(default_factory=list)
-    canaries: int = 0
-
-    @property
-    def faults(self) -> list[Outcome]:
-        """The outcomes that must not be."""
-        return [one for one in self.outcomes if one.kind in FAULTS]
-
-    def as_dict(self) -> dict[str, Any]:
-        """For a JSON file."""
-        return {
-            "seed": self.seed,
-            "canaries": self.canaries,
-            "differences": self.differences,
-            "states": [asdict(state) for state in self.states],
-            "outcomes": [one.as_dict() for one in self.outcomes],
-        }
-
-
 @contextmanager
 def furnished(server: ComfyServer) -> Iterator[Catalogue]:
     """The nodes of the server, with a LoRA among its models and a small picture among its inputs for as long as it lasts."""
@@ -106,7 +70,7 @@ def fuzz(server: ComfyServer, what: What, tell: Callable[[Fuzzed], None] = lambd
     """
     with furnished(server) as catalogue:
         found, runner = Fuzzed(what.seed, tuple(catalogue.nodes)), Runner(server, catalogue, what.limit_s)
-        first = {name: results(server, prompt, -1, CANARY_SECONDS) for name, prompt in canaries().items()}
+        first = {name: results(server, prompt, -1) for name, prompt in canaries().items()}
         found.states.append(state_of(server, 0, emptied=False))
         began = time.monotonic()
         for done, number in enumerate(what.numbers, 1):
@@ -128,23 +92,9 @@ def fuzz(server: ComfyServer, what: What, tell: Callable[[Fuzzed], None] = lambd
 def _look(server: ComfyServer, first: dict[str, Results], found: Fuzzed, emptied: bool) -> None:
     """Compare the canaries with what they gave at first, and note what the server holds."""
     turn = len(found.outcomes) + emptied
-    found.differences += _differences(server, first, turn)
+    found.differences += differences(server, canaries(), first, turn)
     found.canaries += len(first)
     found.states.append(state_of(server, len(found.outcomes), emptied))
-
-
-def _differences(server: ComfyServer, first: dict[str, Results], done: int) -> list[str]:
-    """What the canaries give otherwise than at first."""
-    different = []
-    for name, prompt in canaries().items():
-        try:
-            now = results(server, prompt, done, CANARY_SECONDS)
-        except (PromptError, TimeoutError) as error:
-            different.append(f"graph {done}: {name}: {error}")
-            continue
-        keys = first[name].keys() | now.keys()
-        different += [f"graph {done}: {name}: {key}" for key in sorted(keys) if first[name].get(key) != now.get(key)]
-    return different
 
 
 def main() -> int:

@@ -17,8 +17,9 @@ import torch
 
 from demo.comfy_host import import_comfyui
 
-from .evaluation.store import file_digest
-from .gpu_parts.part import Part
+from .gpu_parts.parts import Part, Results, markdown, run_parts
+from .lab.command import new_parser
+from .lab.store import file_digest
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,8 +32,6 @@ def main(arguments: list[str] | None = None) -> int:
         raise SystemExit("PyTorch finds no CUDA device here: give --device cpu for a dry run")
     # Without any argument import_comfyui runs ComfyUI on the CPU. PyTorch's attention is ComfyUI's own choice on NVIDIA.
     import_comfyui("--cpu" if given.device == "cpu" else "--use-pytorch-cross-attention")
-    from .gpu_parts.results import Results, markdown
-    from .gpu_parts.runner import run_parts
 
     device = _device(given.device)
     parts, wanted = _parts(given)
@@ -95,7 +94,7 @@ def machine(device: torch.device) -> dict[str, str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     found = "cuda" if torch.cuda.is_available() else "cpu"
     parser.add_argument("--device", choices=("cuda", "cpu"), default=found)
     parser.add_argument("--models", help="whose steps are measured, with commas; default: all, on a CPU a tiny one")

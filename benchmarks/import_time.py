@@ -22,6 +22,8 @@ import psutil
 
 from demo.comfy_host import PACK, ROOT
 
+from .lab.tables import table
+
 
 @dataclass(frozen=True)
 class Start:
@@ -76,14 +78,14 @@ def measure(rounds: int) -> tuple[list[Start], list[Start]]:
 
 def report(without: Sequence[Start], with_pack: Sequence[Start]) -> str:
     """Medians side by side, as a table in Markdown."""
-    lines = ["| seconds, median | without | with | the pack's share |", "|---|---|---|---|"]
+    rows = []
     for title, field in (("wall clock", "wall"), ("processor", "processor")):
         plain, packed = (statistics.median(getattr(one, field) for one in starts) for starts in (without, with_pack))
-        lines.append(f"| {title} | {plain:.2f} | {packed:.2f} | {packed - plain:+.2f} |")
+        rows.append([title, f"{plain:.2f}", f"{packed:.2f}", f"{packed - plain:+.2f}"])
     named = statistics.median(one.imported for one in with_pack if one.imported is not None)
-    return "\n".join(
-        [*lines, f"ComfyUI's own figure for the pack's import: {named:.1f} s ({len(with_pack)} starts each)"]
-    )
+    lines = table(["seconds, median", "without", "with", "the pack's share"], rows)
+    lines.append(f"ComfyUI's own figure for the pack's import: {named:.1f} s ({len(with_pack)} starts each)")
+    return "\n".join(lines)
 
 
 def main() -> None:

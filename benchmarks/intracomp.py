@@ -9,16 +9,24 @@ stopped run goes on, and another detector or method adds to what is there.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from demo.comfy_host import import_comfyui
 
+from .lab.command import new_parser, part_of, tell
+
+if TYPE_CHECKING:
+    from .intracomp_parts.pictures import Store
+    from .lab.counters import NamedCounter
+
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     model = parser.add_mutually_exclusive_group()
     model.add_argument("--checkpoint", type=Path, metavar="FILE", help="a full checkpoint: model, text encoder and VAE")
     model.add_argument("--shapes", action="store_true", help="the pack's demo model with its own nouns and counter")
@@ -33,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     prompts.add_argument("--images", type=int, default=10, help="pictures per prompt and method (10, as in the paper)")
     prompts.add_argument("--seed", type=int, default=0, help="which combinations of classes are used")
     prompts.add_argument(
-        "--part", type=_part, default=(0, 1), metavar="i/n", help="the i-th of n parts, from 0; no report"
+        "--part", type=part_of, default=(0, 1), metavar="i/n", help="the i-th of n parts, from 0; no report"
     )
 
     sampling = parser.add_argument_group(
@@ -57,13 +65,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _part(text: str) -> tuple[int, int]:
-    first, _, parts = text.partition("/")
-    if not (first.isdigit() and parts.isdigit() and int(first) < int(parts)):
-        raise argparse.ArgumentTypeError(f"{text!r} is no part: expected i/n with i from 0 to n-1, such as 0/4")
-    return int(first), int(parts)
-
-
 def main(line: Sequence[str] | None = None) -> None:
     """Run with the command line `line`, or that of the process."""
     parser = _parser()
@@ -81,12 +82,65 @@ def main(line: Sequence[str] | None = None) -> None:
     import_comfyui("--cpu" if use_cpu else "--disable-auto-launch")
     from headcount.core.errors import CountError
 
-    from .evaluation.run import run
-
     try:
         run(arguments, torch.device("cpu") if use_cpu else torch.accelerator.current_accelerator())
     except (CountError, OSError, ValueError) as error:
         parser.exit(1, f"{parser.prog}: {error}\n")
+
+
+def run(arguments: argparse.Namespace, device: torch.device) -> None:
+    """Draw, count and print the report, each unless told not to.
+
+    Args:
+        arguments: as the command line gives them.
+        device: where detectors run; ComfyUI has chosen for itself.
+
+    Raises:
+        CountError: the model or a detector cannot be used.
+        OSError: a file is not there.
+        ValueError: there is no such method, or nothing to report.
+    """
+    from .intracomp_parts.drawing import count_all, draw_all, plan_of
+    from .intracomp_parts.pictures import Store
+    from .intracomp_parts.prompts import INTRACOMP, SHAPES
+
+    vocabulary = SHAPES if arguments.shapes else INTRACOMP
+    store = Store(arguments.out)
+    if not arguments.skip_generate:
+        draw_all(plan_of(arguments, vocabulary), store, tell)
+    if not arguments.skip_count:
+        for counter in _counters(arguments, device):
+            count_all(store, counter, vocabulary.name, arguments.part, tell)
+    if arguments.part == (0, 1):
+        _report(arguments, store)
+
+
+def _counters(arguments: argparse.Namespace, device: torch.device) -> Iterator[NamedCounter]:
+    from .lab.counters import ExactShapes
+    from .lab.detectors import Detector, DetectorCounter, DetectorSettings
+
+    if arguments.shapes:
+        yield ExactShapes()
+    if arguments.detector:
+        thresholds = arguments.threshold * (len(arguments.detector) if len(arguments.threshold) == 1 else 1)
+        settings = [
+            DetectorSettings(source, threshold, arguments.nms)
+            for source, threshold in zip(arguments.detector, thresholds, strict=True)
+        ]
+        yield DetectorCounter([Detector(item, device) for item in settings], arguments.agreement)
+
+
+def _report(arguments: argparse.Namespace, store: Store) -> None:
+    from .intracomp_parts.tables import render
+
+    lines, figures = render(store)
+    if not lines:
+        if arguments.skip_count:
+            return
+        raise ValueError(f"there is nothing to report: {arguments.out} holds no counted pictures")
+    print("\n".join(lines))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

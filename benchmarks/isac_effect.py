@@ -9,17 +9,18 @@ ratios of pictures made one after the other in the same process. Finished pictur
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from .effect_cases import Outcome
-from .effect_command import Prompts, run_command
-from .effect_runs import CFG, SAMPLER, SCHEDULER, STEPS, IsacSettings, Method, SelectionSettings
+from .lab.effects import Outcome, Prompts, run_command
+from .lab.sampling import SHAPES_SAMPLING, IsacSettings, Method, SelectionSettings
 
 
-def _selection(**changes: Any) -> SelectionSettings:
-    return SelectionSettings(0, STEPS, CFG, SAMPLER, SCHEDULER, **changes)
+def _selection(candidates: int) -> SelectionSettings:
+    own = SHAPES_SAMPLING
+    return SelectionSettings(
+        seed=0, steps=own.steps, cfg=own.cfg, sampler=own.sampler, scheduler=own.scheduler, candidates=candidates
+    )
 
 
 METHODS = {

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -29,87 +28,21 @@ _CPU = () if "cuda" in sys.argv else ("--cpu",)
 import_comfyui(*_CPU, "--use-pytorch-cross-attention")  # what ComfyUI uses on a GPU, and never a whole matrix
 from headcount.bridge.numina.settings import NuminaSettings, When  # noqa: E402
 
-from .numina_cost_parts.layouts import LayoutCost, layout_costs, shown  # noqa: E402
-from .numina_cost_parts.models import KINDS, Size, sampled, with_blocks  # noqa: E402
-from .numina_cost_parts.rows import PLAIN, random_layer, row_costs  # noqa: E402
-from .numina_cost_parts.runs import Row, measured, ways_of  # noqa: E402
+from .lab.command import DTYPES, new_parser, wait_for  # noqa: E402
+from .lab.measures import Wait  # noqa: E402
+from .lab.real_models import SAMPLED_KINDS, Size, sampled, with_blocks  # noqa: E402
+from .numina_cost_parts.layouts import LAYOUT_BAR, LayoutCost, layout_costs, layouts_table, shown  # noqa: E402
+from .numina_cost_parts.rows import random_layer, row_costs, rows_table  # noqa: E402
+from .numina_cost_parts.runs import Row, measured, parts_table, runs_table, ways_of  # noqa: E402
 
 PARTS = ("runs", "layouts", "rows")
-DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 HEADS, WIDTH, TOKENS, GRID, FRAMES = 12, 128, 512, (30, 52), 21  # a layer of Wan 2.1 1.3B in the paper
 PAPER_STEPS, PAPER_OF = 20, 50  # up to the layout, of all
-LAYOUT_BAR = 0.1  # seconds of one frame, on two threads
-Wait = Callable[[], None]
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def runs_table(rows: list[Row]) -> str:
-    """What whole runs cost; the first row is the plain run."""
-    plain = rows[0]
-    header = ["way", "time", "spread", "floor", "beyond it", "a run", "calls", "rows", "peak", "peak against plain"]
-    cells = [
-        [
-            row.way,
-            f"{row.ratio:.3f}x",
-            f"{min(row.ratios):.3f} to {max(row.ratios):.3f}",
-            f"{row.floor:.3f}x",
-            f"{row.ratio - row.floor:+.3f}",
-            f"{row.seconds:.2f} s",
-            str(row.calls),
-            str(row.rows),
-            f"{row.peak / 1e6:.1f} MB",
-            f"{row.peak / plain.peak - 1:+.1%}",
-        ]
-        for row in rows
-    ]
-    return table(header, cells)
-
-
-def parts_table(rows: list[Row]) -> str:
-    """Where the pack's own time goes, as shares of the plain run."""
-    header = ["way", "cells with a bias", *rows[0].parts]
-    cells = [
-        [
-            row.way,
-            f"{row.biased:.0%}",
-            *(f"{value:.3f} s ({value / rows[0].seconds:.2%})" for value in row.parts.values()),
-        ]
-        for row in rows[1:]
-    ]
-    return table(header, cells)
-
-
-def layouts_table(costs: list[LayoutCost]) -> str:
-    """What reading takes, in milliseconds."""
-    header = ["method", "whole", "against the bar", *costs[0].parts, "found"]
-    cells = [
-        [
-            cost.method,
-            f"{cost.seconds * 1e3:.0f} ms",
-            f"{cost.seconds / LAYOUT_BAR:.2f}x",
-            *(f"{value * 1e3:.1f}" for value in cost.parts.values()),
-            " and ".join(map(str, cost.found)),
-        ]
-        for cost in costs
-    ]
-    return table(header, cells)
-
-
-def rows_table(seconds: dict[str, float]) -> str:
-    """What a layer takes."""
-    plain = seconds[PLAIN]
-    cells = [[way, f"{value * 1e3:.1f} ms", f"{value / plain:.2f}x"] for way, value in seconds.items()]
-    return table(["attention to the text", "a layer", "against plain"], cells)
 
 
 def size_of(given: argparse.Namespace) -> Size:
     """The size that is asked for, or what suits the device."""
-    kind = KINDS[given.model]
+    kind = SAMPLED_KINDS[given.model]
     size = kind.small if given.device == "cpu" else kind.size
     wanted = {name: getattr(given, name) for name in vars(size) if getattr(given, name) is not None}
     if size.frames is None:
@@ -120,7 +53,7 @@ def size_of(given: argparse.Namespace) -> Size:
 def whole_runs(given: argparse.Namespace, device: torch.device, wait: Wait) -> list[Row]:
     """Samples and prints."""
     size = size_of(given)
-    kind = KINDS[given.model] if given.blocks is None else with_blocks(KINDS[given.model], given.blocks)
+    kind = SAMPLED_KINDS[given.model] if given.blocks is None else with_blocks(SAMPLED_KINDS[given.model], given.blocks)
     one = sampled(kind, size, device, DTYPES[given.dtype], given.shift)
     settings = NuminaSettings(method=given.method, when=given.when)
     rows = measured(one, ways_of(one, tuple(given.asked), settings), given.rounds, wait)
@@ -130,7 +63,10 @@ def whole_runs(given: argparse.Namespace, device: torch.device, wait: Wait) -> l
     print(f"Guided runs do {before:.2f} steps twice; the paper's 20 steps and the same part of one would be", end=" ")
     print(f"{1 + (PAPER_STEPS + before % 1) / PAPER_OF:.3f}x of {PAPER_OF} steps. Rounds: {given.rounds}.", end=" ")
     print("Floor: work in linear layers and convolutions. Peak: beyond the weights.\n")
-    print(f"{runs_table(rows)}\n\nOf it in the pack, against a plain run:\n\n{parts_table(rows)}\n", flush=True)
+    print(
+        "\n".join([*runs_table(rows), "", "Of it in the pack, against a plain run:", "", *parts_table(rows), ""]),
+        flush=True,
+    )
     return rows
 
 
@@ -138,10 +74,8 @@ def a_layout(given: argparse.Namespace, device: torch.device, wait: Wait) -> lis
     """Reads one frame and prints."""
     costs = layout_costs(shown(1, tuple(given.grid), HEADS, WIDTH, TOKENS, device), given.rounds, wait)
     print(f"## A layout, one frame of {given.grid[0]} x {given.grid[1]}, {HEADS} heads, two nouns\n")
-    print(
-        f"{torch.get_num_threads()} threads; bar {LAYOUT_BAR} s on two. Parts in ms.\n\n{layouts_table(costs)}\n",
-        flush=True,
-    )
+    print(f"{torch.get_num_threads()} threads; bar {LAYOUT_BAR} s on two. Parts in ms.\n")
+    print("\n".join([*layouts_table(costs), ""]), flush=True)
     return costs
 
 
@@ -151,16 +85,15 @@ def a_layer(given: argparse.Namespace, device: torch.device, wait: Wait) -> dict
     layer = random_layer(given.layer_frames, tuple(given.grid), HEADS, WIDTH, TOKENS, device, dtype)
     with torch.inference_mode():
         seconds = row_costs(layer, given.rounds, wait)
-    print(
-        f"## A biased layer, {layer.queries.shape[2]} x {TOKENS}, {HEADS} heads, {given.dtype}\n\n{rows_table(seconds)}\n"
-    )
+    print(f"## A biased layer, {layer.queries.shape[2]} x {TOKENS}, {HEADS} heads, {given.dtype}\n")
+    print("\n".join([*rows_table(seconds), ""]))
     return seconds
 
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", choices=tuple(KINDS), default="wan")
+    parser = new_parser(__doc__)
+    parser.add_argument("--model", choices=tuple(SAMPLED_KINDS), default="wan")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--dtype", choices=tuple(DTYPES), default="bf16")
     parser.add_argument("--parts", choices=PARTS, nargs="+", default=PARTS)
@@ -188,7 +121,7 @@ def main() -> None:
     """Measure and print."""
     given = arguments()
     device = torch.device(given.device)
-    wait: Wait = (lambda: None) if given.device == "cpu" else torch.accelerator.synchronize
+    wait = wait_for(device)
     report: dict[str, Any] = {"model": given.model, "device": given.device, "torch": torch.__version__}
     with torch.inference_mode():
         if "layouts" in given.parts:

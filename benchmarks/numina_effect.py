@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .effect_command import Prompts, run_command
-from .effect_runs import IsacSettings, Method, NuminaSettings
+from .lab.effects import Prompts, run_command
+from .lab.sampling import IsacSettings, Method, NuminaSettings
 
 METHODS = {
     "none": Method(),

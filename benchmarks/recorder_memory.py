@@ -6,7 +6,6 @@ That of the run's records themselves, on the CPU, is not among them.
 
 from __future__ import annotations
 
-import argparse
 from typing import Any
 
 from demo.comfy_host import import_comfyui
@@ -23,12 +22,14 @@ from headcount.core.attention import (  # noqa: E402
     LayerRequest,
 )
 
-from .cost_measures import fused_attention, peak_bytes, without_numbers  # noqa: E402
-from .cost_models import KINDS, CostModel, cost_model  # noqa: E402
-from .isac_cost import model_calls  # noqa: E402
+from .lab.command import new_parser  # noqa: E402
+from .lab.measures import fused_attention, peak_bytes, without_numbers  # noqa: E402
+from .lab.models import LoadedModel  # noqa: E402
+from .lab.real_models import KINDS, cost_model  # noqa: E402
+from .lab.steps import model_calls  # noqa: E402
 
 
-def recorded_step(model: CostModel, options: dict[str, Any]) -> None:
+def recorded_step(model: LoadedModel, options: dict[str, Any]) -> None:
     """The first step of a recorded run, the most expensive one, to its maps."""
     reader = model.family.reader((model.x.shape[-2], model.x.shape[-1]))
     recorder = new_recorder([model.counted])
@@ -41,7 +42,7 @@ def recorded_step(model: CostModel, options: dict[str, Any]) -> None:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--model", choices=sorted(KINDS), required=True)
     given = parser.parse_args()
     model = cost_model(given.model, torch.device("meta"), torch.float16, None)

@@ -12,7 +12,6 @@ counter, trained longer and on richer scenes, is shown beside them.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -46,12 +45,15 @@ from training.settings import TrainSettings  # noqa: E402
 from training.texts import NounTexts  # noqa: E402
 from training.trainer import Report, Trainer  # noqa: E402
 
+from .lab.command import new_parser  # noqa: E402
+from .lab.statistics import Statistic, interval, root_mean_square  # noqa: E402
+from .lab.tables import table, with_interval  # noqa: E402
+
 Numbers = NDArray[np.float64]
 
 SHIPPED = Path(__file__).resolve().parents[1] / "demo" / "weights" / "t2icount" / "shapes_counter.safetensors"
 JUDGED: Mapping[str, Recipe] = {"ordinary": ordinary_scene, "minority": minority_scene}
 _JUDGED_SEED = 1000
-_ROUNDS = 10000
 
 
 @dataclass(frozen=True)
@@ -124,58 +126,34 @@ def truth_of(scenes: CountScenes) -> Numbers:
     return np.array([scene.count(scene.noun) for scene in scenes.scenes], float)
 
 
-def interval_of(statistic: Callable[[Numbers], Numbers], values: Numbers, seed: int = 0) -> tuple[float, float]:
-    """95 % bootstrap interval.
-
-    Args:
-        statistic: (rounds, N) resampled values to (rounds,).
-        values: (N,).
-    """
-    chosen = np.random.default_rng(seed).integers(0, len(values), (_ROUNDS, len(values)))
-    low, high = np.percentile(statistic(values[chosen]), (2.5, 97.5))
-    return float(low), float(high)
-
-
-def mean(values: Numbers) -> Numbers:
-    """Over the last axis."""
-    return values.mean(-1)
-
-
-def root_mean_square(values: Numbers) -> Numbers:
-    """Over the last axis."""
-    return np.sqrt(np.square(values).mean(-1))
-
-
-def table(errors: Mapping[str, Mapping[str, Numbers]]) -> list[str]:
-    """Rows of a Markdown table.
+def errors_table(errors: Mapping[str, Mapping[str, Numbers]]) -> list[str]:
+    """Lines of a Markdown table.
 
     Args:
         errors: network -> kind of scenes -> (N,) counted minus true; the same scenes for every network.
     """
-    kinds = list(next(iter(errors.values())))
-    lines = [
-        "| network | " + " | ".join(f"{kind}: MAE | RMSE | MAE more than full" for kind in kinds) + " |",
-        "|---|" + "---|---|---|" * len(kinds),
-    ]
+    rows = []
     for name, own in errors.items():
-        cells = []
-        for kind in kinds:
-            absolute = np.abs(own[kind])
-            cells += [_cell(mean, absolute), _cell(root_mean_square, own[kind])]
+        cells = [name]
+        for kind, error in own.items():
+            absolute = np.abs(error)
+            cells += [_cell(np.mean, absolute), _cell(root_mean_square, error)]
             more = absolute - np.abs(errors["full"][kind])
-            cells.append("" if name == "full" else _cell(mean, more, sign="+"))
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return lines
+            cells.append("" if name == "full" else _cell(np.mean, more, sign="+"))
+        rows.append(cells)
+    kinds = next(iter(errors.values()))
+    return table(
+        ["network", *(head for kind in kinds for head in (f"{kind}: MAE", "RMSE", "MAE more than full"))], rows
+    )
 
 
-def _cell(statistic: Callable[[Numbers], Numbers], values: Numbers, sign: str = "") -> str:
-    low, high = interval_of(statistic, values)
-    return f"{float(statistic(values)):{sign}.2f} ({low:{sign}.2f} to {high:{sign}.2f})"
+def _cell(statistic: Statistic, values: Numbers, sign: str = "") -> str:
+    return with_interval(f"{sign}.2f", float(statistic(values, axis=-1)), interval(values, statistic))
 
 
 def main() -> None:
     """Train, judge and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--scenes", type=int, default=Plan.scenes, help="to train with")
     parser.add_argument("--epochs", type=int, default=Plan.epochs, help="passes over them")
     parser.add_argument("--judged", type=int, default=Plan.judged, help="scenes of each kind to judge with")
@@ -200,7 +178,7 @@ def main() -> None:
         name: {kind: counted(network, scenes) - truth_of(scenes) for kind, scenes in judged.items()}
         for name, network in networks.items()
     }
-    print("\n" + "\n".join(table(errors)))
+    print("\n" + "\n".join(errors_table(errors)))
 
 
 if __name__ == "__main__":

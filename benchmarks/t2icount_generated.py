@@ -7,20 +7,23 @@ noun, and what always answering 0 would give.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from demo.comfy_host import import_comfyui
 from demo.shapes import PLURALS
 
-from .count_search_runs import load_counter
-from .effect_cases import make_cases
-from .effect_runs import Generator, Method
-from .effect_table import interval
+import_comfyui("--cpu")
+from headcount.bridge.demo_models.files import load_shapes_model  # noqa: E402
+
+from .lab.command import new_parser  # noqa: E402
+from .lab.counters import images_of, t2icount_counter  # noqa: E402
+from .lab.prompts import make_cases  # noqa: E402
+from .lab.sampling import Generator  # noqa: E402
+from .lab.statistics import interval  # noqa: E402
+from .lab.tables import table, with_interval  # noqa: E402
 
 SHIPPED = Path(__file__).resolve().parents[1] / "demo" / "weights" / "t2icount" / "shapes_counter.safetensors"
 Numbers = NDArray[np.float64]
@@ -28,43 +31,45 @@ Numbers = NDArray[np.float64]
 
 def counts_of(pictures: int, seed: int, counter: Path) -> tuple[Numbers, Numbers]:
     """(N, 8) exact and counted numbers of every noun."""
-    generator, network = Generator(), load_counter(counter)
+    generator, network = Generator(load_shapes_model()), t2icount_counter(counter)
     exact, counted = [], []
     for case in make_cases(3 * pictures // 4, pictures - 3 * pictures // 4, seed, most=8):
-        pixels, _ = generator.picture(case, Method())
-        found: Mapping[str, int] = case.count(pixels)
+        pixels, _ = generator.draw(case.prompt, case.seed)
+        found = case.count(pixels)
         exact.append([found.get(noun, 0) for noun in PLURALS])
-        numbers = network.count(torch.from_numpy(pixels)[None].float() / 255, tuple(PLURALS.values())).numbers
+        numbers = network.count(images_of(pixels[None]), tuple(PLURALS.values())).numbers
         counted.append(np.asarray(numbers, float)[0])
     return np.array(exact, float), np.array(counted)
 
 
-def _line(name: str, errors: Numbers) -> str:
-    """Mean over pictures of each picture's mean error."""
-    low, high = interval(errors)
-    return f"| {name} | {len(errors)} | {errors.mean():.3f} ({low:.3f} to {high:.3f}) |"
-
-
-def table(exact: Numbers, counted: Numbers) -> list[str]:
-    """Rows of a Markdown table."""
+def errors_table(exact: Numbers, counted: Numbers) -> list[str]:
+    """Lines of a Markdown table: means over pictures of each picture's mean error."""
     errors, there = np.abs(counted - exact), exact > 0
-    of_those_there = np.array([own[has].mean() for own, has in zip(errors, there, strict=True) if has.any()])
-    lines = ["| nouns | pictures | mean absolute error (95 %) |", "|---|---|---|"]
-    lines += [_line("all eight", errors.mean(1)), _line("those that are there", of_those_there)]
-    lines += [_line("all eight, had it answered 0", exact.mean(1))]
+    rows = {
+        "all eight": errors.mean(1),
+        "those that are there": np.array(
+            [own[has].mean() for own, has in zip(errors, there, strict=True) if has.any()]
+        ),
+        "all eight, had it answered 0": exact.mean(1),
+    }
     for place, plural in enumerate(PLURALS.values()):
-        lines.append(_line(f"{plural}, where there are some", errors[there[:, place], place]))
-    return lines
+        rows[f"{plural}, where there are some"] = errors[there[:, place], place]
+    cells = [[name, len(values), _cell(values)] for name, values in rows.items()]
+    return table(["nouns", "pictures", "mean absolute error (95 %)"], cells)
+
+
+def _cell(errors: Numbers) -> str:
+    return with_interval(".3f", errors.mean(), interval(errors)) if len(errors) else "-"
 
 
 def main() -> None:
     """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("--pictures", type=int, default=160)
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--counter", type=Path, default=SHIPPED, help="a T2ICount file")
     arguments = parser.parse_args()
-    print("\n".join(table(*counts_of(arguments.pictures, arguments.seed, arguments.counter))))
+    print("\n".join(errors_table(*counts_of(arguments.pictures, arguments.seed, arguments.counter))))
 
 
 if __name__ == "__main__":

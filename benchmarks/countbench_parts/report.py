@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from headcount.core.errors import CountError
 
-from .metrics import MEASURES, Mean, Measured, groups, mean_differences
+from ..lab.statistics import Mean
+from ..lab.tables import table, with_interval
+from .measures import MEASURES, Measured, groups, mean_differences
 
 Figures = Mapping[str, Any]
 _HEADS = {"accuracy": "CountAcc", "consistency": "TC", "clip": "CLIP"}
@@ -76,7 +78,10 @@ def _row(video: Measured) -> dict[str, Any]:
 
 
 def _plain(means: Mapping[str, Mean | None]) -> dict[str, Any]:
-    return {name: mean and asdict(mean) for name, mean in means.items()}
+    return {
+        name: mean and {"mean": mean.mean, "interval": mean.interval, "videos": mean.count}
+        for name, mean in means.items()
+    }
 
 
 def _difference(own: Figures, other: Figures) -> dict[str, Any]:
@@ -126,20 +131,14 @@ def render(content: Figures) -> list[str]:
     return [*lines, "", *(f"- {line}" for line in (*(_MEANING[name] for name in shown), *_GROUPS))]
 
 
-def _table(counted: str, rows: Mapping[str, Figures], shown: Sequence[str], sign: str = "") -> Iterator[str]:
-    yield f"| | {counted} | " + " | ".join(_HEADS[name] for name in shown) + " |"
-    yield "|---" * (len(shown) + 2) + "|"
-    for group, means in rows.items():
+def _table(counted: str, groups: Mapping[str, Figures], shown: Sequence[str], sign: str = "") -> list[str]:
+    rows = []
+    for group, means in groups.items():
         videos = max((mean["videos"] for mean in means.values() if mean), default=0)
-        yield f"| {group} | {videos} | " + " | ".join(_cell(name, means[name], sign) for name in shown) + " |"
+        rows.append([group, videos, *(_cell(name, means[name], sign) for name in shown)])
+    return table(["", counted, *(_HEADS[name] for name in shown)], rows)
 
 
 def _cell(name: str, mean: Figures | None, sign: str) -> str:
-    if mean is None:
-        return "-"
-    form = f"{{:{sign}.1f}}" if name == "clip" else f"{{:{sign}.1%}}"
-    value = form.format(mean["mean"])
-    if mean["interval"] is None:
-        return value
-    low, high = map(form.format, mean["interval"])
-    return f"{value} ({low} to {high})"
+    form = f"{sign}.1f" if name == "clip" else f"{sign}.1%"
+    return "-" if mean is None else with_interval(form, mean["mean"], mean["interval"])

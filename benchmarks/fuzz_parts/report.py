@@ -4,13 +4,45 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
+from ..lab.tables import table
 from .running import CLASSES, FAULTS, Outcome
-from .state import State
+from .watched import State
 
-if TYPE_CHECKING:
-    from ..fuzz import Fuzzed
+
+@dataclass
+class Fuzzed:
+    """What has been found so far.
+
+    Attributes:
+        differences: "graph 50: plain: 7.0" for each picture or text of a canary that was another one than at first.
+        canaries: how often they were compared.
+        nodes: the classes that graphs could hold.
+    """
+
+    seed: int
+    nodes: tuple[str, ...]
+    outcomes: list[Outcome] = field(default_factory=list)
+    states: list[State] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+    canaries: int = 0
+
+    @property
+    def faults(self) -> list[Outcome]:
+        """The outcomes that must not be."""
+        return [one for one in self.outcomes if one.kind in FAULTS]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a JSON file."""
+        return {
+            "seed": self.seed,
+            "canaries": self.canaries,
+            "differences": self.differences,
+            "states": [asdict(state) for state in self.states],
+            "outcomes": [one.as_dict() for one in self.outcomes],
+        }
 
 
 def report(found: Fuzzed) -> str:
@@ -24,12 +56,13 @@ def report(found: Fuzzed) -> str:
 
 def by_class(outcomes: Sequence[Outcome]) -> str:
     """How many graphs ended how, and how long they took."""
-    lines = ["| outcome | graphs | share | longest, s |", "|---|---|---|---|"]
+    rows = []
     for kind in CLASSES:
         seconds = [one.seconds for one in outcomes if one.kind == kind]
         share = len(seconds) / max(len(outcomes), 1)
-        lines.append(f"| {kind} | {len(seconds)} | {share:.1%} | {max(seconds, default=0.0):.1f} |")
-    return "\n".join([*lines, f"| all | {len(outcomes)} | | {sum(one.seconds for one in outcomes):.0f} in all |"])
+        rows.append([kind, len(seconds), f"{share:.1%}", f"{max(seconds, default=0.0):.1f}"])
+    rows.append(["all", len(outcomes), "", f"{sum(one.seconds for one in outcomes):.0f} in all"])
+    return "\n".join(table(["outcome", "graphs", "share", "longest, s"], rows))
 
 
 def faults(seed: int, outcomes: Iterable[Outcome]) -> str:
@@ -44,13 +77,12 @@ def faults(seed: int, outcomes: Iterable[Outcome]) -> str:
 
 def by_state(states: Sequence[State]) -> str:
     """What the server held, from the first to the last look at it."""
-    lines = ["| graphs | memory, MB | open files | threads | files in temp | temp, MB |", "|---|---|---|---|---|---|"]
+    header = ["graphs", "memory, MB", "open files", "threads", "files in temp", "temp, MB"]
+    rows = []
     for one in states:
         graphs = f"{one.graphs}, results let go" if one.emptied else one.graphs
-        lines.append(
-            f"| {graphs} | {one.memory_mb:.0f} | {one.files} | {one.threads} | {one.temp_files} | {one.temp_mb:.1f} |"
-        )
-    return "\n".join(lines)
+        rows.append([graphs, f"{one.memory_mb:.0f}", one.files, one.threads, one.temp_files, f"{one.temp_mb:.1f}"])
+    return "\n".join(table(header, rows))
 
 
 def by_node(nodes: Sequence[str], outcomes: Sequence[Outcome]) -> str:

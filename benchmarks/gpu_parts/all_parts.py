@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from . import gradients, memory, pictures, precision, shapes_video
+from . import gradients, memory, precision, shapes
 from .costs import costs
-from .part import Part
+from .parts import Part
 
 MODELS = ("sd15", "sdxl", "sd35m", "tiny")
 _SECONDS = {"sd15": 40.0, "sdxl": 90.0, "sd35m": 110.0, "tiny": 8.0}
@@ -37,8 +37,8 @@ CHECKS = (
         partial(gradients.each, of=memory.offloaded),
         needs_gpu=True,
     ),
-    Part("shapes", "Pictures of the Shapes model against those of a CPU", 60, pictures.shapes),
-    Part("shapes-video", "A training step of the Shapes video model", 60, shapes_video.training),
+    Part("shapes", "Pictures of the Shapes model against those of a CPU", 60, shapes.pictures),
+    Part("shapes-video", "A training step of the Shapes video model", 60, shapes.training),
 )
 
 

@@ -13,13 +13,14 @@ from headcount.bridge.comfyui.run_notes import RunNotes
 from headcount.bridge.gradients import differentiable
 from headcount.bridge.gradients.attention_gradient import GradientPass
 from headcount.bridge.gradients.memory import MemorySetting
-from headcount.core.attention import AttentionCall, mean_probabilities
-from headcount.core.isac import Objective, ObjectiveStep, PlainStep, StepLosses
+from headcount.core.attention import AttentionCall
+from headcount.core.isac import Objective, ObjectiveStep, PlainStep
 from torch import Tensor
 
-from ..cost_measures import Step, peak_bytes
-from ..cost_models import CostModel
-from .part import Finding
+from ..lab.measures import Step, peak_bytes
+from ..lab.models import LoadedModel
+from ..lab.steps import smooth_losses
+from .parts import Finding
 
 RELATIVE, BITS = "relative difference", "to the bit"
 SAME = 1e-4
@@ -28,7 +29,7 @@ SAME = 1e-4
 
 @dataclass(frozen=True)
 class Smooth:
-    """The sum of all squared probabilities: no maximum that rounding could move, and every call counts.
+    """`smooth_losses` of the first calls of a model.
 
     Attributes:
         first: how many calls it reads; None for all.
@@ -40,21 +41,17 @@ class Smooth:
         return calls[: self.first]
 
     def start(self) -> ObjectiveStep:
-        return PlainStep(self._losses, self.select)
-
-    def _losses(self, calls: list[AttentionCall]) -> StepLosses:
-        total = torch.stack([(mean_probabilities(call) ** 2).sum((1, 2)) for call in calls]).sum(0)
-        return StepLosses(total, torch.zeros_like(total), total)
+        return PlainStep(smooth_losses, self.select)
 
 
-def pass_of(model: CostModel, memory: MemorySetting = "fast") -> GradientPass:
+def pass_of(model: LoadedModel, memory: MemorySetting = "fast") -> GradientPass:
     """A gradient pass through a model."""
     return GradientPass(
         model.patcher.model, model.family, model.counted.conditioning, memory, RunNotes("the benchmark")
     )
 
 
-def gradient_by(one: GradientPass, model: CostModel, objective: Objective) -> Tensor:
+def gradient_by(one: GradientPass, model: LoadedModel, objective: Objective) -> Tensor:
     """The gradient at the model's state.
 
     Raises:
@@ -66,12 +63,12 @@ def gradient_by(one: GradientPass, model: CostModel, objective: Objective) -> Te
     return found.gradient
 
 
-def gradient(model: CostModel, objective: Objective, memory: MemorySetting = "fast") -> Tensor:
+def gradient(model: LoadedModel, objective: Objective, memory: MemorySetting = "fast") -> Tensor:
     """The gradient at the model's state, of a pass made for it."""
     return gradient_by(pass_of(model, memory), model, objective)
 
 
-def peak(model: CostModel, step: Step) -> int:
+def peak(model: LoadedModel, step: Step) -> int:
     """Most bytes that a step with the model takes beyond what is taken before it."""
     return peak_bytes(step, model.patcher.model.diffusion_model)
 

@@ -1,19 +1,31 @@
-"""What a steered step costs on this device, against the floors and bars of the design."""
+"""What a steered step costs on this device, against the floors and bars of the design, and what parts of it take.
+
+The parts are K-means in the paper's objective, and scoring in Latent Selection.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import comfy.samplers
 import torch
+from headcount.bridge.attention.capture import Capture
+from headcount.bridge.attention.hook import hooked_options
+from headcount.core.attention import MOST_SELF_PIXELS, AttentionCall, CallList
+from headcount.core.isac import SCORES, score_calls
 
-from ..cost_models import CostModel, cost_model
-from ..isac_cost import FLOORS, MODES, Mode, Row, gradient_step, measured, too_much
+from ..lab.command import wait_for
+from ..lab.measures import Step, Wait, seconds_in, times
+from ..lab.models import LoadedModel
+from ..lab.real_models import cost_model
+from ..lab.steps import CLUSTERING, FLOORS, MODES, Mode, Row, gradient_step, measured, model_calls, step_of, too_much
 from .compared import blocks_seen
-from .cost_shares import TIME, clustering, selection
-from .part import Finding
+from .parts import Finding
 
+TIME = "time against a plain step"
+_PAPERS_KMEANS = 0.505  # seconds a call (ISAC, Table 4)
 _ROUNDS, _ROUNDS_ON_A_CPU = 5, 1
 
 
@@ -45,7 +57,7 @@ def costs(name: str, device: torch.device) -> list[Finding]:
     return found + notes + clustering(model, modes, wait) + selection(model, rounds, wait)
 
 
-def _possible(model: CostModel) -> tuple[dict[str, Mode], list[Finding]]:
+def _possible(model: LoadedModel) -> tuple[dict[str, Mode], list[Finding]]:
     """The modes that fit into memory, and what is to be said of the others."""
     possible, notes = {}, []
     for label, mode in MODES.items():
@@ -62,11 +74,6 @@ def _possible(model: CostModel) -> tuple[dict[str, Mode], list[Finding]]:
         if found is not None and not bool(found.gradient.isfinite().all()):
             notes.append(Finding(f"{label}: its gradient is not finite on these random weights", {}))
     return possible, notes
-
-
-def wait_for(device: torch.device) -> Callable[[], None]:
-    """What waits until the device has done all that it was given."""
-    return (lambda: None) if device.type == "cpu" else torch.accelerator.synchronize
 
 
 def _finding(name: str, row: Row, mode: Mode | None, plain: Row) -> Finding:
@@ -94,3 +101,45 @@ def _bars(name: str, mode: Mode) -> tuple[float | None, float | None]:
     if mode.memory == "low":
         return None, BARS[name].recomputed
     return FLOORS[name] * _FROM_FLOOR, BARS[name].exact
+
+
+def clustering(model: LoadedModel, modes: dict[str, Mode], wait: Wait) -> list[Finding]:
+    """The share of finding instances in a plain step, in modes that do."""
+    findings = []
+    plain = times({"plain": lambda: model_calls(model, {})}, 3, wait)["plain"]
+    for label, mode in modes.items():
+        with seconds_in(CLUSTERING, wait) as parts:
+            step_of(model, mode)()
+        if spent := parts["clustering"]:
+            figures = {TIME: sum(spent) / plain, "ms": sum(spent) * 1e3}
+            wanted = f"under {_PAPERS_KMEANS * 1e3:.0f} ms, the paper's"
+            findings.append(Finding(f"{label}: K-means in it", figures, wanted, max(spent) < _PAPERS_KMEANS))
+    return findings
+
+
+def selection(model: LoadedModel, rounds: int, wait: Wait) -> list[Finding]:
+    """What scoring a candidate adds to its step: calls recorded, and the score on its own."""
+    calls = _recorded(model)
+    target = model.counted.target
+    steps: dict[str, Step] = {"plain": lambda: model_calls(model, {}), "recorded": lambda: _recorded(model)}
+    for score in SCORES:
+        steps[score] = partial(score_calls, calls, target, score)
+    found = times(steps, rounds, wait)
+    seconds = {score: found["recorded"] - found["plain"] + found[score] for score in SCORES}
+    return [
+        Finding(
+            f"latent selection, a step scored by {score}",
+            {TIME: 1 + seconds[score] / found["plain"], "ms": found[score] * 1e3},
+        )
+        for score in SCORES
+    ]
+
+
+def _recorded(model: LoadedModel) -> list[AttentionCall]:
+    """A plain step, and its positive conditioning's attention calls as Latent Selection keeps them."""
+    reader = model.family.reader((model.x.shape[-2], model.x.shape[-1]))
+    calls = CallList(MOST_SELF_PIXELS, reader.one_grid)
+    conditionings = [[model.counted.conditioning], [model.negative]]
+    options = hooked_options({}, Capture(reader, model.counted.conditioning.get("uuid"), calls))
+    comfy.samplers.calc_cond_batch(model.patcher.model, conditionings, model.x, model.sigma, options)
+    return calls.calls

@@ -14,10 +14,8 @@ from headcount.bridge.gradients.autograd_weights import normal_view
 from headcount.core.attention import AttentionCall, aggregate
 from headcount.core.isac import (
     AnchoredObjective,
-    LossWeights,
     Objective,
     ObjectiveStep,
-    PaperObjective,
     PlainStep,
     StepLosses,
     Target,
@@ -27,16 +25,16 @@ from headcount.core.isac import (
 )
 from torch import Tensor
 
+from ..lab.steps import WEIGHTS, paper
 from .compared import BITS, RELATIVE, SAME, Smooth, close, exact_products, gradient, gradient_by, pass_of, relative
-from .part import Finding
+from .parts import Finding
 from .small_models import FP8, SMALL, Form, small_model
 
 CPU = torch.device("cpu")
-WEIGHTS = LossWeights(0.5, 0.5)
 OBJECTIVES: dict[str, Callable[[Target], Objective]] = {
     "all probabilities": lambda _: Smooth(),
     "anchored": AnchoredObjective,
-    "paper": lambda target: PaperObjective(target, WEIGHTS),
+    "paper": paper,
 }
 
 
@@ -96,10 +94,10 @@ def sparse(name: str, device: torch.device) -> list[Finding]:
     """The gradients through the few rows and columns that losses touch, against the full graph."""
     model = small_model(name, Form(device))
     target = model.counted.target
-    anchored, paper = AnchoredObjective(target), PaperObjective(target, WEIGHTS)
+    anchored, of_paper = AnchoredObjective(target), paper(target)
     written_down = {
         "anchored": FullGraph(anchored, lambda calls: anchored_losses(calls, target)),
-        "paper": FullGraph(paper, lambda calls: paper_losses(aggregate(calls, paper_grid(calls)), target, WEIGHTS)),
+        "paper": FullGraph(of_paper, lambda calls: paper_losses(aggregate(calls, paper_grid(calls)), target, WEIGHTS)),
     }
     findings = []
     for label, full in written_down.items():

@@ -14,7 +14,7 @@ from headcount.core.isac import AnchoredObjective
 from torch import Tensor
 
 from .compared import SAME, Smooth, blocks_seen, close, exact_products, gradient, gradient_by, pass_of, peak
-from .part import Finding
+from .parts import Finding
 from .small_models import Form, small_model
 
 _SIDE = 160

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .compared import SAME, Smooth, close, cosine, exact_products, gradient, peak
 from .gradients import OBJECTIVES
-from .part import Finding
+from .parts import Finding
 from .small_models import FP8, Form, small_model
 
 _SAME_LENGTH = 0.05

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -25,10 +24,12 @@ from headcount.core.numina.robust import reading as robust_reading
 from headcount.core.numina.robust.refinement import NounInstances
 from torch import Tensor
 
-from .spent import Parts, seconds_in
+from ..lab.measures import Parts, Wait, seconds_in
+from ..lab.tables import table
 
 METHODS = {"robust": ROBUST, "paper": PAPER, "release": RELEASE}
 ASKED = (3, 2)
+LAYOUT_BAR = 0.1  # seconds of one frame, on two threads
 PARTS: dict[str, Parts] = {
     "robust": {
         "noun cells": ((robust_reading, "strengths"), (robust_reading, "noun_cells")),
@@ -104,12 +105,12 @@ def read(video: Shown, preset: Preset) -> Layouts:
     return read_layouts(Reading(video.queries, video.keys, nouns, video.grid), ASKED, preset.layout)
 
 
-def layout_costs(video: Shown, rounds: int, wait: Callable[[], None]) -> list[LayoutCost]:
+def layout_costs(video: Shown, rounds: int, wait: Wait) -> list[LayoutCost]:
     """What each method takes to read the video, median of some rounds."""
     return [_cost(video, name, preset, rounds, wait) for name, preset in METHODS.items()]
 
 
-def _cost(video: Shown, name: str, preset: Preset, rounds: int, wait: Callable[[], None]) -> LayoutCost:
+def _cost(video: Shown, name: str, preset: Preset, rounds: int, wait: Wait) -> LayoutCost:
     found = read(video, preset).counts[:, 0]
     seconds = []
     with seconds_in(PARTS[preset.layout.reader], wait) as spent:
@@ -119,8 +120,24 @@ def _cost(video: Shown, name: str, preset: Preset, rounds: int, wait: Callable[[
             read(video, preset)
             wait()
             seconds.append(time.perf_counter() - start)
-    parts = {label: value / rounds for label, value in spent.items()}
+    parts = {label: sum(calls) / rounds for label, calls in spent.items()}
     rest = sum(seconds) / rounds - sum(parts.values())
     return LayoutCost(
         name, statistics.median(seconds), {"noun response": rest, **parts}, tuple(int(own) for own in found)
     )
+
+
+def layouts_table(costs: list[LayoutCost]) -> list[str]:
+    """What reading takes, in milliseconds."""
+    header = ["method", "whole", "against the bar", *costs[0].parts, "found"]
+    cells = [
+        [
+            cost.method,
+            f"{cost.seconds * 1e3:.0f} ms",
+            f"{cost.seconds / LAYOUT_BAR:.2f}x",
+            *(f"{value * 1e3:.1f}" for value in cost.parts.values()),
+            " and ".join(map(str, cost.found)),
+        ]
+        for cost in costs
+    ]
+    return table(header, cells)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +13,8 @@ from headcount.core.numina.layout import FIRST_ADDED, REMOVED
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from ..cost_measures import Step, times
+from ..lab.measures import Step, Wait, times
+from ..lab.tables import table
 
 SHARES = (0.05, 0.15, 0.3)
 DENSE = "dense mask"
@@ -83,7 +83,7 @@ def bias_rows(layer: Layer, guide: PictureGuide, out: Tensor) -> None:
     guide.apply(out, call, arguments, BatchSlot(0, 0, tuple(range(layer.frames))), FADE)
 
 
-def row_costs(layer: Layer, rounds: int, wait: Callable[[], None]) -> dict[str, float]:
+def row_costs(layer: Layer, rounds: int, wait: Wait) -> dict[str, float]:
     """Seconds of plain attention, of attention with a whole mask, and of plain attention with some rows anew."""
     bias = torch.zeros(layer.queries.shape[2], layer.keys.shape[2], device=layer.queries.device).to(layer.queries.dtype)
 
@@ -94,3 +94,10 @@ def row_costs(layer: Layer, rounds: int, wait: Callable[[], None]) -> dict[str, 
     steps: dict[str, Step] = {PLAIN: layer.plain, DENSE: lambda: layer.masked(bias)}
     steps |= {label: lambda guide=guide: guided(guide) for label, guide in guides.items()}
     return times(steps, rounds, wait)
+
+
+def rows_table(seconds: dict[str, float]) -> list[str]:
+    """What a layer takes."""
+    plain = seconds[PLAIN]
+    cells = [[way, f"{value * 1e3:.1f} ms", f"{value / plain:.2f}x"] for way, value in seconds.items()]
+    return table(["attention to the text", "a layer", "against plain"], cells)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import comfy.sample
 import torch
 from comfy.model_patcher import ModelPatcher
 from headcount.bridge.numina import node
@@ -20,12 +18,12 @@ from headcount.bridge.recording.recorder import with_recorder
 from headcount.core.numina.layout import FIRST_ADDED, REMOVED
 from torch import Tensor
 
-from ..cost_measures import peak_bytes
-from .models import NOUNS, Sampled
-from .spent import Parts, seconds_in
-from .work import Work, counted_work
+from ..lab.measures import Parts, Wait, Work, counted_work, peak_bytes, seconds_in
+from ..lab.models import NOUNS
+from ..lab.real_models import Sampled
+from ..lab.sampling import SamplerSettings, Sampling
+from ..lab.tables import table
 
-Wait = Callable[[], None]
 PLAIN, RECORDED = "plain", "recorder"
 GUIDED, NOTHING, CACHE = "guided", "nothing to change", "guided, cache"
 PARTS: Parts = {
@@ -34,7 +32,7 @@ PARTS: Parts = {
     "maps for the viewer": ((PictureReading, "maps"), (node, "record_of")),
     "biased rows": ((PictureGuide, "apply"),),
 }
-_CFG = 5.0
+_SAMPLING = SamplerSettings(steps=1, cfg=5.0, sampler="euler", scheduler="simple", size=0)  # the latent has its size
 _FEW_STEPS = 3  # enough to show what a run holds at a time
 
 
@@ -100,19 +98,8 @@ class Row:
 def sample(one: Sampled, way: Way) -> tuple[Tensor, MapsHandle | None]:
     """What KSampler does."""
     model, handle = way.patched(one.patcher)
-    samples = comfy.sample.sample(
-        model,
-        comfy.sample.prepare_noise(one.latent, 0),
-        one.steps,
-        _CFG,
-        "euler",
-        "simple",
-        one.positive(way.asked),
-        one.negative,
-        one.latent,
-        disable_pbar=True,
-        seed=0,
-    )
+    settings = replace(_SAMPLING, steps=one.steps)
+    samples = Sampling(model, one.positive(way.asked), one.negative, one.latent, seed=0, settings=settings).run()
     return samples, handle
 
 
@@ -157,7 +144,8 @@ def _timed(one: Sampled, way: Way, wait: Wait) -> _Run:
         samples, handle = sample(one, way)
         wait()
         seconds = time.perf_counter() - start
-    return _Run(seconds, work, spent, 0.0 if way.settings is None else found_by(samples, handle).biased)
+    parts = {label: sum(calls) for label, calls in spent.items()}
+    return _Run(seconds, work, parts, 0.0 if way.settings is None else found_by(samples, handle).biased)
 
 
 def measured(one: Sampled, ways: dict[str, Way], rounds: int, wait: Wait) -> list[Row]:
@@ -185,3 +173,39 @@ def _row(name: str, runs: list[_Run], plain: list[_Run], peak: int) -> Row:
         {label: statistics.median(run.parts[label] for run in runs) for label in PARTS},
         last.biased,
     )
+
+
+def runs_table(rows: list[Row]) -> list[str]:
+    """What whole runs cost; the first row is the plain run."""
+    plain = rows[0]
+    header = ["way", "time", "spread", "floor", "beyond it", "a run", "calls", "rows", "peak", "peak against plain"]
+    cells = [
+        [
+            row.way,
+            f"{row.ratio:.3f}x",
+            f"{min(row.ratios):.3f} to {max(row.ratios):.3f}",
+            f"{row.floor:.3f}x",
+            f"{row.ratio - row.floor:+.3f}",
+            f"{row.seconds:.2f} s",
+            str(row.calls),
+            str(row.rows),
+            f"{row.peak / 1e6:.1f} MB",
+            f"{row.peak / plain.peak - 1:+.1%}",
+        ]
+        for row in rows
+    ]
+    return table(header, cells)
+
+
+def parts_table(rows: list[Row]) -> list[str]:
+    """Where the pack's own time goes, as shares of the plain run."""
+    header = ["way", "cells with a bias", *rows[0].parts]
+    cells = [
+        [
+            row.way,
+            f"{row.biased:.0%}",
+            *(f"{value:.3f} s ({value / rows[0].seconds:.2%})" for value in row.parts.values()),
+        ]
+        for row in rows[1:]
+    ]
+    return table(header, cells)

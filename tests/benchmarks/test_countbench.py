@@ -16,10 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmarks.countbench import main
-from benchmarks.countbench_parts.asks import Ask, read_asks, spread
-from benchmarks.countbench_parts.frame_counters import ShapesFrames
-from benchmarks.countbench_parts.kept import Kept
-from benchmarks.countbench_parts.metrics import (
+from benchmarks.countbench_parts.making import objects_line
+from benchmarks.countbench_parts.measures import (
     Measured,
     count_accuracy,
     groups,
@@ -27,8 +25,9 @@ from benchmarks.countbench_parts.metrics import (
     means,
     temporal_consistency,
 )
+from benchmarks.countbench_parts.prompts import Ask, read_asks, spread
 from benchmarks.countbench_parts.videos import frames_of, in_batches, match_videos
-from benchmarks.countbench_parts.workflow import objects_line
+from benchmarks.lab.counters import ExactShapes, images_of
 from demo.scenes import Kind, Scene, random_scene
 
 NOISE = np.random.default_rng(0).integers(0, 255, (3, 40, 64, 3), dtype=np.uint8)
@@ -130,7 +129,7 @@ def test_frames_of_a_video(tmp_path: Path, codec: tuple[str, str]) -> None:
     frames = list(frames_of(file))
     assert len(frames) == 4 and all(frame.shape == (128, 128, 3) for frame in frames)
     assert all(np.abs(frame.astype(int) - picture).mean() < 8 for frame, picture in zip(frames, drawn, strict=True))
-    assert ShapesFrames().count(np.stack(frames), ["circles"]).tolist() == [[1], [2], [3], [4]]
+    assert ExactShapes().count(images_of(np.stack(frames)), ["circles"]).rounded.tolist() == [[1], [2], [3], [4]]
 
 
 def test_frames_of_pictures(tmp_path: Path) -> None:
@@ -182,7 +181,7 @@ def test_means_by_hand() -> None:
     table = groups([first, second])
     assert list(table) == ["all", "asked 1", "asked 3", "1 noun", "2 nouns"]
     means_of = {
-        name: {key: mean and (mean.mean, mean.videos) for key, mean in row.items()} for name, row in table.items()
+        name: {key: mean and (mean.mean, mean.count) for key, mean in row.items()} for name, row in table.items()
     }
     assert means_of["all"] == {"accuracy": (0.375, 2), "consistency": (0.5, 1), "clip": (20.0, 2)}
     assert means_of["asked 1"] == {"accuracy": (0.5, 2), "consistency": (1.0, 1), "clip": None}
@@ -194,7 +193,7 @@ def test_means_by_hand() -> None:
     low, high = with_lost["accuracy"].interval
     assert (low, high) == (0.0, 0.75) and means([first])["accuracy"].interval is None
     gain = mean_differences([first.measures(), second.measures()], [lost.measures()] * 2)
-    assert gain["accuracy"].mean == 0.375 and gain["consistency"].videos == 1
+    assert gain["accuracy"].mean == 0.375 and gain["consistency"].count == 1
 
 
 def shapes_line(folder: Path) -> list[str]:
@@ -238,13 +237,6 @@ def test_drawn_scenes_are_right(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert wrong["videos"][1]["accuracy"] == 0 and wrong["groups"]["all"]["accuracy"]["mean"] == pytest.approx(2 / 3)
     assert wrong["against"]["all"]["accuracy"]["mean"] == pytest.approx(-1 / 3)
     assert "| all | 3 | -33.3% (-100.0% to +0.0%) | +0.0% (+0.0% to +0.0%) |" in capsys.readouterr().out
-
-
-def test_results_are_kept(tmp_path: Path) -> None:
-    computed: list[str] = []
-    for name in ("one", "two", "one"):
-        assert Kept(tmp_path).get({"name": name}, lambda name=name: computed.append(name) or [name, 1.5]) == [name, 1.5]
-    assert computed == ["one", "two"]
 
 
 def test_runs_that_cannot_be_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

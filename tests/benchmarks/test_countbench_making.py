@@ -13,10 +13,9 @@ from headcount.core.prompts.objects_line import find_objects_of_line
 from PIL import Image
 
 from benchmarks.countbench import main
-from benchmarks.countbench_parts.asks import Ask
-from benchmarks.countbench_parts.making import shown_files
+from benchmarks.countbench_parts.making import filled, prompt_input, read_workflow, shown_files
+from benchmarks.countbench_parts.prompts import Ask
 from benchmarks.countbench_parts.videos import frames_of
-from benchmarks.countbench_parts.workflow import filled, prompt_input, read_workflow
 from demo.comfy_client import ComfyClient
 from demo.server import ComfyServer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,9 +21,9 @@ from transformers import (
 )
 
 from benchmarks.countbench import main
-from benchmarks.countbench_parts.clip_score import ClipScorer
-from benchmarks.countbench_parts.frame_counters import ShapesFrames, T2ICountFrames
-from benchmarks.countbench_parts.grounding import GroundingFrames, GroundingSettings
+from benchmarks.lab.counters import ExactShapes, T2ICountFile, images_of
+from benchmarks.lab.detectors import GroundingDino, GroundingSettings
+from benchmarks.lab.pretrained import ClipScorer
 from demo.comfy_host import comfyui_folder
 
 from .test_countbench import NOISE, results, scene, write_files, write_video
@@ -30,6 +31,12 @@ from .test_intracomp_detectors import save_grounding_dino
 
 ROOT = Path(__file__).resolve().parents[2]
 CPU = torch.device("cpu")
+
+
+def counts(counter: Any, frames: np.ndarray, nouns: list[str]) -> list[list[int]]:
+    found = counter.count(images_of(frames), nouns)
+    assert found.nouns == tuple(nouns)
+    return found.rounded.tolist()
 
 
 @pytest.fixture(scope="module")
@@ -64,23 +71,22 @@ def test_grounding_dino_counts_as_the_library(dino: Path) -> None:
     expected = [[sum(score > threshold for score in one) for one in row] for row in scores]
     assert 0 < sum(map(sum, expected)) < 72
     settings = GroundingSettings(str(dino), threshold, 64, 96)
-    counter = GroundingFrames(settings, CPU)
-    assert counter.count(NOISE, nouns).tolist() == expected
-    assert counter.count(NOISE, ["Cat"])[:, 0].tolist() == [row[0] for row in expected]
-    assert (
-        GroundingFrames(GroundingSettings(str(dino), 0.0, 64, 96), CPU).count(NOISE, nouns).tolist() == [[12, 12]] * 3
-    )
+    counter = GroundingDino(settings, CPU)
+    assert counts(counter, NOISE, nouns) == expected
+    assert counts(counter, NOISE, ["Cat"]) == [row[:1] for row in expected]
+    every = GroundingDino(GroundingSettings(str(dino), 0.0, 64, 96), CPU)
+    assert counts(every, NOISE, nouns) == [[12, 12]] * 3
     assert GroundingSettings(str(dino)).threshold == 0.32 and counter.name.startswith("dino ")
 
 
 def test_grounding_dino_sees_frames_at_its_size(dino: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    counter = GroundingFrames(GroundingSettings(str(dino)), CPU)
+    counter = GroundingDino(GroundingSettings(str(dino)), CPU)
     monkeypatch.setattr(
-        counter, "_boxes", lambda pictures, *_: seen.append(pictures["pixel_values"].shape) or np.zeros(1)
+        counter, "_boxes", lambda pictures, *_: seen.append(pictures["pixel_values"].shape) or torch.zeros(1)
     )
-    counter.count(NOISE[:1], ["cat"])
-    counter.count(np.zeros((1, 40, 100, 3), np.uint8), ["cat"])
+    counts(counter, NOISE[:1], ["cat"])
+    counts(counter, np.zeros((1, 40, 100, 3), np.uint8), ["cat"])
     assert [tuple(shape[2:]) for shape in seen] == [(800, 1280), (533, 1333)]
 
 
@@ -119,21 +125,21 @@ def test_clip_scores(clip: Path) -> None:
 
 def test_models_that_are_not_there(tmp_path: Path, clip: Path) -> None:
     with pytest.raises(CountError, match="--detector a folder"):
-        GroundingFrames(GroundingSettings(str(tmp_path / "none")), CPU)
+        GroundingDino(GroundingSettings(str(tmp_path / "none")), CPU)
     with pytest.raises(CountError, match="--detector"):
-        GroundingFrames(GroundingSettings(str(clip)), CPU)
+        GroundingDino(GroundingSettings(str(clip)), CPU)
     with pytest.raises(CountError, match="--clip a folder"):
         ClipScorer(str(tmp_path / "none"), CPU)
     with pytest.raises(CountError, match="t2icount:FILE"):
-        T2ICountFrames(tmp_path / "none.safetensors", CPU)
+        T2ICountFile(tmp_path / "none.safetensors")
     with pytest.raises(CountError, match="does not know 'cats'"):
-        ShapesFrames().count(NOISE, ["circles", "cats"])
+        counts(ExactShapes(), NOISE, ["circles", "cats"])
 
 
 def test_t2icount_counts_frames() -> None:
-    counter = T2ICountFrames(ROOT / "demo" / "weights" / "t2icount" / "shapes_counter.safetensors", CPU)
+    counter = T2ICountFile(ROOT / "demo" / "weights" / "t2icount" / "shapes_counter.safetensors")
     frames = np.stack([scene({"circle": 3}).picture, scene({"square": 2}).picture])
-    assert counter.count(frames, ["circle", "squares"]).tolist() == [[3, 0], [0, 2]]
+    assert counts(counter, frames, ["circle", "squares"]) == [[3, 0], [0, 2]]
 
 
 def test_command_line_with_models(tmp_path: Path, dino: Path, clip: Path) -> None:

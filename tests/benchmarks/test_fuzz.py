@@ -10,7 +10,6 @@ import pytest
 
 from benchmarks import fuzz as fuzzing
 from benchmarks.fuzz_parts import running
-from benchmarks.fuzz_parts.canary import canaries
 from benchmarks.fuzz_parts.catalogue import CORE, Catalogue, Input
 from benchmarks.fuzz_parts.graphs import Graph, random_graph
 from benchmarks.fuzz_parts.plain import without_pack
@@ -28,6 +27,7 @@ from benchmarks.fuzz_parts.running import (
     Outcome,
     Runner,
 )
+from benchmarks.fuzz_parts.watched import canaries
 from demo.comfy_client import Prompt
 from demo.server import ComfyServer, PromptError
 
@@ -229,7 +229,7 @@ def test_a_canary_that_sings_differently_is_seen(server: ComfyServer, monkeypatc
     plain = canaries()["plain"]
     monkeypatch.setattr(fuzzing, "canaries", lambda: {"plain": plain})
     first = {"plain": fuzzing.results(server, plain, 1, 60.0)}
-    assert fuzzing._differences(server, first, 2) == []
+    assert fuzzing.differences(server, fuzzing.canaries(), first, 2) == []
     changed = {**plain, SAMPLER: {**plain[SAMPLER], "inputs": {**plain[SAMPLER]["inputs"], "seed": 8}}}
     monkeypatch.setattr(fuzzing, "canaries", lambda: {"plain": changed})
-    assert fuzzing._differences(server, first, 3) == ["graph 3: plain: 7.0", "graph 3: plain: 7.1"]
+    assert fuzzing.differences(server, fuzzing.canaries(), first, 3) == ["graph 3: plain: 7.0", "graph 3: plain: 7.1"]

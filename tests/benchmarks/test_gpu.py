@@ -17,10 +17,8 @@ from benchmarks.gpu import main
 from benchmarks.gpu_parts import costs, gradients, memory, precision
 from benchmarks.gpu_parts.all_parts import CHECKS, parts_for
 from benchmarks.gpu_parts.compared import RELATIVE
-from benchmarks.gpu_parts.part import Finding, Part
-from benchmarks.gpu_parts.results import Record, Results, markdown
-from benchmarks.gpu_parts.runner import run_parts
-from benchmarks.isac_cost import Mode, Row
+from benchmarks.gpu_parts.parts import Finding, Part, Record, Results, markdown, run_parts
+from benchmarks.lab.steps import Mode, Row
 
 CPU = torch.device("cpu")
 MACHINE = {"device": "a test"}

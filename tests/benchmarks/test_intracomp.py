@@ -12,12 +12,11 @@ from headcount.bridge.demo_models.files import WEIGHTS
 from headcount.bridge.prompts.token_positions import encode_count_prompt
 from headcount.core.errors import CountError
 
-from benchmarks.evaluation.generation import Plan
-from benchmarks.evaluation.methods import METHODS
-from benchmarks.evaluation.prompts import FAMILIES, MULTI_CLASS, SHAPES, make_asks
-from benchmarks.evaluation.sources import SHAPES_SAMPLING, checkpoint_source, shapes_source
-from benchmarks.evaluation.store import CountRow, PictureRow, Store
 from benchmarks.intracomp import main
+from benchmarks.intracomp_parts.drawing import METHODS, Plan, checkpoint_source, settings_of, shapes_source
+from benchmarks.intracomp_parts.pictures import CountRow, PictureRow, Store
+from benchmarks.intracomp_parts.prompts import FAMILIES, MULTI_CLASS, SHAPES, make_asks
+from benchmarks.lab.sampling import SHAPES_SAMPLING
 
 from ..helpers.models import shapes
 
@@ -95,7 +94,7 @@ def test_a_whole_run_with_the_demo_model(tmp_path: Path, capsys: pytest.CaptureF
         both = [section["families"][family][method]["means"]["2"]["error"] for method in ("none", "isac")]
         difference = section["families"][family]["isac"]["differences"]["2"]["error"]["mean"]
         assert difference == pytest.approx(both[1] - both[0])
-    assert section["settings"]["isac"] == METHODS["isac"].settings
+    assert section["settings"]["isac"] == settings_of(METHODS["isac"])
     assert 0 <= section["quality"]["none"]["clear"] <= 1
 
     before = files[0].read_bytes()

@@ -27,10 +27,10 @@ from transformers import (
     SwinConfig,
 )
 
-from benchmarks.evaluation.counters import DetectorCounter
-from benchmarks.evaluation.detectors import Detector, DetectorSettings
-from benchmarks.evaluation.store import Store
 from benchmarks.intracomp import main
+from benchmarks.intracomp_parts.pictures import Store
+from benchmarks.lab.counters import images_of
+from benchmarks.lab.detectors import Detector, DetectorCounter, DetectorSettings
 from demo.comfy_host import comfyui_folder
 
 from .test_intracomp import picture_row
@@ -38,6 +38,7 @@ from .test_intracomp import picture_row
 CPU = torch.device("cpu")
 NOUNS = ("cat", "hot dog", "baseball bat")
 PICTURE = np.random.default_rng(0).integers(0, 255, (80, 128, 3), dtype=np.uint8)
+IMAGES = images_of(PICTURE[None])
 OWL = {
     "owlv2": (Owlv2Config, Owlv2ForObjectDetection, Owlv2Processor, Owlv2ImageProcessor),
     "owlvit": (OwlViTConfig, OwlViTForObjectDetection, OwlViTProcessor, OwlViTImageProcessor),
@@ -170,11 +171,16 @@ def test_owl_is_asked_with_captions(folders: dict[str, Path]) -> None:
 
 def test_counts(folders: dict[str, Path]) -> None:
     one = detector(folders["owlv2"])
-    alone = DetectorCounter([one]).count(PICTURE, NOUNS)
-    assert sum(alone.values()) == len(one.detect(PICTURE, NOUNS)) and set(alone) <= set(NOUNS)
-    assert DetectorCounter([one, one]).count(PICTURE, NOUNS) == alone, "a detector agrees with itself"
+    alone = DetectorCounter([one]).count(IMAGES, NOUNS)
+    seen = one.detect(PICTURE, NOUNS)
+    assert alone.numbers.tolist() == [[sum(item.noun == noun for item in seen) for noun in NOUNS]]
+    assert [len(points) for points in alone.points[0]] == alone.numbers[0].tolist()
+    best = next(item for item in seen if item.noun == NOUNS[0])
+    assert alone.points[0][0][0] == ((best.box[0] + best.box[2]) / 2, (best.box[1] + best.box[3]) / 2)
+    both = DetectorCounter([one, one]).count(IMAGES, NOUNS)
+    assert both.numbers.equal(alone.numbers), "a detector agrees with itself"
     strict = DetectorCounter([one, detector(folders["grounding-dino"])], least_overlap=0.999)
-    assert sum(strict.count(PICTURE, NOUNS).values()) < 12
+    assert strict.count(IMAGES, NOUNS).numbers.sum() < 12
     names = {one.name, detector(folders["owlvit"]).name, detector(folders["owlv2"], threshold=0.2).name}
     assert len(names) == 3 and all(str(folders["owlv2"]) not in name for name in names)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.evaluation.detection import Detection, agreed, box_area, overlap, without_doubles
-from benchmarks.evaluation.metrics import Result, by_number, differences, means, measure
-from benchmarks.evaluation.prompts import MULTI_INSTANCE
+from benchmarks.intracomp_parts.prompts import MULTI_INSTANCE
+from benchmarks.intracomp_parts.results import Result, by_number, differences, means, measure
+from benchmarks.lab.detection import Detection, agreed, box_area, overlap, without_doubles
 
 from .test_intracomp import picture_row
 

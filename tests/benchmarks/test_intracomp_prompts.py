@@ -9,7 +9,7 @@ import pytest
 from headcount.core.prompts import parse_prompt
 from headcount.core.prompts.plurals import same_noun
 
-from benchmarks.evaluation.prompts import (
+from benchmarks.intracomp_parts.prompts import (
     INTRACOMP,
     MULTI_CLASS,
     MULTI_INSTANCE,

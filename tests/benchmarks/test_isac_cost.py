@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.cost_measures import LivePeak, operations, times
 from benchmarks.isac_cost import FLOORS, MODES, counted, main
+from benchmarks.lab.measures import LivePeak, operations, times
 
 MIB = 1024**2
 

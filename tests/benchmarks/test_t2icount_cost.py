@@ -10,20 +10,17 @@ import torch
 from einops import rearrange
 from headcount.core.t2icount.counting import CountSettings, count_picture
 
-from benchmarks.cost_measures import operations
-from benchmarks.t2icount_cost import (
-    OFFICIAL,
-    PUBLISHED_PARAMETERS,
-    TINY,
+from benchmarks.lab.count_ways import (
     WAYS,
     as_published,
     idle_parts,
-    main,
     noun_by_noun,
     random_work,
     this_pack,
     whole_matrices,
 )
+from benchmarks.lab.measures import operations
+from benchmarks.t2icount_cost import OFFICIAL, PUBLISHED_PARAMETERS, TINY, main
 
 CPU, META = torch.device("cpu"), torch.device("meta")
 

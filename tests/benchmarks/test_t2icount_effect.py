@@ -9,14 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.lab.statistics import interval, root_mean_square
 from benchmarks.t2icount_effect import (
     VARIANTS,
     Plan,
-    interval_of,
+    errors_table,
     main,
-    mean,
-    root_mean_square,
-    table,
     train,
 )
 from demo.train_counter import begun_network
@@ -24,11 +22,11 @@ from demo.train_counter import begun_network
 
 def test_intervals() -> None:
     values = np.random.default_rng(0).normal(2.0, 1.0, 400)
-    low, high = interval_of(mean, values)
+    low, high = interval(values)
     assert low < values.mean() < high and high - low == pytest.approx(2 * 1.96 / 20, rel=0.15)
-    low, high = interval_of(root_mean_square, values)
+    low, high = interval(values, root_mean_square)
     assert low < np.sqrt(5) < high
-    assert interval_of(mean, np.ones(5)) == (1.0, 1.0)
+    assert interval(np.ones(5)) == (1.0, 1.0)
 
 
 def test_table() -> None:
@@ -36,7 +34,7 @@ def test_table() -> None:
         "backbone": {"ordinary": np.array([3.0, -3.0]), "minority": np.array([4.0, 4.0])},
         "full": {"ordinary": np.array([1.0, -1.0]), "minority": np.array([-0.5, 0.5])},
     }
-    lines = table(errors)
+    lines = errors_table(errors)
     assert lines[2] == (
         "| backbone | 3.00 (3.00 to 3.00) | 3.00 (3.00 to 3.00) | +2.00 (+2.00 to +2.00) "
         "| 4.00 (4.00 to 4.00) | 4.00 (4.00 to 4.00) | +3.50 (+3.50 to +3.50) |"

@@ -10,8 +10,9 @@ from headcount.bridge.count_search.search import Search, find_seeds
 from headcount.bridge.count_search.settings import SearchSettings
 
 from benchmarks.count_search import finished, searched
-from benchmarks.count_search_runs import Look, Picture, Run, Sampler
-from benchmarks.effect_cases import Case
+from benchmarks.lab.prompts import Case
+from benchmarks.lab.sampling import SHAPES_SAMPLING
+from benchmarks.lab.searches import Look, Picture, Plan, Run, Sampler
 from demo.exact_counter import ExactCounter
 
 from ..helpers.models import shapes, shapes_setup
@@ -37,13 +38,9 @@ def test_the_best_of_finished_pictures_costs_all_of_them() -> None:
     assert (finished(CASE, run, 3).counted, finished(CASE, run, 3).rows) == ({"star": 4}, 120)
 
 
-def test_replay_is_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.count_search_runs.STEPS", 6)
-    monkeypatch.setattr("benchmarks.count_search_runs.SEEDS", {"plain": (2, 3)})
-    monkeypatch.setattr("benchmarks.count_search_runs.FINISHED", 1)
-    monkeypatch.setattr("benchmarks.count_search_runs.load_shapes_model", shapes)
-    sampler = Sampler(ExactCounter(), 0.7)
-    run = sampler.run(CASE, "plain")
+def test_replay_is_the_search() -> None:
+    plan = Plan(decide_at=0.7, finished=1, seeds={"plain": (2, 3)}, sampling=replace(SHAPES_SAMPLING, steps=6))
+    run = Sampler(shapes(), ExactCounter(), plan).run(CASE, "plain")
     setup = shapes_setup(PROMPT)
     settings = SearchSettings(64, 6, 3.0, "euler", "simple", decide_at=0.7)
     empty = {"samples": torch.zeros(1, 4, 16, 16)}

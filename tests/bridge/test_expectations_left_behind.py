@@ -120,7 +120,7 @@ def test_beside_a_controlnet(name: str, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_numina_on_a_compiled_model(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
     """It is guided as the model itself is. Compiling takes long, so that one of the two orders was left out."""
-    flat = {"channel_mult": [1], "transformer_depth": [1], "transformer_depth_output": [1, 1]}
+    flat = {"channel_mult": [1], "num_res_blocks": [1], "transformer_depth": [1], "transformer_depth_output": [1, 1]}
     monkeypatch.setattr(models, "TINY_UNET", {**models.TINY_UNET, **flat})
     setup, run, ours = tiny_setup(), Run(steps=3, size=(8, 8)), NODES["numina"]
     torch._dynamo.reset()

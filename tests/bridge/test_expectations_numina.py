@@ -12,7 +12,7 @@ from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
 from torch import Tensor
 
-from ..helpers.loras import hooked, loaded, same, state_of, tiny_setup_for_loras
+from ..helpers.loras import hooked, loaded, same, state_of
 from ..helpers.models import Run, Setup, sample, shapes_setup, tiny_setup
 from ..helpers.numina_readings import always_right, always_wrong, without_a_bias
 from ..helpers.packs import ORDERS, PACKS, Patch, beside
@@ -57,7 +57,7 @@ def test_the_second_run_is_the_other_nodes_picture(
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_lora_at_load(order: str, wrong: None) -> None:
-    setup = tiny_setup_for_loras()
+    setup = tiny_setup()
     state, plain = state_of(setup), sample(setup.model, setup, RUN)
     model, maps = guided(setup.model, lambda model: loaded(setup, model), order)
     samples = sample(model, setup, RUN)
@@ -68,7 +68,6 @@ def test_lora_at_load(order: str, wrong: None) -> None:
 def test_a_lora_as_hook_is_the_lora_at_load(wrong: None) -> None:
     """The second run has the hooks' weights as the first one, also where a keyframe changes them in between."""
     setup = tiny_setup()
-    setup.model.model.model_config.unet_config["num_res_blocks"] = [1, 1]
     state = state_of(setup)
     expected = sample(with_numina(loaded(setup, setup.model), EARLY)[0], setup, RUN)
     hooks = {"positive": hooked(setup, setup.positive), "negative": hooked(setup, setup.negative)}

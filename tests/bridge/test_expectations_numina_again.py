@@ -10,7 +10,7 @@ from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
 from headcount.core.errors import CountError
 
-from ..helpers.loras import hooked, tiny_setup_for_loras
+from ..helpers.loras import hooked
 from ..helpers.models import Run, sample, tiny_setup
 from ..helpers.numina_readings import always_wrong, without_a_bias
 from ..helpers.packs import ORDERS, beside, tiles
@@ -27,7 +27,7 @@ def test_a_scheduled_hook_starts_again(
 ) -> None:
     """Keyframes are a state of ComfyUI's that goes through the run: the second run goes through all of them."""
     without_a_bias(monkeypatch)
-    setup, run = tiny_setup_for_loras(), Run(steps=6, size=(8, 8))
+    setup, run = tiny_setup(), Run(steps=6, size=(8, 8))
 
     def hooks() -> dict[str, Any]:
         return {

@@ -10,8 +10,8 @@ import torch
 from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.recording.recorder import with_recorder
 
-from ..helpers.loras import hooked, loaded, same, state_of, tiny_setup_for_loras
-from ..helpers.models import Run, Setup, sample
+from ..helpers.loras import hooked, loaded, same, state_of
+from ..helpers.models import Run, Setup, sample, tiny_setup
 from ..helpers.packs import ORDERS, beside
 
 EVERY_STEP = IsacSettings("paper", "relative", 0.02, end_percent=1.0)
@@ -21,7 +21,7 @@ LAYER = "middle_block.1.transformer_blocks.0.attn2.to_k"
 
 @pytest.fixture
 def tiny() -> Setup:
-    return tiny_setup_for_loras()
+    return tiny_setup()
 
 
 class Weights:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+import comfy.clip_vision
 import comfy.model_base
 import comfy.model_patcher
 import comfy.supported_models as supported
@@ -19,11 +20,53 @@ from headcount.core.prompts import CONDITIONING_KEY, CountedObject, Counts, Obje
 from headcount.core.prompts.counts import WordTokens
 from torch import Tensor
 
+from benchmarks.lab import models as lab
+
 from .models import CPU, TINY_UNET, Run, Setup, random_weights
 
 WIDTH, POOLED = 32, 8
 Options = dict[str, Any]
 Text = tuple[Tensor, Options]
+
+
+@dataclass(frozen=True)
+class TextOf:
+    """Makes a conditioning.
+
+    Attributes:
+        length: of the text.
+        read: how many of its tokens are no padding, said by a mask; None for no mask.
+        pooled: whether there is a pooled vector.
+        pictures: tokens of a start picture as CLIP Vision gives them, and their width.
+        lettering: number of tokens of ByT5.
+        more: further entries.
+    """
+
+    length: int = 7
+    read: int | None = None
+    pooled: bool = False
+    pictures: tuple[int, int] | None = None
+    lettering: int = 0
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, generator: torch.Generator, side: int) -> Text:
+        options = dict(self.more)
+        if self.read is not None:
+            options["attention_mask"] = (torch.arange(self.length) < self.read).long()[None]
+        if self.pooled:
+            options["pooled_output"] = torch.randn(1, POOLED, generator=generator)
+        if self.pictures is not None:
+            seen = comfy.clip_vision.Output()
+            seen.last_hidden_state = torch.randn(1, *self.pictures, generator=generator)
+            seen.penultimate_hidden_states = seen.last_hidden_state
+            options["clip_vision_output"] = seen
+        if self.lettering:
+            options["conditioning_byt5small"] = torch.randn(1, self.lettering, 1472, generator=generator)
+        return torch.randn(1, self.length, WIDTH, generator=generator), options
+
+
+ONCE = ((2,), (4,))
+POOLED_TEXT = TextOf(pooled=True)
 
 
 @dataclass(frozen=True)
@@ -35,11 +78,11 @@ class Small:
         config: ComfyUI's configuration class for such models.
         unet_config: its configuration of the diffusion model.
         lengths: per text encoder, the number of tokens of the prompt.
+        shape: of a latent, without the batch.
+        grid: of the image tokens; None for a U-Net, which has several.
+        text: makes the conditioning's tensor and its further entries.
         nouns: where the two nouns lie in the text that the model reads.
         text_length: T, of that text.
-        shape: of a latent, without the batch.
-        text: makes the conditioning's tensor and its further entries.
-        grid: of the image tokens; None for a U-Net, which has several.
         model_type: how the model predicts; None for what the configuration says.
         start, cut: tokens in front of a noun in its encoder's sequence, and how many of them the model never sees.
     """
@@ -48,11 +91,11 @@ class Small:
     config: type
     unet_config: Mapping[str, Any]
     lengths: Mapping[str, int]
-    nouns: tuple[tuple[int, ...], ...]
-    text_length: int
     shape: tuple[int, ...]
-    text: Callable[[torch.Generator, int], Text]
     grid: tuple[int, int] | None = None
+    text: Callable[[torch.Generator, int], Text] = TextOf()
+    nouns: tuple[tuple[int, ...], ...] = ONCE
+    text_length: int = 7
     model_type: comfy.model_base.ModelType | None = None
     start: int = 0
 
@@ -81,27 +124,20 @@ class Small:
         return Run(latent=self.latent(batch), batch=batch, **{"steps": 3, "cfg": 2.0, "scheduler": "simple", **options})
 
 
-def _plain(length: int, pooled: bool = False) -> Callable[[torch.Generator, int], Text]:
-    def make(generator: torch.Generator, side: int) -> Text:
-        options = {"pooled_output": torch.randn(1, POOLED, generator=generator)} if pooled else {}
-        return torch.randn(1, length, WIDTH, generator=generator), options
-
-    return make
-
-
 def _sd3_text(generator: torch.Generator, side: int) -> Text:
     """CLIP's features, which fill the lower half of the width only, then T5's."""
-    text, options = _plain(13, pooled=True)(generator, side)
+    text, options = TextOf(13, pooled=True)(generator, side)
     text[:, :6, WIDTH // 2 :] = 0
     return text, options
 
 
 def _hidream_text(generator: torch.Generator, side: int) -> Text:
-    text, options = _plain(7, pooled=True)(generator, side)
+    text, options = POOLED_TEXT(generator, side)
     return text, {**options, "conditioning_llama3": torch.randn(1, 3, 6, WIDTH, generator=generator)}
 
 
 UNET = {**TINY_UNET, "context_dim": WIDTH}
+LINEAR_UNET = {**UNET, "use_linear_in_transformer": True}
 SDXL_UNET = {
     **UNET,
     "transformer_depth": [0, 2],
@@ -111,14 +147,10 @@ SDXL_UNET = {
     "num_classes": "sequential",
 }
 MMDIT = {
-    "in_channels": 16,
-    "pos_embed_scaling_factor": None,
-    "input_size": None,
-    "patch_size": 2,
+    **lab.MMDIT,
     "depth": 2,
     "num_blocks": 2,
     "mlp_ratio": 1.0,
-    "qk_norm": "rms",
     "adm_in_channels": POOLED,
     "pos_embed_max_size": 16,
     "num_patches": 256,
@@ -248,84 +280,39 @@ HIDREAM = {
 V_PREDICTION = comfy.model_base.ModelType.V_PREDICTION
 ADM = POOLED + 6 * 256
 FOUR, SIXTEEN = (4, 16, 12), (16, 16, 12)
-T5 = {"t5xxl": 7}
-ONCE = ((2,), (4,))
+T5, SD3_LENGTHS = {"t5xxl": 7}, {"l": 6, "g": 6, "t5xxl": 7}
+OF_SD3: Options = {"text": _sd3_text, "nouns": ((2, 8), (4, 10)), "text_length": 13}
+OF_KLEIN: Options = {"text": TextOf(512, pooled=True), "text_length": 512}
 
 SMALL = (
-    Small("Stable Diffusion 1.5", supported.SD15, UNET, {"l": 7}, ONCE, 7, FOUR, _plain(7)),
-    Small(
-        "Stable Diffusion 2.1",
-        supported.SD20,
-        {**UNET, "use_linear_in_transformer": True},
-        {"h": 7},
-        ONCE,
-        7,
-        FOUR,
-        _plain(7),
-        model_type=V_PREDICTION,
-    ),
-    Small(
-        "SDXL",
-        supported.SDXL,
-        {**SDXL_UNET, "adm_in_channels": ADM},
-        {"l": 7, "g": 7},
-        ONCE,
-        7,
-        FOUR,
-        _plain(7, pooled=True),
-    ),
+    Small("Stable Diffusion 1.5", supported.SD15, UNET, {"l": 7}, FOUR),
+    Small("Stable Diffusion 2.1", supported.SD20, LINEAR_UNET, {"h": 7}, FOUR, model_type=V_PREDICTION),
+    Small("SDXL", supported.SDXL, {**SDXL_UNET, "adm_in_channels": ADM}, {"l": 7, "g": 7}, FOUR, text=POOLED_TEXT),
     Small(
         "SDXL Refiner",
         supported.SDXLRefiner,
         {**SDXL_UNET, "adm_in_channels": POOLED + 5 * 256},
         {"g": 7},
-        ONCE,
-        7,
         FOUR,
-        _plain(7, pooled=True),
+        text=POOLED_TEXT,
     ),
-    Small(
-        "Stable Diffusion 3",
-        supported.SD3,
-        MMDIT,
-        {"l": 6, "g": 6, "t5xxl": 7},
-        ((2, 8), (4, 10)),
-        13,
-        SIXTEEN,
-        _sd3_text,
-        (8, 6),
-    ),
+    Small("Stable Diffusion 3", supported.SD3, MMDIT, SD3_LENGTHS, SIXTEEN, (8, 6), **OF_SD3),
     Small(
         "Stable Diffusion 3.5 Medium",
         supported.SD3,
         {**MMDIT, "x_block_self_attn_layers": [0]},
-        {"l": 6, "g": 6, "t5xxl": 7},
-        ((2, 8), (4, 10)),
-        13,
+        SD3_LENGTHS,
         (16, 15, 12),
-        _sd3_text,
         (8, 6),
+        **OF_SD3,
     ),
-    Small(
-        "PixArt Alpha",
-        supported.PixArtAlpha,
-        {**PIXART, "image_model": "pixart_alpha"},
-        T5,
-        ONCE,
-        7,
-        (4, 40, 28),
-        _plain(7),
-        (20, 14),
-    ),
+    Small("PixArt Alpha", supported.PixArtAlpha, {**PIXART, "image_model": "pixart_alpha"}, T5, (4, 40, 28), (20, 14)),
     Small(
         "PixArt Sigma",
         supported.PixArtSigma,
         {**PIXART, "image_model": "pixart_sigma", "micro_condition": False},
         T5,
-        ONCE,
-        7,
         (4, 40, 28),
-        _plain(7),
         (20, 14),
     ),
     Small(
@@ -333,70 +320,37 @@ SMALL = (
         supported.Flux,
         {**FLUX, "image_model": "flux"},
         {"l": 5, **T5},
-        ONCE,
-        7,
         (16, 15, 12),
-        _plain(7, pooled=True),
         (8, 6),
+        text=POOLED_TEXT,
     ),
     Small(
         "Flux 2",
         supported.Flux2,
         FLUX_2,
         {"mistral3_24b": 7},
-        ((507,), (509,)),
-        512,
         (128, 8, 6),
-        _plain(7, pooled=True),
         (8, 6),
+        text=POOLED_TEXT,
+        nouns=((507,), (509,)),
+        text_length=512,
     ),
-    Small(
-        "Flux 2 Klein 4B",
-        supported.Flux2,
-        FLUX_2,
-        {"qwen3_4b": 512},
-        ONCE,
-        512,
-        (128, 8, 6),
-        _plain(512, pooled=True),
-        (8, 6),
-    ),
-    Small(
-        "Flux 2 Klein 9B",
-        supported.Flux2,
-        FLUX_2,
-        {"qwen3_8b": 512},
-        ONCE,
-        512,
-        (128, 8, 6),
-        _plain(512, pooled=True),
-        (8, 6),
-    ),
-    Small("Chroma", supported.Chroma, CHROMA, T5, ONCE, 7, SIXTEEN, _plain(7, pooled=True), (8, 6)),
-    Small(
-        "Qwen-Image",
-        supported.QwenImage,
-        QWEN,
-        {"qwen25_7b": 41},
-        ONCE,
-        7,
-        (16, 1, 15, 12),
-        _plain(7),
-        (8, 6),
-        start=34,
-    ),
-    Small("Lumina 2", supported.Lumina2, LUMINA, {"gemma2_2b": 7}, ONCE, 7, (16, 15, 12), _plain(7), (8, 6)),
-    Small("Z-Image", supported.ZImage, Z_IMAGE, {"qwen3_4b": 7}, ONCE, 7, SIXTEEN, _plain(7), (8, 6)),
+    Small("Flux 2 Klein 4B", supported.Flux2, FLUX_2, {"qwen3_4b": 512}, (128, 8, 6), (8, 6), **OF_KLEIN),
+    Small("Flux 2 Klein 9B", supported.Flux2, FLUX_2, {"qwen3_8b": 512}, (128, 8, 6), (8, 6), **OF_KLEIN),
+    Small("Chroma", supported.Chroma, CHROMA, T5, SIXTEEN, (8, 6), text=POOLED_TEXT),
+    Small("Qwen-Image", supported.QwenImage, QWEN, {"qwen25_7b": 41}, (16, 1, 15, 12), (8, 6), start=34),
+    Small("Lumina 2", supported.Lumina2, LUMINA, {"gemma2_2b": 7}, (16, 15, 12), (8, 6)),
+    Small("Z-Image", supported.ZImage, Z_IMAGE, {"qwen3_4b": 7}, SIXTEEN, (8, 6)),
     Small(
         "HiDream I1",
         supported.HiDream,
         HIDREAM,
         {"l": 5, "g": 5, "t5xxl": 7, "llama": 6},
-        ((2, 9, 15), (4, 11, 17)),
-        19,
         (16, 15, 12),
-        _hidream_text,
         (8, 6),
+        text=_hidream_text,
+        nouns=((2, 9, 15), (4, 11, 17)),
+        text_length=19,
     ),
 )
 # Classes of ComfyUI's own around the same diffusion models; each differs in what its diffusion model gets beside the text.
@@ -404,63 +358,29 @@ RELATIVES = (
     Small(
         "Stable Diffusion 2.1 unCLIP",
         supported.SD21UnclipL,
-        {**UNET, "use_linear_in_transformer": True, "num_classes": "sequential", "adm_in_channels": POOLED},
+        {**LINEAR_UNET, "num_classes": "sequential", "adm_in_channels": POOLED},
         {"h": 7},
-        ONCE,
-        7,
         FOUR,
-        _plain(7),
     ),
     Small(
         "Stable Diffusion x4 upscaler",
         supported.SD_X4Upscaler,
-        {**UNET, "use_linear_in_transformer": True, "num_classes": 1000, "in_channels": 7},
+        {**LINEAR_UNET, "num_classes": 1000, "in_channels": 7},
         {"h": 7},
-        ONCE,
-        7,
         FOUR,
-        _plain(7),
     ),
-    Small(
-        "InstructPix2Pix",
-        supported.SD15_instructpix2pix,
-        {**UNET, "in_channels": 8},
-        {"l": 7},
-        ONCE,
-        7,
-        FOUR,
-        _plain(7),
-    ),
+    Small("InstructPix2Pix", supported.SD15_instructpix2pix, {**UNET, "in_channels": 8}, {"l": 7}, FOUR),
     Small(
         "InstructPix2Pix of SDXL",
         supported.SDXL_instructpix2pix,
         {**SDXL_UNET, "adm_in_channels": ADM, "in_channels": 8},
         {"l": 7, "g": 7},
-        ONCE,
-        7,
         FOUR,
-        _plain(7, pooled=True),
+        text=POOLED_TEXT,
     ),
+    Small("Z-Image, pixel space", supported.ZImagePixelSpace, Z_IMAGE_PIXELS, {"qwen3_4b": 7}, (3, 16, 12), (8, 6)),
     Small(
-        "Z-Image, pixel space",
-        supported.ZImagePixelSpace,
-        Z_IMAGE_PIXELS,
-        {"qwen3_4b": 7},
-        ONCE,
-        7,
-        (3, 16, 12),
-        _plain(7),
-        (8, 6),
-    ),
-    Small(
-        "Lotus",
-        supported.LotusD,
-        {**UNET, "use_linear_in_transformer": True, "num_classes": "sequential", "adm_in_channels": 4},
-        {"h": 7},
-        ONCE,
-        7,
-        FOUR,
-        _plain(7),
+        "Lotus", supported.LotusD, {**LINEAR_UNET, "num_classes": "sequential", "adm_in_channels": 4}, {"h": 7}, FOUR
     ),
 )
 
@@ -474,11 +394,9 @@ def build(one: Small, inference: bool = True) -> Setup:
     """The model with two conditionings, the same in every call; loaded in inference mode as ComfyUI's executor does."""
     generator = torch.Generator().manual_seed(1)
     with torch.inference_mode(inference):
-        base = _base_model(one)
+        base = lab.model_of(lab.configured(one.config, one.unet_config), CPU, one.model_type)
         base.diffusion_model.load_state_dict(random_weights(base.diffusion_model))
-        for weight in base.diffusion_model.parameters():
-            weight.requires_grad_(False)
-        patcher = comfy.model_patcher.ModelPatcher(base.eval(), CPU, CPU)
+        patcher = comfy.model_patcher.ModelPatcher(base, CPU, CPU)
         (text, options), (other, others) = one.text(generator, 0), one.text(generator, 1)
         positive = [[text, {**options, CONDITIONING_KEY: one.counts()}]]
         return Setup(patcher, positive, [[other, others]], one.shape[0])
@@ -491,11 +409,3 @@ def built(name: str) -> Setup:
 
 
 atexit.register(built.cache_clear)  # ComfyUI's patchers cannot be taken down once its modules are gone
-
-
-def _base_model(one: Small) -> comfy.model_base.BaseModel:
-    config = one.config(dict(one.unet_config))
-    config.unet_config = {**one.unet_config, "dtype": torch.float32}
-    if one.model_type is not None:
-        return comfy.model_base.BaseModel(config, model_type=one.model_type, device=CPU)
-    return config.get_model({}, device=CPU)

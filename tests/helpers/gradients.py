@@ -12,19 +12,15 @@ import comfy.samplers
 import torch
 from headcount.bridge.families.table import family_of
 from headcount.bridge.gradients.attention_gradient import AttentionGradient, GradientPass
-from headcount.core.attention.calls import AttentionCall, mean_probabilities
+from headcount.core.attention.calls import AttentionCall
 from headcount.core.isac.differentiate import ObjectiveStep, PlainStep, StepLosses
 from torch import Tensor
+
+from benchmarks.lab.steps import smooth_losses
 
 from .models import CPU, Setup
 
 ATTENTION_CALLS = 14  # of the tiny U-Net: self and cross in each of its seven blocks
-
-
-def smooth_losses(calls: list[AttentionCall]) -> StepLosses:
-    """The sum of all squared probabilities: every call counts, and there is no maximum, so finite differences are safe."""
-    total = torch.stack([(mean_probabilities(call) ** 2).sum((1, 2)) for call in calls]).sum(0)
-    return StepLosses(total, torch.zeros_like(total), total)
 
 
 @dataclass

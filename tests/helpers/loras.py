@@ -9,14 +9,7 @@ import comfy.lora
 import torch
 from comfy_extras.nodes_hooks import CreateHookKeyframe, SetHookKeyframes
 
-from .models import Conditioning, Setup, tiny_setup
-
-
-def tiny_setup_for_loras() -> Setup:
-    """`tiny_setup` with what ComfyUI reads out of a checkpoint, and LoRAs need to find its layers."""
-    setup = tiny_setup()
-    setup.model.model.model_config.unet_config["num_res_blocks"] = [1, 1]
-    return setup
+from .models import Conditioning, Setup
 
 
 def lora_file(setup: Setup) -> dict[str, torch.Tensor]:

@@ -20,33 +20,16 @@ from comfy_extras.nodes_custom_sampler import BasicScheduler, CFGGuider, KSample
 from headcount.bridge.demo_models.files import load_shapes_model
 from headcount.bridge.demo_models.model import ShapesModel
 from headcount.bridge.prompts.token_positions import encode_count_prompt
-from headcount.core.prompts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens
+from headcount.core.prompts import CONDITIONING_KEY, Counts
 from headcount.core.prompts.carried import from_carried
 from torch import Tensor
+
+from benchmarks.lab.models import TINY_UNET, configured, counted_prompt, model_of
 
 Conditioning = list[list[Any]]
 CPU = torch.device("cpu")
 PROMPT = "a photo of three red circles and two stars"
-TINY_TOKENS, TINY_WIDTH = 7, 24
-TINY_UNET: dict[str, Any] = {
-    "image_size": 16,
-    "in_channels": 4,
-    "out_channels": 4,
-    "model_channels": 32,
-    "num_res_blocks": 1,
-    "channel_mult": [1, 2],
-    "transformer_depth": [1, 1],
-    "transformer_depth_middle": 1,
-    "transformer_depth_output": [1, 1, 1, 1],
-    "num_head_channels": 16,
-    "use_spatial_transformer": True,
-    "context_dim": TINY_WIDTH,
-    "use_linear_in_transformer": False,
-    "adm_in_channels": None,
-    "num_classes": None,
-    "legacy": False,
-    "dtype": torch.float32,
-}
+TINY_TOKENS, TINY_WIDTH = 7, TINY_UNET["context_dim"]
 
 
 @dataclass(frozen=True)
@@ -83,25 +66,20 @@ def shapes_setup(prompt: str = PROMPT) -> Setup:
 
 def tiny_counts(count: int = 2) -> Counts:
     """Two nouns at tokens 2 and 5 of 7: as many of the first as asked, one of the second."""
-    objects = (CountedObject("cats", count), CountedObject("dogs", 1))
-    return Counts("cats and a dog", objects, {"l": (ObjectTokens((2,)), ObjectTokens((5,)))}, {"l": TINY_TOKENS})
+    return counted_prompt({"l": TINY_TOKENS}, (2, 5), (count, 1))
 
 
 def tiny_setup(flow: bool = False, inference: bool = True, counts: Counts | None = None) -> Setup:
     """A small Stable Diffusion 1.5 with random weights, the same in every call; eps or flow prediction."""
-    config = comfy.supported_models.SD15(dict(TINY_UNET))
-    config.unet_config = dict(TINY_UNET)
-    config.manual_cast_dtype = None
+    config = configured(comfy.supported_models.SD15, TINY_UNET)
     if flow:
         config.sampling_settings = {"shift": 3.0}
     kind = comfy.model_base.ModelType.FLOW if flow else comfy.model_base.ModelType.EPS
     generator = torch.Generator().manual_seed(1)
     with torch.inference_mode(inference):
-        base = comfy.model_base.BaseModel(config, model_type=kind, device=CPU)
+        base = model_of(config, CPU, kind)
         base.diffusion_model.load_state_dict(random_weights(base.diffusion_model))
-        for weight in base.diffusion_model.parameters():
-            weight.requires_grad_(False)
-        patcher = comfy.model_patcher.ModelPatcher(base.eval(), CPU, CPU)
+        patcher = comfy.model_patcher.ModelPatcher(base, CPU, CPU)
         texts = torch.randn(2, 1, TINY_TOKENS, TINY_WIDTH, generator=generator)
         positive = [[texts[0], {CONDITIONING_KEY: counts or tiny_counts()}]]
         return Setup(patcher, positive, [[texts[1], {}]], 4)

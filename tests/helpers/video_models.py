@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
-import comfy.clip_vision
 import comfy.supported_models as supported
-import torch
 
-from .families import POOLED, WIDTH, Small, Text, build
+from benchmarks.lab import models as lab
+
+from .families import POOLED, POOLED_TEXT, T5, WIDTH, Options, Small, TextOf, build
 from .models import Setup
 
 VISION = 16
 PICTURES = 5  # tokens of a start picture
+
+
+def _both(blocks: int) -> tuple[tuple[str, str], ...]:
+    return tuple((f"block.{index}", kind) for index in range(blocks) for kind in ("self", "cross"))
 
 
 @dataclass(frozen=True)
@@ -29,69 +31,25 @@ class SmallVideo(Small):
         unread: how many of its attention calls are not read.
     """
 
+    grid: tuple[int, int] = (4, 6)
     frames: int = 3
-    calls: tuple[tuple[str, str], ...] = ()
+    calls: tuple[tuple[str, str], ...] = _both(2)
     unread: int = 0
 
     @property
     def tokens(self) -> int:
         """F * h * w."""
-        assert self.grid is not None
         return self.frames * self.grid[0] * self.grid[1]
 
 
-@dataclass(frozen=True)
-class TextOf:
-    """Makes a conditioning.
-
-    Attributes:
-        length: of the text.
-        read: how many of its tokens are no padding, said by a mask; None for no mask.
-        pooled: whether there is a pooled vector.
-        pictures: tokens of a start picture as CLIP Vision gives them, and their width.
-        lettering: number of tokens of ByT5.
-        more: further entries.
-    """
-
-    length: int = 7
-    read: int | None = None
-    pooled: bool = False
-    pictures: tuple[int, int] | None = None
-    lettering: int = 0
-    more: Mapping[str, Any] = field(default_factory=dict)
-
-    def __call__(self, generator: torch.Generator, side: int) -> Text:
-        options = dict(self.more)
-        if self.read is not None:
-            options["attention_mask"] = (torch.arange(self.length) < self.read).long()[None]
-        if self.pooled:
-            options["pooled_output"] = torch.randn(1, POOLED, generator=generator)
-        if self.pictures is not None:
-            seen = comfy.clip_vision.Output()
-            seen.last_hidden_state = torch.randn(1, *self.pictures, generator=generator)
-            seen.penultimate_hidden_states = seen.last_hidden_state
-            options["clip_vision_output"] = seen
-        if self.lettering:
-            options["conditioning_byt5small"] = torch.randn(1, self.lettering, 1472, generator=generator)
-        return torch.randn(1, self.length, WIDTH, generator=generator), options
-
-
-def _both(blocks: int) -> tuple[tuple[str, str], ...]:
-    return tuple((f"block.{index}", kind) for index in range(blocks) for kind in ("self", "cross"))
-
-
 WAN = {
-    "image_model": "wan2.1",
-    "model_type": "t2v",
+    **lab.WAN,
     "dim": 48,
     "ffn_dim": 64,
     "num_heads": 4,
     "num_layers": 2,
     "text_dim": WIDTH,
-    "in_dim": 16,
-    "out_dim": 16,
     "freq_dim": 32,
-    "patch_size": (1, 2, 2),
 }
 HUNYUAN = {
     "image_model": "hunyuan_video",
@@ -200,38 +158,35 @@ PREDICT2 = {
 }
 del PREDICT2["extra_per_block_abs_pos_emb_type"]
 
-UMT5, T5, LLAMA = {"umt5xxl": 7}, {"t5xxl": 7}, {"l": 5, "llama": 7 + 95}
-ONCE = ((2,), (4,))
+UMT5, LLAMA = {"umt5xxl": 7}, {"l": 5, "llama": 7 + 95}
 ODD, EVEN, CELLS = (16, 3, 7, 12), (16, 3, 8, 12), (128, 3, 4, 6)
-GRID = (4, 6)
-POOLED_TEXT = TextOf(pooled=True)
 PICTURE_TEXT = TextOf(pictures=(PICTURES, 1280))
+QWEN_VL = {"qwen25_7b": 7 + 98}
+OF_PICTURES: Options = {"text": PICTURE_TEXT, "unread": 2}
+OF_HUNYUAN: Options = {"text": POOLED_TEXT, "start": 95, "calls": HUNYUAN_CALLS, "unread": 2}
+OF_HUNYUAN_15: Options = {
+    "text": TextOf(pooled=True, pictures=(PICTURES, VISION), lettering=3),
+    "start": 98,
+    "calls": HUNYUAN_CALLS[:2],
+    "unread": 2,
+}
 
 VIDEOS = (
-    SmallVideo("Wan 2.1", supported.WAN21_T2V, WAN, UMT5, ONCE, 7, ODD, TextOf(), GRID, calls=_both(2)),
+    SmallVideo("Wan 2.1", supported.WAN21_T2V, WAN, UMT5, ODD),
     SmallVideo(
         "Wan 2.1 image to video",
         supported.WAN21_I2V,
         {**WAN, "model_type": "i2v", "in_dim": 36},
         UMT5,
-        ONCE,
-        7,
         EVEN,
-        PICTURE_TEXT,
-        GRID,
-        calls=_both(2),
-        unread=2,
+        **OF_PICTURES,
     ),
     SmallVideo(
         "Wan 2.1 VACE",
         supported.WAN21_Vace,
         {**WAN, "model_type": "vace", "num_layers": 4, "vace_layers": 2, "vace_in_dim": 96},
         UMT5,
-        ONCE,
-        7,
         EVEN,
-        TextOf(),
-        GRID,
         calls=_both(4),
         unread=4,
     ),
@@ -240,99 +195,44 @@ VIDEOS = (
         supported.WAN21_FunControl2V,
         {**WAN, "model_type": "i2v", "in_dim": 48, "in_dim_ref_conv": 16},
         UMT5,
-        ONCE,
-        7,
         EVEN,
-        PICTURE_TEXT,
-        GRID,
-        calls=_both(2),
-        unread=2,
+        **OF_PICTURES,
     ),
     SmallVideo(
         "Wan 2.1 camera",
         supported.WAN21_Camera,
         {**WAN, "model_type": "camera", "in_dim": 32},
         UMT5,
-        ONCE,
-        7,
         EVEN,
-        PICTURE_TEXT,
-        GRID,
-        calls=_both(2),
-        unread=2,
+        **OF_PICTURES,
     ),
-    SmallVideo(
-        "Wan 2.2 5B",
-        supported.WAN22_T2V,
-        {**WAN, "in_dim": 48, "out_dim": 48},
-        UMT5,
-        ONCE,
-        7,
-        (48, 3, 7, 12),
-        TextOf(),
-        GRID,
-        calls=_both(2),
-    ),
-    SmallVideo(
-        "HunyuanVideo 1",
-        supported.HunyuanVideo,
-        HUNYUAN,
-        LLAMA,
-        ONCE,
-        7,
-        EVEN,
-        POOLED_TEXT,
-        GRID,
-        start=95,
-        calls=HUNYUAN_CALLS,
-        unread=2,
-    ),
-    SmallVideo(
-        "HunyuanVideo 1.5",
-        supported.HunyuanVideo15,
-        HUNYUAN_15,
-        {"qwen25_7b": 7 + 98},
-        ONCE,
-        7,
-        (32, 3, 4, 6),
-        TextOf(pooled=True, pictures=(PICTURES, VISION), lettering=3),
-        GRID,
-        start=98,
-        calls=HUNYUAN_CALLS[:2],
-        unread=2,
-    ),
+    SmallVideo("Wan 2.2 5B", supported.WAN22_T2V, {**WAN, "in_dim": 48, "out_dim": 48}, UMT5, (48, 3, 7, 12)),
+    SmallVideo("HunyuanVideo 1", supported.HunyuanVideo, HUNYUAN, LLAMA, EVEN, **OF_HUNYUAN),
+    SmallVideo("HunyuanVideo 1.5", supported.HunyuanVideo15, HUNYUAN_15, QWEN_VL, (32, 3, 4, 6), **OF_HUNYUAN_15),
     SmallVideo(
         "HunyuanImage 2.1",
         supported.HunyuanImage21,
         HUNYUAN_IMAGE,
         {"qwen25_7b": 7 + 34},
-        ONCE,
-        7,
         (64, 4, 6),
-        TextOf(pooled=True, lettering=3),
-        GRID,
+        text=TextOf(pooled=True, lettering=3),
         start=34,
         frames=1,
         calls=HUNYUAN_CALLS,
         unread=2,
     ),
-    SmallVideo("LTX-Video", supported.LTXV, LTX, T5, ONCE, 7, CELLS, TextOf(read=6), GRID, calls=_both(2)),
+    SmallVideo("LTX-Video", supported.LTXV, LTX, T5, CELLS, text=TextOf(read=6)),
     SmallVideo(
         "Mochi",
         supported.GenmoMochi,
         MOCHI,
         {"t5xxl": 9},
-        ONCE,
-        7,
         (12, 3, 8, 12),
-        TextOf(length=9, read=7),
-        GRID,
+        text=TextOf(length=9, read=7),
         calls=(("block.0", "joint"), ("block.1", "joint")),
     ),
-    SmallVideo("Cosmos 1", supported.CosmosT2V, COSMOS, T5, ONCE, 7, EVEN, TextOf(), GRID, calls=_both(2)),
-    SmallVideo(
-        "Cosmos Predict2", supported.CosmosT2IPredict2, PREDICT2, T5, ONCE, 7, EVEN, TextOf(), GRID, calls=_both(2)
-    ),
+    SmallVideo("Cosmos 1", supported.CosmosT2V, COSMOS, T5, EVEN),
+    SmallVideo("Cosmos Predict2", supported.CosmosT2IPredict2, PREDICT2, T5, EVEN),
 )
 # Classes of ComfyUI's own around the same diffusion models; each differs in what its diffusion model gets beside the text.
 VIDEO_RELATIVES = (
@@ -341,79 +241,30 @@ VIDEO_RELATIVES = (
         supported.HunyuanVideoI2V,
         {**HUNYUAN, "in_channels": 33},
         LLAMA,
-        ONCE,
-        7,
         EVEN,
-        POOLED_TEXT,
-        GRID,
-        start=95,
-        calls=HUNYUAN_CALLS,
-        unread=2,
+        **OF_HUNYUAN,
     ),
     SmallVideo(
         "HunyuanVideo 1 SkyReels",
         supported.HunyuanVideoSkyreelsI2V,
         {**HUNYUAN, "in_channels": 32},
         LLAMA,
-        ONCE,
-        7,
         EVEN,
-        POOLED_TEXT,
-        GRID,
-        start=95,
-        calls=HUNYUAN_CALLS,
-        unread=2,
+        **OF_HUNYUAN,
     ),
     SmallVideo(
         "HunyuanVideo 1.5 super-resolution",
         supported.HunyuanVideo15_SR_Distilled,
         {**HUNYUAN_15, "in_channels": 98},
-        {"qwen25_7b": 7 + 98},
-        ONCE,
-        7,
+        QWEN_VL,
         (32, 3, 4, 6),
-        TextOf(pooled=True, pictures=(PICTURES, VISION), lettering=3),
-        GRID,
-        start=98,
-        calls=HUNYUAN_CALLS[:2],
-        unread=2,
+        **OF_HUNYUAN_15,
     ),
-    SmallVideo("Wan 2.1 FlowRVS", supported.WAN21_FlowRVS, WAN, UMT5, ONCE, 7, EVEN, TextOf(), GRID, calls=_both(2)),
+    SmallVideo("Wan 2.1 FlowRVS", supported.WAN21_FlowRVS, WAN, UMT5, EVEN),
+    SmallVideo("Wan 2.2 camera", supported.WAN22_Camera, {**WAN, "model_type": "camera_2.2", "in_dim": 36}, UMT5, EVEN),
+    SmallVideo("Cosmos 1 image to video", supported.CosmosI2V, {**COSMOS, "in_channels": 17}, T5, EVEN),
     SmallVideo(
-        "Wan 2.2 camera",
-        supported.WAN22_Camera,
-        {**WAN, "model_type": "camera_2.2", "in_dim": 36},
-        UMT5,
-        ONCE,
-        7,
-        EVEN,
-        TextOf(),
-        GRID,
-        calls=_both(2),
-    ),
-    SmallVideo(
-        "Cosmos 1 image to video",
-        supported.CosmosI2V,
-        {**COSMOS, "in_channels": 17},
-        T5,
-        ONCE,
-        7,
-        EVEN,
-        TextOf(),
-        GRID,
-        calls=_both(2),
-    ),
-    SmallVideo(
-        "Cosmos Predict2 image to video",
-        supported.CosmosI2VPredict2,
-        {**PREDICT2, "in_channels": 17},
-        T5,
-        ONCE,
-        7,
-        EVEN,
-        TextOf(),
-        GRID,
-        calls=_both(2),
+        "Cosmos Predict2 image to video", supported.CosmosI2VPredict2, {**PREDICT2, "in_channels": 17}, T5, EVEN
     ),
 )
 

@@ -1,0 +1,102 @@
+"""The Shapes models: whole runs against those of a CPU, and what a step of training the video model costs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model
+from headcount.bridge.demo_models.text_encoder import MAX_LENGTH
+
+from demo.train_shapes_video import RECIPES, Training, new_training
+from demo.video_bank import ClipBank
+from demo.video_scenes import FRAMES
+from demo.video_trainee import training_loss
+
+from ..lab.command import wait_for
+from ..lab.measures import peak_bytes, times
+from ..lab.prompts import Case, make_cases
+from ..lab.sampling import SHAPES_SAMPLING, Generator, IsacSettings, Method
+from .compared import exact_products
+from .parts import Finding
+
+_CASES, _CASES_ON_A_CPU, _STEPS_ON_A_CPU = 8, 1, 6
+_WANTED_MINUTES = 25.0
+_ROUNDS, _ROUNDS_ON_A_CPU = 10, 1
+_BATCH_ON_A_CPU, _FRAMES_ON_A_CPU = 1, 2
+_END = 49407
+
+
+def pictures(device: torch.device) -> list[Finding]:
+    """Pictures of the same noises on the device and on a CPU; on a CPU, twice there."""
+    loaded = load_shapes_model()
+    if loaded.model.load_device.type != device.type:
+        raise RuntimeError(f"ComfyUI works on {loaded.model.load_device}")
+    on_cpu = load_shapes_model().model
+    on_cpu.load_device = on_cpu.offload_device = torch.device("cpu")
+    cases = make_cases(_CASES // 2, _CASES // 2, seed=7)
+    sampling = SHAPES_SAMPLING
+    if device.type == "cpu":
+        sampling, cases = replace(sampling, steps=_STEPS_ON_A_CPU), cases[:_CASES_ON_A_CPU]
+    generator, findings = Generator(loaded, sampling), []
+    for name, method in (("plain", Method()), ("steered (anchored)", Method(IsacSettings()))):
+        with exact_products():
+            here = [_picture(generator, loaded.model, case, method) for case in cases]
+            there = [_picture(generator, on_cpu, case, method) for case in cases]
+        findings.append(_compared(name, cases, here, there))
+    return findings
+
+
+def _compared(name: str, cases: list[Case], here: list[np.ndarray], there: list[np.ndarray]) -> Finding:
+    counts = [(case.count(a), case.count(b)) for case, a, b in zip(cases, here, there, strict=True)]
+    same = sum(a == b for a, b in counts)
+    right = [sum(pair[side] == case.asked for case, pair in zip(cases, counts, strict=True)) for side in range(2)]
+    differences = [np.abs(a.astype(float) - b).mean() for a, b in zip(here, there, strict=True)]
+    figures = {
+        "pictures": len(cases),
+        "same counts": same,
+        "as asked here": right[0],
+        "as asked on a CPU": right[1],
+        "mean difference of 255": float(np.mean(differences)),
+    }
+    return Finding(name, figures, "the same counts, 2 of 255", bool(same == len(cases) and max(differences) <= 2))
+
+
+def _picture(generator: Generator, model: Any, case: Case, method: Method) -> np.ndarray:
+    samples, _ = method.run(replace(generator.sampling(case.prompt, case.seed), model=model))
+    return generator.pixels(samples)[0]
+
+
+def training(device: torch.device) -> list[Finding]:
+    """Steps on noise in place of clips, which cost the same; on a CPU one small step of the small model."""
+    recipe, on_cpu = RECIPES[device.type], device.type == "cpu"
+    batch, frames = (_BATCH_ON_A_CPU, _FRAMES_ON_A_CPU) if on_cpu else (recipe.batch, FRAMES)
+    with torch.inference_mode(False):
+        latents = torch.randn(batch, 8, frames, 16, 16, generator=torch.Generator().manual_seed(0)).half()
+        bank = ClipBank(latents, torch.full((batch, MAX_LENGTH), _END), torch.full((MAX_LENGTH,), _END)).to(device)
+        trained = new_training(recipe.size, bank, WEIGHTS, 0, device)
+
+        def step() -> None:
+            _step(trained, bank, batch)
+
+        seconds = times({"step": step}, _ROUNDS_ON_A_CPU if on_cpu else _ROUNDS, wait_for(device))["step"]
+        memory = peak_bytes(step, trained.model)
+    minutes = seconds * recipe.steps / 60
+    figures = {
+        "million parameters": sum(value.numel() for value in trained.ema) / 1e6,
+        "clips per step": batch,
+        "frames": frames,
+        "s per step": seconds,
+        "peak GB": memory / 1e9,
+    }
+    if on_cpu:
+        return [Finding("a small step", figures)]
+    whole = {**figures, "steps": recipe.steps, "minutes for all": minutes}
+    return [Finding("the whole recipe", whole, f"{_WANTED_MINUTES:.0f} minutes", minutes <= _WANTED_MINUTES)]
+
+
+def _step(trained: Training, bank: ClipBank, batch: int) -> None:
+    generator = torch.Generator(bank.latents.device).manual_seed(trained.step)
+    trained.take_step(training_loss(trained.model, bank, generator, batch), 1e-4)

@@ -1,0 +1,188 @@
+"""Draws the pictures of IntraCompBench, with the models and methods that can be compared, and counts them.
+
+Import this after `demo.comfy_host.import_comfyui`, which decides what ComfyUI runs on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import comfy.sd
+from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model
+from headcount.core.errors import CountError
+
+from demo.comfy_host import ROOT
+
+from ..lab.counters import NamedCounter, images_of
+from ..lab.sampling import SHAPES_SAMPLING, Generator, IsacSettings, Loaded, Method, SamplerSettings, SelectionSettings
+from ..lab.store import digest, file_digest
+from .pictures import CountRow, PictureRow, Store, in_part, picture_name
+from .prompts import Ask, Vocabulary, make_asks
+
+# As diffusers runs Stable Diffusion 1.5 in the paper.
+CHECKPOINT_SAMPLING = SamplerSettings(50, 7.5, "ddim", "ddim_uniform", 512)
+_SELECTION = SelectionSettings(seed=0, steps=1, cfg=1.0, sampler="", scheduler="", candidates=4)
+METHODS = {
+    "none": Method(),
+    "isac": Method(IsacSettings()),
+    "isac-fast": Method(IsacSettings(mode="fast")),
+    "isac-paper": Method(IsacSettings(objective="paper", step_mode="paper", step_size=0.01)),
+    "selection": Method(selection=_SELECTION),
+}
+
+_SAMPLING = ("steps", "cfg", "sampler", "scheduler", "size")  # options of the command line
+
+
+def settings_of(method: Method) -> dict[str, Any]:
+    """Everything that changes what a method does, for the key of a picture."""
+    found: dict[str, Any] = {} if method.steering is None else asdict(method.steering)
+    if (selection := method.selection) is not None:
+        found["selection"] = [selection.candidates, selection.decide_at, selection.score]
+    return found
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model that need not be loaded yet.
+
+    Attributes:
+        name: file name, and digest of what the file holds.
+        load: reads it; takes a while.
+    """
+
+    name: str
+    load: Callable[[], Loaded]
+
+
+def shapes_source() -> Source:
+    """The demo model that ships with the pack."""
+
+    def load() -> Loaded:
+        shapes = load_shapes_model()
+        return Loaded(shapes.model, shapes.clip, shapes.vae)
+
+    return Source(f"{WEIGHTS.name} {file_digest(WEIGHTS)}", load)
+
+
+def checkpoint_source(file: Path) -> Source:
+    """A checkpoint of diffusion model, text encoder and VAE, read by ComfyUI's own loader.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CountError: on loading, when ComfyUI cannot read it or it lacks one of the three.
+    """
+
+    def load() -> Loaded:
+        try:
+            model, clip, vae, *_ = comfy.sd.load_checkpoint_guess_config(str(file), output_vae=True, output_clip=True)
+        except RuntimeError as error:
+            raise CountError(f"{file.name} is no checkpoint that ComfyUI can load: {error}") from error
+        parts = {"diffusion model": model, "text encoder": clip, "VAE": vae}
+        if missing := [name for name, part in parts.items() if part is None]:
+            raise CountError(f"{file.name} holds no {' and no '.join(missing)}: give a full checkpoint")
+        return Loaded(model, clip, vae)
+
+    return Source(f"{file.name} {file_digest(file)}", load)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which pictures a run is to have.
+
+    Attributes:
+        vocabulary: name of the prompts' nouns.
+        asks: the prompts.
+        images: pictures per prompt and method.
+        methods: names in `METHODS`.
+        source: the model.
+        settings: how it is sampled.
+        part: (i, n): only the i-th of n parts, counted from 0.
+    """
+
+    vocabulary: str
+    asks: Sequence[Ask]
+    images: int
+    methods: Sequence[str]
+    source: Source
+    settings: SamplerSettings
+    part: tuple[int, int] = (0, 1)
+
+    def rows(self) -> list[PictureRow]:
+        """Rows of the pictures, without their time; the methods of one prompt and seed stand side by side."""
+        code = code_digest()
+        images = [(ask, image) for ask in self.asks for image in range(self.images)]
+        rows = [self._row(ask, image, method, code) for ask, image in images for method in self.methods]
+        return [row for row in rows if in_part(row.key, self.part)]
+
+    def _row(self, ask: Ask, image: int, method: str, code: str) -> PictureRow:
+        model, settings = {"name": self.source.name, **asdict(self.settings)}, settings_of(METHODS[method])
+        seed = ask.seed(image)
+        made_by = {"model": model, "method": method, "settings": settings}
+        key = digest({**made_by, "prompt": ask.prompt, "image": image, "seed": seed})
+        return PictureRow(
+            key, picture_name(method, ask.prompt, image, key), ask.family, ask.number, ask.prompt, dict(ask.asked),
+            image, seed, self.vocabulary, model, method, settings, code, seconds=0.0,
+        )  # fmt: skip
+
+
+def plan_of(arguments: argparse.Namespace, vocabulary: Vocabulary) -> Plan:
+    """The plan that the command line asks for.
+
+    Raises:
+        OSError: there is no such checkpoint.
+        ValueError: there is no such method.
+    """
+    methods = list(dict.fromkeys(arguments.method or ["none"]))
+    if unknown := [method for method in methods if method not in METHODS]:
+        raise ValueError(f"there is no method {', '.join(unknown)}; there are {', '.join(METHODS)}")
+    source = shapes_source() if arguments.shapes else checkpoint_source(arguments.checkpoint)
+    given = {name: value for name in _SAMPLING if (value := getattr(arguments, name)) is not None}
+    settings = replace(SHAPES_SAMPLING if arguments.shapes else CHECKPOINT_SAMPLING, **given)
+    asks = make_asks(vocabulary, arguments.seed, arguments.limit)
+    return Plan(vocabulary.name, asks, arguments.images, methods, source, settings, arguments.part)
+
+
+def code_digest() -> str:
+    """Digest of the code that decides what a picture looks like."""
+    return file_digest(*sorted(path for part in ("core", "bridge") for path in (ROOT / part).rglob("*.py")))
+
+
+def draw_all(plan: Plan, store: Store, report: Callable[[str], None]) -> None:
+    """Draw what the store does not hold yet. The model is loaded only if something is to be drawn.
+
+    Raises:
+        CountError: a method cannot work with this model.
+    """
+    done = store.pictures()
+    missing = [row for row in plan.rows() if row.key not in done]
+    if not missing:
+        return
+    generator = Generator(plan.source.load(), plan.settings)
+    for number, row in enumerate(missing, start=1):
+        generator.positive(row.prompt)  # so that the prompt's first method pays no more than the others
+        start = time.perf_counter()
+        pixels, _ = generator.draw(row.prompt, row.seed, METHODS[row.method])
+        seconds = round(time.perf_counter() - start, 3)
+        store.add_picture(replace(row, seconds=seconds), pixels)
+        report(f"drawn {number} of {len(missing)}: {row.method}, {row.prompt} ({seconds:.1f} s)")
+
+
+def count_all(
+    store: Store, counter: NamedCounter, vocabulary: str, part: tuple[int, int], report: Callable[[str], None]
+) -> None:
+    """Count, in the pictures of one vocabulary and this part (i, n), what each was asked for."""
+    known = store.counts()
+    rows = [row for row in store.pictures().values() if row.vocabulary == vocabulary and in_part(row.key, part)]
+    missing = [row for row in rows if (row.key, counter.name) not in known]
+    for done, row in enumerate(missing, start=1):
+        nouns = tuple(dict.fromkeys((*row.asked, *counter.vocabulary)))
+        numbers = counter.count(images_of(store.pixels(row)[None]), nouns).rounded[0].tolist()
+        counts = {noun: number for noun, number in zip(nouns, numbers, strict=True) if number}
+        store.add_counts(CountRow(row.key, counter.name, counts))
+        if done % 100 == 0 or done == len(missing):
+            report(f"counted {done} of {len(missing)} pictures")

@@ -1,0 +1,13 @@
+"""What the benchmarks share, each thing once. A benchmark is one file beside this folder; what only it reads, and what would
+make that file too long, is in a folder named after it or here.
+
+- `command`, `tables`, `statistics`, `store`: command lines, Markdown, bootstrap intervals, and results that are kept so that a
+  stopped run can be resumed;
+- `prompts`, `sampling`, `counters`: prompts of the Shapes model, pictures drawn as KSampler does in every way that is compared,
+  and what counts them, T2ICOUNT's way;
+- `detectors`, `detection`, `pretrained`: models of the transformers library, as counters and as CLIP's score;
+- `models`, `real_models`: models with random weights, small or at the size of the real ones. The tests' small models are built
+  with `models` too;
+- `measures`, `steps`: time, memory and operations of anything, and the plain and steered steps that they are taken of;
+- `effects`, `searches`, `seeds`, `count_ways`: the runs of single benchmarks.
+"""

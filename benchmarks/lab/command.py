@@ -1,0 +1,58 @@
+"""What the command lines of the benchmarks share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+import torch
+
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def new_parser(about: str | None) -> argparse.ArgumentParser:
+    """A parser whose help is a module's text as it is written."""
+    return argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def positive(text: str) -> int:
+    """For `type=`: a whole number from 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
+
+
+def part_of(text: str) -> tuple[int, int]:
+    """For `type=`: "i/n", the i-th of n parts, from 0."""
+    first, _, parts = text.partition("/")
+    if not (first.isdigit() and parts.isdigit() and int(first) < int(parts)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no part: expected i/n with i from 0 to n-1, such as 0/4")
+    return int(first), int(parts)
+
+
+def tell(text: str) -> None:
+    """Say how far a run is, beside its results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def device_of(given: str | None) -> torch.device:
+    """The device of that name; without one the accelerator, or the CPU where there is none.
+
+    Raises:
+        CountError: PyTorch has no such device.
+    """
+    if given is None:
+        found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        return found or torch.device("cpu")
+    try:
+        return torch.empty(0, device=given).device
+    except (RuntimeError, AssertionError) as error:
+        from headcount.core.errors import CountError  # a command may parse its line before the pack can be imported
+
+        raise CountError(f"--device {given}: {str(error).splitlines()[0]}. Leave it out, or give cpu") from error
+
+
+def wait_for(device: torch.device) -> Callable[[], None]:
+    """What waits until the device has done all that it was given."""
+    return (lambda: None) if device.type == "cpu" else torch.accelerator.synchronize

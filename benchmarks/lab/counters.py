@@ -1,0 +1,112 @@
+"""Counters by name: counts are compared, and kept, under the name of what counted them.
+
+A counter counts T2ICOUNT's way: K nouns in (N, H, W, 3) images of 0 to 1, as Count Search and the counting nodes ask it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import torch
+from headcount.bridge.count_search.pictures import Counter
+from headcount.core.counting import Counted
+from headcount.core.errors import CountError
+from headcount.core.prompts import plural, same_noun
+from torch import Tensor
+
+from demo.exact_counter import ExactCounter
+from demo.shapes import NOUNS
+
+from .store import file_digest
+
+if TYPE_CHECKING:
+    from headcount.bridge.t2icount.loaded import LoadedCounter
+
+OnProgress = Callable[[int, int], None] | None
+
+
+class NamedCounter(Counter, Protocol):
+    """A counter that says what it is.
+
+    Attributes:
+        name: the counter and its settings; counts of one name can be compared.
+        vocabulary: nouns that it tells apart whatever it is asked for; () where it looks for what is asked only.
+    """
+
+    name: str
+    vocabulary: tuple[str, ...] = ()
+
+
+def images_of(pixels: np.ndarray) -> Tensor:
+    """(N, H, W, 3) uint8 pixels as the images that counters take."""
+    return torch.tensor(pixels).float() / 255
+
+
+def pixels_of(images: Tensor) -> np.ndarray:
+    """(N, H, W, 3) uint8: what `images_of` made images of."""
+    return (images * 255).round().byte().cpu().numpy()
+
+
+class ExactShapes:
+    """The exact counter of the Shapes scenes."""
+
+    name = "exact counter of the Shapes scenes"
+    vocabulary = NOUNS
+
+    def count(self, images: Tensor, nouns: Sequence[str], on_progress: OnProgress = None) -> Counted:
+        """See `NamedCounter`; nouns in singular or plural.
+
+        Raises:
+            CountError: a noun is no shape.
+        """
+        known = [next((shape for shape in NOUNS if same_noun(shape, noun)), None) for noun in nouns]
+        if None in known:
+            raise CountError(
+                f"the Shapes counter does not know {nouns[known.index(None)]!r}, only {', '.join(NOUNS)}. "
+                "Give --detector the folder of a detector"
+            )
+        return replace(ExactCounter().count(images, known, on_progress), nouns=tuple(nouns))
+
+
+class T2ICountFile:
+    """A T2ICount checkpoint.
+
+    Args:
+        file: of the authors or of this pack's training.
+
+    Raises:
+        CountError: there is no such file, or it holds something else.
+    """
+
+    vocabulary = ()
+
+    def __init__(self, file: Path) -> None:
+        if not file.is_file():
+            raise CountError(f"there is no file {file}. Give --detector t2icount:FILE")
+        self._counter = t2icount_counter(file)
+        self.name = f"T2ICount {file.name} {file_digest(file)}"
+
+    def count(self, images: Tensor, nouns: Sequence[str], on_progress: OnProgress = None) -> Counted:
+        """See `NamedCounter`; nouns in singular or plural."""
+        asked = [plural(noun.lower()) for noun in nouns]
+        return replace(self._counter.count(images, asked, on_progress), nouns=tuple(nouns))
+
+
+def t2icount_counter(file: Path) -> LoadedCounter:
+    """The network of a T2ICount file in fp32, which gives the numbers of the authors; ComfyUI says where it runs."""
+    from headcount.bridge.t2icount.files import read_weights
+    from headcount.bridge.t2icount.loaded import LoadedCounter
+    from headcount.core.t2icount.checkpoint import CONFIG_ENTRY, config_named, load_network
+
+    weights, metadata = read_weights(file)
+    config = config_named(metadata[CONFIG_ENTRY]) if CONFIG_ENTRY in metadata else None
+    return LoadedCounter(load_network(weights, config).float())
+
+
+def search_counter(file: Path | None) -> Counter:
+    """What looks at seeds: a T2ICount file, or the exact counter."""
+    return ExactCounter() if file is None else t2icount_counter(file)

@@ -1,0 +1,280 @@
+"""Models with random weights at the configuration of the real ones: what a step or a run costs needs no training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import comfy.model_patcher
+import comfy.supported_models as supported
+import torch
+from comfy_extras.nodes_model_advanced import ModelSamplingSD3
+from headcount.bridge.demo_models.files import load_shapes_model
+from headcount.bridge.prompts.token_positions import encode_count_prompt
+from headcount.core.prompts import CONDITIONING_KEY
+from torch import Tensor, nn
+
+from .models import (
+    MMDIT,
+    TINY_UNET,
+    UNET,
+    WAN,
+    Config,
+    LoadedModel,
+    configured,
+    counted_prompt,
+    in_the_middle,
+    model_of,
+    random_text,
+)
+
+_PLACES = (2, 5)  # of the nouns' tokens in the prompt
+_AUTHORS_SHIFT = 5.0
+_SD15: Config = {
+    **UNET,
+    "model_channels": 320,
+    "num_res_blocks": [2, 2, 2, 2],
+    "channel_mult": [1, 2, 4, 4],
+    "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0],
+    "transformer_depth_middle": 1,
+    "transformer_depth_output": [1] * 9 + [0] * 3,
+    "num_heads": 8,
+    "context_dim": 768,
+    "use_linear_in_transformer": False,
+}
+_SDXL: Config = {
+    **UNET,
+    "model_channels": 320,
+    "num_res_blocks": [2, 2, 2],
+    "channel_mult": [1, 2, 4],
+    "transformer_depth": [0, 0, 2, 2, 10, 10],
+    "transformer_depth_middle": 10,
+    "transformer_depth_output": [0, 0, 0, 2, 2, 2, 10, 10, 10],
+    "num_head_channels": 64,
+    "context_dim": 2048,
+    "use_linear_in_transformer": True,
+    "num_classes": "sequential",
+    "adm_in_channels": 2816,
+}
+_SD35_MEDIUM: Config = {
+    **MMDIT,
+    "depth": 24,
+    "adm_in_channels": 2048,
+    "pos_embed_max_size": 384,
+    "num_patches": 384 * 384,
+    "x_block_self_attn_layers": list(range(13)),
+    "context_embedder_config": {"target": "torch.nn.Linear", "params": {"in_features": 4096, "out_features": 1536}},
+}
+_WAN: Config = {
+    **WAN,
+    "dim": 1536,
+    "ffn_dim": 8960,
+    "num_heads": 12,
+    "num_layers": 30,
+    "text_dim": 4096,
+    "freq_dim": 256,
+}
+_TINY_WAN = {**_WAN, "dim": 48, "ffn_dim": 64, "num_heads": 4, "num_layers": 4, "text_dim": 32, "freq_dim": 32}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """An architecture at its real size.
+
+    Attributes:
+        config: ComfyUI's class of such models.
+        size: of its pictures, in pixels.
+        channels: of the latent, which has an eighth of the picture's size.
+        text: (T, width) of its text context.
+        pooled: width of the pooled text; 0 for none.
+        lengths: number of tokens per text encoder.
+    """
+
+    config: type
+    network: Config
+    size: int
+    channels: int
+    text: tuple[int, int]
+    pooled: int = 0
+    lengths: Mapping[str, int] | None = None
+
+
+KINDS = {
+    "sd15": Kind(supported.SD15, _SD15, 512, 4, (77, 768)),
+    "sdxl": Kind(supported.SDXL, _SDXL, 1024, 4, (77, 2048), 1280, {"l": 77, "g": 77}),
+    "sd35m": Kind(supported.SD3, _SD35_MEDIUM, 1024, 16, (154, 4096), 2048, {"l": 77, "g": 77, "t5xxl": 77}),
+    "tiny": Kind(supported.SD15, TINY_UNET, 128, 4, (77, 24)),
+}
+NAMES = ("shapes", *KINDS)
+
+
+def cost_model(name: str, device: torch.device, dtype: torch.dtype, size: int | None = None) -> LoadedModel:
+    """The model of that name on `device`; the "meta" device gives shapes without numbers.
+
+    Args:
+        size: of the picture in pixels; None for what the model was made for.
+    """
+    generator = torch.Generator().manual_seed(0)
+    if name == "shapes":
+        shapes = load_shapes_model()
+        positive, _ = encode_count_prompt(shapes.clip, "three circles and two stars")
+        negative = shapes.clip.encode_from_tokens_scheduled(shapes.clip.tokenize(""))
+        shape = (1, 8, (size or 128) // 8, (size or 128) // 8)
+        return in_the_middle(shapes.model, positive, negative, torch.randn(shape, generator=generator))
+    kind = KINDS[name]
+    model = model_of(configured(kind.config, kind.network, dtype), device)
+    if device.type != "meta":
+        _draw(model.diffusion_model, generator)
+    patcher = comfy.model_patcher.ModelPatcher(model, device, device)
+    side = (size or kind.size) // 8
+    positive, negative = ([_text(kind, generator)] for _ in range(2))
+    noise = torch.randn(1, kind.channels, side, side, generator=generator).to(device)
+    return in_the_middle(patcher, positive, negative, noise)
+
+
+def _draw(network: nn.Module, generator: torch.Generator) -> None:
+    """Weights that keep activations at about 1."""
+    for name, weight in network.named_parameters():
+        if weight.ndim > 1:
+            weight.copy_(torch.randn(weight.shape, generator=generator) / weight[0].numel() ** 0.5)
+        else:
+            weight.fill_(float(name.endswith("weight")))
+    for buffer in network.buffers():
+        buffer.zero_()  # ComfyUI's MMDiT leaves the table of positions to its checkpoint: who knows what is in there
+
+
+def _text(kind: Kind, generator: torch.Generator) -> list[Any]:
+    lengths = kind.lengths or {"l": kind.text[0]}
+    return random_text(
+        generator, kind.text, counted_prompt(lengths, _PLACES), kind.pooled, 77 if "t5xxl" in lengths else 0
+    )
+
+
+@dataclass(frozen=True)
+class SampledKind:
+    """An architecture that is sampled.
+
+    Attributes:
+        config: ComfyUI's class of such models.
+        network: its configuration.
+        text: (T, width) of a prompt.
+        encoder: name of the text encoder.
+        channels: of the latent.
+        patch: side of a cell of `Size` in the latent.
+        shift: of a rectified flow; None for a model that is none.
+        size: what the paper, or the model's maker, samples.
+        small: what a CPU can sample within minutes.
+    """
+
+    config: type
+    network: Mapping[str, Any]
+    text: tuple[int, int]
+    encoder: str
+    channels: int
+    patch: int
+    shift: float | None
+    size: Size
+    small: Size
+
+
+@dataclass(frozen=True)
+class Size:
+    """What is sampled: frames (None for a picture), height and width in cells of attention, and steps."""
+
+    frames: int | None
+    height: int
+    width: int
+    steps: int
+
+
+SAMPLED_KINDS = {
+    "wan": SampledKind(
+        supported.WAN21_T2V,
+        _WAN,
+        (512, 4096),
+        "umt5xxl",
+        16,
+        2,
+        _AUTHORS_SHIFT,
+        Size(21, 30, 52, 50),
+        Size(2, 6, 10, 10),
+    ),
+    "sd15": SampledKind(
+        KINDS["sd15"].config,
+        KINDS["sd15"].network,
+        KINDS["sd15"].text,
+        "l",
+        4,
+        1,
+        None,
+        Size(None, 64, 64, 50),
+        Size(None, 32, 32, 10),
+    ),
+}
+SAMPLED_KINDS["tiny_wan"] = replace(SAMPLED_KINDS["wan"], network=_TINY_WAN, text=(8, 32), small=Size(2, 6, 8, 5))
+SAMPLED_KINDS["tiny"] = replace(
+    SAMPLED_KINDS["sd15"], network=KINDS["tiny"].network, text=KINDS["tiny"].text, small=Size(None, 16, 16, 5)
+)
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A loaded model and what it is to sample.
+
+    Attributes:
+        positive: makes a prompt that asks for some of each noun.
+        latent: empty.
+    """
+
+    patcher: comfy.model_patcher.ModelPatcher
+    positive: Callable[[tuple[int, ...]], list[Any]]
+    negative: list[Any]
+    latent: Tensor
+    steps: int
+
+    @property
+    def network(self) -> nn.Module:
+        """The diffusion model."""
+        network: nn.Module = self.patcher.model.diffusion_model
+        return network
+
+
+def with_blocks(kind: SampledKind, blocks: int) -> SampledKind:
+    """A video transformer of that many blocks: a run's memory does not depend on how many there are."""
+    return replace(kind, network={**kind.network, "num_layers": blocks})
+
+
+def sampled(
+    kind: SampledKind, size: Size, device: torch.device, dtype: torch.dtype, shift: float | None = None
+) -> Sampled:
+    """A model of that kind.
+
+    Args:
+        shift: of a rectified flow; None for the authors'.
+    """
+    generator = torch.Generator().manual_seed(0)
+    patcher = comfy.model_patcher.ModelPatcher(_random_model(kind, device, dtype), device, device)
+    if kind.shift is not None:
+        (patcher,) = ModelSamplingSD3().patch(patcher, shift or kind.shift)
+    texts = [torch.randn(1, *kind.text, generator=generator) for _ in range(2)]
+
+    def positive(asked: tuple[int, ...]) -> list[Any]:
+        return [[texts[0], {CONDITIONING_KEY: counted_prompt({kind.encoder: kind.text[0]}, _PLACES, asked)}]]
+
+    frames = () if size.frames is None else (size.frames,)
+    latent = torch.zeros(1, kind.channels, *frames, size.height * kind.patch, size.width * kind.patch)
+    return Sampled(patcher, positive, [[texts[1], {}]], latent, size.steps)
+
+
+def _random_model(kind: SampledKind, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """Weights that keep activations at about 1, drawn on the device itself."""
+    model = model_of(configured(kind.config, kind.network, dtype), device)
+    generator = torch.Generator(device).manual_seed(0)
+    for name, weight in model.diffusion_model.named_parameters():
+        if weight.ndim > 1:
+            limit = (3 / weight[0].numel()) ** 0.5
+            weight.uniform_(-limit, limit, generator=generator)
+        else:
+            weight.fill_(float(name.endswith("weight")))
+    return model

@@ -1,0 +1,202 @@
+"""Steered and recorded steps of a model, in every mode, and the plain step that they are measured against.
+
+Import this after `demo.comfy_host.import_comfyui`, which decides what ComfyUI runs on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import comfy.model_management
+import comfy.samplers
+import torch
+from headcount.bridge.comfyui.run_notes import RunNotes
+from headcount.bridge.gradients.attention_gradient import GradientPass
+from headcount.bridge.gradients.memory import MemorySetting
+from headcount.bridge.isac.control import FAST_SHARE
+from headcount.bridge.recording.recorder import RecordedRun
+from headcount.core.attention import AttentionCall, aggregate, mean_probabilities, noun_pixels
+from headcount.core.isac import (
+    AnchoredObjective,
+    LossWeights,
+    Objective,
+    ObjectiveStep,
+    PaperObjective,
+    PlainStep,
+    Pull,
+    StepLosses,
+    Target,
+    paper_losses,
+)
+
+from .command import wait_for
+from .measures import Parts, Step, peak_bytes, seconds_in, times
+from .models import LoadedModel
+
+WEIGHTS = LossWeights(0.5, 0.5)
+FLOORS = {"sd15": 2.10, "sdxl": 2.01, "sd35m": 2.24}  # time per step against plain, DESIGN.md
+CLUSTERING: Parts = {"clustering": ((noun_pixels, "cluster"),)}
+"""What finds instances in the foreground, for `seconds_in`."""
+
+
+def paper(target: Target) -> Objective:
+    """The paper's objective in the middle of a run, where both of its losses count."""
+    return PaperObjective(target, WEIGHTS)
+
+
+def smooth_losses(calls: list[AttentionCall]) -> StepLosses:
+    """The sum of all squared probabilities: every call counts, and there is no maximum that rounding could move."""
+    total = torch.stack([(mean_probabilities(call) ** 2).sum((1, 2)) for call in calls]).sum(0)
+    return StepLosses(total, torch.zeros_like(total), total)
+
+
+@dataclass(frozen=True)
+class FullGraph:
+    """The paper's objective as one would write it down: all matrices in one graph."""
+
+    target: Target
+
+    def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
+        return calls
+
+    def start(self) -> ObjectiveStep:
+        return PlainStep(lambda leaves: paper_losses(aggregate(leaves), self.target, WEIGHTS))
+
+
+@dataclass
+class ShapesOnly:
+    """Reads the calls that another objective reads, and pulls at them with numbers that nobody needs."""
+
+    like: Objective
+    calls: list[AttentionCall] = field(default_factory=list)
+
+    def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
+        self.calls = self.like.select(calls)
+        return self.calls
+
+    def start(self) -> ObjectiveStep:
+        return _EmptyStep(self)
+
+
+@dataclass
+class _EmptyStep:
+    of: ShapesOnly
+
+    def see(self, call: AttentionCall) -> None:
+        pass
+
+    def finish(self) -> StepLosses:
+        nothing = torch.zeros(len(self.of.calls[0].queries))
+        return StepLosses(nothing, nothing, nothing)
+
+    def touches(self, call: AttentionCall) -> bool:
+        return call.place in {other.place for other in self.of.calls}
+
+    def pull(self, call: AttentionCall) -> Pull:
+        return Pull(call, torch.zeros_like(call.queries), torch.zeros_like(call.keys))
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A way to steer.
+
+    Attributes:
+        objective: None for a mode that only records.
+        share: of a run's steps that are steered.
+        dense: its matrices stay in memory, which may be too much.
+    """
+
+    objective: Callable[[Target], Objective] | None
+    memory: MemorySetting = "fast"
+    share: float = 1.0
+    dense: bool = False
+
+
+MODES = {
+    "exact (anchored)": Mode(AnchoredObjective),
+    "exact (paper)": Mode(paper),
+    f"fast (anchored, first {FAST_SHARE:.0%} of the steps)": Mode(AnchoredObjective, share=FAST_SHARE),
+    "blocks recomputed (anchored)": Mode(AnchoredObjective, "low"),
+    "blocks recomputed (paper)": Mode(paper, "low"),
+    "full graph (paper), for reference": Mode(FullGraph, dense=True),
+    "recording only": Mode(None),
+}
+
+
+def model_calls(model: LoadedModel, options: dict[str, Any]) -> None:
+    """A plain step: both conditionings."""
+    conditionings = [[model.counted.conditioning], [model.negative]]
+    comfy.samplers.calc_cond_batch(model.patcher.model, conditionings, model.x, model.sigma, options)
+
+
+def gradient_step(model: LoadedModel, mode: Mode, objective: Objective | None = None) -> Step:
+    """The gradient pass of a mode, on its own."""
+    one = GradientPass(
+        model.patcher.model, model.family, model.counted.conditioning, mode.memory, RunNotes("the benchmark")
+    )
+    wanted = objective or mode.objective(model.counted.target)
+    return lambda: one(model.x, model.sigma, {}, wanted)
+
+
+def step_of(model: LoadedModel, mode: Mode) -> Step:
+    """A whole step of a mode: the gradient pass, if any, and the model's own calls."""
+    if mode.objective is None:
+
+        def recorded() -> None:
+            run = RecordedRun([model.counted], model.family, model.patcher.model.diffusion_model)
+            model_calls(model, run.at_state(model.x, model.sigma, {}, 0))
+            run.finish()
+
+        return recorded
+    gradient = gradient_step(model, mode)
+
+    def steered() -> None:
+        gradient()
+        model_calls(model, {})
+
+    return steered
+
+
+def too_much(model: LoadedModel) -> str:
+    """Why the full graph is left out; "" where it fits into half of the free memory."""
+    shapes = ShapesOnly(FullGraph(model.counted.target))
+    gradient_step(model, Mode(FullGraph), shapes)()
+    cells = sum(call.queries.shape[:3].numel() * call.keys.shape[2] for call in shapes.calls)
+    finest = max(call.grid[0] * call.grid[1] for call in shapes.calls)
+    need = cells * 4 * 3 + len(shapes.calls) * finest**2 * 4
+    free = comfy.model_management.get_free_memory(model.x.device)
+    return "" if need < free / 2 else f"would need about {need / 1e9:.0f} GB"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One mode's figures; memory in bytes beyond the weights."""
+
+    mode: str
+    seconds: float
+    ratio: float
+    peak: int
+    clustering: float | None = None
+
+
+def measured(model: LoadedModel, modes: dict[str, Mode], rounds: int) -> list[Row]:
+    """Time and memory of a plain step and of every mode's."""
+    device = model.x.device
+    plain: Step = lambda: model_calls(model, {})  # noqa: E731
+    steps = {"plain": plain, **{name: step_of(model, mode) for name, mode in modes.items()}}
+    wait = wait_for(device)
+    found = times(steps, rounds, wait)
+    rows = []
+    for name, step in steps.items():
+        mode = modes.get(name, Mode(None))
+        ratio = 1 + mode.share * (found[name] / found["plain"] - 1)
+        clustering = None
+        if mode.objective in (paper, FullGraph):
+            with seconds_in(CLUSTERING, wait) as spent:
+                step()
+            clustering = sum(spent["clustering"]) / found["plain"]
+        peak = peak_bytes(step, model.patcher.model.diffusion_model)
+        rows.append(Row(name, found["plain"] * ratio, ratio, peak, clustering))
+    return rows
