@@ -21,7 +21,7 @@ import numpy as np
 from demo.comfy_host import import_comfyui
 
 import_comfyui("--cpu")
-from headcount.bridge.count_search.settings import SearchSettings  # noqa: E402
+from headcount.bridge.seed_search.settings import SearchSettings  # noqa: E402
 
 from .count_search_runs import FINISHED, SEEDS, Run, load_runs  # noqa: E402
 from .effect_cases import Case, Outcome, make_cases  # noqa: E402

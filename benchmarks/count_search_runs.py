@@ -21,15 +21,14 @@ from demo.comfy_host import import_comfyui
 import_comfyui("--cpu")
 import comfy.sample  # noqa: E402
 from comfy.patcher_extension import WrappersMP  # noqa: E402
-from headcount.bridge.count_search.looks import looks_of  # noqa: E402
-from headcount.bridge.count_search.pictures import shown_by  # noqa: E402
-from headcount.bridge.count_search.search import Search  # noqa: E402
-from headcount.bridge.count_search.settings import SearchSettings  # noqa: E402
-from headcount.bridge.count_search.standings import Candidate, best_first, judged  # noqa: E402
-from headcount.bridge.count_search.start import start_of  # noqa: E402
 from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model  # noqa: E402
 from headcount.bridge.isac.control import IsacSettings, with_isac  # noqa: E402
 from headcount.bridge.prompts.token_positions import encode_count_prompt  # noqa: E402
+from headcount.bridge.seed_search.count_search import asked_of  # noqa: E402
+from headcount.bridge.seed_search.counter_scorer import CountedCandidate, best_first, counted_candidates  # noqa: E402
+from headcount.bridge.seed_search.previews import decode, previews_of  # noqa: E402
+from headcount.bridge.seed_search.search import Search  # noqa: E402
+from headcount.bridge.seed_search.settings import SearchSettings  # noqa: E402
 
 from demo.exact_counter import ExactCounter  # noqa: E402
 
@@ -94,23 +93,22 @@ class Sampler:
         """The looks of the longest search, and every picture that a method ends with."""
         most = max(SEEDS[kind])
         settings = SearchSettings(
-            _SEEDS_APART * case.seed, STEPS, CFG, SAMPLER, SCHEDULER, seeds=most, decide_at=self._decide_at
-        )
+            _SEEDS_APART * case.seed, STEPS, CFG, SAMPLER, SCHEDULER, seeds=most, decide_at=self._decide_at,
+            at_once=_TOGETHER,
+        )  # fmt: skip
         positive, _ = encode_count_prompt(self._shapes.clip, case.prompt, "")
         latent = {"samples": torch.zeros(1, 4, 16, 16)}
-        search = Search(self.models[kind], positive, self._negative, latent, self._shapes.vae, settings)
-        asked = search.asked()
-        start = start_of(search.model, latent, settings.seed, most)
-        looks = looks_of(search.model, positive, self._negative, start, settings)
-        tried: list[Candidate] = []
+        search = Search(self.models[kind], positive, self._negative, latent, settings)
+        asked, previews = asked_of(search), previews_of(search)
+        tried: list[CountedCandidate] = []
         found: list[Look] = []
         for first in range(0, most, _TOGETHER):
             some = list(range(first, min(first + _TOGETHER, most)))
             rows, begun = self._rows, time.perf_counter()
-            shown = shown_by(self._shapes.vae, looks.predicted(some, lambda *_: None), 1)
-            counted = self._counter.count(shown.frames, tuple(asked))
+            latents = torch.cat([latents for _, latents in previews.predicted(some, lambda *_: None)])
+            counted = self._counter.count(decode(self._shapes.vae, latents, 1).frames, tuple(asked))
             cost = (self._rows - rows) // len(some), (time.perf_counter() - begun) / len(some)
-            of_these = judged(some, [start.seed_of(index) for index in some], counted, asked)
+            of_these = counted_candidates(previews.initial, some, counted, asked)
             right = next((place for place, one in enumerate(of_these) if one.misses == 0), len(some) - 1)
             tried += of_these[: right + 1]
             found += [Look(list(one.numbers), *cost) for one in of_these[: right + 1]]
@@ -118,7 +116,10 @@ class Sampler:
                 break
         places = {0, *(best_first(tried[:many])[0].index for many in SEEDS[kind])}
         places |= set(range(FINISHED)) if kind == "plain" else set()
-        return Run(found, {str(place): self._picture(search, start.seed_of(place), case) for place in sorted(places)})
+        return Run(
+            found,
+            {str(place): self._picture(search, previews.initial.seed_of(place), case) for place in sorted(places)},
+        )
 
     def _picture(self, search: Search, seed: int, case: Case) -> Picture:
         rows, begun = self._rows, time.perf_counter()

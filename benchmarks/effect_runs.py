@@ -18,10 +18,12 @@ import_comfyui("--cpu")
 import comfy.sample  # noqa: E402
 from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model  # noqa: E402
 from headcount.bridge.isac.control import IsacSettings, with_isac  # noqa: E402
-from headcount.bridge.isac.latent_selection import SelectionSettings, select_candidates  # noqa: E402
 from headcount.bridge.numina.node import with_numina  # noqa: E402
 from headcount.bridge.numina.settings import NuminaSettings  # noqa: E402
 from headcount.bridge.prompts.token_positions import encode_count_prompt  # noqa: E402
+from headcount.bridge.seed_search.latent_selection import select_candidates  # noqa: E402
+from headcount.bridge.seed_search.search import Search  # noqa: E402
+from headcount.bridge.seed_search.settings import SelectionSettings  # noqa: E402
 
 from .effect_cases import Case, Outcome  # noqa: E402
 
@@ -57,8 +59,8 @@ class Generator:
         index = 0
         if method.selection is not None:
             settings = SelectionSettings(**{**asdict(method.selection), "seed": case.seed})
-            found = select_candidates(self._shapes.model, positive, self._negative, {"samples": latent}, settings)
-            index = found[0].index
+            search = Search(self._shapes.model, positive, self._negative, {"samples": latent}, settings)
+            index = select_candidates(search).candidates[0].index
         noise = comfy.sample.prepare_noise(latent, case.seed, [index])
         samples = comfy.sample.sample(
             model, noise, STEPS, CFG, SAMPLER, SCHEDULER, positive, self._negative, latent,

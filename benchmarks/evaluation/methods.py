@@ -11,7 +11,9 @@ from typing import Any
 
 import comfy.sample
 from headcount.bridge.isac.control import IsacSettings, with_isac
-from headcount.bridge.isac.latent_selection import SelectionSettings, select_candidates
+from headcount.bridge.seed_search.latent_selection import select_candidates
+from headcount.bridge.seed_search.search import Search
+from headcount.bridge.seed_search.settings import SelectionSettings
 from torch import Tensor
 
 
@@ -86,8 +88,8 @@ def _selection(candidates: int) -> Method:
             sampling.seed, own.steps, own.cfg, own.sampler, own.scheduler, candidates=candidates
         )
         latent = {"samples": sampling.latent}
-        found = select_candidates(sampling.model, sampling.positive, sampling.negative, latent, settings)
-        return replace(sampling, noise=found[0].index).run()
+        found = select_candidates(Search(sampling.model, sampling.positive, sampling.negative, latent, settings))
+        return replace(sampling, noise=found.candidates[0].index).run()
 
     defaults = SelectionSettings(0, 1, 1.0, "", "", candidates=candidates)
     return Method(sample, {"selection": [defaults.candidates, defaults.decide_at, defaults.score]})
