@@ -18,8 +18,8 @@ def checked_counter(counter: Any, node: str) -> Counter:
         raise CountError(f"{node} got no counter; connect T2ICOUNT of Load T2ICount Model")
     if not callable(getattr(counter, "count", None)):
         raise CountError(
-            f"{node} got a {type(counter).__name__}, which cannot count, as its counter. Connect T2ICOUNT of Load T2ICount "
-            "Model, or the HEADCOUNT_COUNTER output of another counter"
+            f"{node}: what is connected as its counter is of class {type(counter).__name__} and cannot count. Connect T2ICOUNT "
+            "of Load T2ICount Model, or HEADCOUNT_COUNTER of another node"
         )
     return counter
 
