@@ -31,7 +31,7 @@ OnProgress = Callable[[int, int], None]
 
 
 class LoadedCounter:
-    """Counts nouns in pictures."""
+    """Counts nouns in pictures, as a `core.counting.Counter`."""
 
     def __init__(self, network: CountNetwork) -> None:
         management = comfy.model_management

@@ -429,8 +429,8 @@ def assert_same(found: list[ScoredCandidate], expected: list[ScoredCandidate]) -
 def test_memory_decides_how_many_run_at_once(at_once: int, score: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     setup, settings = shared_tiny(), replace(USUAL, score=score)
     expected, watched = choose(setup, settings), Watched(setup.model)
-    # A little more than ComfyUI wants to see free for a batch of that size.
-    free = 1.51 * at_once * setup.model.model.memory_required([1, 4, 16, 16])
+    # A little more than ComfyUI wants to see free for a batch of that size, both prompts in it.
+    free = 2 * 1.51 * at_once * setup.model.model.memory_required([1, 4, 16, 16])
     monkeypatch.setattr(
         comfy.model_management,
         "get_free_memory",
