@@ -29,7 +29,7 @@ from .settings import SelectionSettings
 from .shared_noise import SharedNoise
 
 _NODE = SelectionSettings.node
-_MOST_AT_ONCE = 16
+_MAX_AT_ONCE = 16
 
 
 class AttentionRun:
@@ -53,7 +53,7 @@ class AttentionRun:
         self.gate = StateGate(known_name(getattr(sampler, "sampler_function", None)), self._total_steps)
         self.pool = CandidatePool(search.settings, len(search.latent["samples"]), self._total_steps)
         self.noise = SharedNoise(len(noise))
-        self._batches, self._progress = Batches(_MOST_AT_ONCE), Progress(self.pool.total, search.progress)
+        self._batches, self._progress = Batches(_MAX_AT_ONCE), Progress(self.pool.total, search.progress)
         self._is_scoring = False
         self._scores: list[Tensor] = []
 

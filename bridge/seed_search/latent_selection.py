@@ -75,16 +75,16 @@ def _result_of(best: ScoredCandidate, table: str) -> NodeResult:
 
 def _scored(search: Search[SelectionSettings], family: Family, initial: InitialLatent) -> list[ScoredCandidate]:
     settings = search.settings
-    patched, finished = _with_candidates(search, family)
+    patched, pools = _with_candidates(search, family)
     noise = initial.noise_of(range(settings.candidates))
     comfy.sample.sample(
         patched, noise, settings.steps, settings.cfg, settings.sampler, settings.scheduler, search.positive,
         search.negative, initial.samples.repeat(len(noise), *[1] * (noise.ndim - 1)), denoise=settings.denoise,
         noise_mask=initial.mask, disable_pbar=True, seed=settings.seed,
     )  # fmt: skip
-    if not finished:
+    if not pools:
         raise CountError(f"{_NODE} has no step to try candidates in: raise steps or denoise")
-    return finished[-1].candidates()
+    return pools[-1].candidates()
 
 
 def _with_candidates(search: Search[SelectionSettings], family: Family) -> tuple[Any, list[CandidatePool]]:
@@ -101,7 +101,7 @@ def _with_candidates(search: Search[SelectionSettings], family: Family) -> tuple
         for key in [key for key in callbacks if str(key).startswith(_OWN_KEYS)]:
             patched.remove_callbacks_with_key(kind, key)
     active: list[AttentionRun] = []
-    finished: list[CandidatePool] = []
+    pools: list[CandidatePool] = []
 
     def sample(executor, guider, sigmas, extra_args, callback, noise, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
         refuse_context_windows(guider, sigmas, extra_args["model_options"], noise, _NODE)
@@ -113,7 +113,7 @@ def _with_candidates(search: Search[SelectionSettings], family: Family) -> tuple
                 callback(step, denoised, x, total)
 
         active.append(run)
-        finished.append(run.pool)
+        pools.append(run.pool)
         try:
             with run.noise:
                 samples = executor(guider, sigmas, extra_args, after_step, noise, *rest)
@@ -127,7 +127,7 @@ def _with_candidates(search: Search[SelectionSettings], family: Family) -> tuple
     patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, _KEY, sample)
     patched.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, _KEY, lambda *call, **more: active[0].predict(*call, **more))
     patched.add_wrapper_with_key(WrappersMP.CALC_COND_BATCH, _KEY, lambda *call: active[0].ask(*call))
-    return patched, finished
+    return patched, pools
 
 
 def _room_for_one(executor: Any, model: Any, shape: Any, *args: Any, **kwargs: Any) -> Any:

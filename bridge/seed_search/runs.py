@@ -79,7 +79,9 @@ def may_end_early(model: Any) -> None:
     This is done around all other wrappers, so that none of them takes such a run for a finished one.
     """
 
-    def until_ended(executor: Any, guider: Any, sigmas: Any, extra_args: Any, callback: Any, noise: Tensor, *rest: Any):
+    def until_ended(
+        executor: Any, guider: Any, sigmas: Any, extra_args: Any, callback: Any, noise: Tensor, *rest: Any
+    ) -> Any:
         try:
             return executor(guider, sigmas, extra_args, callback, noise, *rest)
         except EndSampling:

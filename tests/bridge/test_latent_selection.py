@@ -414,7 +414,7 @@ def test_negative_longer_than_positive() -> None:
 def test_samplers_that_look_at_the_unguided_answer(sampler: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """They see the whole batch, however few candidates the model is shown at once."""
     whole = choose(shared_tiny(), replace(USUAL, sampler=sampler))
-    monkeypatch.setattr("headcount.bridge.seed_search.attention_scorer._MOST_AT_ONCE", 2)
+    monkeypatch.setattr("headcount.bridge.seed_search.attention_scorer._MAX_AT_ONCE", 2)
     assert_same(choose(shared_tiny(), replace(USUAL, sampler=sampler)), whole)
 
 
