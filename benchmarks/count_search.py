@@ -20,7 +20,7 @@ import numpy as np
 from demo.comfy_host import import_comfyui
 
 import_comfyui("--cpu")
-from headcount.bridge.count_search.settings import SearchSettings  # noqa: E402
+from headcount.bridge.seed_search.settings import SearchSettings  # noqa: E402
 
 from .lab.command import new_parser, part_of  # noqa: E402
 from .lab.prompts import Case, groups_of, make_cases  # noqa: E402

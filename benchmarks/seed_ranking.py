@@ -20,7 +20,7 @@ from scipy.stats import rankdata
 from demo.comfy_host import import_comfyui
 
 import_comfyui("--cpu")
-from headcount.core.isac import Stage, halving, stay  # noqa: E402
+from headcount.core.isac import Stage, successive_halving, top_k  # noqa: E402
 
 from .lab.command import new_parser  # noqa: E402
 from .lab.prompts import make_cases  # noqa: E402
@@ -90,7 +90,7 @@ def chosen_seed(run: Record, seeds: list[int], stages: Sequence[Stage]) -> int:
     """The seed that is left of `seeds` after the stages."""
     for stage in stages:
         scores = torch.from_numpy(score_at(run, "places", "16x16", stage.last))
-        seeds = [seeds[index] for index in stay(scores[seeds], stage.keep)]
+        seeds = [seeds[index] for index in top_k(scores[seeds], stage.keep)]
     return seeds[0]
 
 
@@ -101,7 +101,7 @@ def stages_table(runs: list[Record]) -> list[str]:
     """
     rows = []
     for many, decide_at, drop in product((4, 8), (0.3, 0.4, 0.5, 0.6, 1.0), (True, False)):
-        stages = halving(many, 1, STEPS, decide_at)[0 if drop else -1 :]
+        stages = successive_halving(many, 1, STEPS, decide_at)[0 if drop else -1 :]
         groups = [list(range(first, first + many)) for first in range(0, SEEDS, many)]
         error = np.array([[run["error"][chosen_seed(run, group, stages)] for group in groups] for run in runs])
         half = stages[0].keep if drop else many

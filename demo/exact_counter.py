@@ -1,4 +1,4 @@
-"""The exact counter of Shapes pictures in the form of T2ICOUNT, so that nodes can be measured apart from a network's errors."""
+"""The exact counter of Shapes pictures as a counter for nodes, so that nodes can be measured apart from a network's errors."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class ExactCounter:
     def __init__(self) -> None:
         self.pictures = 0
 
-    def count(self, pictures: Any, nouns: Sequence[str], on_progress: Callable[[int, int], None] | None = None) -> Any:
-        """`Counted` of (N, H, W, 3) pictures, 0 to 1, about `SIZE` pixels wide."""
+    def count(self, images: Any, nouns: Sequence[str], on_progress: Callable[[int, int], None] | None = None) -> Any:
+        """`Counted` of (N, H, W, 3) images, 0 to 1, about `SIZE` pixels wide."""
         from headcount.core.counting import counted_from_boxes
 
         boxes = []
-        for done, picture in enumerate(pictures, 1):
+        for done, picture in enumerate(images, 1):
             shapes = find_shapes((picture.numpy() * 255).round().astype(np.uint8))
             boxes.append([_box(one.box, one.noun) for one in shapes])
             if on_progress is not None:
-                on_progress(done, len(pictures))
+                on_progress(done, len(images))
         self.pictures += len(boxes)
         return counted_from_boxes(boxes, nouns, len(boxes))
 

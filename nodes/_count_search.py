@@ -6,8 +6,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..bridge.count_search.search import Search
-from ..bridge.count_search.settings import LOOKS, SearchSettings
+from ..bridge.seed_search.search import Search
+from ..bridge.seed_search.settings import LOOKS, SearchSettings
 from ._sampler_inputs import SAME, sampling_inputs
 
 _DEFAULT = SearchSettings(seed=0, steps=20, cfg=8.0, sampler="euler", scheduler="normal")
@@ -39,8 +39,8 @@ def sampler_inputs() -> list[io.Input]:
     ]
 
 
-def look_inputs() -> list[io.Input]:
-    """How many seeds are looked at, and how."""
+def preview_inputs() -> list[io.Input]:
+    """How many seeds are previewed, and how."""
     default = _DEFAULT
     return [
         io.Int.Input(
@@ -91,7 +91,7 @@ def look_inputs() -> list[io.Input]:
 def search_of(
     *, model: Any, positive: Any, negative: Any, latent_image: Any, vae: Any, sampler_name: str, counts: Any = None,
     **settings: Any,
-) -> Search:  # fmt: skip
+) -> Search[SearchSettings]:  # fmt: skip
     """The search that the inputs of a node describe; `settings` are fields of SearchSettings."""
     return Search(
         model=model,

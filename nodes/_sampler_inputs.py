@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from comfy_api.latest import io
 
-from ..bridge.isac.selection_run import sampler_names, scheduler_names
+from ..bridge.seed_search.settings import SamplerSettings, sampler_names, scheduler_names
 
 SAME = "The same as in the sampler that makes the picture."
 
 
-def sampling_inputs(default: Any) -> list[io.Input]:
+def sampling_inputs(default: SamplerSettings) -> list[io.Input]:
     """steps, cfg, sampler_name, scheduler and denoise, with the defaults of a node's settings."""
     return [
         io.Int.Input("steps", default=default.steps, min=1, max=10000, tooltip=SAME),

@@ -24,14 +24,17 @@ _READ_AS_BOXES = [
     io.String,
 ]
 
-CounterType = io.Custom("T2ICOUNT")
-"""Counts things in pictures; `bridge.t2icount.LoadedCounter` or anything with its method `count`."""
+CounterType = io.Custom("HEADCOUNT_COUNTER")
+"""`core.counting.Counter`: counts objects in images."""
+
+T2ICountType = io.Custom("T2ICOUNT")
+"""`bridge.t2icount.loaded.LoadedCounter`, a counter too. Saved workflows have links of this type, so it stays."""
 
 CountedType = io.Custom("HEADCOUNT_COUNTED")
-"""`core.counting.counted.Counted`: how many of what there are in each picture of a batch."""
+"""`core.counting.Counted`: how many of what there are in each picture of a batch."""
 
 CandidatesType = io.Custom("HEADCOUNT_CANDIDATES")
-"""`bridge.count_search.run.Candidates`: seeds that were looked at, and where they start."""
+"""`bridge.seed_search.count_search.PreviewedCandidates`: seeds with their previews, and where they start."""
 
 
 def counts_input() -> io.Input:
@@ -42,6 +45,11 @@ def counts_input() -> io.Input:
         tooltip="COUNTS from Count Prompt. Needed only when another node sits between Count Prompt's CONDITIONING and the "
         "sampler and drops the counts; otherwise they are read from there.",
     )
+
+
+def counter_input(name: str, tooltip: str) -> io.Input:
+    """The input of a node that counts: for any counter, a T2ICount model included."""
+    return io.MultiType.Input(name, [T2ICountType, CounterType], tooltip=tooltip)
 
 
 def boxes_input() -> io.Input:

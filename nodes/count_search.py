@@ -5,11 +5,10 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..bridge.comfyui.node_text import result_output
-from ..bridge.count_search.run import search_seeds
-from ..bridge.count_search.settings import SearchSettings
-from ..bridge.count_search.standings import as_result
-from ._count_search import look_inputs, sampler_inputs, search_of
-from ._types import CounterType, counts_input
+from ..bridge.seed_search.count_search import search_seeds
+from ..bridge.seed_search.settings import SearchSettings
+from ._count_search import preview_inputs, sampler_inputs, search_of
+from ._types import counter_input, counts_input
 
 
 class CountSearch(io.ComfyNode):
@@ -31,10 +30,10 @@ class CountSearch(io.ComfyNode):
             has_intermediate_output=True,  # its result is sent again where it is cached
             inputs=[
                 *sampler_inputs(),
-                CounterType.Input(
+                counter_input(
                     "counter", tooltip="T2ICOUNT of Load T2ICount Model: counts what each seed is going to show."
                 ),
-                *look_inputs(),
+                *preview_inputs(),
                 io.Boolean.Input(
                     "stop_when_found",
                     default=SearchSettings.stop_when_found,
@@ -64,6 +63,6 @@ class CountSearch(io.ComfyNode):
 
     @classmethod
     def execute(cls, counter, **searched) -> io.NodeOutput:  # noqa: ANN001, ANN003 - ComfyUI's
-        found, table = search_seeds(search_of(**searched), counter)
-        shown = result_output(as_result(found.candidates, table), cls)
-        return io.NodeOutput(found.latent, found.seed, table, found.pictures, ui=shown)
+        found = search_seeds(search_of(**searched), counter)
+        shown = result_output(found.result, cls)
+        return io.NodeOutput(found.latent, found.seed, found.table, found.images, ui=shown)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..bridge.count_search.run import look_for_pick
-from ._count_search import look_inputs, sampler_inputs, search_of
+from ..bridge.seed_search.count_search import preview_for_pick
+from ._count_search import preview_inputs, sampler_inputs, search_of
 from ._types import CandidatesType
 
 
@@ -23,7 +23,7 @@ class CountSearchCandidates(io.ComfyNode):
                 "detector look at them, and connect what it finds and CANDIDATES to Count Search Pick."
             ),
             search_aliases=["count", "best of n", "best seed", "seed search", "detector", "headcount"],
-            inputs=[*sampler_inputs(), *look_inputs()],
+            inputs=[*sampler_inputs(), *preview_inputs()],
             outputs=[
                 io.Image.Output(
                     display_name="IMAGE",
@@ -35,5 +35,5 @@ class CountSearchCandidates(io.ComfyNode):
 
     @classmethod
     def execute(cls, **searched) -> io.NodeOutput:  # noqa: ANN003 - ComfyUI's
-        candidates = look_for_pick(search_of(**searched))
-        return io.NodeOutput(candidates.shown.frames, candidates)
+        candidates = preview_for_pick(search_of(**searched))
+        return io.NodeOutput(candidates.previews.frames, candidates)

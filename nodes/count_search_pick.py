@@ -5,8 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..bridge.comfyui.node_text import result_output
-from ..bridge.count_search.run import pick
-from ..bridge.count_search.standings import as_result
+from ..bridge.seed_search.count_search import pick
 from ..core.counting import USUAL, BoxSettings
 from ._types import CandidatesType, CountedType, box_settings_inputs, boxes_input, counts_input
 
@@ -62,6 +61,6 @@ class CountSearchPick(io.ComfyNode):
         minimum_score=USUAL.minimum_score, merge_overlap=USUAL.merge_overlap,
     ) -> io.NodeOutput:  # fmt: skip
         which = BoxSettings(minimum_score=minimum_score, merge_overlap=merge_overlap)
-        found, table = pick(candidates, counted, boxes, counts, objects, which)
-        shown = result_output(as_result(found.candidates, table), cls)
-        return io.NodeOutput(found.latent, found.seed, table, found.pictures, ui=shown)
+        found = pick(candidates, counted, boxes, counts, objects, which)
+        shown = result_output(found.result, cls)
+        return io.NodeOutput(found.latent, found.seed, found.table, found.images, ui=shown)

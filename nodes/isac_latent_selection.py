@@ -5,8 +5,9 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..bridge.comfyui.node_text import result_output
-from ..bridge.isac.latent_selection import SelectionSettings
-from ..bridge.isac.selection_run import as_result, as_table, select_latent
+from ..bridge.seed_search.latent_selection import select_latent
+from ..bridge.seed_search.search import Search
+from ..bridge.seed_search.settings import SelectionSettings
 from ..core.isac import SCORES
 from ._sampler_inputs import SAME, sampling_inputs
 from ._types import counts_input
@@ -105,6 +106,14 @@ class IsacLatentSelection(io.ComfyNode):
             decide_at=decide_at,
             score=score,
         )
-        latent, found = select_latent(model, positive, negative, latent_image, settings, counts)
-        table = as_table(found, seed)
-        return io.NodeOutput(latent, seed, table, ui=result_output(as_result(found, table), cls))
+        found = select_latent(
+            Search(
+                model=model,
+                positive=positive,
+                negative=negative,
+                latent=latent_image,
+                settings=settings,
+                counts=counts,
+            )
+        )
+        return io.NodeOutput(found.latent, found.seed, found.table, ui=result_output(found.result, cls))

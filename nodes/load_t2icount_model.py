@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 from ..bridge.t2icount.files import file_state, model_files
 from ..bridge.t2icount.loaded import PRECISIONS, load_counter
-from ._types import CounterType
+from ._types import T2ICountType
 
 
 class LoadT2ICountModel(io.ComfyNode):
@@ -40,7 +40,7 @@ class LoadT2ICountModel(io.ComfyNode):
                     advanced=True,
                 ),
             ],
-            outputs=[CounterType.Output(display_name="T2ICOUNT", tooltip="For T2ICount Counter and Count Search.")],
+            outputs=[T2ICountType.Output(display_name="T2ICOUNT", tooltip="For T2ICount Counter and Count Search.")],
         )
 
     @classmethod

@@ -8,7 +8,7 @@ from ..bridge.comfyui.node_text import result_output
 from ..bridge.comfyui.previews import image_preview
 from ..bridge.t2icount.node_results import count_in_pictures
 from ..core.t2icount.counting import SCALES, SHORT_SIDE
-from ._types import BoxesType, CountedType, CounterType, CountsType
+from ._types import BoxesType, CountedType, CountsType, counter_input
 
 _ORDER = "All nouns of the first picture, then of the second, and so on."
 
@@ -29,7 +29,7 @@ class T2ICountCounter(io.ComfyNode):
             search_aliases=["count objects", "how many", "number of objects", "density", "t2icount", "headcount"],
             is_output_node=True,
             inputs=[
-                CounterType.Input("t2icount", tooltip="T2ICOUNT of Load T2ICount Model."),
+                counter_input("t2icount", tooltip="T2ICOUNT of Load T2ICount Model."),
                 io.Image.Input("image", tooltip="The pictures to count in."),
                 io.String.Input(
                     "text",

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
-from headcount.bridge.count_search.pictures import Counter
-from headcount.core.counting import Counted
+from headcount.core.counting import Counted, Counter
 from headcount.core.errors import CountError
 from headcount.core.prompts import plural, same_noun
 from torch import Tensor

@@ -13,10 +13,12 @@ import comfy.sample
 import numpy as np
 import torch
 from headcount.bridge.isac.control import IsacSettings, with_isac
-from headcount.bridge.isac.latent_selection import SelectionSettings, select_candidates
 from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
 from headcount.bridge.prompts.token_positions import encode_count_prompt
+from headcount.bridge.seed_search.latent_selection import select_candidates
+from headcount.bridge.seed_search.search import Search
+from headcount.bridge.seed_search.settings import SelectionSettings
 from torch import Tensor
 
 
@@ -116,7 +118,8 @@ def _selected(sampling: Sampling, selection: SelectionSettings) -> int:
         selection, seed=sampling.seed, steps=own.steps, cfg=own.cfg, sampler=own.sampler, scheduler=own.scheduler
     )
     latent = {"samples": sampling.latent}
-    return select_candidates(sampling.model, sampling.positive, sampling.negative, latent, settings)[0].index
+    search = Search(sampling.model, sampling.positive, sampling.negative, latent, settings)
+    return select_candidates(search).candidates[0].index
 
 
 class Generator:

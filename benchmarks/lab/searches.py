@@ -20,14 +20,14 @@ from demo.comfy_host import import_comfyui
 import_comfyui("--cpu")
 import comfy.sample  # noqa: E402
 from comfy.patcher_extension import WrappersMP  # noqa: E402
-from headcount.bridge.count_search.looks import looks_of  # noqa: E402
-from headcount.bridge.count_search.pictures import Counter, shown_by  # noqa: E402
-from headcount.bridge.count_search.search import Search  # noqa: E402
-from headcount.bridge.count_search.settings import SearchSettings  # noqa: E402
-from headcount.bridge.count_search.standings import Candidate, best_first, judged  # noqa: E402
-from headcount.bridge.count_search.start import start_of  # noqa: E402
 from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model  # noqa: E402
 from headcount.bridge.isac.control import IsacSettings, with_isac  # noqa: E402
+from headcount.bridge.seed_search.count_search import asked_of  # noqa: E402
+from headcount.bridge.seed_search.counter_scorer import CountedCandidate, best_first, counted_candidates  # noqa: E402
+from headcount.bridge.seed_search.previews import Previews, decode, previews_of  # noqa: E402
+from headcount.bridge.seed_search.search import Search  # noqa: E402
+from headcount.bridge.seed_search.settings import SearchSettings  # noqa: E402
+from headcount.core.counting import Counter  # noqa: E402
 
 from .counters import search_counter  # noqa: E402
 from .prompts import Case  # noqa: E402
@@ -67,6 +67,7 @@ class Plan:
             scheduler=own.scheduler,
             seeds=max(self.seeds[kind]),
             decide_at=self.decide_at,
+            at_once=_TOGETHER,
         )
 
 
@@ -123,27 +124,28 @@ class Sampler:
         side = self._plan.sampling.size // generator.loaded.vae.spacial_compression_encode()
         latent = {"samples": torch.zeros(1, 4, side, side)}
         conditionings = generator.positive(case.prompt), generator.negative
-        search = Search(self.models[kind], *conditionings, latent, generator.loaded.vae, settings)
-        start = start_of(search.model, latent, settings.seed, settings.seeds)
-        tried, looks = self._looks(search, start)
+        search = Search(self.models[kind], *conditionings, latent, settings, vae=generator.loaded.vae)
+        previews = previews_of(search)
+        tried, looks = self._looks(search, previews)
         places = {0, *(best_first(tried[:many])[0].index for many in self._plan.seeds[kind])}
         places |= set(range(self._plan.finished)) if kind == "plain" else set()
-        pictures = {str(place): self._picture(search, start.seed_of(place), case) for place in sorted(places)}
+        pictures = {
+            str(place): self._picture(search, previews.initial.seed_of(place), case) for place in sorted(places)
+        }
         return Run(looks, pictures)
 
-    def _looks(self, search: Search, start: Any) -> tuple[list[Candidate], list[Look]]:
+    def _looks(self, search: Search, previews: Previews) -> tuple[list[CountedCandidate], list[Look]]:
         """The seeds up to the first that is right, as the search judges them, and what it saw."""
-        asked, most = search.asked(), search.settings.seeds
-        looks = looks_of(search.model, search.positive, search.negative, start, search.settings)
-        tried: list[Candidate] = []
+        asked, most = asked_of(search), search.settings.seeds
+        tried: list[CountedCandidate] = []
         found: list[Look] = []
         for first in range(0, most, _TOGETHER):
             some = list(range(first, min(first + _TOGETHER, most)))
             rows, begun = self._rows, time.perf_counter()
-            shown = shown_by(search.vae, looks.predicted(some, lambda *_: None), 1)
-            counted = self._counter.count(shown.frames, tuple(asked))
+            latents = torch.cat([latents for _, latents in previews.predicted(some, lambda *_: None)])
+            counted = self._counter.count(decode(search.vae, latents, 1).frames, tuple(asked))
             cost = (self._rows - rows) // len(some), (time.perf_counter() - begun) / len(some)
-            of_these = judged(some, [start.seed_of(index) for index in some], counted, asked)
+            of_these = counted_candidates(previews.initial, some, counted, asked)
             right = next((place for place, one in enumerate(of_these) if one.misses == 0), len(some) - 1)
             tried += of_these[: right + 1]
             found += [Look(list(one.numbers), *cost) for one in of_these[: right + 1]]

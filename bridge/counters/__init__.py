@@ -1,1 +1,1 @@
-"""Counts against what was asked for: Count Check."""
+"""What counters and detectors give: checked where it comes in, and against what was asked for (Count Check)."""

@@ -13,6 +13,7 @@ from ...core.counting import USUAL, BoxSettings, CountCheck, Counted, asked_numb
 from ...core.errors import CountError
 from ...core.prompts import Counts, parse_objects_line
 from ..comfyui.node_text import NodeResult
+from .inputs import require_one_source
 
 NODE = "Count Check"
 BEST, STOP = "best picture", "stop"
@@ -76,11 +77,7 @@ def check_pictures(
     Raises:
         CountError: the inputs do not fit each other; the message says which.
     """
-    if (counted is None) == (boxes is None):
-        raise CountError(
-            f"{NODE} needs either COUNTED of a counter or BOUNDING_BOX of a detector that saw these pictures, and got "
-            + ("neither" if counted is None else "both; disconnect one")
-        )
+    require_one_source(counted, boxes, NODE, "these pictures")
     notes: tuple[str, ...] = ()
     if counted is None:
         found_boxes = count_boxes(boxes, asked, len(image), box_settings)

@@ -1,1 +1,1 @@
-"""ISAC: Attention Control, which steers, and Latent Selection, which chooses. The objectives are in `core.isac`."""
+"""ISAC Attention Control, which steers. The objectives are in `core.isac`, Latent Selection is in `seed_search`."""

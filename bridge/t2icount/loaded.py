@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import comfy.model_management
@@ -17,6 +17,7 @@ from ...core.t2icount.counting import SHORT_SIDE, CountSettings, PictureCount, c
 from ...core.t2icount.network import CountNetwork
 from ...core.t2icount.text import ClassText
 from ...core.t2icount.windows import window_corners
+from ..counters.maps import point_boxes
 from .files import model_path, read_weights
 from .pictures import rgb_pictures
 from .words import Words
@@ -30,7 +31,7 @@ OnProgress = Callable[[int, int], None]
 
 
 class LoadedCounter:
-    """Counts nouns in pictures."""
+    """Counts nouns in pictures, as a `core.counting.Counter`."""
 
     def __init__(self, network: CountNetwork) -> None:
         management = comfy.model_management
@@ -42,22 +43,21 @@ class LoadedCounter:
 
     def count(
         self,
-        pictures: Tensor,
+        images: Tensor,
         nouns: Sequence[str],
         on_progress: OnProgress | None = None,
         scale: str = SHORT_SIDE,
     ) -> Counted:
-        """Counts of K nouns in N pictures; maps are dropped picture by picture.
+        """Counts, points and boxes of K nouns in N images, see `core.counting.Counter`; maps are dropped image by image.
 
         Args:
-            pictures: (N, H, W, C) in 0..1.
-            nouns: in the plural, such as "cats".
+            images: (N, H, W, C) in 0..1.
             scale: see `CountSettings`.
 
         Raises:
             CountError: see `each_picture`.
         """
-        return counted_of(nouns, list(_without_maps(self.each_picture(pictures, nouns, on_progress, scale))))
+        return counted_of(nouns, self.each_picture(images, nouns, on_progress, scale))
 
     def each_picture(
         self,
@@ -121,14 +121,14 @@ def load_counter(name: str, precision: str) -> LoadedCounter:
     return LoadedCounter(network.to(PRECISIONS[precision]))
 
 
-def counted_of(nouns: Sequence[str], results: Sequence[PictureCount]) -> Counted:
-    """Counts of several pictures as one."""
-    return Counted(tuple(nouns), torch.stack([r.numbers for r in results]), tuple(r.points for r in results))
-
-
-def _without_maps(results: Iterator[PictureCount]) -> Iterator[PictureCount]:
-    nothing = torch.empty(0)
-    return (replace(result, density=nothing, similarity=nothing) for result in results)
+def counted_of(nouns: Sequence[str], results: Iterable[PictureCount]) -> Counted:
+    """Counts of several images as one; keeps no map of any."""
+    numbers, points, boxes = [], [], []
+    for result in results:
+        numbers.append(result.numbers)
+        points.append(result.points)
+        boxes.append(point_boxes(nouns, result.points, result.similarity))
+    return Counted(tuple(nouns), torch.stack(numbers), tuple(points), tuple(boxes))
 
 
 def _with_less_memory(

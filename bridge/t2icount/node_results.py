@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor
 from typing import Any
 
 import comfy.utils
 import torch
 from torch import Tensor
 
-from ...core.counting import Counted, Point, count_words
-from ...core.drawing import count_overlay, dot_radius
+from ...core.counting import Counted, Counter, count_words
+from ...core.drawing import count_overlay
 from ...core.prompts import Counts
 from ..comfyui.node_text import NodeResult
+from ..counters.inputs import checked_counter
+from ..counters.maps import spread_counts, with_boxes
 from .loaded import LoadedCounter, counted_of
 from .nouns import nouns_to_count
 from .pictures import rgb_pictures
 
+NODE = "T2ICount Counter"
 Boxes = list[list[dict[str, Any]]]
 
 
@@ -48,30 +49,40 @@ class CounterResults:
     result: NodeResult
 
 
-def count_in_pictures(
-    counter: LoadedCounter, image: Tensor, text: str, counts: Counts | None, scale: str
-) -> CounterResults:
+def count_in_pictures(counter: Counter, image: Tensor, text: str, counts: Counts | None, scale: str) -> CounterResults:
     """Count, with a progress bar.
 
+    Args:
+        scale: see `CountSettings`; other counters than T2ICount have a scale of their own.
+
     Raises:
-        CountError: nothing to count, pictures that are none, or words that the model does not know.
+        CountError: nothing to count, pictures that are none, a counter that is none, or words that it does not know.
     """
     nouns, pictures = nouns_to_count(text, counts), rgb_pictures(image)
-    bar = comfy.utils.ProgressBar(1)
-    results = list(counter.each_picture(pictures, nouns, bar.update_absolute, scale))
-    counted = counted_of(nouns, results)
+    counter, bar = checked_counter(counter, NODE), comfy.utils.ProgressBar(1)
+    if isinstance(counter, LoadedCounter):
+        results = list(counter.each_picture(pictures, nouns, bar.update_absolute, scale))
+        counted = counted_of(nouns, results)
+        density = heat = torch.cat([result.density for result in results])
+        similarity = torch.cat([result.similarity for result in results]).clamp_(0, 1)
+    else:
+        size = pictures.shape[1], pictures.shape[2]
+        counted = with_boxes(counter.count(pictures, nouns, bar.update_absolute), size)
+        density = torch.cat([spread_counts(counted, index, size) for index in range(len(pictures))])
+        heat = density - density.amin((1, 2), keepdim=True)  # what is everywhere alike shows nothing
+        similarity = torch.zeros_like(density) if counted.masks is None else counted.masks.flatten(0, 1)
     overlays = [
-        count_overlay(picture.cpu(), result.density[k], result.points[k], float(result.numbers[k]), noun)
-        for picture, result in zip(pictures, results, strict=True)
-        for k, noun in enumerate(nouns)
+        count_overlay(picture.cpu(), heat[index * len(nouns) + k], counted.points[index][k], float(number), noun)
+        for index, picture in enumerate(pictures)
+        for k, (noun, number) in enumerate(zip(nouns, counted.numbers[index], strict=True))
     ]
     return CounterResults(
         rounded=counted.rounded.flatten().tolist(),
         numbers=counted.numbers.flatten().tolist(),
-        density=torch.cat([result.density for result in results]),
+        density=density,
         overlays=torch.stack(overlays),
-        similarity=torch.cat([result.similarity for result in results]).clamp_(0, 1),
-        boxes=[_boxes_of(nouns, result.points, result.similarity) for result in results],
+        similarity=similarity,
+        boxes=list(counted.boxes or ()),
         counted=counted,
         table=_table(counted),
         result=_result_of(counted),
@@ -90,21 +101,3 @@ def _table(counted: Counted) -> str:
         f"picture {index + 1}: " + ", ".join(map(count_words, row, counted.nouns))
         for index, row in enumerate(counted.numbers.tolist())
     )
-
-
-def _boxes_of(nouns: tuple[str, ...], points: Sequence[Sequence[Point]], similarity: Tensor) -> list[dict[str, Any]]:
-    """Boxes about as large as the dots of the overlay, cut off at the edge.
-
-    Args:
-        similarity: (K, H, W), how much each place looks like each noun.
-    """
-    height, width = similarity.shape[1:]
-    boxes = []
-    for noun, places, alike in zip(nouns, points, similarity.clamp(0, 1), strict=True):
-        reach = dot_radius(height, width, len(places))
-        for x, y in places:
-            left, top = max(0, floor(x - reach)), max(0, floor(y - reach))
-            right, bottom = min(width, ceil(x + reach)), min(height, ceil(y + reach))
-            place = {"x": left, "y": top, "width": right - left, "height": bottom - top}
-            boxes.append({**place, "label": noun, "score": round(float(alike[int(y), int(x)]), 4)})
-    return boxes

@@ -1,4 +1,4 @@
-"""Counts of pictures, whatever counted them: boxes to numbers, numbers against what was asked."""
+"""Counts of pictures: what a counter is (`Counter`) and gives (`Counted`), boxes to numbers, numbers against what was asked."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from .box import USUAL, BoxSettings
 from .boxes import count_boxes, counted_from_boxes
 from .check import CountCheck, check_counts
 from .counted import Counted, Point
+from .counter import Counter
 from .ranking import distances, misses
 from .wording import count_words
 
@@ -15,6 +16,7 @@ __all__ = [
     "BoxSettings",
     "CountCheck",
     "Counted",
+    "Counter",
     "Point",
     "asked_numbers",
     "check_counts",

@@ -34,12 +34,12 @@ from .selection import (
     ScoreName,
     Stage,
     carried_score,
-    halving,
     place_strengths,
     places_score,
     relative_strengths,
     score_calls,
-    stay,
+    successive_halving,
+    top_k,
 )
 from .step import StepMode, latent_step
 from .target import Target
@@ -63,7 +63,6 @@ __all__ = [
     "Target",
     "anchored_losses",
     "carried_score",
-    "halving",
     "instance_to_class",
     "latent_step",
     "paper_grid",
@@ -72,5 +71,6 @@ __all__ = [
     "places_score",
     "relative_strengths",
     "score_calls",
-    "stay",
+    "successive_halving",
+    "top_k",
 ]

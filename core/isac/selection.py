@@ -172,8 +172,8 @@ def carried_score(score: ScoreName, before: Tensor | None, now: Tensor) -> Tenso
     return before + now if score == "paper" and before is not None else now
 
 
-def halving(candidates: int, keep: int, steps: int, decide_at: float = DECIDE_AT) -> tuple[Stage, ...]:
-    """Stages in which candidates are dropped: the worse half on the way (`DROP_AT`), the others at the decision.
+def successive_halving(candidates: int, keep: int, steps: int, decide_at: float = DECIDE_AT) -> tuple[Stage, ...]:
+    """Stages of successive halving: the worse half is dropped on the way (`DROP_AT`), the others at the decision.
 
     Args:
         candidates: B, how many start.
@@ -200,6 +200,6 @@ def halving(candidates: int, keep: int, steps: int, decide_at: float = DECIDE_AT
     return Stage(0, middle, half), Stage(middle, last, keep)
 
 
-def stay(scores: Tensor, keep: int) -> list[int]:
-    """Who goes on: indices of the `keep` lowest of (B,) scores, best first, ties in their order; NaN comes last."""
-    return scores.argsort(stable=True)[:keep].tolist()
+def top_k(scores: Tensor, k: int) -> list[int]:
+    """Indices of the k best, which are the lowest, of (B,) scores, best first, ties in their order; NaN comes last."""
+    return scores.argsort(stable=True)[:k].tolist()

@@ -13,16 +13,14 @@ import comfy.samplers
 import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
-from headcount.bridge.count_search.looks import looks_of
-from headcount.bridge.count_search.pictures import mean_over_frames, shown_by
-from headcount.bridge.count_search.plan import DRAFT_SAMPLER, LEAST_CALLS, coarse, plan_for
-from headcount.bridge.count_search.run import search_seeds
-from headcount.bridge.count_search.search import Found, Search, find_seeds
-from headcount.bridge.count_search.settings import SearchSettings
-from headcount.bridge.count_search.standings import Candidate, as_table, best_first
-from headcount.bridge.count_search.start import start_of
 from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.recording.recorder import with_recorder
+from headcount.bridge.seed_search.count_search import asked_of, find_seeds, search_seeds
+from headcount.bridge.seed_search.counter_scorer import CountedCandidate, best_first, count_table, mean_over_frames
+from headcount.bridge.seed_search.preview_plan import DRAFT_SAMPLER, LEAST_CALLS, coarse, plan_for
+from headcount.bridge.seed_search.previews import decode, previews_of
+from headcount.bridge.seed_search.search import Search, SearchResult
+from headcount.bridge.seed_search.settings import SearchSettings
 from headcount.core.counting.counted import Counted
 from headcount.core.errors import CountError
 from hypothesis import given
@@ -67,9 +65,9 @@ class Scripted:
         self.numbers = list(numbers)
         self.batches: list[int] = []
 
-    def count(self, pictures: Tensor, nouns: Sequence[str], on_progress: Any = None) -> Counted:
-        self.batches.append(len(pictures))
-        rows = [[float(self.numbers.pop(0))] * len(nouns) for _ in pictures]
+    def count(self, images: Tensor, nouns: Sequence[str], on_progress: Any = None) -> Counted:
+        self.batches.append(len(images))
+        rows = [[float(self.numbers.pop(0))] * len(nouns) for _ in images]
         return Counted(tuple(nouns), torch.tensor(rows), tuple(((),) * len(nouns) for _ in rows))
 
 
@@ -84,7 +82,7 @@ def search(settings: SearchSettings = USUAL, prompt: str = STARS, **changes: Any
     return Search(**{**inputs, "vae": shapes().vae, "settings": settings, **changes})
 
 
-def find(counter: Any, settings: SearchSettings = USUAL, **changes: Any) -> Found:
+def find(counter: Any, settings: SearchSettings = USUAL, **changes: Any) -> SearchResult:
     with torch.inference_mode():
         return find_seeds(search(settings, **changes), counter)
 
@@ -102,9 +100,10 @@ def foreseen(
 ) -> Tensor:
     """Predicted clean latents of candidates."""
     with torch.inference_mode():
-        start = start_of(setup.model, latent or {"samples": EMPTY}, settings.seed, settings.seeds)
-        looks = looks_of(setup.model, setup.positive, setup.negative, start, settings)
-        return looks.predicted(indices, lambda *_: None)
+        wanted = Search(setup.model, setup.positive, setup.negative, latent or {"samples": EMPTY}, settings)
+        batches = list(previews_of(wanted).predicted(indices, lambda *_: None))
+        assert [index for batch, _ in batches for index in batch] == indices
+        return torch.cat([latents for _, latents in batches])
 
 
 def predictions(setup: Setup, settings: SearchSettings, seed: int, latent: Tensor = EMPTY) -> list[Tensor]:
@@ -221,7 +220,7 @@ def test_finds_the_seed_that_shows_what_is_asked() -> None:
     """With the exact counter: what the table says is what a plain run of each seed shows."""
     settings = SearchSettings(40, 10, 3.0, "euler", "simple", seeds=3, decide_at=1.0, stop_when_found=False)
     with torch.inference_mode():
-        found, table = search_seeds(search(settings, "a photo of two stars"), ExactCounter())
+        found = search_seeds(search(settings, "a photo of two stars"), ExactCounter())
     setup, counter = shapes_setup("a photo of two stars"), ExactCounter()
     by_hand = {}
     for seed in range(40, 43):
@@ -231,7 +230,9 @@ def test_finds_the_seed_that_shows_what_is_asked() -> None:
     assert {one.seed: one.numbers[0] for one in found.candidates} == by_hand
     assert found.seed == min(by_hand, key=lambda seed: (abs(by_hand[seed] - 2), seed))
     assert len(set(by_hand.values())) > 1, "else there is nothing to choose"
-    assert table.splitlines()[0] == "asked: 2 stars" and table.splitlines()[1].startswith(f"seed {found.seed}: ")
+    assert found.table.splitlines()[0] == "asked: 2 stars" and found.table.splitlines()[1].startswith(
+        f"seed {found.seed}: "
+    )
 
 
 def test_order() -> None:
@@ -239,7 +240,7 @@ def test_order() -> None:
     found = find(Scripted(3.4, 4.4, 4.2, 4.2), replace(USUAL, stop_when_found=False))
     assert [one.index for one in found.candidates] == [2, 3, 1, 0] and found.seed == 5
     assert [one.misses for one in found.candidates] == [0, 0, 0, 1]
-    assert found.pictures.shape == (4, 128, 128, 3)
+    assert found.images.shape == (4, 128, 128, 3)
 
 
 def test_pictures_are_in_the_order_of_the_table() -> None:
@@ -248,7 +249,7 @@ def test_pictures_are_in_the_order_of_the_table() -> None:
     setup = shapes_setup(STARS)
     with torch.inference_mode():
         expected = shapes().vae.decode(foreseen(setup, settings, [3, 2, 1, 0]))
-    torch.testing.assert_close(found.pictures, expected, rtol=0, atol=0.02)
+    torch.testing.assert_close(found.images, expected, rtol=0, atol=0.02)
 
 
 @pytest.mark.parametrize(("at_once", "batches"), [(1, [1, 1]), (2, [2]), (3, [3])])
@@ -309,14 +310,14 @@ def test_inpainting_keeps_what_is_masked() -> None:
 
 def test_several_counted_conditionings_ask_together() -> None:
     stars, circles = shapes_setup("two stars"), shapes_setup("a star and two circles")
-    assert search(positive=[*stars.positive, *circles.positive]).asked() == {"stars": 3, "circles": 2}
-    assert search(positive=[*stars.positive, *stars.positive]).asked() == {"stars": 2}, "one prompt in two parts"
+    assert asked_of(search(positive=[*stars.positive, *circles.positive])) == {"stars": 3, "circles": 2}
+    assert asked_of(search(positive=[*stars.positive, *stars.positive])) == {"stars": 2}, "one prompt in two parts"
 
 
 def test_counts_where_the_conditioning_has_none() -> None:
     setup = shapes_setup(STARS)
     bare = [[text, {}] for text, _ in setup.positive]
-    assert search(positive=bare, counts=setup.counts).asked() == {"stars": 4}
+    assert asked_of(search(positive=bare, counts=setup.counts)) == {"stars": 4}
     with pytest.raises(CountError, match=r"Count Search does not know what is asked for\. Encode the positive prompt"):
         find(Scripted(), positive=bare)
 
@@ -358,14 +359,14 @@ def test_frames_of_a_video() -> None:
         def decode(self, latents: Tensor) -> Tensor:
             return (torch.arange(8.0) / 10).reshape(1, 8, 1, 1, 1).expand(len(latents), 8, 4, 4, 3)
 
-    shown = shown_by(FilmVae(), torch.zeros(2, 16, 3, 4, 4), 4)
-    assert shown.each == 4 and shown.frames.shape == (8, 4, 4, 3) and shown.pictures.shape == (2, 4, 4, 3)
+    shown = decode(FilmVae(), torch.zeros(2, 16, 3, 4, 4), 4)
+    assert shown.frames_each == 4 and shown.frames.shape == (8, 4, 4, 3) and shown.images.shape == (2, 4, 4, 3)
     torch.testing.assert_close(shown.frames[:4, 0, 0, 0], torch.tensor([0.1, 0.3, 0.5, 0.7]))
     counted = Counted(("cats",), torch.tensor([[2.0], [4], [3], [3], [0], [0], [1], [0]]), (((),),) * 8)
     assert mean_over_frames(counted, 4).numbers.tolist() == [[3.0], [0.25]]
-    assert shown_by(FilmVae(), torch.zeros(1, 16, 3, 4, 4), 99).each == 8
-    picture = shown_by(FilmVae(), torch.zeros(1, 16, 3, 4, 4), 1)
-    assert picture.each == 1 and float(picture.frames[0, 0, 0, 0]) == pytest.approx(0.4)
+    assert decode(FilmVae(), torch.zeros(1, 16, 3, 4, 4), 99).frames_each == 8
+    picture = decode(FilmVae(), torch.zeros(1, 16, 3, 4, 4), 1)
+    assert picture.frames_each == 1 and float(picture.frames[0, 0, 0, 0]) == pytest.approx(0.4)
 
 
 def test_memory_decides_how_many_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -374,9 +375,8 @@ def test_memory_decides_how_many_run_at_once(monkeypatch: pytest.MonkeyPatch) ->
     left = setup.model.model_size() - setup.model.loaded_size()
     for many in (1, 2, 9):
         monkeypatch.setattr(comfy.model_management, "get_free_memory", lambda _, many=many: left + need * many * 1.01)
-        start = start_of(setup.model, {"samples": EMPTY}, 3, 4)
-        looks = looks_of(setup.model, setup.positive, setup.negative, start, settings)
-        assert looks.how_many() == min(many, 4)
+        previews = previews_of(Search(setup.model, setup.positive, setup.negative, {"samples": EMPTY}, settings))
+        assert previews.at_once() == min(many, 4)
 
 
 def test_out_of_memory_halves_the_batch() -> None:
@@ -390,7 +390,8 @@ def test_out_of_memory_halves_the_batch() -> None:
         return executor(x, *args, **kwargs)
 
     model.add_wrapper_with_key(WrappersMP.APPLY_MODEL, "short", short)
-    assert_near(foreseen(replace(setup, model=model), USUAL, [0, 1, 2]), foreseen(setup, USUAL, [0, 1, 2]))
+    settings = replace(USUAL, at_once=3)
+    assert_near(foreseen(replace(setup, model=model), settings, [0, 1, 2]), foreseen(setup, settings, [0, 1, 2]))
     assert 4 in calls[1:] and max(calls[-5:]) == 2
 
 
@@ -404,7 +405,7 @@ def test_nothing_changes_on_the_model() -> None:
     assert torch.equal(sample(setup.model, setup), plain)
     torch.manual_seed(5)
     again = find(Scripted(1, 2, 3, 3.2))
-    assert again.candidates == first.candidates and torch.equal(again.pictures, first.pictures)
+    assert again.candidates == first.candidates and torch.equal(again.images, first.images)
 
 
 @pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m_sde", "euler_ancestral"])
@@ -465,11 +466,11 @@ def test_other_packs_patches_act_on_the_tried_seeds() -> None:
 
 
 def test_table() -> None:
-    candidates = best_first([Candidate(0, 7, (3.2, 1.0), 2, 1.2), Candidate(1, 8, (2.0, 1.0), 0, 0.0)])
-    assert as_table(candidates, {"cats": 2, "dog": 1}, batch=False).splitlines() == [
+    candidates = best_first([CountedCandidate(0, 7, (3.2, 1.0), 2, 1.2), CountedCandidate(1, 8, (2.0, 1.0), 0, 0.0)])
+    assert count_table(candidates, {"cats": 2, "dog": 1}, batch=False).splitlines() == [
         "asked: 2 cats, 1 dog",
         "seed 8: 2 cats, 1 dog: right",
         "seed 7: 3 cats (3.2), 1 dog: off by 2",
         "1 of 2 tried look right",
     ]
-    assert as_table(candidates, {"cats": 2, "dog": 1}, batch=True).splitlines()[1] == "index 1: 2 cats, 1 dog: right"
+    assert count_table(candidates, {"cats": 2, "dog": 1}, batch=True).splitlines()[1] == "index 1: 2 cats, 1 dog: right"

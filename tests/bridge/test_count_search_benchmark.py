@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from headcount.bridge.count_search.search import Search, find_seeds
-from headcount.bridge.count_search.settings import SearchSettings
+from headcount.bridge.seed_search.count_search import find_seeds
+from headcount.bridge.seed_search.search import Search
+from headcount.bridge.seed_search.settings import SearchSettings
 
 from benchmarks.count_search import finished, searched
 from benchmarks.lab.prompts import Case
@@ -46,7 +47,7 @@ def test_replay_is_the_search() -> None:
     empty = {"samples": torch.zeros(1, 4, 16, 16)}
     for seeds in (2, 3):
         search = Search(
-            setup.model, setup.positive, setup.negative, empty, shapes().vae, replace(settings, seeds=seeds)
+            setup.model, setup.positive, setup.negative, empty, replace(settings, seeds=seeds), vae=shapes().vae
         )
         with torch.inference_mode():
             found = find_seeds(search, ExactCounter())

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 import torch
-from headcount.bridge.count_search.plan import plan_for
-from headcount.bridge.isac.latent_selection import select_candidates
+from headcount.bridge.seed_search.latent_selection import select_candidates
+from headcount.bridge.seed_search.preview_plan import plan_for
+from headcount.bridge.seed_search.search import Search
 from headcount.core.errors import CountError
-from headcount.core.isac.selection import halving
+from headcount.core.isac.selection import successive_halving
 
 from ..helpers.models import shared_tiny
 from ..helpers.raised_messages import RaisedMessages, never_made, places
@@ -65,12 +66,12 @@ def test_no_steps_to_try_in() -> None:
     with pytest.raises(
         CountError, match=r"^ISAC Latent Selection has no step to try candidates in: raise steps or denoise$"
     ):
-        select_candidates(setup.model, setup.positive, setup.negative, latent, replace(SELECTION, denoise=0.0))
+        select_candidates(Search(setup.model, setup.positive, setup.negative, latent, replace(SELECTION, denoise=0.0)))
 
 
 def test_fewer_candidates_than_are_kept() -> None:
     with pytest.raises(CountError, match=r"^3 of 2 candidates cannot be kept: try at least as many as are wanted$"):
-        halving(2, 3, 10)
+        successive_halving(2, 3, 10)
 
 
 def test_the_guard_sees_a_message_that_nothing_makes(tmp_path: Path) -> None:
@@ -108,5 +109,5 @@ def test_the_guard_sees_a_message_that_nothing_makes(tmp_path: Path) -> None:
 def test_this_run_is_watched(request: pytest.FixtureRequest) -> None:
     plugin = request.config.pluginmanager.get_plugin("raised-messages")
     with pytest.raises(CountError):
-        halving(2, 3, 10)
+        successive_halving(2, 3, 10)
     assert any(file == "core/isac/selection.py" for file, _ in plugin.made)

@@ -15,7 +15,7 @@ import pytest
 import torch
 from comfy_api.latest import io
 from comfy_extras.nodes_rtdetr import DrawBBoxes, RTDETR_detect
-from headcount.bridge.count_search.run import look_for_pick, search_seeds
+from headcount.bridge.seed_search.count_search import preview_for_pick, search_seeds
 from headcount.bridge.t2icount.files import model_files, model_path, register_folder
 from headcount.nodes import NODES
 from headcount.nodes.count_check import CountCheck
@@ -42,7 +42,14 @@ CORE_TYPES = set().union(*map(types_of, (*comfy_nodes.NODE_CLASS_MAPPINGS.values
 # Other packs' types that the boxes are read from as well, named in ComfyUI's own list of types, and the old name of its boxes.
 ALSO_READ = {io.SEGS.io_type, io.BBOX.io_type, io.BoundingBoxes.io_type, "JSON"}
 # What only nodes of this pack hand to each other.
-OWN_TYPES = {"HEADCOUNT_COUNTS", "HEADCOUNT_MAPS", "HEADCOUNT_COUNTED", "HEADCOUNT_CANDIDATES", "T2ICOUNT"}
+OWN_TYPES = {
+    "HEADCOUNT_COUNTS",
+    "HEADCOUNT_MAPS",
+    "HEADCOUNT_COUNTED",
+    "HEADCOUNT_CANDIDATES",
+    "HEADCOUNT_COUNTER",
+    "T2ICOUNT",
+}
 every_node = pytest.mark.parametrize("node", NODES, ids=lambda node: node.__name__)
 
 
@@ -107,7 +114,7 @@ def test_the_searches_have_a_bar(look: str, told: list[tuple[int, int]]) -> None
         search_seeds(search(settings), Scripted(*[0] * 8))
         assert is_a_bar(told), str(told)
         told.clear()
-        look_for_pick(search(settings))
+        preview_for_pick(search(settings))
     assert is_a_bar(told)
 
 

@@ -32,14 +32,15 @@ from comfy_extras.nodes_pag import PerturbedAttentionGuidance
 from headcount.bridge.attention.capture import Capture
 from headcount.bridge.attention.hook import hooked_options
 from headcount.bridge.comfyui.run_notes import RunNotes
-from headcount.bridge.isac.candidates import Candidate, SelectionSettings, Standings
 from headcount.bridge.isac.control import IsacSettings, with_isac
-from headcount.bridge.isac.latent_selection import select_candidates
 from headcount.bridge.isac.patched_model import with_runs
-from headcount.bridge.isac.selection_run import as_table, select_latent
-from headcount.bridge.isac.shared_noise import SharedNoise
 from headcount.bridge.prompts.conditionings import counted_conditionings
 from headcount.bridge.recording.recorder import with_recorder
+from headcount.bridge.seed_search.latent_selection import score_table, select_candidates, select_latent
+from headcount.bridge.seed_search.pool import CandidatePool, ScoredCandidate
+from headcount.bridge.seed_search.search import Search
+from headcount.bridge.seed_search.settings import SelectionSettings
+from headcount.bridge.seed_search.shared_noise import SharedNoise
 from headcount.core.attention.call_list import CallList
 from headcount.core.attention.call_sums import MOST_SELF_PIXELS
 from headcount.core.errors import CountError
@@ -68,14 +69,14 @@ EMPTY = torch.zeros(1, 4, 16, 16)
 USUAL = SelectionSettings(3, 10, 3.0, "euler", "normal", candidates=6)  # 6 for 4 steps, 3 for 1 more
 
 
-def choose(setup: Setup, settings: SelectionSettings = USUAL, **changes: Any) -> list[Candidate]:
+def choose(setup: Setup, settings: SelectionSettings = USUAL, **changes: Any) -> list[ScoredCandidate]:
     arguments = {"positive": setup.positive, "negative": setup.negative, "latent": {"samples": EMPTY}} | changes
     model = arguments.pop("model", setup.model)
     with torch.inference_mode():
-        return select_candidates(model, settings=settings, **arguments)
+        return select_candidates(Search(model, settings=settings, **arguments)).candidates
 
 
-def scores(candidates: list[Candidate]) -> dict[int, float]:
+def scores(candidates: list[ScoredCandidate]) -> dict[int, float]:
     return {one.index: one.score for one in candidates}
 
 
@@ -194,9 +195,9 @@ def test_the_picture_is_the_candidate(run: Callable[..., Tensor], keep: int, sam
     watched, picture = Watched(setup.model), Watched(setup.model)
     with torch.inference_mode():
         start = {"samples": EMPTY.repeat(keep, 1, 1, 1)}
-        latent, found = select_latent(watched.model, setup.positive, setup.negative, start, settings)
-    assert latent["batch_index"] == [one.index for one in found[:keep]]
-    samples = run(setup, settings, latent, picture.model)
+        found = select_latent(Search(watched.model, setup.positive, setup.negative, start, settings))
+    assert found.latent["batch_index"] == [one.index for one in found.candidates[:keep]]
+    samples = run(setup, settings, found.latent, picture.model)
     assert samples.shape == (keep, 4, 16, 16)
     for row in range(keep):
         assert_is_a_candidates_way(watched, picture, 6, row)
@@ -210,7 +211,9 @@ def test_noise_of_the_way_is_that_of_the_picture(sampler: str) -> None:
     setup, settings = shared_tiny(), replace(USUAL, steps=6, sampler=sampler, decide_at=1.0, candidates=4)
     watched, picture = Watched(setup.model), Watched(setup.model)
     with torch.inference_mode():
-        latent, _ = select_latent(watched.model, setup.positive, setup.negative, {"samples": EMPTY}, settings)
+        latent = select_latent(
+            Search(watched.model, setup.positive, setup.negative, {"samples": EMPTY}, settings)
+        ).latent
     ksampler(setup, settings, latent, picture.model)
     assert_is_a_candidates_way(watched, picture, 6)
 
@@ -236,7 +239,7 @@ def test_the_first_state_is_the_samplers_to_the_bit() -> None:
     setup = shapes_setup()
     watched, picture = Watched(setup.model), Watched(setup.model)
     with torch.inference_mode():
-        latent, _ = select_latent(watched.model, setup.positive, setup.negative, {"samples": EMPTY}, USUAL)
+        latent = select_latent(Search(watched.model, setup.positive, setup.negative, {"samples": EMPTY}, USUAL)).latent
     ksampler(setup, USUAL, latent, picture.model)
     index = latent["batch_index"][0]
     assert torch.equal(watched.calls[0][1][index], picture.calls[0][1][0])
@@ -375,7 +378,7 @@ def test_inpainting() -> None:
     start = {"samples": torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(1)), "noise_mask": mask}
     watched, picture = Watched(setup.model), Watched(setup.model)
     with torch.inference_mode():
-        latent, _ = select_latent(watched.model, setup.positive, setup.negative, start, settings)
+        latent = select_latent(Search(watched.model, setup.positive, setup.negative, start, settings)).latent
     assert latent["noise_mask"] is mask and latent["samples"] is start["samples"]
     samples = ksampler(setup, settings, latent, picture.model)
     assert_is_a_candidates_way(watched, picture, 10)
@@ -387,7 +390,7 @@ def test_image_to_image_tries_the_pictures_neighbourhood() -> None:
     start = {"samples": torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(1))}
     watched, picture = Watched(setup.model), Watched(setup.model)
     with torch.inference_mode():
-        latent, _ = select_latent(watched.model, setup.positive, setup.negative, start, settings)
+        latent = select_latent(Search(watched.model, setup.positive, setup.negative, start, settings)).latent
     ksampler(setup, settings, latent, picture.model)
     assert_is_a_candidates_way(watched, picture, 10)
     assert watched.calls[0][0] < 1000 * 0.7, "the timestep at which the noise starts"
@@ -411,11 +414,11 @@ def test_negative_longer_than_positive() -> None:
 def test_samplers_that_look_at_the_unguided_answer(sampler: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """They see the whole batch, however few candidates the model is shown at once."""
     whole = choose(shared_tiny(), replace(USUAL, sampler=sampler))
-    monkeypatch.setattr("headcount.bridge.isac.candidate_run._MOST_AT_ONCE", 2)
+    monkeypatch.setattr("headcount.bridge.seed_search.attention_scorer._MAX_AT_ONCE", 2)
     assert_same(choose(shared_tiny(), replace(USUAL, sampler=sampler)), whole)
 
 
-def assert_same(found: list[Candidate], expected: list[Candidate]) -> None:
+def assert_same(found: list[ScoredCandidate], expected: list[ScoredCandidate]) -> None:
     """But for rounding: a batch of another size computes its sums in another order."""
     assert [(one.index, one.steps) for one in found] == [(one.index, one.steps) for one in expected]
     assert [one.score for one in found] == pytest.approx([one.score for one in expected], rel=1e-3, abs=1e-3)
@@ -426,8 +429,8 @@ def assert_same(found: list[Candidate], expected: list[Candidate]) -> None:
 def test_memory_decides_how_many_run_at_once(at_once: int, score: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     setup, settings = shared_tiny(), replace(USUAL, score=score)
     expected, watched = choose(setup, settings), Watched(setup.model)
-    # A little more than ComfyUI wants to see free for a batch of that size.
-    free = 1.51 * at_once * setup.model.model.memory_required([1, 4, 16, 16])
+    # A little more than ComfyUI wants to see free for a batch of that size, both prompts in it.
+    free = 2 * 1.51 * at_once * setup.model.model.memory_required([1, 4, 16, 16])
     monkeypatch.setattr(
         comfy.model_management,
         "get_free_memory",
@@ -543,7 +546,7 @@ def test_progress_and_previews(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(latent_preview, "get_previewer", lambda *_: Previewer())
     with torch.inference_mode():
-        select_latent(setup.model, setup.positive, setup.negative, {"samples": EMPTY}, USUAL)
+        select_latent(Search(setup.model, setup.positive, setup.negative, {"samples": EMPTY}, USUAL))
     assert [one[:2] for one in seen] == [(6, 27), (12, 27), (18, 27), (24, 27), (27, 27)]
     assert {one[2] for one in seen} == {("JPEG", (1, 8, 16, 16))}
 
@@ -561,18 +564,18 @@ def test_keeping_all_needs_no_sampling() -> None:
     watched = Watched(shared_tiny().model)
     latent = {"samples": EMPTY.repeat(3, 1, 1, 1)}
     found = choose(shared_tiny(), replace(USUAL, candidates=3), model=watched.model, latent=latent)
-    assert found == [Candidate(0), Candidate(1), Candidate(2)] and not watched.calls
-    assert as_table(found, 7) == "seed 7: all 3 candidates are kept, so none was tried"
+    assert found == [ScoredCandidate(0), ScoredCandidate(1), ScoredCandidate(2)] and not watched.calls
+    assert score_table(found, 7) == "seed 7: all 3 candidates are kept, so none was tried"
 
 
 def test_a_latent_that_has_batch_indices() -> None:
     setup = shared_tiny()
     latent = {"samples": EMPTY, "batch_index": [4], "something": "else"}
     with torch.inference_mode():
-        out, found = select_latent(setup.model, setup.positive, setup.negative, latent, USUAL)
+        found = select_latent(Search(setup.model, setup.positive, setup.negative, latent, USUAL))
     assert latent["batch_index"] == [4], "an input is not changed"
-    assert out["batch_index"] == [found[0].index] and out["something"] == "else"
-    assert_same(found, choose(setup))
+    assert found.latent["batch_index"] == [found.candidates[0].index] and found.latent["something"] == "else"
+    assert_same(found.candidates, choose(setup))
 
 
 def test_as_few_as_one_step() -> None:
@@ -624,33 +627,43 @@ def test_guidance_that_asks_the_model_again() -> None:
     assert found[0].score == pytest.approx(by_hand[4], rel=1e-3, abs=1e-3)
 
 
-def test_candidate_standings() -> None:
-    standings = Standings(replace(USUAL, candidates=4, decide_at=1.0), 1, 5)
+def test_candidate_pool() -> None:
+    pool = CandidatePool(replace(USUAL, candidates=4, decide_at=1.0), 1, 5)
     for step in range(4):
-        assert standings.alive == [0, 1, 2, 3]
-        standings.add(torch.tensor([4.0, 1.0, float("nan"), 2.0]), step)
-    assert standings.alive == [1, 3] and standings.best == 1 and (standings.done, standings.total) == (16, 18)
-    standings.add(torch.tensor([3.0, 2.5]), 4)
-    assert standings.is_decided and standings.done == 18
-    found = [(one.index, one.steps) for one in standings.candidates()]
+        assert pool.alive == [0, 1, 2, 3]
+        pool.add(torch.tensor([4.0, 1.0, float("nan"), 2.0]), step)
+    assert pool.alive == [1, 3] and pool.best == 1 and pool.total == 18 and not pool.is_decided
+    pool.add(torch.tensor([3.0, 2.5]), 4)
+    assert pool.is_decided
+    found = [(one.index, one.steps) for one in pool.candidates()]
     assert found == [(3, 5), (1, 5), (0, 4), (2, 4)]
 
 
-def test_standings_where_nothing_is_seen() -> None:
-    """Nobody is dropped unseen, and progress stays within its total and ends there."""
-    standings = Standings(replace(USUAL, candidates=4, decide_at=1.0), 1, 5)
-    done = []
+def test_a_pool_where_nothing_is_seen() -> None:
+    """Nobody is dropped unseen."""
+    pool = CandidatePool(replace(USUAL, candidates=4, decide_at=1.0), 1, 5)
     for step in range(5):
-        standings.add(None, step)
-        done.append(standings.done)
-    assert len(standings.alive) == 4 and done == [4, 8, 12, 16, 18] and standings.total == 18
-    early = Standings(replace(USUAL, candidates=4), 1, 10)
+        assert not pool.is_decided
+        pool.add(None, step)
+    assert len(pool.alive) == 4 and pool.is_decided and pool.total == 18
+    early = CandidatePool(replace(USUAL, candidates=4), 1, 10)
     early.add(torch.tensor([4.0, 1.0, 3.0, 2.0]), 6)  # of a sampler that skips some steps
-    assert early.is_decided and early.alive == [1] and early.done == early.total
-    ended = Standings(replace(USUAL, candidates=4), 1, 10)
+    assert early.is_decided and early.alive == [1]
+    ended = CandidatePool(replace(USUAL, candidates=4), 1, 10)
     ended.add(torch.tensor([4.0, 1.0, 3.0, 2.0]), 0)
     ended.end()
-    assert ended.alive == [1] and ended.done == ended.total
+    assert ended.is_decided and ended.alive == [1]
+
+
+def test_progress_where_nothing_is_seen() -> None:
+    """It stays within its total and ends there."""
+    setup, told = shared_tiny(), []
+    late = [[text, {**options, "start_percent": 1.0, "end_percent": 1.0}] for text, options in setup.positive]
+    settings = replace(USUAL, candidates=4, decide_at=1.0, steps=5)
+    late_only = {"positive": [*late, [setup.negative[0][0], {}]], "progress": lambda *one: told.append(one[:2])}
+    with pytest.raises(CountError, match="saw no attention in these steps"):
+        choose(setup, settings, **late_only)
+    assert told == [(4, 18), (8, 18), (12, 18), (16, 18), (18, 18)]
 
 
 LATENTS = {

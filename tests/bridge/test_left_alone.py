@@ -17,11 +17,12 @@ from headcount.bridge.comfyui.run_notes import RunNotes
 from headcount.bridge.families.unet import UNetReader
 from headcount.bridge.families.video import VideoReader
 from headcount.bridge.isac.control import IsacSettings, with_isac
-from headcount.bridge.isac.latent_selection import select_candidates
 from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
 from headcount.bridge.recording.maps import NOT_NUMBERS, MapsHandle
 from headcount.bridge.recording.recorder import with_recorder
+from headcount.bridge.seed_search.latent_selection import select_candidates
+from headcount.bridge.seed_search.search import Search
 from headcount.bridge.views.instances import find_instances
 from headcount.bridge.views.viewer import ViewSettings, view_maps
 from headcount.bridge.views.viewer_data import viewer_output
@@ -200,7 +201,8 @@ def test_a_run_that_fails_early_is_no_lost_wrapper(node: str, tiny: Setup, page:
 
 def test_candidates_are_no_lost_wrapper(tiny: Setup, page: Page) -> None:
     model, _ = with_isac(with_recorder(tiny.model)[0], EARLY)
-    select_candidates(model, tiny.positive, tiny.negative, {"samples": torch.zeros(1, 4, 8, 8)}, SELECTION)
+    latent = {"samples": torch.zeros(1, 4, 8, 8)}
+    select_candidates(Search(model, tiny.positive, tiny.negative, latent, SELECTION))
     assert set(page.notes) == {""} and page.logged == []
 
 

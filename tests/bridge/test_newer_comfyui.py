@@ -21,7 +21,6 @@ from headcount.bridge.attention.arguments import both_as_heads, is_known_form, m
 from headcount.bridge.attention.capture import Capture
 from headcount.bridge.attention.hook import override_of
 from headcount.bridge.comfyui import compatibility as newer_comfyui
-from headcount.bridge.count_search.start import start_of
 from headcount.bridge.families.unet import UNetReader
 from headcount.bridge.gradients.autograd_weights import normal_weights
 from headcount.bridge.gradients.differentiable import differentiable, without_compile
@@ -29,11 +28,14 @@ from headcount.bridge.gradients.recast_weights import weight_free
 from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.recording.recorder import with_recorder
 from headcount.bridge.sampling.step_tracker import StateGate, known_name
+from headcount.bridge.seed_search.search import initial_latent
+from headcount.bridge.seed_search.settings import SearchSettings
 from torch import Tensor, nn
 
 from ..helpers.models import CPU, TINY_UNET, Run, Setup, random_weights, sample, tiny_setup
 
 RUN = Run(steps=2, size=(8, 8))
+SETTINGS = SearchSettings(0, 2, 1.0, "euler", "normal", seeds=2)
 PIXELS, HEADS, GROUPS, WIDTH = 16, 4, 2, 8
 
 
@@ -296,9 +298,9 @@ def test_quantised_layers_that_do_more_than_a_product(name: str) -> None:
 def test_an_empty_latent_starts_as_the_samplers_start(tiny: Setup) -> None:
     """An empty latent carries what it was made for, and samplers resize it for the model."""
     latent = {"samples": torch.zeros(1, 4, 8, 8), "downscale_ratio_spacial": 16}
-    assert start_of(tiny.model, latent, seed=0, seeds=2).samples.shape[-2:] == (16, 16)
+    assert initial_latent(tiny.model, latent, SETTINGS).samples.shape[-2:] == (16, 16)
     del latent["downscale_ratio_spacial"]
-    assert start_of(tiny.model, latent, seed=0, seeds=2).samples.shape[-2:] == (8, 8)
+    assert initial_latent(tiny.model, latent, SETTINGS).samples.shape[-2:] == (8, 8)
 
 
 def test_a_sampler_that_is_new_is_watched_before_it_is_trusted() -> None:

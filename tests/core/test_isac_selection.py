@@ -19,13 +19,13 @@ from headcount.core.isac.selection import (
     SCORES,
     ScoreName,
     carried_score,
-    halving,
     noun_heat,
     place_strengths,
     places_score,
     relative_strengths,
     score_calls,
-    stay,
+    successive_halving,
+    top_k,
 )
 from headcount.core.isac.target import Target
 from hypothesis import given, settings
@@ -198,7 +198,7 @@ def test_only_the_papers_score_adds_up() -> None:
 @given(candidates=st.integers(1, 64), kept=st.floats(0, 1), steps=st.integers(1, 100), decide_at=st.floats(0.01, 1.0))
 def test_stages(candidates: int, kept: float, steps: int, decide_at: float) -> None:
     keep = max(1, round(candidates * kept))
-    stages = halving(candidates, keep, steps, decide_at)
+    stages = successive_halving(candidates, keep, steps, decide_at)
     if keep == candidates:
         assert stages == ()
         return
@@ -210,7 +210,7 @@ def test_stages(candidates: int, kept: float, steps: int, decide_at: float) -> N
 
 
 def test_default_stages_of_a_usual_run() -> None:
-    found = [(stage.first, stage.last, stage.keep) for stage in halving(8, 1, 20)]
+    found = [(stage.first, stage.last, stage.keep) for stage in successive_halving(8, 1, 20)]
     assert found == [(0, 8, 4), (8, 10, 1)]
 
 
@@ -226,9 +226,9 @@ def test_default_stages_of_a_usual_run() -> None:
 )
 def test_impossible_stages(candidates: int, keep: int, steps: int, decide_at: float, message: str) -> None:
     with pytest.raises(CountError, match=message):
-        halving(candidates, keep, steps, decide_at)
+        successive_halving(candidates, keep, steps, decide_at)
 
 
-def test_the_lowest_stay() -> None:
+def test_the_lowest_are_the_best() -> None:
     scores = torch.tensor([3.0, 1.0, math.nan, 1.0, 0.5])
-    assert stay(scores, 3) == [4, 1, 3] and stay(scores, 5) == [4, 1, 3, 0, 2]
+    assert top_k(scores, 3) == [4, 1, 3] and top_k(scores, 5) == [4, 1, 3, 0, 2]

@@ -10,9 +10,9 @@ from typing import Any
 import comfy.samplers
 import pytest
 import torch
-from headcount.bridge.count_search.plan import LEAST_CALLS
-from headcount.bridge.count_search.run import Candidates
-from headcount.bridge.count_search.settings import LOOKS, SearchSettings
+from headcount.bridge.seed_search.count_search import PreviewedCandidates
+from headcount.bridge.seed_search.preview_plan import LEAST_CALLS
+from headcount.bridge.seed_search.settings import LOOKS, SearchSettings
 from headcount.core.counting.counted import Counted
 from headcount.core.errors import CountError
 from headcount.nodes.count_search import CountSearch
@@ -48,7 +48,7 @@ def run(**changes: Any) -> tuple[dict[str, Any], int, str, torch.Tensor]:
         return CountSearch.execute(**{**links, "counter": ExactCounter(), **widgets(), **FEW, **changes}).args
 
 
-def look(**changes: Any) -> tuple[torch.Tensor, Candidates]:
+def look(**changes: Any) -> tuple[torch.Tensor, PreviewedCandidates]:
     links = connected(shapes_setup(PROMPT), changes.pop("pictures", 1))
     with torch.inference_mode():
         return CountSearchCandidates.execute(**{**links, **widgets(CountSearchCandidates), **FEW, **changes}).args
@@ -83,7 +83,7 @@ def test_two_halves_are_the_whole() -> None:
             own += [{"x": x, "y": y, "width": 1, "height": 1, "label": noun} for x, y in places]
     for given in ({"counted": exact}, {"boxes": boxes}):
         found = CountSearchPick.execute(candidates, **given).args
-        assert (found[1], found[2]) == (seed, table) and found[0] == candidates.start.latent
+        assert (found[1], found[2]) == (seed, table) and found[0] == candidates.initial.latent
         torch.testing.assert_close(found[3], seen, rtol=0, atol=1e-3)
     assert torch.equal(latent["samples"], found[0]["samples"])
 

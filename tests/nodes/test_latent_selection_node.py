@@ -10,7 +10,8 @@ from typing import Any
 import comfy.samplers
 import pytest
 import torch
-from headcount.bridge.isac.candidates import SelectionSettings, Standings
+from headcount.bridge.seed_search.pool import CandidatePool
+from headcount.bridge.seed_search.settings import SelectionSettings
 from headcount.core.errors import CountError
 from headcount.core.isac.selection import DECIDE_AT, DROP_AT, SCORES
 from headcount.nodes.isac_latent_selection import IsacLatentSelection
@@ -109,7 +110,7 @@ def test_what_it_says_to_wrong_inputs(changes: dict[str, Any], message: str) -> 
 @pytest.mark.parametrize(("steps", "candidates"), [(20, 8), (50, 16), (100, 4)])
 def test_costs_what_the_help_page_says(steps: int, candidates: int) -> None:
     """`tests/bridge/test_latent_selection.py` counts the model's calls; this is about the factor on the page."""
-    total = Standings(SelectionSettings(0, steps, 8.0, "euler", "normal", candidates=candidates), 1, steps).total
+    total = CandidatePool(SelectionSettings(0, steps, 8.0, "euler", "normal", candidates=candidates), 1, steps).total
     said = re.search(r"about `([\d.]+) \* d \* B` plain pictures", PAGE.read_text())
     assert said and float(said[1]) == pytest.approx(DROP_AT + (1 - DROP_AT) / 2)
     assert total / steps == pytest.approx(float(said[1]) * DECIDE_AT * candidates)

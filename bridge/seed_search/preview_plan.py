@@ -1,4 +1,4 @@
-"""What is sampled of a seed before it is counted."""
+"""What is sampled of a seed for its preview."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import Tensor
 
 from ...core.errors import CountError
 from ..isac.control import WRAPPER_KEY as ISAC_KEY
-from .settings import LOOKS, NODE, SearchSettings
+from .settings import LOOKS, SearchSettings
 
 DRAFT_SAMPLER = "dpmpp_2m"
 LEAST_CALLS = 4
-"""A picture cannot be foreseen with fewer calls; models that make pictures in so few steps are looked at when done."""
+"""An image cannot be foreseen with fewer calls; images of models that need no more steps are previewed when done."""
 _DRAFT_UP_TO = 0.35
 
 # They add no noise and solve the one equation that every seed's way follows, so that few large steps end near many small
@@ -32,8 +32,8 @@ _SAME_IN_BATCH = _SAME_WAY - {"dpm_adaptive"} | {
 
 
 @dataclass(frozen=True)
-class Plan:
-    """One look at a seed.
+class PreviewPlan:
+    """The preview of one seed.
 
     Attributes:
         sampler: ComfyUI's name.
@@ -48,11 +48,11 @@ class Plan:
     together: bool
 
 
-def plan_for(model: Any, settings: SearchSettings) -> Plan:
-    """The look that `settings` ask for.
+def plan_for(model: Any, settings: SearchSettings) -> PreviewPlan:
+    """The preview that `settings` ask for.
 
     "draft" goes the whole way in few large steps of a solver of second order. "own steps" goes the sampler's first steps
-    and takes the model's prediction of the clean picture there. "auto" is the one that foresees the picture better on the
+    and takes the model's prediction of the clean image there. "auto" is the one that foresees the image better on the
     Shapes model: a draft where there are few calls and the sampler's own way leads to nearly the same picture; own steps
     where there are more, where the sampler adds noise, and where ISAC moves the latent in each of its steps.
 
@@ -70,14 +70,14 @@ def plan_for(model: Any, settings: SearchSettings) -> Plan:
     ).sigmas  # fmt: skip
     total = len(own) - 1
     if total < 1:
-        raise CountError(f"{NODE} has no step to try seeds in: raise steps or denoise")
+        raise CountError(f"{settings.node} has no step to try seeds in: raise steps or denoise")
     calls = min(total, max(LEAST_CALLS, round(settings.decide_at * total)))
     is_steered = bool(model.get_wrappers(WrappersMP.SAMPLER_SAMPLE, ISAC_KEY))
     is_better = settings.sampler in _SAME_WAY and calls <= _DRAFT_UP_TO * total and not is_steered
     is_draft = settings.look == "draft" or (settings.look == "auto" and is_better)
     if is_draft and calls < total:
-        return Plan(DRAFT_SAMPLER, coarse(own, calls), calls, together=True)
-    return Plan(settings.sampler, own, calls, settings.sampler in _SAME_IN_BATCH)
+        return PreviewPlan(DRAFT_SAMPLER, coarse(own, calls), calls, together=True)
+    return PreviewPlan(settings.sampler, own, calls, settings.sampler in _SAME_IN_BATCH)
 
 
 def coarse(sigmas: Tensor, steps: int) -> Tensor:

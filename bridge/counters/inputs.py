@@ -1,0 +1,42 @@
+"""What nodes take from counters and detectors of any pack, checked where it comes in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...core.counting import Counted, Counter
+from ...core.errors import CountError
+
+
+def checked_counter(counter: Any, node: str) -> Counter:
+    """What is connected to a node's input for a counter.
+
+    Raises:
+        CountError: nothing is, or it cannot count.
+    """
+    if counter is None:
+        raise CountError(f"{node} got no counter; connect T2ICOUNT of Load T2ICount Model")
+    if not callable(getattr(counter, "count", None)):
+        raise CountError(
+            f"{node}: what is connected as its counter is of class {type(counter).__name__} and cannot count. Connect T2ICOUNT "
+            "of Load T2ICount Model, or HEADCOUNT_COUNTER of another node"
+        )
+    return counter
+
+
+def require_one_source(counted: Counted | None, boxes: Any, node: str, images: str) -> None:
+    """Check that a node got its numbers from one side only.
+
+    Args:
+        counted: COUNTED; None where nothing is connected.
+        boxes: BOUNDING_BOX and the like; None alike.
+        images: what the counter or detector has to have seen, in the words of the node.
+
+    Raises:
+        CountError: both are connected, or neither is.
+    """
+    if (counted is None) == (boxes is None):
+        raise CountError(
+            f"{node} needs either COUNTED of a counter or BOUNDING_BOX of a detector that saw {images}, and got "
+            + ("neither" if counted is None else "both; disconnect one")
+        )

@@ -1,0 +1,124 @@
+"""One sampling run of all candidates, scored by the model's attention at each step; it stops at the decision.
+
+The sampler keeps the whole batch and its whole schedule, so that its history and what inpainting keeps are those of a run
+to the end. Only the model is asked about fewer and fewer candidates, and about as many at once as fit into memory.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import comfy.model_management
+import torch
+from torch import Tensor
+
+from ...core.attention import MOST_SELF_PIXELS, CallList
+from ...core.errors import CountError
+from ...core.isac import instance_to_class, score_calls
+from ..attention.capture import Capture
+from ..attention.hook import hooked_options
+from ..families.family import Family
+from ..prompts.conditionings import CountedConditioning, counted_conditionings
+from ..sampling.noise_share import noise_share
+from ..sampling.step_tracker import StateGate, known_name
+from ..sampling.whole_image import whole_pictures_only
+from .pool import CandidatePool
+from .runs import Batches, EndSampling, Progress, how_many_fit
+from .search import Search
+from .settings import SelectionSettings
+from .shared_noise import SharedNoise
+
+_NODE = SelectionSettings.node
+_MAX_AT_ONCE = 16
+
+
+class AttentionRun:
+    """State of one run of all candidates; dropped with it.
+
+    Attributes:
+        gate: tells which of the sampler's calls is about its state.
+        noise: to be entered around the sampler.
+        pool: who is still in.
+    """
+
+    def __init__(
+        self, search: Search[SelectionSettings], family: Family, guider: Any, sigmas: Tensor, noise: Tensor, sampler: Any
+    ) -> None:  # fmt: skip
+        self._score, self._family, self._guider, self._shape = search.settings.score, family, guider, noise.shape
+        self._counted = counted_conditionings(guider.conds.get("positive", []), _NODE, family, search.counts)
+        if not self._counted:
+            raise CountError(f"{_NODE} has nothing to choose by: the positive prompt counts nothing")
+        self._total_steps = max(len(sigmas) - 1, 1)  # some schedules have fewer than were asked for
+        self._noise_left = noise_share(guider.inner_model.model_sampling, sigmas[0])
+        self.gate = StateGate(known_name(getattr(sampler, "sampler_function", None)), self._total_steps)
+        self.pool = CandidatePool(search.settings, len(search.latent["samples"]), self._total_steps)
+        self.noise = SharedNoise(len(noise))
+        self._batches, self._progress = Batches(_MAX_AT_ONCE), Progress(self.pool.total, search.progress)
+        self._is_scoring = False
+        self._scores: list[Tensor] = []
+
+    def predict(self, executor: Any, x: Tensor, timestep: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """PREDICT_NOISE wrapper: around each call of the sampler."""
+        if x.shape != self._shape:
+            raise CountError(
+                f"{_NODE} cannot follow this sampler: it asks the model about pictures of another size than the latent's, "
+                "such as parts of it. Choose another one, such as euler, dpmpp_2m or dpmpp_2m_sde"
+            )
+        is_state = self._is_scoring = self.gate.is_state(x)
+        with self.noise.paused():
+            denoised: Tensor = executor(x, timestep, *args, **kwargs)
+        if is_state:
+            self._take_in_scores(denoised)
+        return denoised
+
+    def _take_in_scores(self, denoised: Tensor) -> None:
+        scores, self._scores = self._scores, []
+        tried = len(self.pool.alive)
+        self.pool.add(torch.cat(scores) if scores else None, self.gate.step)
+        best = self.pool.best
+        self._progress.add(self.pool.total if self.pool.is_decided else tried, denoised[best : best + 1])
+        if self.pool.is_decided:
+            raise EndSampling
+
+    def ask(
+        self, executor: Any, model: Any, conds: Any, x: Tensor, timestep: Tensor, options: dict[str, Any]
+    ) -> list[Tensor]:
+        """CALC_COND_BATCH wrapper: shows the model those who are still in, in batches that fit into memory.
+
+        A guidance node of its own asks again after the sampler's call; only the first answer is scored.
+        """
+        is_scoring, self._is_scoring = self._is_scoring, False
+
+        def ask_about(batch: list[int]) -> list[Tensor]:
+            comfy.model_management.throw_exception_if_processing_interrupted()
+            shown = x[batch]
+            recorded, hooked = self._recording(shown, options) if is_scoring else ([], options)
+            whole = whole_pictures_only(hooked, shown, self._guider.conds.values(), _NODE)
+            answers: list[Tensor] = executor(model, conds, shown, timestep[batch], whole)
+            pairs = zip(self._counted, recorded, strict=is_scoring)
+            scores = [self._score_of(counted, calls) for counted, calls in pairs if calls.calls]
+            if scores:
+                self._scores.append(torch.stack(scores).sum(0))
+            return answers
+
+        # Who is out is said to be clean already, so that every sampler leaves it as it is.
+        answers = [x.clone() for _ in conds]
+        fit = how_many_fit(model, x.shape, comfy.model_management.get_free_memory(x.device))
+        for batch, parts in self._batches.run(self.pool.alive, fit, ask_about):
+            for answer, part in zip(answers, parts, strict=True):
+                answer[batch] = part
+        return answers
+
+    def _recording(self, x: Tensor, options: dict[str, Any]) -> tuple[list[CallList], dict[str, Any]]:
+        """A list of attention calls for each counted conditioning, and the options that fill them."""
+        lists = []
+        for counted in self._counted:
+            reader = self._family.reader((x.shape[-2], x.shape[-1]))
+            lists.append(CallList(MOST_SELF_PIXELS, reader.one_grid))
+            options = hooked_options(options, Capture(reader, counted.conditioning.get("uuid"), lists[-1]))
+        return lists, options
+
+    def _score_of(self, counted: CountedConditioning, recorded: CallList) -> Tensor:
+        """(B,) on the CPU; several counted conditionings ask for all of their objects together."""
+        weights = instance_to_class(self.gate.step, self._total_steps, self._noise_left)
+        return score_calls(recorded.calls, counted.target, self._score, weights).float().cpu()

@@ -1,0 +1,98 @@
+"""Scores candidates by what a counter finds in their previews."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from einops import reduce
+from torch import Tensor
+
+from ...core.counting import Counted, columns_of, count_words, distances, misses
+from ..comfyui.node_text import NodeResult
+from .search import Candidate, InitialLatent, SearchResult
+
+
+@dataclass(frozen=True)
+class CountedCandidate(Candidate):
+    """How a candidate fares.
+
+    Attributes:
+        seed: what a sampler is given to make it.
+        numbers: its counts, in the order of what is asked.
+        misses: how many objects are too many or too few; 0 is right.
+        distance: the same of the counts as they are, not whole.
+    """
+
+    seed: int
+    numbers: tuple[float, ...]
+    misses: int
+    distance: float
+
+
+def counted_candidates(
+    initial: InitialLatent, indices: Sequence[int], counted: Counted, asked: Mapping[str, int]
+) -> list[CountedCandidate]:
+    """The candidates `indices`, of which `counted` has the counts in this order.
+
+    Raises:
+        CountError: an asked noun was not counted.
+    """
+    numbers = counted.numbers[:, columns_of(counted, asked)].tolist()
+    off, far = misses(counted, asked).tolist(), distances(counted, asked).tolist()
+    return [
+        CountedCandidate(index, initial.seed_of(index), tuple(numbers[row]), off[row], far[row])
+        for row, index in enumerate(indices)
+    ]
+
+
+def mean_over_frames(counted: Counted, frames_each: int) -> Counted:
+    """Counts of candidates from those of their frames; points, boxes and masks are those of the frame in the middle."""
+    middle = slice(frames_each // 2, None, frames_each)
+    return replace(
+        counted,
+        numbers=reduce(counted.numbers, "(n f) k -> n k", "mean", f=frames_each),
+        points=counted.points[middle],
+        boxes=None if counted.boxes is None else counted.boxes[middle],
+        masks=None if counted.masks is None else counted.masks[middle],
+    )
+
+
+def best_first(candidates: Sequence[CountedCandidate]) -> list[CountedCandidate]:
+    """Fewest misses first, then the smallest distance, then the earliest."""
+    return sorted(candidates, key=lambda candidate: (candidate.misses, candidate.distance, candidate.index))
+
+
+def ranked(
+    tried: Sequence[CountedCandidate],
+    images: Tensor,
+    initial: InitialLatent,
+    asked: Mapping[str, int],
+    notes: Sequence[str] = (),
+) -> SearchResult:
+    """The result when `tried` are all the candidates there are, `images` theirs in the order of their indices."""
+    candidates = best_first(tried)
+    indices = [candidate.index for candidate in candidates]
+    table = count_table(candidates, asked, batch=initial.wanted > 1, notes=notes)
+    latent, seed = initial.chosen(indices)
+    return SearchResult(candidates, latent, seed, table, _result_of(candidates, table), images[indices])
+
+
+def count_table(
+    candidates: Sequence[CountedCandidate], asked: Mapping[str, int], batch: bool, notes: Sequence[str] = ()
+) -> str:
+    """One line per candidate, best first, then the notes, as text for the user."""
+    lines = ["asked: " + ", ".join(count_words(number, noun) for noun, number in asked.items())]
+    for one in candidates:
+        seen = ", ".join(count_words(number, noun) for number, noun in zip(one.numbers, asked, strict=True))
+        verdict = "right" if one.misses == 0 else f"off by {one.misses}"
+        lines.append(f"{f'index {one.index}' if batch else f'seed {one.seed}'}: {seen}: {verdict}")
+    right = sum(candidate.misses == 0 for candidate in candidates)
+    return "\n".join([*lines, *notes, f"{right} of {len(candidates)} tried look right"])
+
+
+def _result_of(candidates: Sequence[CountedCandidate], table: str) -> NodeResult:
+    """The last line of the `table` of these candidates as the verdict, then the others."""
+    *lines, verdict = table.splitlines()
+    marks = tuple(candidate.misses == 0 for candidate in candidates)
+    return NodeResult(verdict, any(marks), marks, "\n".join(lines))

@@ -1,0 +1,86 @@
+"""Settings of the seed search: the sampler's own, and what each scorer adds to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
+
+import comfy.samplers
+
+from ...core.isac import DECIDE_AT, DEFAULT_SCORE, ScoreName
+
+LookName = Literal["auto", "draft", "own steps"]
+LOOKS: tuple[LookName, ...] = get_args(LookName)
+
+
+@dataclass(frozen=True)
+class SamplerSettings:
+    """How the image is sampled.
+
+    Attributes:
+        seed, steps, cfg, sampler, scheduler, denoise: those of the sampler that makes the image.
+        node: the node that errors speak of.
+        tried: its setting for how many candidates are tried.
+    """
+
+    seed: int
+    steps: int
+    cfg: float
+    sampler: str
+    scheduler: str
+    denoise: float = 1.0
+
+    node: ClassVar[str]
+    tried: ClassVar[str]
+
+
+@dataclass(frozen=True)
+class SelectionSettings(SamplerSettings):
+    """How ISAC Latent Selection tries candidates, and when it decides.
+
+    Attributes:
+        candidates: B, how many noises to try: the first B of this seed.
+        decide_at: share of the steps after which the best are known, above 0 and up to 1.
+        score: what ranks the candidates.
+    """
+
+    candidates: int = 8
+    decide_at: float = DECIDE_AT
+    score: ScoreName = DEFAULT_SCORE
+
+    node: ClassVar[str] = "ISAC Latent Selection"
+    tried: ClassVar[str] = "candidates"
+
+
+@dataclass(frozen=True)
+class SearchSettings(SamplerSettings):
+    """How Count Search tries seeds, from `seed` on; the defaults are those that do best on the Shapes model.
+
+    Attributes:
+        seeds: how many are tried at most.
+        decide_at: what the preview of one seed costs, as a share of the steps, above 0 and up to 1.
+        look: what is sampled of a seed, see `plan_for`.
+        at_once: how many seeds are tried together at most; fewer where memory is short.
+        frames: how many frames of a video are counted, evenly spread; its counts are their mean.
+        stop_when_found: try no further seeds once as many are right as the latent has pictures.
+    """
+
+    seeds: int = 8
+    decide_at: float = 0.3
+    look: LookName = "auto"
+    at_once: int = 1
+    frames: int = 4
+    stop_when_found: bool = True
+
+    node: ClassVar[str] = "Count Search"
+    tried: ClassVar[str] = "seeds"
+
+
+def sampler_names() -> list[str]:
+    """ComfyUI's samplers, other packs' included."""
+    return list(comfy.samplers.KSampler.SAMPLERS)
+
+
+def scheduler_names() -> list[str]:
+    """ComfyUI's schedulers, other packs' included."""
+    return list(comfy.samplers.KSampler.SCHEDULERS)
