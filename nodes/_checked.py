@@ -66,7 +66,8 @@ def _check_choice(name: str, value: Any, options: list[str]) -> None:
 def _check_number(one: io.Int.Input | io.Float.Input, value: Any) -> None:
     kind, what = (Integral, "a whole number") if isinstance(one, io.Int.Input) else (Real, "a number")
     low, high = (-inf if one.min is None else one.min), (inf if one.max is None else one.max)
-    if not isinstance(value, kind) or not low <= float(value) <= high:  # NaN is in no range
+    is_number: bool = isinstance(value, kind)
+    if not is_number or not low <= value <= high:  # NaN is in no range
         raise CountError(f"{one.id} is {_shown(value)}; it must be {what} from {low} to {high}")
 
 
