@@ -16,7 +16,7 @@ from headcount.bridge.attention.capture import Capture  # noqa: E402
 from headcount.bridge.attention.hook import hooked_options  # noqa: E402
 from headcount.bridge.recording.recorder import new_recorder  # noqa: E402
 from headcount.core.attention import (  # noqa: E402
-    MOST_SELF_PIXELS,
+    MAX_SELF_PIXELS,
     CallList,
     CallSums,
     LayerRequest,
@@ -34,8 +34,8 @@ def recorded_step(model: LoadedModel, options: dict[str, Any]) -> None:
     reader = model.family.reader((model.x.shape[-2], model.x.shape[-1]))
     recorder = new_recorder([model.counted])
     assert recorder is not None, "the models' prompts count something"
-    request = LayerRequest(recorder.kept_words, model.counted.layout.length)
-    sums = CallSums(request, CallList(MOST_SELF_PIXELS, reader.one_grid))
+    request = LayerRequest(recorder.kept_words, model.counted.text_layout.length)
+    sums = CallSums(request, CallList(MAX_SELF_PIXELS, reader.one_grid))
     model_calls(model, hooked_options(options, Capture(reader, model.counted.conditioning.get("uuid"), sums)))
     sums.maps()
 

@@ -27,7 +27,7 @@ Picture = NDArray[np.uint8]
 _PALETTE = np.array(list(COLOURS.values()), float)
 _FOREGROUND = 58.0  # RGB distance from the background, as in demo.counter
 _NEAR = 20.0  # RGB distance up to which a pixel is background, or one of the six colours
-_LEAST_AREA = 10  # pixels; smaller regions are left to `stray`
+_MIN_AREA = 10  # pixels; smaller regions are left to `stray`
 # Drawn shapes reach 0.81 and 0.12 (1,957 of 1,957); below this, most generated ones are no plain shape to the eye either.
 _GOOD_FIT, _CLEAR_MARGIN = 0.65, 0.03
 _EVERY_NEIGHBOUR = np.ones((3, 3), bool)
@@ -109,7 +109,7 @@ def features(picture: Picture) -> Features:
     from_palette = np.linalg.norm(pixels[:, :, None] - _PALETTE, axis=-1).min(-1)
     labels, count = ndimage.label(from_background > _FOREGROUND, structure=_EVERY_NEIGHBOUR)
     masks = (labels == label for label in range(1, count + 1))
-    regions = tuple(_region(mask, pixels, from_background) for mask in masks if mask.sum() >= _LEAST_AREA)
+    regions = tuple(_region(mask, pixels, from_background) for mask in masks if mask.sum() >= _MIN_AREA)
     # Away from things, whose soft edges would count as spread.
     plain = ~ndimage.binary_dilation(from_background > _FOREGROUND, iterations=3)
     background = pixels[plain if plain.any() else np.ones_like(plain)]

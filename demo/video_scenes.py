@@ -18,7 +18,7 @@ from .scenes import SIZE, Kind, PlacedShape, draw, write_prompt
 from .shapes import COLOURS, NOUNS, Point
 
 FRAMES = 8
-MOST_SHAPES = 6
+MAX_SHAPES = 6
 _RADIUS = (9.5, 12.5)
 _GAP = 8.0  # pixels between outlines: the side of a latent pixel, so that two shapes are two on the model's grid
 _REACH = 1.12  # of a star's points, in radii
@@ -55,9 +55,9 @@ class Clip:
 
 
 def random_clip_kinds(rng: random.Random) -> tuple[Kind, ...]:
-    """One or two kinds, at most `MOST_SHAPES` shapes in all; a third of the kinds has one named colour."""
+    """One or two kinds, at most `MAX_SHAPES` shapes in all; a third of the kinds has one named colour."""
     nouns = rng.sample(NOUNS, rng.choices((1, 2), weights=(3, 2))[0])
-    most = MOST_SHAPES if len(nouns) == 1 else MOST_SHAPES // 2
+    most = MAX_SHAPES if len(nouns) == 1 else MAX_SHAPES // 2
     colours = [rng.choice(tuple(COLOURS)) if rng.random() < 1 / 3 else None for _ in nouns]
     return tuple(Kind(noun, rng.randint(1, most), colour) for noun, colour in zip(nouns, colours, strict=True))
 

@@ -16,7 +16,7 @@ from comfy_api.latest import io
 
 from ..core.errors import CountError
 
-_MOST_NAMED = 30  # options in a message
+_MAX_NAMED = 30  # options in a message
 
 
 def checked(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
@@ -58,8 +58,8 @@ def check_values(inputs: list[io.Input], values: Mapping[str, Any]) -> None:
 
 def _check_choice(name: str, value: Any, options: list[str]) -> None:
     if not isinstance(value, str) or value not in options:
-        named = ", ".join(map(repr, options[:_MOST_NAMED]))
-        rest = f" and {len(options) - _MOST_NAMED} others" if len(options) > _MOST_NAMED else ""
+        named = ", ".join(map(repr, options[:_MAX_NAMED]))
+        rest = f" and {len(options) - _MAX_NAMED} others" if len(options) > _MAX_NAMED else ""
         raise CountError(f"{name} is {_shown(value)}; it can be {named}{rest}")
 
 

@@ -9,7 +9,7 @@ import { View } from "./viewer/view.js";
 const NODE = "HeadcountAttentionMapViewer";
 const OUTPUT = "headcount_viewer";
 const NOTE = "headcount_viewer_note"; // why there is no view
-const LEAST_HEIGHT = 460;
+const MIN_HEIGHT = 460;
 
 /** The address of a file in ComfyUI's temporary folder. */
 function addressOf(subfolder, filename) {
@@ -36,7 +36,7 @@ function addView(node) {
     write: (state) => writeState(node, state),
     changed: workflowChanged,
   });
-  addElements(node, "attention_view", view.root, { least: () => LEAST_HEIGHT });
+  addElements(node, "attention_view", view.root, { least: () => MIN_HEIGHT });
   withoutPreviews(node);
   alsoAt(node, "onExecuted", (output) => view.show(output?.[OUTPUT]?.[0]?.subfolder, output?.[NOTE]?.[0]));
   alsoAt(node, "onConfigure", () => view.restore());

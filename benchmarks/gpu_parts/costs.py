@@ -13,7 +13,7 @@ import comfy.samplers
 import torch
 from headcount.bridge.attention.capture import Capture
 from headcount.bridge.attention.hook import hooked_options
-from headcount.core.attention import MOST_SELF_PIXELS, AttentionCall, CallList
+from headcount.core.attention import MAX_SELF_PIXELS, AttentionCall, CallList
 from headcount.core.isac import SCORES, score_calls
 
 from ..lab.command import wait_for
@@ -138,7 +138,7 @@ def selection(model: LoadedModel, rounds: int, wait: Wait) -> list[Finding]:
 def _recorded(model: LoadedModel) -> list[AttentionCall]:
     """A plain step, and its positive conditioning's attention calls as Latent Selection keeps them."""
     reader = model.family.reader((model.x.shape[-2], model.x.shape[-1]))
-    calls = CallList(MOST_SELF_PIXELS, reader.one_grid)
+    calls = CallList(MAX_SELF_PIXELS, reader.one_grid)
     conditionings = [[model.counted.conditioning], [model.negative]]
     options = hooked_options({}, Capture(reader, model.counted.conditioning.get("uuid"), calls))
     comfy.samplers.calc_cond_batch(model.patcher.model, conditionings, model.x, model.sigma, options)

@@ -10,15 +10,15 @@ from unittest.mock import patch
 
 import torch
 from headcount.bridge.gradients import differentiable_call
-from headcount.bridge.gradients.autograd_weights import normal_view
+from headcount.bridge.gradients.autograd_weights import autograd_view
 from headcount.core.attention import AttentionCall, aggregate
 from headcount.core.isac import (
     AnchoredObjective,
     Objective,
     ObjectiveStep,
     PlainStep,
+    PromptTarget,
     StepLosses,
-    Target,
     anchored_losses,
     paper_grid,
     paper_losses,
@@ -31,7 +31,7 @@ from .parts import Finding
 from .small_models import FP8, SMALL, Form, small_model
 
 CPU = torch.device("cpu")
-OBJECTIVES: dict[str, Callable[[Target], Objective]] = {
+OBJECTIVES: dict[str, Callable[[PromptTarget], Objective]] = {
     "all probabilities": lambda _: Smooth(),
     "anchored": AnchoredObjective,
     "paper": paper,
@@ -49,7 +49,7 @@ def alias(device: torch.device) -> list[Finding]:
     for dtype in (torch.float32, torch.float16, torch.bfloat16, FP8, torch.float8_e5m2, torch.int8):
         weight = (torch.randn(65, 32, device=device) * 4).to(dtype)[1:].T
         with torch.inference_mode(False):
-            view = normal_view(weight)
+            view = autograd_view(weight)
         same_place = view.data_ptr() == weight.data_ptr() and view.stride() == weight.stride()
         same_numbers = torch.equal(view.clone().float(), weight.float())
         passed = weight.is_inference() and not view.is_inference() and same_place and same_numbers

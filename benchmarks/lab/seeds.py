@@ -63,7 +63,7 @@ class _Recording:
         self._counted = counted_conditionings(guider.conds["positive"], "the benchmark", family)[0]
         self._family, self._kept, self._capture = family, kept, None
 
-    def at_state(self, x: torch.Tensor, _: Any, model_options: dict[str, Any], __: int) -> dict[str, Any]:
+    def before_step(self, x: torch.Tensor, _: Any, model_options: dict[str, Any], __: int) -> dict[str, Any]:
         self.finish()
         reader = self._family.reader((x.shape[-2], x.shape[-1]))
         self._capture = Capture(reader, uuid=self._counted.conditioning.get("uuid"))

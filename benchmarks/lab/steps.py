@@ -20,14 +20,14 @@ from headcount.bridge.recording.recorder import RecordedRun
 from headcount.core.attention import AttentionCall, aggregate, mean_probabilities, noun_pixels
 from headcount.core.isac import (
     AnchoredObjective,
+    CallGradient,
     LossWeights,
     Objective,
     ObjectiveStep,
     PaperObjective,
     PlainStep,
-    Pull,
+    PromptTarget,
     StepLosses,
-    Target,
     paper_losses,
 )
 
@@ -41,7 +41,7 @@ CLUSTERING: Parts = {"clustering": ((noun_pixels, "cluster"),)}
 """What finds instances in the foreground, for `seconds_in`."""
 
 
-def paper(target: Target) -> Objective:
+def paper(target: PromptTarget) -> Objective:
     """The paper's objective in the middle of a run, where both of its losses count."""
     return PaperObjective(target, WEIGHTS)
 
@@ -56,7 +56,7 @@ def smooth_losses(calls: list[AttentionCall]) -> StepLosses:
 class FullGraph:
     """The paper's objective as one would write it down: all matrices in one graph."""
 
-    target: Target
+    target: PromptTarget
 
     def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
         return calls
@@ -84,18 +84,18 @@ class ShapesOnly:
 class _EmptyStep:
     of: ShapesOnly
 
-    def see(self, call: AttentionCall) -> None:
+    def accumulate(self, call: AttentionCall) -> None:
         pass
 
     def finish(self) -> StepLosses:
         nothing = torch.zeros(len(self.of.calls[0].queries))
         return StepLosses(nothing, nothing, nothing)
 
-    def touches(self, call: AttentionCall) -> bool:
+    def has_gradient(self, call: AttentionCall) -> bool:
         return call.place in {other.place for other in self.of.calls}
 
-    def pull(self, call: AttentionCall) -> Pull:
-        return Pull(call, torch.zeros_like(call.queries), torch.zeros_like(call.keys))
+    def gradient(self, call: AttentionCall) -> CallGradient:
+        return CallGradient(call, torch.zeros_like(call.queries), torch.zeros_like(call.keys))
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Mode:
         dense: its matrices stay in memory, which may be too much.
     """
 
-    objective: Callable[[Target], Objective] | None
+    objective: Callable[[PromptTarget], Objective] | None
     memory: MemorySetting = "fast"
     share: float = 1.0
     dense: bool = False
@@ -146,7 +146,7 @@ def step_of(model: LoadedModel, mode: Mode) -> Step:
 
         def recorded() -> None:
             run = RecordedRun([model.counted], model.family, model.patcher.model.diffusion_model)
-            model_calls(model, run.at_state(model.x, model.sigma, {}, 0))
+            model_calls(model, run.before_step(model.x, model.sigma, {}, 0))
             run.finish()
 
         return recorded

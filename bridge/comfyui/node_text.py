@@ -16,7 +16,7 @@ RESULT_KEY = "headcount_result"
 NOTE_EVENT = "headcount.note"
 """Message to the page: {"node": id of the node that speaks, "text": plain text; "" takes an earlier note away}."""
 
-MOST_LINES, MOST_MARKS = 200, 512  # a workflow file carries the result; the node's own table output is whole
+MAX_LINES, MAX_MARKS = 200, 512  # a workflow file carries the result; the node's own table output is whole
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def result_output(result: NodeResult, node: Any) -> dict[str, list[dict[str, Any
     shown: dict[str, Any] = {
         "verdict": result.verdict,
         "right": result.right,
-        "marks": list(result.marks[:MOST_MARKS]),
+        "marks": list(result.marks[:MAX_MARKS]),
         "table": _shortened(result.table),
         "note": result.note,
     }
@@ -121,10 +121,10 @@ def _running_prompt(prompt_id: str) -> Any:
 
 def _shortened(table: str) -> str:
     lines = table.splitlines()
-    left_out = len(lines) - MOST_LINES
+    left_out = len(lines) - MAX_LINES
     if left_out <= 0:
         return table
-    return "\n".join([*lines[:MOST_LINES], f"... and {left_out} more lines, which the output has"])
+    return "\n".join([*lines[:MAX_LINES], f"... and {left_out} more lines, which the output has"])
 
 
 def _server():

@@ -19,9 +19,9 @@ def order_of(inputs: ModelInputs) -> TokenOrder:
     return text_first(inputs, inputs.diffusion.patch_size)
 
 
-def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
+def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     """T5's tokens."""
     return one_encoder(counts, "t5xxl", conditioning["cross_attn"].shape[1])
 
 
-CHROMA = Family("Chroma", (Chroma,), (ChromaBase,), flux_blocks_reader(order_of), (), layout)
+CHROMA = Family("Chroma", (Chroma,), (ChromaBase,), flux_blocks_reader(order_of), (), text_layout)

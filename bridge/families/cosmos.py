@@ -38,12 +38,12 @@ def order_of(inputs: ModelInputs) -> TokenOrder:
     return separate_order(inputs, patches(inputs.latent, model.patch_spatial), frames)
 
 
-def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
+def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     """T5's tokens, padded to 512 at least."""
     return one_encoder(counts, "t5xxl", conditioning["cross_attn"].shape[1])
 
 
-COSMOS = Family("Cosmos 1", (GeneralDIT,), (CosmosVideo,), video_reader(attentions, order_of), (), layout)
+COSMOS = Family("Cosmos 1", (GeneralDIT,), (CosmosVideo,), video_reader(attentions, order_of), (), text_layout)
 COSMOS_PREDICT2 = Family(
-    "Cosmos Predict2", (MiniTrainDIT,), (CosmosPredict2,), video_reader(predict2_attentions, order_of), (), layout
+    "Cosmos Predict2", (MiniTrainDIT,), (CosmosPredict2,), video_reader(predict2_attentions, order_of), (), text_layout
 )

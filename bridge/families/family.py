@@ -79,7 +79,7 @@ class Family:
         reader: a reader for runs on a latent of (height, width).
         blocks: classes whose forward can be recomputed in the backward pass to save memory, outermost first; none where
             a block overwrites its input.
-        layout: where the tokens of a prompt lie in the text that the model reads, from a processed conditioning of
+        text_layout: where the tokens of a prompt lie in the text that the model reads, from a processed conditioning of
             ComfyUI. Raises CountError where the conditioning is of another prompt or of other text encoders.
         unread: models of these very classes that are not read: what users call them, to a test of the diffusion model.
     """
@@ -89,7 +89,7 @@ class Family:
     models: tuple[type, ...]
     reader: Callable[[Grid], Reader]
     blocks: tuple[type, ...]
-    layout: Callable[[Counts, Mapping[str, Any]], TextLayout]
+    text_layout: Callable[[Counts, Mapping[str, Any]], TextLayout]
     unread: Mapping[str, Callable[[Any], bool]] = field(default_factory=dict)
 
     def has(self, model: Any) -> bool:

@@ -14,7 +14,7 @@ from comfy.model_base import Flux2
 from torch import nn
 
 from ...core.attention import Grid
-from ...core.prompts import Counts, Stretch, TextLayout, one_encoder
+from ...core.prompts import Counts, TextLayout, TokenSpan, one_encoder
 from .family import Family, ModelInputs, Record
 from .joint import JointReader, TokenOrder, patches, text_first
 
@@ -35,7 +35,7 @@ def reference_tokens(inputs: ModelInputs, patch: int) -> int:
     return sum(height * width for height, width in sizes)
 
 
-def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
+def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     """T5's tokens; CLIP's enter Flux 1 as one pooled vector. Flux 2 Dev reads Mistral's, Klein Qwen's with its template."""
     length = conditioning["cross_attn"].shape[1]
     encoder = next((key for key in _FLUX_2 if key in counts.lengths), None)
@@ -43,7 +43,7 @@ def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
         return one_encoder(counts, "t5xxl", length)
     found = one_encoder(counts, encoder, length)
     padding = max(_FLUX_2_TEXT - length, 0)
-    return TextLayout(length + padding, found.own + padding, (Stretch(encoder, padding),))
+    return TextLayout(length + padding, found.own + padding, (TokenSpan(encoder, padding),))
 
 
 class FluxBlocksReader(JointReader):
@@ -84,6 +84,6 @@ FLUX = Family(
     (FluxBase, Flux2),
     flux_blocks_reader(order_of),
     (),
-    layout,
+    text_layout,
     unread={"Ovis-Image": _is_ovis},
 )

@@ -9,7 +9,7 @@ from comfy.ldm.hidream.model import HiDreamImageBlock, HiDreamImageTransformer2D
 from comfy.model_base import HiDream
 
 from ...core.errors import CountError
-from ...core.prompts import Counts, Stretch, TextLayout, too_short
+from ...core.prompts import Counts, TextLayout, TokenSpan, too_short
 from .family import Family, ModelInputs
 from .joint import TokenOrder, joint_reader, patches
 
@@ -29,7 +29,7 @@ def order_of(inputs: ModelInputs) -> TokenOrder:
     return TokenOrder(grid, slice(pixels, length), slice(0, pixels), length)
 
 
-def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
+def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     """A noun is at three places: in T5's tokens and twice in Llama's. ComfyUI puts zeros where an encoder is missing."""
     t5, llama = conditioning["cross_attn"], conditioning.get("conditioning_llama3")
     if llama is None:
@@ -40,9 +40,9 @@ def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     wanted, wanted_llama = counts.lengths.get(_T5, 0), counts.lengths.get(_LLAMA, 0)
     stretches = []
     if 0 < wanted <= length and bool(t5.any()):
-        stretches.append(Stretch(_T5, 0))
+        stretches.append(TokenSpan(_T5, 0))
     if 0 < wanted_llama <= llama_length and bool(llama.any()):
-        stretches += [Stretch(_LLAMA, length), Stretch(_LLAMA, length + llama_length)]
+        stretches += [TokenSpan(_LLAMA, length), TokenSpan(_LLAMA, length + llama_length)]
     if not stretches:
         raise too_short(length + llama_length, wanted + wanted_llama)
     total = length + 2 * llama_length
@@ -51,5 +51,10 @@ def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
 
 
 HIDREAM = Family(
-    "HiDream I1", (HiDreamImageTransformer2DModel,), (HiDream,), joint_reader(order_of), (HiDreamImageBlock,), layout
+    "HiDream I1",
+    (HiDreamImageTransformer2DModel,),
+    (HiDream,),
+    joint_reader(order_of),
+    (HiDreamImageBlock,),
+    text_layout,
 )

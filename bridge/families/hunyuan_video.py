@@ -63,7 +63,7 @@ def _reference_tokens(latent: Tensor | None, patch: int) -> int:
     return int(latent.shape[-3]) * height * width
 
 
-def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
+def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     """Llama's tokens behind the template for 1, Qwen's for 1.5; CLIP's enter 1 as one pooled vector."""
     length = conditioning["cross_attn"].shape[1]
     if _QWEN not in counts.lengths:
@@ -81,6 +81,6 @@ HUNYUAN_VIDEO = Family(
     (HunyuanVideoBase, HunyuanVideoI2V, HunyuanVideoSkyreelsI2V, HunyuanVideo15, HunyuanVideo15_SR_Distilled),
     _READER,
     (),
-    layout,
+    text_layout,
 )
-HUNYUAN_IMAGE = Family("HunyuanImage 2.1", (HunyuanVideo,), (HunyuanImage21,), _READER, (), qwen_image.layout)
+HUNYUAN_IMAGE = Family("HunyuanImage 2.1", (HunyuanVideo,), (HunyuanImage21,), _READER, (), qwen_image.text_layout)

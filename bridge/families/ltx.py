@@ -36,9 +36,9 @@ def order_of(inputs: ModelInputs) -> TokenOrder:
     return separate_order(inputs, inputs.latent, inputs.frames - tokens // (height * width), behind=tokens - left_out)
 
 
-def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
+def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     """T5's tokens, padded to 128 at least; the padding is masked."""
     return one_encoder(counts, "t5xxl", conditioning["cross_attn"].shape[1])
 
 
-LTX = Family("LTX-Video", (LTXVModel,), (LTXV,), video_reader(attentions, order_of), (), layout)
+LTX = Family("LTX-Video", (LTXVModel,), (LTXV,), video_reader(attentions, order_of), (), text_layout)

@@ -34,7 +34,7 @@ def _padded(tokens: int, multiple: int) -> int:
     return -(-tokens // multiple) * multiple
 
 
-def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
+def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     """Gemma's tokens for Lumina 2; Qwen's with its template for Z-Image."""
     if conditioning.get("reference_latents"):
         raise CountError(
@@ -51,6 +51,6 @@ LUMINA = Family(
     (Lumina2, ZImagePixelSpace),
     joint_reader(order_of),
     (JointTransformerBlock,),
-    layout,
+    text_layout,
     unread={"NewBie": lambda diffusion: getattr(diffusion, "clip_text_pooled_proj", None) is not None},
 )

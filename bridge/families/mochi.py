@@ -14,7 +14,7 @@ from .family import Family, ModelInputs
 from .joint import TokenOrder, patches
 from .video import Watched, video_reader
 
-_MOST_TOKENS = 256  # of a text that comes without a mask
+_MAX_TOKENS = 256  # of a text that comes without a mask
 
 
 def attentions(model: AsymmDiTJoint) -> Iterator[Watched]:
@@ -27,16 +27,16 @@ def order_of(inputs: ModelInputs) -> TokenOrder:
     """[video, the part of the text that is not padding]."""
     grid = patches(inputs.latent, inputs.diffusion.patch_size)
     video = inputs.frames * grid[0] * grid[1]
-    length = video + min(inputs.text, int(inputs.conditions.get("num_tokens", _MOST_TOKENS)))
+    length = video + min(inputs.text, int(inputs.conditions.get("num_tokens", _MAX_TOKENS)))
     return TokenOrder(grid, slice(video, length), slice(0, video), length, frames=inputs.frames)
 
 
-def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
+def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     """T5's tokens, without their padding."""
     text, mask = conditioning["cross_attn"], conditioning.get("attention_mask")
     found = one_encoder(counts, "t5xxl", text.shape[1])
-    length = min(text.shape[1], _MOST_TOKENS if mask is None else max(1, int(mask.sum())))
+    length = min(text.shape[1], _MAX_TOKENS if mask is None else max(1, int(mask.sum())))
     return replace(found, length=length, own=min(found.own, length))
 
 
-MOCHI = Family("Mochi", (AsymmDiTJoint,), (GenmoMochi,), video_reader(attentions, order_of), (), layout)
+MOCHI = Family("Mochi", (AsymmDiTJoint,), (GenmoMochi,), video_reader(attentions, order_of), (), text_layout)

@@ -67,9 +67,11 @@ def _watch(stack: ExitStack, module: nn.Module, take: _Take) -> None:
     stack.callback(module.register_forward_hook(lambda _, __, output: take(output)).remove)
 
 
-def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
+def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     """T5's tokens."""
     return one_encoder(counts, "t5xxl", conditioning["cross_attn"].shape[1])
 
 
-PIXART = Family("PixArt Alpha and Sigma", (PixArtMS,), (PixArt,), lambda _: PixArtReader(), (PixArtMSBlock,), layout)
+PIXART = Family(
+    "PixArt Alpha and Sigma", (PixArtMS,), (PixArt,), lambda _: PixArtReader(), (PixArtMSBlock,), text_layout
+)

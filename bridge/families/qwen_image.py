@@ -25,7 +25,7 @@ def order_of(inputs: ModelInputs) -> TokenOrder:
     return text_first(inputs, patch, reference_tokens(inputs, patch))
 
 
-def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
+def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     """Qwen's tokens behind the template."""
     if counts.prompt.startswith(_OWN_TEMPLATE):
         raise CountError("the prompt brings its own template for Qwen; write the prompt only, the template is added")
@@ -38,5 +38,5 @@ QWEN_IMAGE = Family(
     (QwenImage,),
     joint_reader(order_of),
     (QwenImageTransformerBlock,),
-    layout,
+    text_layout,
 )

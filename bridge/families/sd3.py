@@ -8,7 +8,7 @@ from typing import Any
 from comfy.ldm.modules.diffusionmodules.mmdit import JointBlock, OpenAISignatureMMDITWrapper
 from comfy.model_base import SD3 as SD3Base
 
-from ...core.prompts import Counts, Stretch, TextLayout, shared_encoder, too_short
+from ...core.prompts import Counts, TextLayout, TokenSpan, shared_encoder, too_short
 from .family import Family, ModelInputs
 from .joint import TokenOrder, joint_reader, text_first
 
@@ -20,7 +20,7 @@ def order_of(inputs: ModelInputs) -> TokenOrder:
     return text_first(inputs, inputs.diffusion.patch_size)
 
 
-def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
+def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     """CLIP's tokens, then T5's; a noun is at both places, and a place counts for nothing where its encoder is missing.
 
     Which encoders were loaded shows in the features: CLIP's are padded with zeros to the width of T5's.
@@ -31,10 +31,10 @@ def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     clip_length, t5_length = counts.lengths.get(clip, 0), counts.lengths.get(_T5, 0)
     stretches, end = [], 0
     if 0 < clip_length <= length and not bool(upper[:, :clip_length].any()):
-        stretches.append(Stretch(clip, 0))
+        stretches.append(TokenSpan(clip, 0))
         end = clip_length
     if 0 < t5_length <= length - end and bool(upper[:, end : end + t5_length].any()):
-        stretches.append(Stretch(_T5, end))
+        stretches.append(TokenSpan(_T5, end))
         end += t5_length
     if not stretches:
         raise too_short(length, clip_length + t5_length)
@@ -47,5 +47,5 @@ SD3 = Family(
     (SD3Base,),
     joint_reader(order_of),
     (JointBlock,),
-    layout,
+    text_layout,
 )

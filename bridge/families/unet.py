@@ -79,7 +79,7 @@ class UNetReader:
         return (int(shape[-2]), int(shape[-1])) if shape[-2] * shape[-1] == tokens else None
 
 
-def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
+def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     """The tokens of the one encoder, or of SDXL's two, whose features lie side by side, token by token."""
     return one_encoder(counts, shared_encoder(counts, tuple(counts.tokens)), conditioning["cross_attn"].shape[1])
 
@@ -90,5 +90,5 @@ UNET = Family(
     (BaseModel, SD21UNCLIP, SDXL, SDXLRefiner, SD15_instructpix2pix, SDXL_instructpix2pix, SD_X4Upscaler, Lotus),
     UNetReader,
     (BasicTransformerBlock,),
-    layout,
+    text_layout,
 )

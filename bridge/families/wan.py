@@ -36,7 +36,7 @@ def order_of(inputs: ModelInputs) -> TokenOrder:
     return separate_order(inputs, patches(inputs.latent, patch), inputs.frames, before, behind)
 
 
-def layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
+def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     """UMT5's tokens, padded to 512 at least."""
     return one_encoder(counts, "umt5xxl", conditioning["cross_attn"].shape[1])
 
@@ -49,5 +49,5 @@ WAN = Family(
     (WAN21, WAN21_Vace, WAN21_Camera, WAN21_FlowRVS, WAN22),
     video_reader(attentions, order_of),
     (),
-    layout,
+    text_layout,
 )

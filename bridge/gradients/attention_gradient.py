@@ -155,7 +155,7 @@ def pulled_back(hook: GradientHook, step: ObjectiveStep, latent: Tensor, node: s
     Raises:
         CountError: the model's graph does not lead back to `latent`.
     """
-    touched = [output for call, output in zip(hook.calls, hook.outputs, strict=True) if step.touches(call)]
+    touched = [output for call, output in zip(hook.calls, hook.outputs, strict=True) if step.has_gradient(call)]
     hook.outputs.clear()
     if not touched:
         return torch.zeros_like(latent)

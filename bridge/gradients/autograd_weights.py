@@ -16,14 +16,14 @@ from torch import Tensor, nn
 _PLAIN = (Tensor, nn.Parameter)  # quantised weights are subclasses with rules of their own: they are left alone
 
 
-def normal_view(tensor: Tensor) -> Tensor:
+def autograd_view(tensor: Tensor) -> Tensor:
     """A normal tensor on the storage of an inference tensor; call it outside of inference mode."""
     empty = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
     return empty.set_(tensor.untyped_storage(), tensor.storage_offset(), tensor.size(), tensor.stride())
 
 
 @contextmanager
-def normal_weights(model: nn.Module) -> Iterator[None]:
+def autograd_weights(model: nn.Module) -> Iterator[None]:
     """Within the block, gradients can flow through `model` to its input; afterwards it holds its own weights again.
 
     A weight that is replaced within the block, as ComfyUI's hooks do, stays replaced.
@@ -36,7 +36,7 @@ def normal_weights(model: nn.Module) -> Iterator[None]:
                 for tensors in places:
                     for name, value in tensors.items():
                         if type(value) in _PLAIN and value.is_inference():
-                            view = normal_view(value)
+                            view = autograd_view(value)
                             is_parameter = isinstance(value, nn.Parameter)
                             stand_in = nn.Parameter(view, requires_grad=False) if is_parameter else view
                             swapped.append((tensors, name, value, stand_in))

@@ -13,8 +13,8 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor, nn
 
 from ..sampling.whole_image import on_one_device
-from .autograd_weights import normal_weights
-from .recast_weights import weight_free
+from .autograd_weights import autograd_weights
+from .recast_weights import recast_weights
 from .recompute import recomputed
 
 _COMPILE = "torch.compile"  # comfy_api.torch_helpers.torch_compile.COMPILE_KEY
@@ -30,10 +30,10 @@ def differentiable(network: nn.Module, blocks: tuple[type, ...]) -> Iterator[Non
         blocks: classes whose forward is recomputed in backward; empty for none.
     """
     with (
-        normal_weights(network),
+        autograd_weights(network),
         _in_full_precision(network),
         _casts_that_last(),
-        weight_free(network),
+        recast_weights(network),
         recomputed(network, blocks),
     ):
         yield

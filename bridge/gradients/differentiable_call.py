@@ -83,7 +83,7 @@ class GradientHook:
 
     def _keep(self, call: AttentionCall, probe: GradientProbe | None, output: Tensor | None) -> None:
         with torch.no_grad():
-            self._step.see(replace(call, queries=call.queries.detach(), keys=call.keys.detach()))
+            self._step.accumulate(replace(call, queries=call.queries.detach(), keys=call.keys.detach()))
         kept = outline(call)
         if probe is None or output is None:
             output = output_of(self._step, call)

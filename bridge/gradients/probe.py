@@ -41,7 +41,7 @@ class GradientProbe:
         if self.call is None:
             return None
         rows, columns = self.call.image or slice(None), slice(self.call.keys.shape[2])
-        pull = self.step.pull(replace(self.call, queries=queries[:, :, rows], keys=keys[:, :, columns]))
+        pull = self.step.gradient(replace(self.call, queries=queries[:, :, rows], keys=keys[:, :, columns]))
         return _padded(pull.queries, queries, rows), _padded(pull.keys, keys, columns)
 
 
@@ -50,7 +50,7 @@ def output_of(step: ObjectiveStep, call: AttentionCall) -> Tensor:
     kept = replace(call, queries=call.queries.detach(), keys=call.keys.detach())
 
     def gradient() -> tuple[Tensor, Tensor]:
-        pull = step.pull(kept)
+        pull = step.gradient(kept)
         return pull.queries, pull.keys
 
     output: Tensor = _Probe.apply(gradient, call.queries, call.keys)

@@ -79,12 +79,12 @@ def casts(module: nn.Module) -> bool:
 
 
 @contextmanager
-def weight_free(network: nn.Module) -> Iterator[int]:
+def recast_weights(network: nn.Module) -> Iterator[int]:
     """Within the block, ComfyUI's layers that cast save nothing of their weights; gives the number of such layers.
 
     Forward values stay as they are, to the bit. Layers of other packs are left to plain autograd, and so are those whose
     forward somebody has replaced: what they compute is not known here. Norms, whose weights are small, work on a copy.
-    Use it together with `normal_weights`, which serves all other weights.
+    Use it together with `autograd_weights`, which serves all other weights.
     """
     forwards = {}
     for module in network.modules():

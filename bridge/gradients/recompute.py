@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from .autograd_weights import normal_view
+from .autograd_weights import autograd_view
 from .patched_forward import replaced_forwards
 
 _Forward = Callable[..., Any]
@@ -105,4 +105,4 @@ def _copied(value: Any) -> Any:
 
 
 def _normal(tensor: Tensor) -> Tensor:
-    return normal_view(tensor) if tensor.is_inference() and type(tensor) is Tensor else tensor
+    return autograd_view(tensor) if tensor.is_inference() and type(tensor) is Tensor else tensor

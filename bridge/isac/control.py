@@ -17,8 +17,8 @@ from ...core.isac import (
     AnchoredObjective,
     Objective,
     PaperObjective,
+    PromptTarget,
     StepMode,
-    Target,
     instance_to_class,
     latent_step,
 )
@@ -132,7 +132,7 @@ class _IsacRun:
         ]
         self._record = RecordedRun(counted, family, guider.inner_model.diffusion_model, notes)
 
-    def at_state(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]:
+    def before_step(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]:
         comfy.model_management.throw_exception_if_processing_interrupted()
         self._record.close()  # its sums would lie beside the graph
         level = float(sigma[0])
@@ -145,7 +145,7 @@ class _IsacRun:
                     x.add_(self._step(found, x, level).to(x))
                     if index == 0:
                         self._record.add_losses(found.losses)
-        return self._record.at_state(x, sigma, model_options, step)
+        return self._record.before_step(x, sigma, model_options, step)
 
     def _step(self, found: AttentionGradient, x: Tensor, level: float) -> Tensor:
         variance = 1.0 if self._is_flow else 1 + level**2
@@ -154,7 +154,7 @@ class _IsacRun:
         urgency = found.losses.total if settings.objective == "anchored" else None
         return latent_step(found.gradient, x, settings.step_mode, settings.step_size, variance, urgency)
 
-    def _objective(self, target: Target, step: int) -> Objective:
+    def _objective(self, target: PromptTarget, step: int) -> Objective:
         settings = self._settings
         if settings.objective == "anchored":
             return AnchoredObjective(target, settings.spacing, settings.bind)

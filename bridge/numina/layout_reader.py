@@ -116,7 +116,9 @@ class LayoutReader:
         counted, window = self._counted[uuid], window_of(options, len(call.queries), call.frames, self._shape)
         readings, target = self._readings.setdefault(uuid, {}), counted.target
         for row, item in enumerate(window.items):
-            reading = readings.setdefault(item, PictureReading(target.tokens, target.counts, counted.layout.length))
+            reading = readings.setdefault(
+                item, PictureReading(target.tokens, target.counts, counted.text_layout.length)
+            )
             reading.add(call, row, window.frames)
         self._frames = window.total
 
@@ -151,4 +153,4 @@ class LayoutReader:
 
     def _guide(self, counted: CountedConditioning, layouts: Layouts) -> PictureGuide:
         preset, strength = self._settings.preset, self._settings.strength
-        return PictureGuide(layouts, counted.target.tokens, counted.layout.length, preset, strength)
+        return PictureGuide(layouts, counted.target.tokens, counted.text_layout.length, preset, strength)

@@ -9,7 +9,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from ...core.attention import MOST_SELF_PIXELS, AttentionCall, CallKind, RecordedMaps, recorded_maps, thinned
+from ...core.attention import MAX_SELF_PIXELS, AttentionCall, CallKind, RecordedMaps, recorded_maps, thinned
 from ...core.numina import Layouts, Preset, Reading, noun_response, read_layouts
 from ..recording.maps import NOT_NUMBERS
 
@@ -130,7 +130,7 @@ class PictureReading:
         shown, nouns = [], []
         for frame in sorted(next(iter(self._parts.values()))):
             calls = [known[frame] for known in self._parts.values()]
-            maps = recorded_maps([thinned(call, MOST_SELF_PIXELS) if call.kind == "self" else call for call in calls])
+            maps = recorded_maps([thinned(call, MAX_SELF_PIXELS) if call.kind == "self" else call for call in calls])
             columns = next(columns_of(call, self.length, self.tokens) for call in calls if call.kind == "cross")
             nouns.append(torch.stack([maps.cross_attention[0, :, list(own)].mean(-1) for own in columns]))
             small = {name: getattr(maps, name).half().cpu() for name in ("cross_attention", "self_attention")}

@@ -19,7 +19,7 @@ def record_of(run: GuidedRun, samples: Tensor) -> RunRecord | None:
     guides = reader.guides.get(counted.conditioning["uuid"])
     if not guides or recorder is None or reader.read_at is None:
         return None
-    recorder.add(*reader.read_at, _together(reader.maps, counted.layout.length))
+    recorder.add(*reader.read_at, _together(reader.maps, counted.text_layout.length))
     record = recorder.finish(samples)
     layouts = [guide.layouts for guide in guides.values()]
     return record and replace(

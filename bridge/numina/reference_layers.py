@@ -8,7 +8,7 @@ from ...core.attention import AttentionCall, Grid
 from ...core.errors import CountError
 from .settings import AUTO_LAYER
 
-_MOST_PIXELS = 32 * 32
+_MAX_PIXELS = 32 * 32
 _NAMED = 15  # l* of the authors' models of 30 and 40 blocks
 
 
@@ -55,7 +55,7 @@ class LayerList:
         if one_grid:
             return (names[_NAMED if len(names) >= 2 * _NAMED else len(names) // 2],)
         sizes = {name: height * width for name, (height, width) in self.grids.items()}
-        fitting = [size for size in sizes.values() if size <= _MOST_PIXELS]
+        fitting = [size for size in sizes.values() if size <= _MAX_PIXELS]
         size = max(fitting) if fitting else min(sizes.values())
         alike = [name for name in names if sizes[name] == size]
         return tuple(alike) if whole_grid else (alike[len(alike) // 2],)

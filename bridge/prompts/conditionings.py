@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...core.errors import CountError
-from ...core.isac import Target
+from ...core.isac import PromptTarget
 from ...core.prompts import CONDITIONING_KEY, Counts, TextLayout, context_positions, from_carried, too_many
 from ..comfyui.run_notes import RunNotes
 from ..families.family import Family
@@ -22,13 +22,13 @@ class CountedConditioning:
         conditioning: ComfyUI's processed conditioning.
         counts: what its prompt asks for.
         target: the same as token positions in the text that the model reads.
-        layout: where the prompt lies in that text.
+        text_layout: where the prompt lies in that text.
     """
 
     conditioning: Mapping[str, Any]
     counts: Counts
-    target: Target
-    layout: TextLayout
+    target: PromptTarget
+    text_layout: TextLayout
 
 
 def carried_counts(options: Mapping[str, Any]) -> Counts | None:
@@ -82,10 +82,10 @@ def warn_of_nothing(counted: Sequence[CountedConditioning], notes: RunNotes, don
 
 def _layout(conditioning: dict[str, Any], counts: Counts, family: Family) -> TextLayout:
     """Where the prompt lies in the text that the model reads, behind what other nodes have put in front of it."""
-    whole, front = family.layout(counts, conditioning), tokens_in_front(conditioning)
+    whole, front = family.text_layout(counts, conditioning), tokens_in_front(conditioning)
     if not front:
         return whole
-    behind = family.layout(counts, {**conditioning, "cross_attn": conditioning["cross_attn"][:, front:]})
+    behind = family.text_layout(counts, {**conditioning, "cross_attn": conditioning["cross_attn"][:, front:]})
     moved = whole.length - behind.length  # none where the model's text is padded in front to one length
     stretches = tuple(replace(one, start=one.start + moved) for one in behind.stretches)
     return TextLayout(whole.length, behind.own, stretches)
@@ -101,7 +101,7 @@ def _counted(conditioning: dict[str, Any], counts: Counts, family: Family) -> Co
             f"{layout.length}: take both from the same Count Prompt"
         )
     positions = context_positions(counts, layout)
-    target = Target(
+    target = PromptTarget(
         tuple(tokens.noun for tokens in positions),
         tuple(item.count for item in counts.objects),
         tuple(tokens.attributes for tokens in positions),

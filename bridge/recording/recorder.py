@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from ...core.attention import (
-    MOST_SELF_PIXELS,
+    MAX_SELF_PIXELS,
     CallList,
     CallSums,
     LayerPlan,
@@ -38,7 +38,7 @@ def new_recorder(counted: list[CountedConditioning]) -> RunRecorder | None:
     """A recorder for the first counted conditioning, or None when nothing is counted."""
     if not counted:
         return None
-    counts, target, layout = counted[0].counts, counted[0].target, counted[0].layout
+    counts, target, layout = counted[0].counts, counted[0].target, counted[0].text_layout
     # With its attributes, since a prompt may ask for "a red cat and a blue cat".
     nouns = tuple(" ".join((*item.attributes, item.noun)) for item in counts.objects)
     words = tuple((word.word, word.positions) for word in context_words(counts, layout))
@@ -111,19 +111,19 @@ class RecordedRun:
     def _sums(self, reader: Reader, request: LayerRequest) -> CallSums | VideoSums:
         if isinstance(reader, VideoReader):
             return VideoSums(self._tokens, request, layers_read(reader.layers(self._diffusion)))
-        return CallSums(request, CallList(MOST_SELF_PIXELS, reader.one_grid))
+        return CallSums(request, CallList(MAX_SELF_PIXELS, reader.one_grid))
 
     def add_losses(self, losses: StepLosses) -> None:
         """Losses of the step whose state comes next."""
         self._losses = losses
 
-    def at_state(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]:
+    def before_step(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]:
         self.close()
         self._states += 1
         if self._recorder is None:
             return model_options
         looks_at_layers = step == _middle(model_options)
-        length = self._counted[0].layout.length
+        length = self._counted[0].text_layout.length
         request = LayerRequest(self._recorder.kept_words, length, step if looks_at_layers else None, self._plan)
         reader = self._family.reader((x.shape[-2], x.shape[-1]))
         sums = self._sums(reader, request)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...core.attention import RunRecord, RunRecorder
 from ..comfyui.run_notes import RunNotes
-from ..sampling.steered_sampler import AtState, run_sampler, sampler_function
+from ..sampling.steered_sampler import BeforeStep, run_sampler, sampler_function
 from ..sampling.whole_image import refuse_no_pictures
 from .maps import NOT_NUMBERS, EmptyRun, MapsHandle
 
@@ -48,7 +48,7 @@ class Run(Protocol):
     """One sampling run of a node; made when sampling starts and dropped with it."""
 
     @property
-    def at_state(self) -> AtState:
+    def before_step(self) -> BeforeStep:
         """See `steered_sampler`."""
 
     @property
@@ -77,7 +77,7 @@ def with_watched_runs(
             sampler_function(executor.class_obj, notes.node)
             run = start_run(guider, sigmas)
             samples = run_sampler(
-                executor, guider, sigmas, extra_args, callback, *rest, at_state=run.at_state, node=notes.node
+                executor, guider, sigmas, extra_args, callback, *rest, before_step=run.before_step, node=notes.node
             )
             recorder = run.finish()
             record_of = _no_record if recorder is None else recorder.finish

@@ -55,7 +55,7 @@ def last_level(name: str, sigmas: Tensor) -> float:
     return float(sigmas[-2] if ends_early else sigmas[-1])
 
 
-class StateOffset:
+class LatentOffset:
     """The sum of the moves of one run."""
 
     def __init__(self, decay: Decay) -> None:

@@ -15,14 +15,14 @@ from torch import Tensor
 
 from ...core.errors import CountError
 from ..comfyui.compatibility import warn_of_own_attention
-from .latent_offset import StateOffset, decay_of, last_level, with_noise_level
-from .step_tracker import StateGate, known_name
+from .latent_offset import LatentOffset, decay_of, last_level, with_noise_level
+from .step_tracker import StepTracker, known_name
 from .whole_image import refuse_context_windows, whole_pictures_only
 
 _ANOTHER = "Choose another one, such as euler, dpmpp_2m or dpmpp_2m_sde"
 
 
-class AtState(Protocol):
+class BeforeStep(Protocol):
     """Called once a step, with the sampler's state.
 
     Args:
@@ -39,13 +39,13 @@ class AtState(Protocol):
 
 
 class _Steered:
-    """One run: what `at_state` did to the state, and where the sampler's points really are."""
+    """One run: what `before_step` did to the state, and where the sampler's points really are."""
 
-    def __init__(self, gate: StateGate, at_state: AtState, node: str) -> None:
+    def __init__(self, gate: StepTracker, before_step: BeforeStep, node: str) -> None:
         self.gate = gate
-        self.offset = StateOffset(with_noise_level)
+        self.offset = LatentOffset(with_noise_level)
         self.shape: torch.Size | None = None
-        self._at_state = at_state
+        self._before_step = before_step
         self._node = node
         self._level = 0.0
 
@@ -73,21 +73,21 @@ class _Steered:
             if not self.offset.is_zero:  # the sampler's habits were learnt: from here on it can have its state back
                 x.copy_(self.real(x, sigma))
                 self.offset.set(None)
-            return self._at_state(x, sigma, options, self.gate.step)
+            return self._before_step(x, sigma, options, self.gate.step)
         before = self.real(x, sigma)
         state = before.clone()
-        options = self._at_state(state, sigma, options, self.gate.step)
+        options = self._before_step(state, sigma, options, self.gate.step)
         if not torch.equal(state, before):  # a run that is only watched stays as it is, to the bit
             self.offset.set(state - x, float(sigma.flatten()[0]))
         return options
 
 
-def _guarded(at_state: AtState, guider: Any, denoise_mask: Tensor | None, node: str) -> AtState:
-    """`at_state` for whole pictures only, and within the mask: the model is not shown what inpainting keeps."""
+def _guarded(before_step: BeforeStep, guider: Any, denoise_mask: Tensor | None, node: str) -> BeforeStep:
+    """`before_step` for whole pictures only, and within the mask: the model is not shown what inpainting keeps."""
 
     def guarded(x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]:
         before = None if denoise_mask is None else x.clone()
-        options = at_state(x, sigma, whole_pictures_only(model_options, x, guider.conds.values(), node), step)
+        options = before_step(x, sigma, whole_pictures_only(model_options, x, guider.conds.values(), node), step)
         if denoise_mask is not None and before is not None:
             x.copy_(torch.where(denoise_mask > 0, x, before))
         return options
@@ -137,10 +137,10 @@ def run_sampler(
     latent: Tensor,
     denoise_mask: Tensor | None,
     *rest: Any,
-    at_state: AtState,
+    before_step: BeforeStep,
     node: str,
 ) -> Tensor:
-    """Run a SAMPLER_SAMPLE executor and call `at_state` once a step.
+    """Run a SAMPLER_SAMPLE executor and call `before_step` once a step.
 
     The sampler object may be shared and cached, so its function is swapped for the run only. The chain of the other
     wrappers goes on as it is.
@@ -157,12 +157,12 @@ def run_sampler(
     sampler = executor.class_obj
     original = sampler.sampler_function
     name = known_name(original)
-    run = _Steered(StateGate(name, len(sigmas) - 1), _guarded(at_state, guider, denoise_mask, node), node)
+    run = _Steered(StepTracker(name, len(sigmas) - 1), _guarded(before_step, guider, denoise_mask, node), node)
 
     @wraps(original)  # a second node of this kind in the same run knows the sampler by its name
     def steered(model: Any, noise: Tensor, levels: Tensor, *args: Any, **options: Any) -> Tensor:
         run.shape = noise.shape
-        run.offset = StateOffset(decay_of(name, model, levels, options))
+        run.offset = LatentOffset(decay_of(name, model, levels, options))
         samples = original(_ModelProxy(model, run), noise, levels, *args, **options)
         return run.offset.add_to(samples, last_level(name, levels))
 

@@ -58,7 +58,7 @@ def known_name(function: Callable[..., Tensor] | None) -> str:
     return name if name in _KNOWN and str(getattr(function, "__module__", "")).startswith("comfy.") else ""
 
 
-class StateGate:
+class StepTracker:
     """Follows one run of one sampler.
 
     Args:

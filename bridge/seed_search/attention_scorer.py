@@ -12,7 +12,7 @@ import comfy.model_management
 import torch
 from torch import Tensor
 
-from ...core.attention import MOST_SELF_PIXELS, CallList
+from ...core.attention import MAX_SELF_PIXELS, CallList
 from ...core.errors import CountError
 from ...core.isac import instance_to_class, score_calls
 from ..attention.capture import Capture
@@ -20,7 +20,7 @@ from ..attention.hook import hooked_options
 from ..families.family import Family
 from ..prompts.conditionings import CountedConditioning, counted_conditionings
 from ..sampling.noise_share import noise_share
-from ..sampling.step_tracker import StateGate, known_name
+from ..sampling.step_tracker import StepTracker, known_name
 from ..sampling.whole_image import whole_pictures_only
 from .pool import CandidatePool
 from .runs import Batches, EndSampling, Progress, how_many_fit
@@ -50,7 +50,7 @@ class AttentionRun:
             raise CountError(f"{_NODE} has nothing to choose by: the positive prompt counts nothing")
         self._total_steps = max(len(sigmas) - 1, 1)  # some schedules have fewer than were asked for
         self._noise_left = noise_share(guider.inner_model.model_sampling, sigmas[0])
-        self.gate = StateGate(known_name(getattr(sampler, "sampler_function", None)), self._total_steps)
+        self.gate = StepTracker(known_name(getattr(sampler, "sampler_function", None)), self._total_steps)
         self.pool = CandidatePool(search.settings, len(search.latent["samples"]), self._total_steps)
         self.noise = SharedNoise(len(noise))
         self._batches, self._progress = Batches(_MAX_AT_ONCE), Progress(self.pool.total, search.progress)
@@ -114,7 +114,7 @@ class AttentionRun:
         lists = []
         for counted in self._counted:
             reader = self._family.reader((x.shape[-2], x.shape[-1]))
-            lists.append(CallList(MOST_SELF_PIXELS, reader.one_grid))
+            lists.append(CallList(MAX_SELF_PIXELS, reader.one_grid))
             options = hooked_options(options, Capture(reader, counted.conditioning.get("uuid"), lists[-1]))
         return lists, options
 

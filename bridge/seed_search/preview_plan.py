@@ -15,7 +15,7 @@ from ..isac.control import WRAPPER_KEY as ISAC_KEY
 from .settings import LOOKS, SearchSettings
 
 DRAFT_SAMPLER = "dpmpp_2m"
-LEAST_CALLS = 4
+MIN_CALLS = 4
 """An image cannot be foreseen with fewer calls; images of models that need no more steps are previewed when done."""
 _DRAFT_UP_TO = 0.35
 
@@ -71,7 +71,7 @@ def plan_for(model: Any, settings: SearchSettings) -> PreviewPlan:
     total = len(own) - 1
     if total < 1:
         raise CountError(f"{settings.node} has no step to try seeds in: raise steps or denoise")
-    calls = min(total, max(LEAST_CALLS, round(settings.decide_at * total)))
+    calls = min(total, max(MIN_CALLS, round(settings.decide_at * total)))
     is_steered = bool(model.get_wrappers(WrappersMP.SAMPLER_SAMPLE, ISAC_KEY))
     is_better = settings.sampler in _SAME_WAY and calls <= _DRAFT_UP_TO * total and not is_steered
     is_draft = settings.look == "draft" or (settings.look == "auto" and is_better)

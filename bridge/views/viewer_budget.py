@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from ...core.attention import RunRecord, spread_evenly
 
-_MOST_STEPS = 32
-_LEAST_STEPS = 8
+_MAX_STEPS = 32
+_MIN_STEPS = 8
 
 
 @dataclass(frozen=True)
@@ -63,4 +63,4 @@ def shown_steps(record: RunRecord, items: int) -> list[int]:
     budget = budget_of(record)
     words = min(len(record.kept_words), budget.step_words)
     each = items * words * record.step_grid[0] * record.step_grid[1]
-    return spread_evenly(len(record.steps), min(max(budget.steps // each, _LEAST_STEPS), _MOST_STEPS))
+    return spread_evenly(len(record.steps), min(max(budget.steps // each, _MIN_STEPS), _MAX_STEPS))

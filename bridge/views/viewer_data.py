@@ -45,7 +45,7 @@ NOT_WRITTEN = (
 )
 _LOG = logging.getLogger(__name__)
 
-_MOST_PICTURES = 32
+_MAX_PICTURES = 32
 _PICTURE_PIXELS = 640 * 640
 
 
@@ -93,7 +93,7 @@ def viewer_data(record: RunRecord, pictures: Tensor, note: str = "") -> ViewerDa
         pictures: (B, H, W, 3) in 0 to 1.
         note: a line to show above the view.
     """
-    items = spread_evenly(len(record.cross_attention), _MOST_PICTURES)
+    items = spread_evenly(len(record.cross_attention), _MAX_PICTURES)
     files: dict[str, bytes] = {}
     about: dict[str, Any] = {"version": VERSION, "note": note, "words": _words(record)}
     about["pictures"] = _pictures(files, pictures, record, items)

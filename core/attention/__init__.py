@@ -16,10 +16,10 @@ Shapes: B batch, H heads, P image tokens (pixels of a grid of h x w), T text tok
 from __future__ import annotations
 
 from .call_list import CallList
-from .call_sums import MOST_SELF_PIXELS, CallSums, RecordedMaps, recorded_maps
+from .call_sums import MAX_SELF_PIXELS, CallSums, RecordedMaps, recorded_maps
 from .calls import AttentionCall, CallKind, Grid, Kind, mean_probabilities, outline, split_heads, thinned
 from .clusters import Clustering
-from .fused import column_pull
+from .fused import column_gradient
 from .grids import area_pooled, grid_of, halved, pixel_sources, resize_back, smoothed
 from .heat import Scale, find_words, noun_heat_over_time, scaled, word_heat
 from .instances import Box, bounding_box, noun_instances, prominence, self_attention_regions, split_into
@@ -43,7 +43,7 @@ from .timeline import attention_rows, instance_labels, layer_heat, losses, mean_
 from .video_maps import VideoSums, layers_read
 
 __all__ = [
-    "MOST_SELF_PIXELS",
+    "MAX_SELF_PIXELS",
     "AttentionCall",
     "AttentionMaps",
     "Box",
@@ -69,7 +69,7 @@ __all__ = [
     "attention_rows",
     "bounding_box",
     "cluster_pixels",
-    "column_pull",
+    "column_gradient",
     "find_words",
     "fold_repeats",
     "foreground",

@@ -16,7 +16,7 @@ from .mean_maps import HeadSums, fold_repeats, probabilities_by_kind
 from .word_maps import step_grid
 
 # Self-attention is kept on grids of up to this many pixels; a finer one is pooled. 32 x 32 in fp16 takes 2 MB.
-MOST_SELF_PIXELS = 32 * 32
+MAX_SELF_PIXELS = 32 * 32
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class CallSums:
             self._add(call)
         self.waiting.calls.clear()
         own, text = self._sums["self"], self._sums["cross"]
-        self_grid = halved(own.grid, MOST_SELF_PIXELS)
+        self_grid = halved(own.grid, MAX_SELF_PIXELS)
         attention, cross = own.mean("self", self_grid), text.mean("cross", text.grid)
         layers = () if self._layers is None else self._layers.maps(self._layer_grid)
         if self.request is not None:

@@ -48,7 +48,7 @@ def mean_columns(call: AttentionCall, tokens: tuple[int, ...]) -> Tensor:
         return torch.cat(parts, dim=-1) / _UNIT
 
 
-def column_pull(call: AttentionCall, item: int, tokens: tuple[int, ...], gradient: Tensor) -> tuple[Tensor, Tensor]:
+def column_gradient(call: AttentionCall, item: int, tokens: tuple[int, ...], gradient: Tensor) -> tuple[Tensor, Tensor]:
     """Carry a gradient on the summed heads of some text tokens to one picture's queries and keys.
 
     Args:

@@ -16,7 +16,7 @@ from .word_maps import Word, small_maps, word_selector
 
 Heads = Literal["mean", "strongest"]
 THIRDS = ("first third", "middle third", "last third")
-_MOST_LAYERS = 6
+_MAX_LAYERS = 6
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class TextLayers:
             return
         if plan is None:
             self._held.append(call)  # which layers are shown, and how large, is not known before the first step is over
-        elif place in spread_evenly(plan.text_calls, _MOST_LAYERS):
+        elif place in spread_evenly(plan.text_calls, _MAX_LAYERS):
             self._add_single(call, plan.grid)
 
     def plan(self, grid: Grid) -> LayerPlan:
@@ -107,7 +107,7 @@ class TextLayers:
 
     def maps(self, grid: Grid) -> tuple[LayerMaps, ...]:
         """Maps on `grid` of the thirds that look at text at all, then of a few single layers where they were wanted."""
-        for place in spread_evenly(len(self._held), _MOST_LAYERS):
+        for place in spread_evenly(len(self._held), _MAX_LAYERS):
             self._add_single(self._held[place], grid)
         self._held.clear()
         thirds: list[LayerMaps] = []

@@ -14,7 +14,7 @@ from .grids import pixel_sources, resize_keys, resize_queries
 from .mean_maps import AttentionMaps
 from .rows import PictureRows
 
-_MOST_ROWS = 512
+_MAX_ROWS = 512
 
 
 def head_counts(calls: list[AttentionCall]) -> dict[Kind, int]:
@@ -104,7 +104,7 @@ class PictureSums:
             total = first.new_zeros(cells, cells)
         pixels = torch.arange(cells, device=total.device)
         for grids, sums in self._own.items():
-            for some in pixels.split(_MOST_ROWS):
+            for some in pixels.split(_MAX_ROWS):
                 index, weight = pixel_sources(some, grids[0], target, sums.dtype)
                 by_query = sum(w[:, None] * sums[i] for i, w in zip(index.T, weight.T, strict=True))
                 total[some] += resize_keys(by_query, grids[1], target)

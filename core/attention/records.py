@@ -13,7 +13,7 @@ from .calls import Grid
 from .grids import resize_queries
 from .layer_maps import LayerMaps
 from .mean_maps import AttentionMaps
-from .word_maps import MOST_WORDS, Word, small_maps, step_grid, word_selector, words_in_order
+from .word_maps import MAX_WORDS, Word, small_maps, step_grid, word_selector, words_in_order
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class RunRecord:
     @property
     def kept_words(self) -> tuple[Word, ...]:
         """The words whose maps are kept at every step."""
-        return self.all_words[:MOST_WORDS]
+        return self.all_words[:MAX_WORDS]
 
     @property
     def step_grid(self) -> Grid:
@@ -127,7 +127,7 @@ class RunRecorder:
     @property
     def kept_words(self) -> tuple[Word, ...]:
         """The words whose maps are kept at every step."""
-        return words_in_order(self.nouns, self.noun_tokens, self.words)[:MOST_WORDS]
+        return words_in_order(self.nouns, self.noun_tokens, self.words)[:MAX_WORDS]
 
     def compact(self) -> tuple[tuple[int, ...], RunRecorder]:
         """The text tokens of all words, and a recorder of maps that have these tokens' columns only, in that order."""

@@ -13,8 +13,8 @@ from .calls import AttentionCall
 
 # Scores of all heads that are alive at a time, 64 MB in float32, of which about three copies are made. A CPU is fastest
 # where they fit its cache: 3.4 s against 5.0 s with eight times as many, for all rows of SD1.5's attention at 512 x 512.
-_MOST_SCORES = 1 << 24
-_MOST_SCORES_ON_CPU = 1 << 20
+_MAX_SCORES = 1 << 24
+_MAX_SCORES_ON_CPU = 1 << 20
 
 
 class PictureRows:
@@ -39,7 +39,7 @@ class PictureRows:
 
     def blocks(self, rows: Tensor) -> tuple[Tensor, ...]:
         """`rows` in parts that are small enough to be worked on at once."""
-        most = _MOST_SCORES_ON_CPU if self._keys.device.type == "cpu" else _MOST_SCORES
+        most = _MAX_SCORES_ON_CPU if self._keys.device.type == "cpu" else _MAX_SCORES
         blocks: tuple[Tensor, ...] = rows.split(max(1, most // (self.heads * self._keys.shape[1])))
         return blocks
 
@@ -61,7 +61,7 @@ class PictureRows:
         """Probabilities of `rows`, summed over the heads (ISAC, eq. 1 and 2): (n,) to (n, K)."""
         return self._probabilities(self._scaled_queries(rows), rows).sum(0)
 
-    def pull(self, rows: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
+    def gradient(self, rows: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
         """Carry a gradient on `head_sums(rows)` through the softmax.
 
         Args:

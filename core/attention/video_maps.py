@@ -22,17 +22,17 @@ from .layer_maps import THIRDS, LayerMaps, LayerPlan, LayerRequest, spread_evenl
 from .word_maps import small_maps, step_grid, word_selector
 
 # All frames of a video together have at most so many cells: the 21 frames of Wan's 81 pictures at 480 x 832 just fit.
-MOST_VIDEO_CELLS = 32 * 1024
+MAX_VIDEO_CELLS = 32 * 1024
 # Joint attention runs over all frames and the text; so many of its rows cost a few percent of a model call.
-MOST_JOINT_ROWS = 16 * 1024
+MAX_JOINT_ROWS = 16 * 1024
 # Of each frame: so many of its cells are asked where they look.
-_MOST_SELF_PIXELS = 20 * 20
-_MOST_LAYERS = 8
+_MAX_SELF_PIXELS = 20 * 20
+_MAX_LAYERS = 8
 
 
 def layers_read(layers: tuple[str, ...]) -> tuple[str, ...]:
     """Those of a model's layers that are read, spread evenly over its depth."""
-    return tuple(layers[place] for place in spread_evenly(len(layers), _MOST_LAYERS))
+    return tuple(layers[place] for place in spread_evenly(len(layers), _MAX_LAYERS))
 
 
 def text_columns(call: AttentionCall, tokens: tuple[int, ...], length: int) -> Tensor:
@@ -99,7 +99,7 @@ class VideoSums:
         if call.layer not in self.layers:
             return
         if call.columns("cross") is not None:
-            self._add_text(thinned(call, MOST_JOINT_ROWS if call.kind == "joint" else MOST_VIDEO_CELLS))
+            self._add_text(thinned(call, MAX_JOINT_ROWS if call.kind == "joint" else MAX_VIDEO_CELLS))
         if call.columns("self") is not None:
             self._add_own(call)
 
@@ -114,7 +114,7 @@ class VideoSums:
             self._single.append(LayerMaps(call.layer, "mean", self.request.step, small))
 
     def _add_own(self, call: AttentionCall) -> None:
-        some = thinned(call, call.frames * _MOST_SELF_PIXELS)
+        some = thinned(call, call.frames * _MAX_SELF_PIXELS)
         rows = frame_attention(some)
         pooled = area_pooled(rows.flatten(0, 1), call.grid, some.grid).unflatten(0, rows.shape[:2])
         self._own = pooled if self._own is None else self._own + pooled

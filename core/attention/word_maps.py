@@ -15,15 +15,15 @@ Word = tuple[str, tuple[int, ...]]
 
 # Maps of single steps and layers are kept for so many words, on grids of at most so many pixels: 48 KB a step in fp16,
 # and of all pictures of a batch, or all frames of a video, 768 KB where they are many.
-MOST_WORDS = 24
-MOST_CELLS = 32 * 32
-_MOST_CELLS_OF_ALL = 16 * MOST_CELLS
-_LEAST_CELLS = 16 * 16
+MAX_WORDS = 24
+MAX_CELLS = 32 * 32
+_MAX_CELLS_OF_ALL = 16 * MAX_CELLS
+_MIN_CELLS = 16 * 16
 
 
 def step_grid(grid: Grid, items: int) -> Grid:
     """(h, w) of the maps of single steps and layers of a run with maps of `items` pictures or frames on `grid`."""
-    return halved(grid, min(MOST_CELLS, max(_MOST_CELLS_OF_ALL // max(items, 1), _LEAST_CELLS)))
+    return halved(grid, min(MAX_CELLS, max(_MAX_CELLS_OF_ALL // max(items, 1), _MIN_CELLS)))
 
 
 def words_in_order(

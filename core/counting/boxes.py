@@ -17,7 +17,7 @@ from .labels import clean_label, is_of_people, is_person, listed, owner_of
 from .wording import count_words
 
 _PEOPLE = "people"
-_MOST_LABELS = 12
+_MAX_LABELS = 12
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,8 @@ def _unknown_labels(boxes: Sequence[Sequence[Box]], nouns: Iterable[str]) -> str
     strange = [(label, number) for label, number in _labels(boxes).most_common() if owners[label] is None]
     if not missed or not strange:
         return ""
-    seen = ", ".join(f"{label} ({number})" for label, number in strange[:_MOST_LABELS])
-    more = f" and {len(strange) - _MOST_LABELS} more" if len(strange) > _MOST_LABELS else ""
+    seen = ", ".join(f"{label} ({number})" for label, number in strange[:_MAX_LABELS])
+    more = f" and {len(strange) - _MAX_LABELS} more" if len(strange) > _MAX_LABELS else ""
     return f"no box is labelled {' or '.join(repr(noun) for noun in missed)}; labels seen: {seen}{more}"
 
 

@@ -14,8 +14,9 @@ What is done otherwise, and why:
 
 - Objective: overlap also falls when instances vanish. `anchored` asks for presence at N separate places; `objective` is the
   paper's.
-- Gradient: a maximum touches one row of self-attention, so no full matrix is differentiated (`touched`), and each attention
-  call is pulled at while the model runs backward, one at a time (`differentiate`, `pull_back`). The gradient is the same.
+- Gradient: a maximum touches one row of self-attention, so no full matrix is differentiated (`sparse_losses`), and each
+  attention call gets its gradient while the model runs backward, one at a time (`differentiate`, `map_gradients`). It is the
+  same gradient.
 - Step: the paper's length fits one model's scale; "relative" is a share of the latent's own length (`step`).
 - Selection: overlap ranks seeds hardly better than chance; "places" is the likelihood of the asked number of separate places
   in the latest step, and the worse seeds are dropped on the way (`selection`).
@@ -24,7 +25,7 @@ What is done otherwise, and why:
 from __future__ import annotations
 
 from .anchored import SPACING, AnchoredObjective, anchored_losses
-from .differentiate import Objective, ObjectiveStep, PlainStep, Pull, StepLosses
+from .differentiate import CallGradient, Objective, ObjectiveStep, PlainStep, StepLosses
 from .objective import PaperObjective, paper_grid, paper_losses
 from .schedule import LossWeights, instance_to_class
 from .selection import (
@@ -42,7 +43,7 @@ from .selection import (
     top_k,
 )
 from .step import StepMode, latent_step
-from .target import Target
+from .target import PromptTarget
 
 __all__ = [
     "DECIDE_AT",
@@ -50,17 +51,17 @@ __all__ = [
     "SCORES",
     "SPACING",
     "AnchoredObjective",
+    "CallGradient",
     "LossWeights",
     "Objective",
     "ObjectiveStep",
     "PaperObjective",
     "PlainStep",
-    "Pull",
+    "PromptTarget",
     "ScoreName",
     "Stage",
     "StepLosses",
     "StepMode",
-    "Target",
     "anchored_losses",
     "carried_score",
     "instance_to_class",

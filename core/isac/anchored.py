@@ -35,11 +35,11 @@ from ..attention import (
     noun_columns,
     outline,
 )
-from .differentiate import ObjectiveStep, Pull, StepLosses, differentiated
-from .presence import CELLS, picture_losses
-from .pull_back import MapGradient, MapPulls
-from .target import Target
-from .words import Words, words_of
+from .differentiate import CallGradient, ObjectiveStep, StepLosses, differentiated
+from .map_gradients import MapGradient, MapGradients
+from .presence_losses import CELLS, picture_losses
+from .target import PromptTarget
+from .words import ConceptTokens, words_of
 
 SPACING = 3 / 16
 
@@ -56,7 +56,7 @@ def semantic_calls(calls: list[AttentionCall]) -> list[AttentionCall]:
     return [call for call in cross if call.grid[0] * call.grid[1] == nearest]
 
 
-def _losses(cross: Tensor, grid: Grid, words: Words, counts: tuple[int, ...], spacing: float) -> StepLosses:
+def _losses(cross: Tensor, grid: Grid, words: ConceptTokens, counts: tuple[int, ...], spacing: float) -> StepLosses:
     """Losses of (B, P, T) cross-attention."""
     # Attention splits among the tokens of a word: their sum, not their mean, compares with other words.
     pieces = cross.new_tensor([[len(positions)] for positions in words.positions])
@@ -68,7 +68,7 @@ def _losses(cross: Tensor, grid: Grid, words: Words, counts: tuple[int, ...], sp
 
 
 def anchored_losses(
-    calls: list[AttentionCall], target: Target, spacing: float = SPACING, bind: bool = False
+    calls: list[AttentionCall], target: PromptTarget, spacing: float = SPACING, bind: bool = False
 ) -> StepLosses:
     """Losses of one model call; see the module for what they mean.
 
@@ -97,7 +97,7 @@ class AnchoredObjective:
         spacing, bind: see `anchored_losses`.
     """
 
-    target: Target
+    target: PromptTarget
     spacing: float = SPACING
     bind: bool = False
 
@@ -107,7 +107,7 @@ class AnchoredObjective:
     def start(self) -> ObjectiveStep:
         return _AnchoredStep(self)
 
-    def __call__(self, calls: list[AttentionCall]) -> tuple[StepLosses, list[Pull]]:
+    def __call__(self, calls: list[AttentionCall]) -> tuple[StepLosses, list[CallGradient]]:
         """Losses and pulls of calls that are all at hand."""
         return differentiated(self, calls)
 
@@ -121,9 +121,9 @@ class _AnchoredStep:
         self._seen: list[AttentionCall] = []
         self._sums: dict[int, HeadSums] = {}
         self._used: list[AttentionCall] = []
-        self._pulls = MapPulls([], {})
+        self._pulls = MapGradients([], {})
 
-    def see(self, call: AttentionCall) -> None:
+    def accumulate(self, call: AttentionCall) -> None:
         if call.columns("cross") is None:
             return
         self._seen.append(outline(call))
@@ -140,14 +140,14 @@ class _AnchoredStep:
             if not bool(losses.total.detach().any()):
                 return losses.detached()
             (by_token,) = torch.autograd.grad(losses.total.sum(), leaf)
-        self._pulls = MapPulls([_map_gradient(item, grid, tokens) for item in by_token], head_counts(self._used))
+        self._pulls = MapGradients([_map_gradient(item, grid, tokens) for item in by_token], head_counts(self._used))
         return losses.detached()
 
-    def touches(self, call: AttentionCall) -> bool:
+    def has_gradient(self, call: AttentionCall) -> bool:
         is_used = bool(self._used) and _cells(call) == _cells(self._used[0]) and call.columns("cross") is not None
-        return is_used and self._pulls.touches(call)
+        return is_used and self._pulls.has_gradient(call)
 
-    def pull(self, call: AttentionCall) -> Pull:
+    def gradient(self, call: AttentionCall) -> CallGradient:
         return self._pulls.at(call)
 
 

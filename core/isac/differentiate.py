@@ -50,7 +50,7 @@ class StepLosses:
 
 
 @dataclass(frozen=True)
-class Pull:
+class CallGradient:
     """Gradient of the summed total loss with respect to one call.
 
     Attributes:
@@ -65,18 +65,18 @@ class Pull:
 
 
 class ObjectiveStep(Protocol):
-    """One step of an objective: `see` every call, `finish`, then `pull` at the calls that are touched, in any order."""
+    """One step of an objective: `accumulate` every call, `finish`, then take the `gradient` at touched calls in any order."""
 
-    def see(self, call: AttentionCall) -> None:
+    def accumulate(self, call: AttentionCall) -> None:
         """Take in what the losses need of a call, without graph. Calls that are not selected may be passed over."""
 
     def finish(self) -> StepLosses:
         """Losses of what was seen, without graph."""
 
-    def touches(self, call: AttentionCall) -> bool:
+    def has_gradient(self, call: AttentionCall) -> bool:
         """Whether the losses have a gradient at a call that was seen; its outline will do."""
 
-    def pull(self, call: AttentionCall) -> Pull:
+    def gradient(self, call: AttentionCall) -> CallGradient:
         """The pull at a call that is touched, from its queries and keys as they were seen."""
 
 
@@ -94,18 +94,18 @@ class Objective(Protocol):
         """A step at one state of the latent."""
 
 
-def differentiated(objective: Objective, calls: list[AttentionCall]) -> tuple[StepLosses, list[Pull]]:
+def differentiated(objective: Objective, calls: list[AttentionCall]) -> tuple[StepLosses, list[CallGradient]]:
     """Losses of calls that are all at hand, and the pulls at those that are touched, in the order of `calls`."""
     step = objective.start()
     for call in calls:
-        step.see(call)
+        step.accumulate(call)
     losses = step.finish()
-    return losses, [step.pull(call) for call in calls if step.touches(call)]
+    return losses, [step.gradient(call) for call in calls if step.has_gradient(call)]
 
 
 def pulls_of(
     losses_of: Callable[[list[AttentionCall]], StepLosses], calls: list[AttentionCall]
-) -> tuple[StepLosses, list[Pull]]:
+) -> tuple[StepLosses, list[CallGradient]]:
     """Differentiate `losses_of` as a whole, through every attention matrix that it makes.
 
     The plain way, for objectives whose matrices are small, and the reference for those that do it another way.
@@ -124,7 +124,7 @@ def pulls_of(
     for index, call in enumerate(calls):
         queries, keys = gradients[2 * index : 2 * index + 2]
         if queries is not None or keys is not None:
-            pulls.append(Pull(call, _or_zero(queries, call.queries), _or_zero(keys, call.keys)))
+            pulls.append(CallGradient(call, _or_zero(queries, call.queries), _or_zero(keys, call.keys)))
     return losses.detached(), pulls
 
 
@@ -147,9 +147,9 @@ class PlainStep:
     ) -> None:
         self._losses_of, self._select = losses_of, select
         self._calls: list[AttentionCall] = []
-        self._pulls: dict[int, Pull] = {}
+        self._pulls: dict[int, CallGradient] = {}
 
-    def see(self, call: AttentionCall) -> None:
+    def accumulate(self, call: AttentionCall) -> None:
         self._calls.append(call)
 
     def finish(self) -> StepLosses:
@@ -158,8 +158,8 @@ class PlainStep:
         self._calls = []
         return losses
 
-    def touches(self, call: AttentionCall) -> bool:
+    def has_gradient(self, call: AttentionCall) -> bool:
         return call.place in self._pulls
 
-    def pull(self, call: AttentionCall) -> Pull:
+    def gradient(self, call: AttentionCall) -> CallGradient:
         return self._pulls[call.place]

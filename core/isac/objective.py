@@ -23,17 +23,17 @@ from ..attention import (
     noun_columns,
     outline,
 )
-from .differentiate import ObjectiveStep, Pull, StepLosses, differentiated
+from .differentiate import CallGradient, ObjectiveStep, StepLosses, differentiated
 from .losses import max_pairwise_overlap
+from .map_gradients import MapGradient, MapGradients
 from .masks import instance_masks
-from .pull_back import MapGradient, MapPulls
 from .schedule import LossWeights
-from .target import Target
-from .touched import picture_step
+from .sparse_losses import picture_step
+from .target import PromptTarget
 from .words import semantic_loss, words_of
 
 # A self-attention map has the square of this many values: 67 MB in float32.
-_MOST_CELLS = 64 * 64
+_MAX_CELLS = 64 * 64
 
 
 def paper_grid(calls: list[AttentionCall]) -> Grid:
@@ -42,11 +42,15 @@ def paper_grid(calls: list[AttentionCall]) -> Grid:
     Raises:
         CountError: there are no calls.
     """
-    return halved(largest_grid(calls), _MOST_CELLS)
+    return halved(largest_grid(calls), _MAX_CELLS)
 
 
 def paper_losses(
-    maps: AttentionMaps, target: Target, weights: LossWeights, clustering: Clustering = "kmeans", bind: bool = False
+    maps: AttentionMaps,
+    target: PromptTarget,
+    weights: LossWeights,
+    clustering: Clustering = "kmeans",
+    bind: bool = False,
 ) -> StepLosses:
     """ISAC's objective as published (eq. 5), on maps scaled to 0..1 (eq. 14) and masks that are not scaled.
 
@@ -77,7 +81,7 @@ class PaperObjective:
         bind: v4's semantic loss: attributes stay with their noun. Without attributes it is v1's.
     """
 
-    target: Target
+    target: PromptTarget
     weights: LossWeights
     clustering: Clustering = "kmeans"
     bind: bool = False
@@ -88,14 +92,14 @@ class PaperObjective:
     def start(self) -> ObjectiveStep:
         return _PaperStep(self)
 
-    def __call__(self, calls: list[AttentionCall]) -> tuple[StepLosses, list[Pull]]:
+    def __call__(self, calls: list[AttentionCall]) -> tuple[StepLosses, list[CallGradient]]:
         """Losses and pulls of calls that are all at hand."""
         return differentiated(self, calls)
 
 
 def _map_grid(grid: Grid) -> Grid:
     """Where self-attention is kept until the grid of the maps is known; a model's grids halve into one another."""
-    return halved(grid, _MOST_CELLS)
+    return halved(grid, _MAX_CELLS)
 
 
 class _PaperStep:
@@ -112,9 +116,9 @@ class _PaperStep:
         self._seen: list[AttentionCall] = []
         self._pictures: list[PictureSums] = []
         self._device = torch.device("cpu")
-        self._pulls = MapPulls([], {})
+        self._pulls = MapGradients([], {})
 
-    def see(self, call: AttentionCall) -> None:
+    def accumulate(self, call: AttentionCall) -> None:
         self._seen.append(outline(call))
         if not self._pictures:
             self._pictures = [PictureSums(item, _map_grid) for item in range(len(call.queries))]
@@ -140,11 +144,11 @@ class _PaperStep:
                 gradients.append(gradient)
         joined = StepLosses.joined(losses)
         if bool(joined.total.any()):
-            self._pulls = MapPulls(gradients, head_counts(self._seen))
+            self._pulls = MapGradients(gradients, head_counts(self._seen))
         return joined
 
-    def touches(self, call: AttentionCall) -> bool:
-        return self._pulls.touches(call)
+    def has_gradient(self, call: AttentionCall) -> bool:
+        return self._pulls.has_gradient(call)
 
-    def pull(self, call: AttentionCall) -> Pull:
+    def gradient(self, call: AttentionCall) -> CallGradient:
         return self._pulls.at(call)

@@ -34,9 +34,9 @@ from ..errors import CountError
 from .anchored import SPACING, semantic_calls
 from .anchors import cell_distances
 from .objective import paper_grid, paper_losses
-from .presence import working_grid
+from .presence_losses import working_grid
 from .schedule import LossWeights
-from .target import Target
+from .target import PromptTarget
 
 ScoreName = Literal["places", "paper"]
 SCORES: tuple[ScoreName, ...] = get_args(ScoreName)
@@ -141,7 +141,10 @@ def places_score(heat: Tensor, grid: Grid, counts: tuple[int, ...], spacing: flo
 
 @torch.no_grad()
 def score_calls(
-    calls: list[AttentionCall], target: Target, score: ScoreName = DEFAULT_SCORE, weights: LossWeights | None = None
+    calls: list[AttentionCall],
+    target: PromptTarget,
+    score: ScoreName = DEFAULT_SCORE,
+    weights: LossWeights | None = None,
 ) -> Tensor:
     """Score the pictures of one model call: (B,), lower is better. To be carried from step to step by `carried_score`.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Target:
+class PromptTarget:
     """What one prompt asks for.
 
     Attributes:

@@ -17,11 +17,11 @@ import torch
 from torch import Tensor
 
 from .losses import max_pairwise_overlap
-from .target import Target
+from .target import PromptTarget
 
 
 @dataclass(frozen=True)
-class Words:
+class ConceptTokens:
     """The words whose maps meet in the semantic loss; maps are columns in this order, nouns first.
 
     Attributes:
@@ -39,12 +39,12 @@ class Words:
         """Every token position, once."""
         return tuple(sorted({token for positions in self.positions for token in positions}))
 
-    def within(self, tokens: tuple[int, ...]) -> Words:
+    def within(self, tokens: tuple[int, ...]) -> ConceptTokens:
         """The same words, with positions that count in `tokens`."""
         return replace(self, positions=tuple(tuple(map(tokens.index, positions)) for positions in self.positions))
 
 
-def words_of(target: Target, bind: bool) -> Words:
+def words_of(target: PromptTarget, bind: bool) -> ConceptTokens:
     """The nouns of `target`, and with `bind` their attributes."""
     positions = list(target.tokens)
     objects = [[noun] for noun in range(len(positions))]
@@ -53,16 +53,16 @@ def words_of(target: Target, bind: bool) -> Words:
             objects[noun].append(len(positions))
             positions.append(attribute)
     bound = tuple((own[0], word) for own in objects for word in own[1:])
-    return Words(tuple(positions), tuple(map(tuple, objects)), bound)
+    return ConceptTokens(tuple(positions), tuple(map(tuple, objects)), bound)
 
 
-def word_scale(spread: Tensor, words: Words) -> Tensor:
+def word_scale(spread: Tensor, words: ConceptTokens) -> Tensor:
     """(w,) what each word's map is divided by: (P, w) maps, without graph; all 1 where nothing is bound."""
     highest = spread.detach().amax(0)
     return highest.clamp_min(torch.finfo(highest.dtype).tiny) if words.bound else torch.ones_like(highest)
 
 
-def repelled(spread: Tensor, words: Words) -> tuple[Tensor, Tensor]:
+def repelled(spread: Tensor, words: ConceptTokens) -> tuple[Tensor, Tensor]:
     """Per object and pixel, the strongest of its words, and which word that is: (P, w) to twice (k, P).
 
     Products of two objects' rows are those of P_repel's pairs.
@@ -90,7 +90,7 @@ def unbound(spread: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
     return missing[missing.argmax()]
 
 
-def semantic_loss(spread: Tensor, words: Words) -> Tensor:
+def semantic_loss(spread: Tensor, words: ConceptTokens) -> Tensor:
     """L_cls of v1, or L_sem of v4 where words are bound.
 
     Args:

@@ -8,10 +8,10 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-MOST_ENTRIES = 2**26  # alive at a time, 256 MiB in float32
+MAX_ENTRIES = 2**26  # alive at a time, 256 MiB in float32
 
 # The same on a CPU, 8 MiB: what its caches hold, and what the allocator need not ask the system for again each time.
-MOST_CACHED = 2**21
+MAX_CACHED = 2**21
 
 SPARE = 8  # directions beyond those asked for, which the iteration needs to tell the last of them apart
 
@@ -29,7 +29,7 @@ def self_probabilities(queries: Tensor, keys: Tensor) -> Tensor:
 
 def head_chunks(queries: Tensor, cells: int) -> list[slice]:
     """Slices of the heads of (H, R, d) queries, few enough at a time for their attention to `cells` keys to fit."""
-    most = min(MOST_ENTRIES, MOST_CACHED) if queries.device.type == "cpu" else MOST_ENTRIES
+    most = min(MAX_ENTRIES, MAX_CACHED) if queries.device.type == "cpu" else MAX_ENTRIES
     together = max(1, most // max(1, queries.shape[1] * cells))
     return [slice(first, first + together) for first in range(0, queries.shape[0], together)]
 

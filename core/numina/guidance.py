@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate
 
 from ..attention import Grid
 from ..errors import CountError
-from .layout import FIRST_ADDED, MOST_INSTANCES, REMOVED, Layouts
+from .layout import FIRST_ADDED, MAX_INSTANCES, REMOVED, Layouts
 from .masks import smallest
 from .settings import GuidanceSettings
 
@@ -136,7 +136,7 @@ def _cells(
 ) -> NounCells:
     """One noun's cells; layout (L,), position (L,) of each query among the guide's rows."""
     pictures = rearrange(layout, "(f p) -> f p", f=frames)
-    copied = torch.tensor([smallest(picture, MOST_INSTANCES) or 0 for picture in pictures])
+    copied = torch.tensor([smallest(picture, MAX_INSTANCES) or 0 for picture in pictures])
     wanted = rearrange(layout >= FIRST_ADDED, "(f p) -> f p", f=frames)
     shown = copied > 0
     if settings.reference == "video":

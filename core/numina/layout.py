@@ -14,7 +14,7 @@ REMOVED = -1
 
 FIRST_ADDED = 100
 
-MOST_INSTANCES = FIRST_ADDED - 1
+MAX_INSTANCES = FIRST_ADDED - 1
 
 
 @dataclass(frozen=True)

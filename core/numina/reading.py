@@ -16,7 +16,7 @@ from .published import read_published
 from .robust import read_robust
 from .settings import LayoutSettings
 
-LEAST_SIDE = 4
+MIN_SIDE = 4
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def read_layouts(reading: Reading, asked: Sequence[int], settings: LayoutSetting
         raise CountError(
             f"counts of {len(asked)} nouns were given with the attention to {given}: give one count per noun"
         )
-    if min(reading.grid) < LEAST_SIDE:
+    if min(reading.grid) < MIN_SIDE:
         raise CountError(
             f"an attention map of {reading.grid[0]} x {reading.grid[1]} is too small: use a larger picture"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .carried import as_carried, from_carried
-from .context import Stretch, TextLayout, context_positions, context_words, one_encoder, shared_encoder, too_short
+from .context import TextLayout, TokenSpan, context_positions, context_words, one_encoder, shared_encoder, too_short
 from .counts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens, WordTokens
 from .describe import describe_objects, summary_of, too_many
 from .objects import FoundObject, NounPlaces, find_objects, parse_prompt
@@ -19,8 +19,8 @@ __all__ = [
     "NounPlaces",
     "ObjectTokens",
     "Span",
-    "Stretch",
     "TextLayout",
+    "TokenSpan",
     "WordTokens",
     "as_carried",
     "context_positions",

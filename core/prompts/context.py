@@ -12,7 +12,7 @@ SHARED_ENCODERS = frozenset({"l", "g"})  # SDXL puts both encoders' features sid
 
 
 @dataclass(frozen=True)
-class Stretch:
+class TokenSpan:
     """Where the tokens of one text encoder lie in the text that a model reads.
 
     Attributes:
@@ -38,7 +38,7 @@ class TextLayout:
 
     length: int
     own: int
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[TokenSpan, ...]
 
 
 def one_encoder(counts: Counts, encoder: str, length: int, cut: int = 0) -> TextLayout:
@@ -59,7 +59,7 @@ def one_encoder(counts: Counts, encoder: str, length: int, cut: int = 0) -> Text
     own = counts.lengths[encoder] - cut
     if own < 1 or length < own:
         raise too_short(length, own)
-    return TextLayout(length, own, (Stretch(encoder, 0, cut),))
+    return TextLayout(length, own, (TokenSpan(encoder, 0, cut),))
 
 
 def shared_encoder(counts: Counts, among: tuple[str, ...]) -> str:
@@ -108,7 +108,7 @@ def context_positions(counts: Counts, layout: TextLayout) -> tuple[ObjectTokens,
 
 def context_words(counts: Counts, layout: TextLayout) -> tuple[WordTokens, ...]:
     """Every word of the prompt with its positions in the text that the model reads, in prompt order."""
-    places: dict[str, list[tuple[Stretch, tuple[int, ...]]]] = {}
+    places: dict[str, list[tuple[TokenSpan, tuple[int, ...]]]] = {}
     for stretch in layout.stretches:
         for word in counts.words.get(stretch.encoder, ()):
             places.setdefault(word.word, []).append((stretch, word.positions))
@@ -123,7 +123,7 @@ def too_short(length: int, wanted: int) -> CountError:
     )
 
 
-def _merged(word: str, places: Iterable[tuple[Stretch, tuple[int, ...]]]) -> tuple[int, ...]:
+def _merged(word: str, places: Iterable[tuple[TokenSpan, tuple[int, ...]]]) -> tuple[int, ...]:
     positions = {
         stretch.start + position - stretch.cut for stretch, at in places for position in at if position >= stretch.cut
     }

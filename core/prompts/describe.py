@@ -9,7 +9,7 @@ from .numbers import TWO_PART_THINGS
 from .plurals import singular
 from .zeros import find_zeros
 
-MOST_THINGS = 8  # in all; what ISAC and NUMINA are made for
+MAX_THINGS = 8  # in all; what ISAC and NUMINA are made for
 _HOW_TO_COUNT = "nothing is counted: write a number, such as 'three cats', or fill *objects*"
 
 
@@ -33,7 +33,7 @@ def summary_of(counts: Counts) -> str:
 
 
 def too_many(total: int) -> str:
-    """What to say where more things are asked for than `MOST_THINGS`; else empty."""
-    if total <= MOST_THINGS:
+    """What to say where more things are asked for than `MAX_THINGS`; else empty."""
+    if total <= MAX_THINGS:
         return ""
-    return f"{total} things are asked for; made for up to {MOST_THINGS}, the picture may get worse"
+    return f"{total} things are asked for; made for up to {MAX_THINGS}, the picture may get worse"

@@ -33,7 +33,7 @@ TWO_PART_THINGS = frozenset(
 YEARS = range(1500, 2100)
 MAX_COUNT = 9_999
 """The highest number that is taken for a count; nobody asks for more things than this, but prompts hold longer numbers."""
-_MOST_WORDS = 12  # of one number; "nine thousand nine hundred and ninety nine" has 7
+_MAX_WORDS = 12  # of one number; "nine thousand nine hundred and ninety nine" has 7
 _LONGEST = 9  # digits that are read; Python itself refuses those of more than 4,300
 
 
@@ -94,7 +94,7 @@ def _read_plain(words: Sequence[Word], index: int) -> tuple[int | None, int]:
     if _DIGITS.fullmatch(text):
         return _value_of(text.replace(",", "")), index + 1
     total, current, first = 0, 0, index
-    while index - first < _MOST_WORDS and (parts := _number_parts(words, index, first)):
+    while index - first < _MAX_WORDS and (parts := _number_parts(words, index, first)):
         for part in parts:
             if part in _SCALES:
                 current = min(max(current, 1) * _SCALES[part], 10**_LONGEST)

@@ -10,7 +10,7 @@ from typing import Any
 import comfy.model_management
 import pytest
 import torch
-from headcount.bridge.gradients import recast_weights as weight_free
+from headcount.bridge.gradients import recast_weights as recast_weights
 from headcount.core.isac.anchored import AnchoredObjective
 
 from benchmarks.gpu import main
@@ -168,15 +168,15 @@ def test_a_wrong_gradient_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert findings(precision.precision, "SD 1.5") == [True, True, None]
 
     def doubled(layer: Any, gradient: torch.Tensor, _: Any) -> torch.Tensor:
-        with weight_free._cast(layer, gradient) as weight:
+        with recast_weights._cast(layer, gradient) as weight:
             return 2 * gradient @ weight
 
-    monkeypatch.setattr(weight_free, "_linear", doubled)
+    monkeypatch.setattr(recast_weights, "_linear", doubled)
     assert findings(precision.precision, "SD 1.5") == [False, False, None]
 
 
 def test_a_copy_in_place_of_an_alias_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gradients, "normal_view", lambda tensor: tensor.clone())
+    monkeypatch.setattr(gradients, "autograd_view", lambda tensor: tensor.clone())
     assert findings(gradients.alias) == [False] * 6
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import torch
 from comfy.ldm.modules.attention import attention_pytorch
-from headcount.bridge.gradients.autograd_weights import normal_view, normal_weights
+from headcount.bridge.gradients.autograd_weights import autograd_view, autograd_weights
 from headcount.core.attention.calls import AttentionCall
 from headcount.core.errors import CountError
-from headcount.core.isac.differentiate import Pull, StepLosses
+from headcount.core.isac.differentiate import CallGradient, StepLosses
 from headcount.core.isac.objective import PaperObjective
 from headcount.core.isac.schedule import LossWeights
-from headcount.core.isac.target import Target
+from headcount.core.isac.target import PromptTarget
 from torch import nn
 
 from ..helpers.gradients import ATTENTION_CALLS, Whole, gradient_of, gradient_pass, latent
@@ -96,7 +96,7 @@ class Watched:
     """The paper's objective, and what is asked of it, in order; of pulls also how many older ones are still alive."""
 
     def __init__(self) -> None:
-        self.own = PaperObjective(Target(((1,), (3,)), (2, 1)), LossWeights(0.5, 0.5))
+        self.own = PaperObjective(PromptTarget(((1,), (3,)), (2, 1)), LossWeights(0.5, 0.5))
         self.events: list[tuple[str, int]] = []
         self.older: list[int] = []
         self._pulls: list[weakref.ref[torch.Tensor]] = []
@@ -108,20 +108,20 @@ class Watched:
         self.step = self.own.start()
         return self
 
-    def see(self, call: AttentionCall) -> None:
+    def accumulate(self, call: AttentionCall) -> None:
         self.events.append(("see", call.place))
-        self.step.see(call)
+        self.step.accumulate(call)
 
     def finish(self) -> StepLosses:
         return self.step.finish()
 
-    def touches(self, call: AttentionCall) -> bool:
-        return self.step.touches(call)
+    def has_gradient(self, call: AttentionCall) -> bool:
+        return self.step.has_gradient(call)
 
-    def pull(self, call: AttentionCall) -> Pull:
+    def gradient(self, call: AttentionCall) -> CallGradient:
         self.events.append(("pull", call.place))
         self.older.append(sum(pull() is not None for pull in self._pulls))
-        pull = self.step.pull(call)
+        pull = self.step.gradient(call)
         self._pulls.append(weakref.ref(pull.keys))
         return pull
 
@@ -229,7 +229,7 @@ def test_normal_view_shares_the_storage(dtype: torch.dtype) -> None:
     with torch.inference_mode():
         whole = torch.arange(24, dtype=torch.float32).view(4, 6).to(dtype)
         part = whole[1:, ::2]
-    view = normal_view(part)
+    view = autograd_view(part)
     assert not view.is_inference() and view.data_ptr() == part.data_ptr()
     assert (view.shape, view.stride(), view.dtype) == (part.shape, part.stride(), dtype)
     assert torch.equal(view.float(), part.float())
@@ -249,7 +249,7 @@ def test_normal_weights_let_a_gradient_through_and_come_back() -> None:
         values = {name: value.clone() for name, value in before.items()}
     with pytest.raises(RuntimeError, match="Inference tensors cannot be saved for backward"):
         model(x)
-    with normal_weights(model):
+    with autograd_weights(model):
         inside = [*model.parameters(), *model.buffers()]
         assert not any(value.is_inference() or value.requires_grad for value in inside)
         model(x).sum().backward()
@@ -262,7 +262,7 @@ def test_normal_weights_let_a_gradient_through_and_come_back() -> None:
 def test_normal_weights_come_back_after_an_error() -> None:
     model = small_model()
     before = list(model.parameters())
-    with pytest.raises(KeyError), normal_weights(model):
+    with pytest.raises(KeyError), autograd_weights(model):
         raise KeyError
     assert all(one is other for one, other in zip(model.parameters(), before, strict=True))
 
@@ -271,7 +271,7 @@ def test_a_weight_that_is_replaced_meanwhile_stays_replaced() -> None:
     """ComfyUI's weight hooks do that before a model call."""
     model = small_model()
     hooked = nn.Parameter(torch.zeros(1, 3), requires_grad=False)
-    with normal_weights(model):
+    with autograd_weights(model):
         model[2].weight = hooked
     assert model[2].weight is hooked
 
@@ -284,5 +284,5 @@ def test_normal_and_quantised_weights_are_left_alone() -> None:
     with torch.inference_mode():
         model.register_buffer("packed", torch.zeros(2).as_subclass(Quantised))
     kept = {**model._parameters, **model._buffers}
-    with normal_weights(model):
+    with autograd_weights(model):
         assert all(value is kept[name] for name, value in {**model._parameters, **model._buffers}.items())

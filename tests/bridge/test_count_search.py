@@ -17,7 +17,7 @@ from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.recording.recorder import with_recorder
 from headcount.bridge.seed_search.count_search import asked_of, find_seeds, search_seeds
 from headcount.bridge.seed_search.counter_scorer import CountedCandidate, best_first, count_table, mean_over_frames
-from headcount.bridge.seed_search.preview_plan import DRAFT_SAMPLER, LEAST_CALLS, coarse, plan_for
+from headcount.bridge.seed_search.preview_plan import DRAFT_SAMPLER, MIN_CALLS, coarse, plan_for
 from headcount.bridge.seed_search.previews import decode, previews_of
 from headcount.bridge.seed_search.search import Search, SearchResult
 from headcount.bridge.seed_search.settings import SearchSettings
@@ -131,7 +131,7 @@ def test_own_steps_are_the_samplers_own(sampler: str) -> None:
     settings = replace(USUAL, sampler=sampler, look="own steps", steps=8)
     seen = predictions(setup, settings, settings.seed + 1)
     found = foreseen(setup, settings, [0, 1] if plan_for(setup.model, settings).together else [1])
-    after = min(LEAST_CALLS, len(seen))  # dpm_fast makes three calls a step
+    after = min(MIN_CALLS, len(seen))  # dpm_fast makes three calls a step
     assert_near(found[-1:], seen[after - 1])
 
 

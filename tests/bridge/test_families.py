@@ -198,8 +198,8 @@ def test_positions_of_nouns_attributes_and_words(one: Small) -> None:
     cats, dogs = one.nouns
     assert counted.target.tokens == (cats, dogs) and counted.target.counts == (2, 1)
     assert counted.target.attributes == ((tuple(place - 1 for place in cats),), ())
-    assert counted.layout.length == counted.layout.own == one.text_length
-    words = {word.word: word.positions for word in context_words(counted.counts, counted.layout)}
+    assert counted.text_layout.length == counted.text_layout.own == one.text_length
+    words = {word.word: word.positions for word in context_words(counted.counts, counted.text_layout)}
     assert words["cats"] == cats and words["dog"] == dogs
 
 
@@ -400,7 +400,7 @@ class TestMissingEncoders:
     def layout(self, name: str, text: Tensor, **options: Tensor) -> tuple[tuple[int, ...], ...]:
         one = small(name)
         family = family_of(built(name).model, NODE)
-        layout = family.layout(one.counts(), {"cross_attn": text, **options})
+        layout = family.text_layout(one.counts(), {"cross_attn": text, **options})
         return tuple(found.noun for found in context_positions(one.counts(), layout))
 
     def sd3(self, *parts: str) -> tuple[tuple[int, ...], ...]:
@@ -447,7 +447,7 @@ def test_qwen_with_a_template_of_the_users_own_is_refused() -> None:
     one = small("Qwen-Image")
     counts = replace(one.counts(), prompt="<|im_start|>user\ntwo red cats and a dog<|im_end|>")
     with pytest.raises(CountError, match="the prompt brings its own template"):
-        family_of(built("Qwen-Image").model, NODE).layout(counts, {"cross_attn": torch.zeros(1, 7, 8)})
+        family_of(built("Qwen-Image").model, NODE).text_layout(counts, {"cross_attn": torch.zeros(1, 7, 8)})
 
 
 @pytest.mark.parametrize("name", ["Qwen-Image", "Flux 1"])

@@ -15,7 +15,7 @@ from headcount.core.attention.calls import AttentionCall
 from headcount.core.attention.mean_maps import aggregate
 from headcount.core.isac.objective import paper_losses
 from headcount.core.isac.schedule import LossWeights
-from headcount.core.isac.target import Target
+from headcount.core.isac.target import PromptTarget
 from torch import Tensor
 
 from ..helpers.models import Run, Setup, sample, tiny_setup
@@ -53,7 +53,7 @@ def own_total(own: list[Any], cross: list[Any], grid: tuple[int, int], share: fl
     """Eq. 5 in float32, differentiated through the full graph; the pack takes the rows that it touches."""
     calls = [AttentionCall("", "self", *layer) for layer in own]
     calls += [AttentionCall("", "cross", *layer) for layer in cross]
-    return paper_losses(aggregate(calls, grid), Target(TOKENS, COUNTS), LossWeights(share, 1 - share)).total.sum()
+    return paper_losses(aggregate(calls, grid), PromptTarget(TOKENS, COUNTS), LossWeights(share, 1 - share)).total.sum()
 
 
 def gradient_by_hand(inner: Any, context: Tensor, x: Tensor, sigma: Tensor, share: float, total: Total) -> Tensor:

@@ -42,7 +42,7 @@ from headcount.bridge.seed_search.search import Search
 from headcount.bridge.seed_search.settings import SelectionSettings
 from headcount.bridge.seed_search.shared_noise import SharedNoise
 from headcount.core.attention.call_list import CallList
-from headcount.core.attention.call_sums import MOST_SELF_PIXELS
+from headcount.core.attention.call_sums import MAX_SELF_PIXELS
 from headcount.core.errors import CountError
 from headcount.core.isac.schedule import instance_to_class
 from headcount.core.isac.selection import SCORES, score_calls
@@ -114,9 +114,9 @@ def scores_by_hand(setup: Setup, settings: SelectionSettings, latent: Tensor, in
             timestep = guider.inner_model.model_sampling.timestep
             self.left = float(timestep(sigmas[0]) / timestep(guider.inner_model.model_sampling.sigma_max))
 
-        def at_state(self, x: Tensor, _: Tensor, options: dict[str, Any], __: int) -> dict[str, Any]:
+        def before_step(self, x: Tensor, _: Tensor, options: dict[str, Any], __: int) -> dict[str, Any]:
             reader = self.family.reader((x.shape[-2], x.shape[-1]))
-            calls = CallList(MOST_SELF_PIXELS, reader.one_grid)
+            calls = CallList(MAX_SELF_PIXELS, reader.one_grid)
             self.captures.append(Capture(reader, self.counted.conditioning["uuid"], calls))
             return hooked_options(options, self.captures[-1])
 

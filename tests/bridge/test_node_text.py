@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from comfy_execution.utils import CurrentNodeContext
 from headcount.bridge.comfyui.node_text import (
-    MOST_LINES,
-    MOST_MARKS,
+    MAX_LINES,
+    MAX_MARKS,
     NOTE_EVENT,
     NodePlace,
     NodeResult,
@@ -88,8 +88,8 @@ def test_outside_a_run() -> None:
 def test_a_long_result_is_cut_for_the_page() -> None:
     lines, marks = [f"picture {index}" for index in range(1000)], (True,) * 1000
     [result] = said(NodeResult("", None, marks, "\n".join(lines)), "3", PROMPT, workflow())["headcount_result"]
-    assert result["table"].splitlines()[-2:] == [lines[MOST_LINES - 1], "... and 800 more lines, which the output has"]
-    assert len(result["marks"]) == MOST_MARKS
+    assert result["table"].splitlines()[-2:] == [lines[MAX_LINES - 1], "... and 800 more lines, which the output has"]
+    assert len(result["marks"]) == MAX_MARKS
 
 
 def test_a_new_run_carries_no_result_that_it_may_change() -> None:

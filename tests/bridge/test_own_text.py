@@ -55,7 +55,7 @@ def test_tokens_in_front_move_the_nouns(name: str, behind: int) -> None:
     before, after = counted(setup), counted(with_text(setup, text))
     moved = -behind if name == "Flux 2" else FRONT
     assert after.target.tokens == tuple(tuple(place + moved for place in noun) for noun in before.target.tokens)
-    assert after.layout.length == before.layout.length + (0 if name == "Flux 2" else FRONT + behind)
+    assert after.text_layout.length == before.text_layout.length + (0 if name == "Flux 2" else FRONT + behind)
 
 
 @pytest.mark.parametrize("name", ["Stable Diffusion 3", "HiDream I1"])

@@ -247,7 +247,7 @@ class TestReading:
         family = family_of(setup.model, "a test", VIDEO_FAMILIES)
         ((cross, options),) = setup.positive
         (counted,) = counted_conditionings([{**options, "cross_attn": cross}], "a test", family)
-        assert counted.target.counts == (2, 3) and counted.layout.length == MAX_LENGTH
+        assert counted.target.counts == (2, 3) and counted.text_layout.length == MAX_LENGTH
         vocabulary = getattr(videos().clip.tokenizer, ENCODER).inv_vocab
         (chunk,) = videos().clip.tokenize(PROMPT)[ENCODER]
         nouns = [[vocabulary[chunk[at][0]] for at in places] for places in counted.target.tokens]

@@ -228,7 +228,7 @@ def test_several_chunks_count_on(clips: dict[str, Clip]) -> None:
     assert cats == 2
     assert dogs > 77
     assert tokens["l"][1][dogs - 77][0] == clips["sdxl"].tokenizer.clip_l.tokenizer("dogs")["input_ids"][1]
-    layout = UNET.layout(counts, {"cross_attn": torch.zeros(1, 154, 8)})
+    layout = UNET.text_layout(counts, {"cross_attn": torch.zeros(1, 154, 8)})
     assert context_positions(counts, layout) == counts.tokens["l"] == counts.tokens["g"]
 
 
@@ -249,7 +249,7 @@ def test_embedding_that_only_one_encoder_knows_is_refused_for_unets(tmp_path: Pa
     clip = Clip(comfy.sdxl_clip.SDXLTokenizer(embedding_directory=str(tmp_path)))
     _, counts = count_prompt(clip, "a photo, embedding:odd two dogs")
     with pytest.raises(CountError, match="have 'dogs' at"):
-        UNET.layout(counts, {"cross_attn": torch.zeros(1, 77, 8)})
+        UNET.text_layout(counts, {"cross_attn": torch.zeros(1, 77, 8)})
 
 
 def test_noun_that_an_encoder_cut_off_is_named(clips: dict[str, Clip]) -> None:
@@ -356,7 +356,7 @@ def test_nouns_are_where_the_family_says(clips: dict[str, Clip], name: str, prom
     clip = Clip(TOKENIZERS[name]()) if name in TOKENIZERS else clips[name.split()[0]]
     tokens, counts = count_prompt(clip, prompt)
     conditioning, ids = as_the_model_reads_it(name, encoder().encode_token_weights(tokens))
-    layout = family.layout(counts, conditioning)
+    layout = family.text_layout(counts, conditioning)
     assert layout.length == len(ids) == layout.own
     for stretch in layout.stretches:
         found = context_positions(counts, replace(layout, stretches=(stretch,)))
@@ -384,7 +384,7 @@ def test_how_often_the_model_reads_a_noun(clips: dict[str, Clip], name: str, pla
     family = next(one for one in FAMILIES if one.name.startswith(start))
     tokens, counts = count_prompt(clips[name.split()[0]], "two cats")
     conditioning, _ = as_the_model_reads_it(name, encoder().encode_token_weights(tokens))
-    (found,) = context_positions(counts, family.layout(counts, conditioning))
+    (found,) = context_positions(counts, family.text_layout(counts, conditioning))
     assert len(found.noun) == places
 
 

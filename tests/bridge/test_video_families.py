@@ -176,7 +176,7 @@ def test_positions_of_nouns(one: SmallVideo) -> None:
     family = family_of(setup.model, NODE, VIDEO_FAMILIES)
     (counted,) = counted_conditionings([positive_of(setup, noise(one))], NODE, family)
     assert counted.target.tokens == one.nouns
-    assert counted.layout.length == counted.layout.own == one.text_length
+    assert counted.text_layout.length == counted.text_layout.own == one.text_length
 
 
 @every_model
@@ -458,7 +458,7 @@ def test_the_refiner_of_hunyuan_image_is_refused() -> None:
 
 
 def layout_of(name: str, counts: Any, conditioning: dict[str, Any]) -> Any:
-    return family_of(built_video(name).model, NODE, VIDEO_FAMILIES).layout(counts, conditioning)
+    return family_of(built_video(name).model, NODE, VIDEO_FAMILIES).text_layout(counts, conditioning)
 
 
 L, LLAMA, QWEN = IdEncoder(POOLED), IdEncoder(POOLED, masks=True), IdEncoder(POOLED, masks=True)

@@ -14,9 +14,9 @@ import torch
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.model_patcher import LowVramPatch, ModelPatcher
 from comfy.quant_ops import QuantizedTensor
-from headcount.bridge.gradients.autograd_weights import normal_weights
+from headcount.bridge.gradients.autograd_weights import autograd_weights
 from headcount.bridge.gradients.differentiable import differentiable, training_kernels
-from headcount.bridge.gradients.recast_weights import weight_free
+from headcount.bridge.gradients.recast_weights import recast_weights
 from headcount.core.errors import CountError
 from torch import Tensor, nn
 
@@ -73,8 +73,8 @@ CASES = {
 def test_the_gradient_is_that_of_plain_autograd(name: str) -> None:
     dtype, operations, compute = CASES[name]
     network = unet(dtype, operations)
-    expected, plain_size = input_gradient(network, compute, normal_weights)
-    found, size = input_gradient(network, compute, normal_weights, weight_free)
+    expected, plain_size = input_gradient(network, compute, autograd_weights)
+    found, size = input_gradient(network, compute, autograd_weights, recast_weights)
     assert torch.equal(found, expected) and expected.abs().max() > 0
     assert not any("forward" in module.__dict__ for module in network.modules())
     # Layers whose input needs no gradient, of the text and the time, save nothing either way: not all weights count.
@@ -82,7 +82,7 @@ def test_the_gradient_is_that_of_plain_autograd(name: str) -> None:
 
 
 def test_layers_that_do_not_cast_are_left_alone() -> None:
-    with weight_free(unet(torch.float32, PLAIN)) as number:
+    with recast_weights(unet(torch.float32, PLAIN)) as number:
         assert number == 0
 
 
@@ -108,7 +108,7 @@ def with_lora(lowvram: bool) -> Iterator[nn.Module]:
 
 @pytest.mark.parametrize("lowvram", [False, True])
 def test_lora(lowvram: bool) -> None:
-    unpatched, _ = input_gradient(unet(torch.bfloat16, CAST), torch.bfloat16, normal_weights)
+    unpatched, _ = input_gradient(unet(torch.bfloat16, CAST), torch.bfloat16, autograd_weights)
     with with_lora(lowvram) as network:
         on_the_fly = [
             function
@@ -117,8 +117,8 @@ def test_lora(lowvram: bool) -> None:
             if isinstance(function, LowVramPatch)
         ]
         assert bool(on_the_fly) == lowvram
-        expected, _ = input_gradient(network, torch.bfloat16, normal_weights)
-        found, _ = input_gradient(network, torch.bfloat16, normal_weights, weight_free)
+        expected, _ = input_gradient(network, torch.bfloat16, autograd_weights)
+        found, _ = input_gradient(network, torch.bfloat16, autograd_weights, recast_weights)
     assert torch.equal(found, expected)
     assert not torch.allclose(found.float(), unpatched.float(), rtol=0.05), "the LoRA does something"
 
@@ -170,7 +170,7 @@ def test_convolutions(name: str) -> None:
     layer.load_state_dict(random_weights(layer))
     layer.requires_grad_(False)
     found = []
-    for ways in ((), (weight_free,)):
+    for ways in ((), (recast_weights,)):
         with ExitStack() as stack:
             for way in ways:
                 stack.enter_context(way(layer))
@@ -201,7 +201,7 @@ def test_norms_do_not_keep_what_was_cast(norm: Any) -> None:
         given.extend(value for value in found[:2] if value is not None)
         return found
 
-    with pytest.MonkeyPatch.context() as patch, weight_free(norm):
+    with pytest.MonkeyPatch.context() as patch, recast_weights(norm):
         patch.setattr(comfy.ops, "cast_bias_weight", in_reused_memory)
         loss = norm(x).square().sum()
         for value in given:
@@ -215,7 +215,7 @@ def test_a_weight_in_reused_memory_is_cast_again() -> None:
     layer.requires_grad_(False)
     x = random(4, 8).requires_grad_()
     (expected,) = torch.autograd.grad(layer(x).square().sum(), x)
-    with weight_free(layer):
+    with recast_weights(layer):
         out = layer(x)
         saved = [name for name in dir(out.grad_fn) if name.startswith("_saved") or name == "saved_tensors"]
         assert all(not getattr(out.grad_fn, name) for name in saved)
@@ -271,7 +271,7 @@ def test_layers_without_a_way_back_are_said_so() -> None:
 def test_a_replaced_forward_is_left_alone() -> None:
     layer = CAST.Linear(4, 4, device="cpu")
     layer.forward = lambda x: x * 2
-    with weight_free(layer) as number:
+    with recast_weights(layer) as number:
         assert number == 0
 
 

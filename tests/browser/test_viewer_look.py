@@ -15,7 +15,7 @@ from ..helpers.viewer_page import ViewerPage
 
 pytestmark = [pytest.mark.browser, pytest.mark.every_page]
 
-LEAST_CONTRAST = 4.5  # Web Content Accessibility Guidelines 2, level AA, for small text
+MIN_CONTRAST = 4.5  # Web Content Accessibility Guidelines 2, level AA, for small text
 TEXTS = ".hc-message, .hc-chip, .hc-readout, .hc-name, select, .hc-value, .hc-play, figcaption, .hc-entry"
 # A colour as the screen gets it, whatever way the style sheet names it, with what makes the element see-through.
 COLOUR = """part => {
@@ -47,7 +47,7 @@ def test_texts_stand_out(mode: str, theme: str, made_up: ViewerPage) -> None:
     screen = np.asarray(Image.open(io.BytesIO(made_up.page.screenshot())).convert("RGB"))
     assert (luminance(background(parts[0], screen)) > 0.5) == (theme == "light")
     found = {part.text_content() or "": round(contrast(part, screen), 2) for part in parts}
-    assert {text: value for text, value in found.items() if value < LEAST_CONTRAST} == {}
+    assert {text: value for text, value in found.items() if value < MIN_CONTRAST} == {}
 
 
 def background(part: Locator, screen: np.ndarray) -> np.ndarray:

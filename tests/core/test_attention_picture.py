@@ -6,7 +6,7 @@ import pytest
 import torch
 from headcount.core.attention import rows as rows_module
 from headcount.core.attention.calls import AttentionCall, head_probabilities, mean_probabilities
-from headcount.core.attention.fused import column_pull, mean_columns
+from headcount.core.attention.fused import column_gradient, mean_columns
 from headcount.core.attention.mean_maps import aggregate, mean_over_layers, token_columns
 from headcount.core.attention.picture import picture_maps
 from headcount.core.attention.rows import PictureRows
@@ -35,7 +35,7 @@ CALLS.append(joint_call(9, (6, 7), torch.float32, 7))
 @pytest.mark.parametrize("target", [(6, 7), (3, 4), (4, 4), (8, 8)])
 @pytest.mark.parametrize("most", [1, 200, 1 << 20])
 def test_one_picture_of_the_aggregated_maps(target, most, monkeypatch) -> None:
-    monkeypatch.setattr(rows_module, "_MOST_SCORES_ON_CPU", most)
+    monkeypatch.setattr(rows_module, "_MAX_SCORES_ON_CPU", most)
     whole = aggregate(CALLS, target)
     for item in range(2):
         maps = picture_maps(CALLS, item, target)
@@ -60,7 +60,7 @@ def test_rows_and_their_pull(seed: int, chosen: list[int]) -> None:
     by_queries, by_keys = torch.autograd.grad(sums, (queries, keys), gradient)
     picture = PictureRows(call, 1)
     torch.testing.assert_close(picture.head_sums(rows), sums.detach(), rtol=1e-12, atol=1e-14)
-    found = picture.pull(rows, gradient)
+    found = picture.gradient(rows, gradient)
     torch.testing.assert_close(found[0], by_queries[1][:, rows], rtol=1e-10, atol=1e-12)
     torch.testing.assert_close(found[1], by_keys[1], rtol=1e-10, atol=1e-12)
 
@@ -75,7 +75,7 @@ def test_fused_columns_and_their_pull(seed: int, tokens: list[int]) -> None:
     torch.testing.assert_close(mean_columns(call, tuple(tokens)), columns.detach(), rtol=1e-10, atol=1e-13)
     gradient = torch.randn(columns.shape[1:], generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     expected = torch.autograd.grad(columns[1] * 3, (queries, keys), gradient)
-    for found, whole in zip(column_pull(call, 1, tuple(tokens), gradient), expected, strict=True):
+    for found, whole in zip(column_gradient(call, 1, tuple(tokens), gradient), expected, strict=True):
         torch.testing.assert_close(found, whole[1], rtol=1e-9, atol=1e-12)
 
 

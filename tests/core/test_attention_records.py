@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 import torch
-from headcount.core.attention.call_sums import MOST_SELF_PIXELS, RecordedMaps, recorded_maps
+from headcount.core.attention.call_sums import MAX_SELF_PIXELS, RecordedMaps, recorded_maps
 from headcount.core.attention.mean_maps import AttentionMaps, aggregate, mean_over_layers
 from headcount.core.attention.records import RunRecorder
 
@@ -68,7 +68,7 @@ def test_fine_self_attention_is_pooled(grid: tuple[int, int]) -> None:
     calls = [random_call("self", grid, 1, batch=1), random_call("cross", grid, 2, batch=1)]
     maps = recorded_maps(calls)
     pixels = grid[0] * grid[1]
-    assert maps.self_grid == (grid if pixels <= MOST_SELF_PIXELS else ((grid[0] + 1) // 2, (grid[1] + 1) // 2))
+    assert maps.self_grid == (grid if pixels <= MAX_SELF_PIXELS else ((grid[0] + 1) // 2, (grid[1] + 1) // 2))
     sums = maps.self_attention.sum(-1)
     torch.testing.assert_close(sums, torch.ones_like(sums))
     assert maps.grid == grid and maps.cross_attention.shape == (1, pixels, 7), "cross-attention keeps its resolution"

@@ -120,7 +120,7 @@ def test_means_over_the_layers_that_are_read(joint: bool) -> None:
         torch.testing.assert_close(one.heat, expected, atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("kind", "limit"), [("cross", "MOST_VIDEO_CELLS"), ("joint", "MOST_JOINT_ROWS")])
+@pytest.mark.parametrize(("kind", "limit"), [("cross", "MAX_VIDEO_CELLS"), ("joint", "MAX_JOINT_ROWS")])
 def test_a_large_video_is_kept_coarser(kind: CallKind, limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then its cells are those of every second row and column."""
     call = video_call(kind, 1)

@@ -12,8 +12,8 @@ from headcount.core.attention.grids import smoothed
 from headcount.core.errors import CountError
 from headcount.core.isac.anchored import AnchoredObjective, anchored_losses, semantic_calls
 from headcount.core.isac.anchors import cell_distances, pick_anchors
-from headcount.core.isac.presence import picture_losses, working_grid
-from headcount.core.isac.target import Target
+from headcount.core.isac.presence_losses import picture_losses, working_grid
+from headcount.core.isac.target import PromptTarget
 from headcount.core.isac.words import words_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +22,7 @@ from ..helpers.maps import blob_heat, random_call
 
 GRID = (16, 16)
 CIRCLES, STARS = [(3, 3), (3, 11), (11, 3)], [(11, 11)]
-TARGET = Target(((1,), (3,)), (3, 1))
+TARGET = PromptTarget(((1,), (3,)), (3, 1))
 
 
 def call_that_shows(circles: list[tuple[int, int]], stars: list[tuple[int, int]]) -> AttentionCall:
@@ -35,7 +35,7 @@ def call_that_shows(circles: list[tuple[int, int]], stars: list[tuple[int, int]]
     return AttentionCall("output.3.0", "cross", GRID, (scores * 6**0.5).unsqueeze(1), keys)
 
 
-def losses(circles, stars, target: Target = TARGET):
+def losses(circles, stars, target: PromptTarget = TARGET):
     return anchored_losses([call_that_shows(circles, stars)], target)
 
 
@@ -193,7 +193,7 @@ def test_a_fine_grid_is_judged_as_the_same_picture_on_a_coarse_one() -> None:
     assert coarse[0] > 0.1
 
 
-DESCRIBED = Target(((1,), (3,)), (3, 1), (((2,),), ((4,),)))
+DESCRIBED = PromptTarget(((1,), (3,)), (3, 1), (((2,),), ((4,),)))
 
 
 def described(red: list[tuple[int, int]], blue: list[tuple[int, int]]) -> AttentionCall:
@@ -219,7 +219,7 @@ def test_binding(red, blue, bound) -> None:
 @pytest.mark.parametrize("attributes", [(), ((), ()), (((2,),), ())], ids=["none", "empty", "of one noun alone"])
 def test_binding_needs_attributes_of_two_nouns(attributes) -> None:
     calls = [random_call("cross", GRID, seed, batch=2, heads=2) for seed in (1, 2)]
-    target = Target(((1,), (3,)), (3, 1), attributes)
+    target = PromptTarget(((1,), (3,)), (3, 1), attributes)
     for one, other in zip(
         (anchored_losses(calls, target, bind=True), AnchoredObjective(target, bind=True)(calls)[0]),
         (anchored_losses(calls, target), AnchoredObjective(target)(calls)[0]),

@@ -7,7 +7,7 @@ import torch
 from headcount.core.attention.mean_maps import AttentionMaps
 from headcount.core.isac.objective import paper_losses
 from headcount.core.isac.schedule import LossWeights
-from headcount.core.isac.target import Target
+from headcount.core.isac.target import PromptTarget
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -44,7 +44,7 @@ def test_equals_the_equations(case: str, seed: int, grid: tuple[int, int], share
     tokens, counts = CASES[case]
     maps = random_maps(grid, 6, seed, batch=2)
     ours, by_hand = leaves(maps), leaves(maps)
-    found = paper_losses(ours, Target(tokens, counts), LossWeights(share, 1 - share))
+    found = paper_losses(ours, PromptTarget(tokens, counts), LossWeights(share, 1 - share))
     expected = [
         reference_losses(own, cross, grid, tokens, counts, share, 1 - share)
         for own, cross in zip(by_hand.self_attention, by_hand.cross_attention, strict=True)
@@ -61,7 +61,7 @@ def test_equals_the_equations(case: str, seed: int, grid: tuple[int, int], share
 
 def test_gradient_is_the_finite_difference() -> None:
     maps = random_maps((3, 4), 5, 7)
-    target, weights = Target(((1,), (3,)), (2, 1)), LossWeights(0.6, 0.4)
+    target, weights = PromptTarget(((1,), (3,)), (2, 1)), LossWeights(0.6, 0.4)
     ours = leaves(maps)
     total = paper_losses(ours, target, weights).total.sum()
     gradients = torch.autograd.grad(total, (ours.self_attention, ours.cross_attention))
@@ -84,7 +84,7 @@ def test_gradient_is_the_finite_difference() -> None:
 
 def test_pictures_of_a_batch_do_not_mix() -> None:
     maps = random_maps((4, 4), 6, 3, batch=3)
-    target, weights = Target(*CASES["two nouns"]), LossWeights(0.5, 0.5)
+    target, weights = PromptTarget(*CASES["two nouns"]), LossWeights(0.5, 0.5)
     together = paper_losses(maps, target, weights)
     for item in range(3):
         alone = AttentionMaps(maps.self_attention[[item]], maps.cross_attention[[item]], maps.grid)
@@ -92,9 +92,9 @@ def test_pictures_of_a_batch_do_not_mix() -> None:
 
 
 def test_one_thing_overlaps_nothing() -> None:
-    losses = paper_losses(random_maps((4, 4), 6, 3), Target(((1,),), (1,)), LossWeights(0.5, 0.5))
+    losses = paper_losses(random_maps((4, 4), 6, 3), PromptTarget(((1,),), (1,)), LossWeights(0.5, 0.5))
     assert losses.instance.tolist() == losses.semantic.tolist() == losses.total.tolist() == [0.0]
 
 
 def test_instances_in_all() -> None:
-    assert Target(((1,), (2,)), (3, 4)).instances == 7
+    assert PromptTarget(((1,), (2,)), (3, 4)).instances == 7

@@ -27,7 +27,7 @@ from headcount.core.isac.selection import (
     successive_halving,
     top_k,
 )
-from headcount.core.isac.target import Target
+from headcount.core.isac.target import PromptTarget
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,7 +35,7 @@ from ..helpers.maps import blob_heat, random_call
 
 GRID = (16, 16)
 PLACES = [(2, 2), (2, 8), (2, 13), (8, 3), (8, 9), (13, 2), (13, 8), (13, 13)]
-TARGET = Target(((1,), (3, 4)), (3, 1))
+TARGET = PromptTarget(((1,), (3, 4)), (3, 1))
 
 
 def shown(*nouns: list[tuple[int, int]], size: int = 1) -> torch.Tensor:
@@ -184,7 +184,7 @@ def test_errors() -> None:
     with pytest.raises(CountError, match="no attention call"):
         score_calls([random_call("self", (16, 16), 1)], TARGET)
     with pytest.raises(CountError, match="do not fit a context of 7 tokens"):
-        score_calls(calls, Target(((7,),), (2,)))
+        score_calls(calls, PromptTarget(((7,),), (2,)))
 
 
 def test_only_the_papers_score_adds_up() -> None:

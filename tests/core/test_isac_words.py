@@ -7,7 +7,7 @@ import torch
 from headcount.core.attention.mean_maps import AttentionMaps
 from headcount.core.isac.objective import paper_losses
 from headcount.core.isac.schedule import LossWeights
-from headcount.core.isac.target import Target
+from headcount.core.isac.target import PromptTarget
 from headcount.core.isac.words import semantic_loss, unbound, words_of
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from ..helpers.maps import random_maps
 from ..reference_isac import reference_losses, repel_and_bind
 
-RED_CATS_BLUE_DOG = Target(((1,), (4,)), (2, 1), (((2,),), ((3, 5),)))
+RED_CATS_BLUE_DOG = PromptTarget(((1,), (4,)), (2, 1), (((2,),), ((3, 5),)))
 CASES = {
     "attributes of both": RED_CATS_BLUE_DOG,
-    "attributes of one": Target(((1,), (4, 6)), (1, 2), ((), ((2,), (3,)))),
-    "one noun with an attribute": Target(((1,),), (2,), (((2,), (3,)),)),
-    "three nouns": Target(((1,), (4,), (6,)), (1, 1, 1), (((2,),), (), ((0, 3),))),
+    "attributes of one": PromptTarget(((1,), (4, 6)), (1, 2), ((), ((2,), (3,)))),
+    "one noun with an attribute": PromptTarget(((1,),), (2,), (((2,), (3,)),)),
+    "three nouns": PromptTarget(((1,), (4,), (6,)), (1, 1, 1), (((2,),), (), ((0, 3),))),
 }
 
 
@@ -57,7 +57,7 @@ def test_equals_the_equations(case: str, seed: int, share: float) -> None:
 @given(seed=st.integers(0, 9999), attributes=st.sampled_from([(), ((), ())]))
 def test_without_attributes_it_is_v1_bit_for_bit(seed: int, attributes: tuple) -> None:
     maps = random_maps((4, 4), 7, seed, dtype=torch.float32)
-    target = Target(((1,), (4,)), (2, 1), attributes)
+    target = PromptTarget(((1,), (4,)), (2, 1), attributes)
     one, other = (paper_losses(maps, target, LossWeights(0.3, 0.7), bind=bind) for bind in (True, False))
     assert torch.equal(one.semantic, other.semantic) and torch.equal(one.total, other.total)
     described = paper_losses(maps, RED_CATS_BLUE_DOG, LossWeights(0.3, 0.7))
@@ -70,7 +70,7 @@ def spread_of(**words: list[float]) -> torch.Tensor:
 
 
 APART = {"cat": [4.0, 0, 0, 0], "dog": [0, 0, 4.0, 0], "red": [4.0, 0, 0, 0], "blue": [0, 0, 4.0, 0]}
-WORDS = words_of(Target(((1,), (2,)), (1, 1), (((3,),), ((4,),))), bind=True)
+WORDS = words_of(PromptTarget(((1,), (2,)), (1, 1), (((3,),), ((4,),))), bind=True)
 
 
 def test_words_in_their_place_cost_nothing() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from headcount.core.errors import CountError
 from headcount.core.prompts import CountedObject, Counts, ObjectTokens, context_positions
-from headcount.core.prompts.context import Stretch, TextLayout, context_words, one_encoder, shared_encoder
+from headcount.core.prompts.context import TextLayout, TokenSpan, context_words, one_encoder, shared_encoder
 from headcount.core.prompts.counts import WordTokens
 
 CATS = CountedObject("cats", 2, ("red",))
@@ -32,7 +32,7 @@ def test_positions(tokens: dict[str, tuple[ObjectTokens, ...]]) -> None:
 def test_a_longer_context_begins_with_the_prompt(length: int) -> None:
     """ConditioningConcat keeps the first conditioning's counts and appends another prompt's tokens."""
     assert u_net(counts(l=HERE), length) == HERE
-    assert one_encoder(counts(l=HERE), "l", length) == TextLayout(length, 77, (Stretch("l", 0),))
+    assert one_encoder(counts(l=HERE), "l", length) == TextLayout(length, 77, (TokenSpan("l", 0),))
 
 
 @pytest.mark.parametrize("length", [0, 1, 76])
@@ -68,7 +68,7 @@ def test_another_models_encoder_is_named() -> None:
     assert shared_encoder(counts(t5xxl=HERE), ("l", "g")) == ""
 
 
-TWICE = TextLayout(154, 154, (Stretch("l", 0), Stretch("t5xxl", 77)))
+TWICE = TextLayout(154, 154, (TokenSpan("l", 0), TokenSpan("t5xxl", 77)))
 
 
 def test_a_noun_that_two_encoders_read_is_at_both_places() -> None:

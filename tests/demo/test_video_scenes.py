@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from demo.counter import count_shapes
 from demo.scenes import SIZE, Kind
 from demo.shapes import COLOURS, PLURALS
-from demo.video_scenes import FRAMES, MOST_SHAPES, random_clip, random_clip_kinds, random_path, write_clip_prompt
+from demo.video_scenes import FRAMES, MAX_SHAPES, random_clip, random_clip_kinds, random_path, write_clip_prompt
 
 SINGULAR = {form: noun for noun, plural in PLURALS.items() for form in (noun, plural)}
 seeds = st.integers(0, 10**9)
@@ -33,7 +33,7 @@ def test_every_picture_shows_the_same_shapes(seed: int) -> None:
     for kind in clip.kinds:
         colours = {shape.colour for shape in clip.shapes[0] if shape.noun == kind.noun}
         assert colours == {kind.colour} if kind.colour else colours <= set(COLOURS)
-    assert 1 <= sum(clip.counts().values()) <= MOST_SHAPES
+    assert 1 <= sum(clip.counts().values()) <= MAX_SHAPES
 
 
 @settings(max_examples=25, deadline=None)
@@ -77,7 +77,7 @@ def test_shapes_move() -> None:
 @pytest.mark.parametrize("kinds", [(Kind("star", 6),), (Kind("heart", 3), Kind("ring", 3))])
 def test_as_many_as_can_be_fit(kinds: tuple[Kind, ...]) -> None:
     for seed in range(8):
-        assert sum(random_clip(random.Random(seed), kinds).counts().values()) == MOST_SHAPES
+        assert sum(random_clip(random.Random(seed), kinds).counts().values()) == MAX_SHAPES
 
 
 def test_too_many_do_not_fit() -> None:

@@ -69,7 +69,7 @@ def shifted_run(
 
     def steered(executor, guider, sigmas, extra_args, callback, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
         sampler_function(executor.class_obj, "this test")
-        return run_sampler(executor, guider, sigmas, extra_args, callback, *rest, at_state=shift, node="this test")
+        return run_sampler(executor, guider, sigmas, extra_args, callback, *rest, before_step=shift, node="this test")
 
     def nothing(_: Any, x: torch.Tensor, *__: Any, **___: Any) -> torch.Tensor:
         return torch.zeros_like(x)

@@ -115,7 +115,7 @@ def _words(one: Small, setup: Setup) -> str:
         return "no"
     if counted[0].target.tokens != one.nouns:
         return "no"
-    keys = list(dict.fromkeys(stretch.encoder for stretch in counted[0].layout.stretches))
+    keys = list(dict.fromkeys(stretch.encoder for stretch in counted[0].text_layout.stretches))
     shared = ["l", "g"] if {"l", "g"} <= set(one.lengths) and keys[0] in ("l", "g") else keys[:1]
     return ", ".join(_ENCODERS[key] for key in dict.fromkeys([*shared, *keys[1:]]))
 

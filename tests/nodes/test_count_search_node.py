@@ -11,7 +11,7 @@ import comfy.samplers
 import pytest
 import torch
 from headcount.bridge.seed_search.count_search import PreviewedCandidates
-from headcount.bridge.seed_search.preview_plan import LEAST_CALLS
+from headcount.bridge.seed_search.preview_plan import MIN_CALLS
 from headcount.bridge.seed_search.settings import LOOKS, SearchSettings
 from headcount.core.counting.counted import Counted
 from headcount.core.errors import CountError
@@ -165,5 +165,5 @@ def test_the_help_page_says_the_defaults() -> None:
     page, default = (DOCS / "HeadcountCountSearch" / "en.md").read_text(), SearchSettings(0, 20, 8.0, "euler", "normal")
     assert f"at most {default.seeds} seeds" in page and f"{default.decide_at:.0%}".replace("%", " %") in page
     said = re.search(r"at least (\d) calls", page)
-    assert said and int(said[1]) == LEAST_CALLS
+    assert said and int(said[1]) == MIN_CALLS
     assert all(f"*{name}*" in page for name in LOOKS)

@@ -3,9 +3,9 @@
 
 const RESULTS = "headcount_result";
 const NOTE = "headcount_note";
-const MOST_RESULTS = 64;
-const MOST_MARKS = 512;
-const MOST_LETTERS = 30000;
+const MAX_RESULTS = 64;
+const MAX_MARKS = 512;
+const MAX_LETTERS = 30000;
 
 /**
  * @typedef {object} Result
@@ -17,15 +17,15 @@ const MOST_LETTERS = 30000;
  * @property {string} inputs a mark of the server's, by which it knows whether a later run can change the result
  */
 
-const text = (value) => (typeof value === "string" ? value.slice(0, MOST_LETTERS) : "");
+const text = (value) => (typeof value === "string" ? value.slice(0, MAX_LETTERS) : "");
 
 /** @returns {Result[]} of a list out of any workflow file or message */
 export function asResults(list) {
   const found = Array.isArray(list) ? list.filter((one) => one !== null && typeof one === "object") : [];
-  return found.slice(0, MOST_RESULTS).map((one) => ({
+  return found.slice(0, MAX_RESULTS).map((one) => ({
     verdict: text(one.verdict),
     right: typeof one.right === "boolean" ? one.right : null,
-    marks: Array.isArray(one.marks) ? one.marks.slice(0, MOST_MARKS).map((mark) => mark === true) : [],
+    marks: Array.isArray(one.marks) ? one.marks.slice(0, MAX_MARKS).map((mark) => mark === true) : [],
     table: text(one.table),
     note: text(one.note),
     inputs: text(one.inputs),

@@ -2,12 +2,12 @@
 
 import { borderOf, colourOf, cssColour, middleOf } from "./heat.js";
 
-const LEAST_SIDE = 512;
+const MIN_SIDE = 512;
 const DIMMED = 0.75;
 
 /** A picture is drawn large enough for thin lines and small numbers. */
 export function fit(canvas, picture) {
-  const scale = Math.max(1, Math.ceil(LEAST_SIDE / Math.max(picture.width, picture.height)));
+  const scale = Math.max(1, Math.ceil(MIN_SIDE / Math.max(picture.width, picture.height)));
   const [width, height] = [picture.width * scale, picture.height * scale];
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
 }

@@ -16,7 +16,7 @@ import { sourceOf } from "./source.js";
  * @property {{u: number, v: number} | null} point
  */
 
-const MOST_RANKED = 6;
+const MAX_RANKED = 6;
 /** @type {[number, number, number]} */
 const ATTENTION_COLOUR = [255, 235, 150];
 
@@ -37,7 +37,7 @@ function words(context, { data, state, picture, opacity, scale, words: chosen, p
   }
   if (!point) return "Point at the picture to read which words a place looks at.";
   const all = data.about.words.map(({ text }, word) => ({ text, tile: tileOf(word) }));
-  const shares = ranked(all, point.u, point.v, MOST_RANKED);
+  const shares = ranked(all, point.u, point.v, MAX_RANKED);
   return `Here: ${shares.map(({ text, share }) => `${text} ${percent(share)}`).join(", ")}`;
 }
 

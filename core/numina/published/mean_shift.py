@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 SAMPLE = 1000  # points that the bandwidth is estimated from
-MOST_ROUNDS = 300
+MAX_ROUNDS = 300
 STILL = 1e-3  # a seed has arrived when it moves by less than this share of the bandwidth
 
 
@@ -77,7 +77,7 @@ def _climb(points: Tensor, seeds: Tensor, bandwidth: float) -> tuple[Tensor, Ten
     """
     moving = torch.ones(len(seeds), dtype=torch.bool, device=points.device)
     inside = torch.zeros(len(seeds), dtype=torch.int64, device=points.device)
-    for _ in range(MOST_ROUNDS + 1):
+    for _ in range(MAX_ROUNDS + 1):
         near = torch.cdist(seeds, points) <= bandwidth
         number = near.sum(1)
         means = near.to(points) @ points / number.clamp_min(1)[:, None]

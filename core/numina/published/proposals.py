@@ -15,7 +15,7 @@ from ..settings import PublishedSettings
 from .heads import stretched
 from .mean_shift import estimate_bandwidth, mean_shift
 
-LEAST_BANDWIDTH = 0.5  # of points that coincide
+MIN_BANDWIDTH = 0.5  # of points that coincide
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def clusters(components: Tensor, grid: Grid, settings: PublishedSettings) -> Pro
     """
     points = torch.cat([stretched(components.double()), settings.place_weight * places(grid, components.device)], dim=1)
     bandwidth = estimate_bandwidth(points, settings.quantile)
-    labels, number = mean_shift(points, bandwidth if bandwidth > 0 else LEAST_BANDWIDTH)
+    labels, number = mean_shift(points, bandwidth if bandwidth > 0 else MIN_BANDWIDTH)
     return Proposals(labels.reshape(grid), number)
 
 

@@ -8,7 +8,7 @@ from torch.nn.functional import adaptive_max_pool2d, conv2d, max_pool2d
 
 from ..masks import Centre, squared_distances
 
-LEAST_SIDE = 2
+MIN_SIDE = 2
 CROWDED = 1e6  # cost of a cell of overlap: no distance in a frame makes up for it
 
 
@@ -56,7 +56,7 @@ def _best(shape: Tensor, blocked: Tensor, anchor: tuple[float, float]) -> tuple[
 
 def _shrunk(template: Tensor, share: float) -> Tensor:
     """The template with its sides at `share` of what they were, at least 2 cells or what they were."""
-    sides = [max(min(LEAST_SIDE, side), int(side * share)) for side in template.shape]
+    sides = [max(min(MIN_SIDE, side), int(side * share)) for side in template.shape]
     return (
         adaptive_max_pool2d(template[None, None].float(), sides)[0, 0] > 0
     )  # nearest cells of a cross can all be empty

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from ..layout import FIRST_ADDED, MOST_INSTANCES, REMOVED
+from ..layout import FIRST_ADDED, MAX_INSTANCES, REMOVED
 from ..masks import disc
 from ..settings import RobustSettings
 from .placement import place_free
@@ -38,7 +38,7 @@ class NounInstances:
     @classmethod
     def of(cls, frames: list[list[Tensor]], asked: int, settings: RobustSettings) -> NounInstances:
         """Follow and count things; frames of (h, w) bool masks."""
-        tracks = follow(frames, settings)[:MOST_INSTANCES]
+        tracks = follow(frames, settings)[:MAX_INSTANCES]
         main = main_tracks(tracks, number_of(frames, asked))
         surplus = sorted(main, key=Track.area)[: max(0, len(main) - asked)] if asked else tracks
         return cls(tracks, main, surplus, max(0, asked - len(main)))

@@ -13,7 +13,7 @@ from headcount.core.attention.grids import resize_queries
 from headcount.core.attention.layer_maps import THIRDS, LayerRequest, spread_evenly
 from headcount.core.attention.records import RunRecord, RunRecorder
 from headcount.core.attention.timeline import attention_rows, instance_labels, layer_heat, losses, mean_heat, step_heat
-from headcount.core.attention.word_maps import MOST_CELLS, MOST_WORDS, word_selector, words_in_order
+from headcount.core.attention.word_maps import MAX_CELLS, MAX_WORDS, word_selector, words_in_order
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,7 +64,7 @@ class TestWords:
         running = RunRecorder(NOUNS, NOUN_TOKENS, COUNTS, many)
         running.add(0, 1.0, RecordedMaps(torch.rand(1, 24, 60), GRID, torch.rand(1, 24, 24), GRID))
         record = running.finish(torch.zeros(1, 4, 6, 4))
-        assert step_heat(record, [0]).shape == (1, 1, MOST_WORDS, *GRID)
+        assert step_heat(record, [0]).shape == (1, 1, MAX_WORDS, *GRID)
         assert mean_heat(record, 64).shape == (1, 42, *GRID)
 
     def test_a_repeated_context_counts_as_one(self) -> None:
@@ -96,7 +96,7 @@ class TestSteps:
         own = torch.eye(4)[None]
         running.add(0, 1.0, RecordedMaps(maps.cross_attention, maps.grid, own, (2, 2)))
         record = running.finish(torch.zeros(1, 4, 64, 40))
-        assert record.step_grid == (32, 20) and record.step_grid[0] * record.step_grid[1] <= MOST_CELLS
+        assert record.step_grid == (32, 20) and record.step_grid[0] * record.step_grid[1] <= MAX_CELLS
         expected = resize_queries(share(maps.cross_attention, (2, 3))[..., None], (64, 40), (32, 20))
         torch.testing.assert_close(record.steps[0].words[:, 0].float(), expected[..., 0], atol=1e-3, rtol=1e-2)
 

@@ -29,7 +29,7 @@ def parts() -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("together", [1, 2, HEADS])
 def test_response_of_a_plain_loop(preset: Preset, masked: bool, together: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many heads are taken at a time."""
-    monkeypatch.setattr("headcount.core.numina.attention.MOST_CACHED", together * CELLS * TOKENS)
+    monkeypatch.setattr("headcount.core.numina.attention.MAX_CACHED", together * CELLS * TOKENS)
     queries, keys = parts()
     bias = torch.zeros(FRAMES, 1, 1, TOKENS)
     if masked:
@@ -53,7 +53,7 @@ def test_heads_are_scored_a_few_at_a_time_to_the_same_end(monkeypatch: pytest.Mo
     scene = make_scene((2,), (12, 12), 0, frames=2)
     settings = PAPER.layout.published
     whole = best_heads(scene.queries, scene.keys, (12, 12), settings)
-    monkeypatch.setattr("headcount.core.numina.attention.MOST_ENTRIES", 144 * 144)
+    monkeypatch.setattr("headcount.core.numina.attention.MAX_ENTRIES", 144 * 144)
     parted = best_heads(scene.queries, scene.keys, (12, 12), settings)
     for one, other in zip(whole, parted, strict=True):
         torch.testing.assert_close(one, other)

@@ -13,11 +13,11 @@ from headcount.core.attention.mean_maps import aggregate
 from headcount.core.errors import CountError
 from headcount.core.isac import objective as objective_module
 from headcount.core.isac.anchored import AnchoredObjective, anchored_losses
-from headcount.core.isac.differentiate import Pull, StepLosses, pulls_of
+from headcount.core.isac.differentiate import CallGradient, StepLosses, pulls_of
+from headcount.core.isac.map_gradients import MapGradient, MapGradients, gradients_at
 from headcount.core.isac.objective import PaperObjective, paper_grid, paper_losses
-from headcount.core.isac.pull_back import MapGradient, MapPulls, pulls_at
 from headcount.core.isac.schedule import LossWeights
-from headcount.core.isac.target import Target
+from headcount.core.isac.target import PromptTarget
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -60,16 +60,18 @@ def recorded(draw) -> list[AttentionCall]:
 
 
 @st.composite
-def targets(draw) -> Target:
+def targets(draw) -> PromptTarget:
     many = draw(st.integers(1, 3))
     counts = draw(st.tuples(*[st.integers(1, 3)] * many))
-    return Target(NOUNS[:many], counts, ATTRIBUTES[:many] if draw(st.booleans()) else ())
+    return PromptTarget(NOUNS[:many], counts, ATTRIBUTES[:many] if draw(st.booleans()) else ())
 
 
-def flat(pulls: list[Pull], calls: list[AttentionCall]) -> torch.Tensor:
+def flat(pulls: list[CallGradient], calls: list[AttentionCall]) -> torch.Tensor:
     """Pulls at all calls as one vector, 0 where there are none."""
     by_call = {id(pull.call): pull for pull in pulls}
-    nothing = {id(call): Pull(call, torch.zeros_like(call.queries), torch.zeros_like(call.keys)) for call in calls}
+    nothing = {
+        id(call): CallGradient(call, torch.zeros_like(call.queries), torch.zeros_like(call.keys)) for call in calls
+    }
     chosen = [{**nothing, **by_call}[id(call)] for call in calls]
     return torch.cat([part.flatten().double() for pull in chosen for part in (pull.queries, pull.keys)])
 
@@ -109,7 +111,7 @@ def test_anchored_equals_the_full_graph(calls, target, bind) -> None:
 def test_anchored_on_a_fine_grid_equals_the_full_graph() -> None:
     for kind in ("cross", "joint"):
         calls = [some_call(kind, (25, 38), seed, 2, 2, (1, 1, 1)) for seed in (1, 2)]
-        target = Target(NOUNS, (2, 1, 1), ATTRIBUTES)
+        target = PromptTarget(NOUNS, (2, 1, 1), ATTRIBUTES)
         assert_same(
             AnchoredObjective(target, bind=True), lambda own, t=target: anchored_losses(own, t, bind=True), calls
         )
@@ -118,7 +120,7 @@ def test_anchored_on_a_fine_grid_equals_the_full_graph() -> None:
 @pytest.mark.parametrize("clustering", ["kmeans", "spectral", "gmm"])
 def test_every_clustering_equals_the_full_graph(clustering) -> None:
     calls = [some_call(kind, (6, 6), seed, 1, 2, None) for seed, kind in enumerate(["self", "cross"])]
-    target = Target(NOUNS[:2], (2, 1))
+    target = PromptTarget(NOUNS[:2], (2, 1))
     assert_same(
         PaperObjective(target, HALF, clustering),
         lambda own: paper_losses(aggregate(own), target, HALF, clustering),
@@ -129,11 +131,11 @@ def test_every_clustering_equals_the_full_graph(clustering) -> None:
 @pytest.mark.parametrize("kinds", [("self", "cross"), ("joint",)])
 def test_finer_layers_than_the_maps(kinds, monkeypatch) -> None:
     """With the maps' grid held down, finer layers are pooled into it, in blocks of rows."""
-    monkeypatch.setattr(objective_module, "_MOST_CELLS", 30)
-    monkeypatch.setattr(rows, "_MOST_SCORES_ON_CPU", 700)
+    monkeypatch.setattr(objective_module, "_MAX_CELLS", 30)
+    monkeypatch.setattr(rows, "_MAX_SCORES_ON_CPU", 700)
     calls = [some_call(k, grid, i, 2, 2, None) for grid in ((9, 10), (5, 5)) for i, k in enumerate(kinds)]
     assert paper_grid(calls) == (5, 5)
-    target = Target(NOUNS[:2], (2, 1))
+    target = PromptTarget(NOUNS[:2], (2, 1))
     assert_same(PaperObjective(target, HALF), lambda own: paper_losses(aggregate(own, (5, 5)), target, HALF), calls)
 
 
@@ -149,7 +151,7 @@ def test_half_precision_points_the_same_way(dtype, kinds) -> None:
     whole = [some_call(kind, (12, 12), seed, 2, 2, None) for seed, kind in enumerate(kinds)]
     half = [replace(call, queries=call.queries.to(dtype), keys=call.keys.to(dtype)) for call in whole]
     exact = [replace(call, queries=call.queries.double(), keys=call.keys.double()) for call in half]
-    target = Target(NOUNS[:2], (2, 2))
+    target = PromptTarget(NOUNS[:2], (2, 2))
     for sparse in (PaperObjective(target, HALF), AnchoredObjective(target)):
         pulls, expected = sparse(sparse.select(half))[1], sparse(sparse.select(exact))[1]
         assert all(part.dtype == dtype for pull in pulls for part in (pull.queries, pull.keys))
@@ -162,13 +164,13 @@ def test_only_the_words_in_the_largest_overlaps_are_pulled() -> None:
     calls = [some_call(kind, (6, 6), seed, 1, 1, None) for seed, kind in enumerate(["self", "cross"])]
     seen: list[MapGradient] = []
 
-    def spy(gradients: list[MapGradient], heads: dict[str, int]) -> MapPulls:
+    def spy(gradients: list[MapGradient], heads: dict[str, int]) -> MapGradients:
         seen.extend(gradients)
-        return MapPulls(gradients, heads)
+        return MapGradients(gradients, heads)
 
-    target = Target(NOUNS, (1, 1, 1), ATTRIBUTES)
+    target = PromptTarget(NOUNS, (1, 1, 1), ATTRIBUTES)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(objective_module, "MapPulls", spy)
+        patch.setattr(objective_module, "MapGradients", spy)
         PaperObjective(target, LossWeights(0.0, 1.0))(calls)
         PaperObjective(target, LossWeights(0.0, 1.0), bind=True)(calls)
         PaperObjective(target, LossWeights(1.0, 0.0))(calls)
@@ -179,20 +181,23 @@ def test_only_the_words_in_the_largest_overlaps_are_pulled() -> None:
 
 
 def test_one_thing_needs_no_maps() -> None:
-    losses, pulls = PaperObjective(Target(((1,),), (1,)), HALF)([some_call("self", (4, 4), 1, 2, 1, None)])
+    losses, pulls = PaperObjective(PromptTarget(((1,),), (1,)), HALF)([some_call("self", (4, 4), 1, 2, 1, None)])
     assert losses.total.tolist() == [0.0, 0.0] and pulls == []
 
 
 @pytest.mark.parametrize("kind", ["self", "cross"])
 def test_both_kinds_are_needed(kind) -> None:
     with pytest.raises(CountError, match="attention call that could be recorded"):
-        PaperObjective(Target(NOUNS, (1, 1, 1)), HALF)([some_call(kind, (4, 4), 1, 1, 1, None)])
+        PaperObjective(PromptTarget(NOUNS, (1, 1, 1)), HALF)([some_call(kind, (4, 4), 1, 1, 1, None)])
 
 
 def test_nothing_is_changed_and_inference_mode_is_left() -> None:
     calls = [some_call(kind, (6, 6), seed, 1, 1, (1, 1, 1)) for seed, kind in enumerate(["self", "joint"])]
     kept = [[value.clone() for value in (call.queries, call.keys, call.bias)] for call in calls]
-    for sparse in (PaperObjective(Target(NOUNS, (1, 1, 1)), HALF), AnchoredObjective(Target(NOUNS, (1, 1, 1)))):
+    for sparse in (
+        PaperObjective(PromptTarget(NOUNS, (1, 1, 1)), HALF),
+        AnchoredObjective(PromptTarget(NOUNS, (1, 1, 1))),
+    ):
         with torch.inference_mode():
             _, pulls = sparse(sparse.select(calls))
         assert pulls and not any(part.is_inference() for pull in pulls for part in (pull.queries, pull.keys))
@@ -204,6 +209,6 @@ def test_pictures_without_gradient_get_zeros() -> None:
     calls = [some_call("cross", (4, 4), 1, 2, 2, None)]
     nowhere = torch.zeros(0, dtype=torch.int64)
     gradient = MapGradient((4, 4), nowhere, torch.zeros(0, 16).double(), (1,), torch.rand(16, 1).double())
-    (pull,) = pulls_at(calls, [None, gradient])
+    (pull,) = gradients_at(calls, [None, gradient])
     assert not pull.queries[0].any() and not pull.keys[0].any() and pull.queries[1].any() and pull.keys[1].any()
-    assert pulls_at(calls, [None, None]) == []
+    assert gradients_at(calls, [None, None]) == []

@@ -15,7 +15,7 @@ from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.recording.recorder import with_recorder
 from headcount.bridge.sampling.latent_offset import decay_of
 from headcount.bridge.sampling.steered_sampler import run_sampler, sampler_function
-from headcount.bridge.sampling.step_tracker import KEEPS_STATE, StateGate, known_name
+from headcount.bridge.sampling.step_tracker import KEEPS_STATE, StepTracker, known_name
 from headcount.core.errors import CountError
 
 from ..helpers.models import CPU, Run, Setup, sample, sample_advanced, shared_tiny
@@ -61,7 +61,7 @@ def test_dpm_fast_divides_its_calls_among_steps(steps: int) -> None:
             levels.append(float(sigma[0].log()))
             return options
 
-        return run_sampler(executor, guider, sigmas, extra_args, callback, *rest, at_state=note, node="this test")
+        return run_sampler(executor, guider, sigmas, extra_args, callback, *rest, before_step=note, node="this test")
 
     model = setup.model.clone()
     model.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, "test", follow)
@@ -150,7 +150,7 @@ def test_samplers_of_other_packs(sampler: str, copies: bool, flow: bool) -> None
 @pytest.mark.parametrize("sampler", ["heun", "dpm_2", "dpmpp_2s_ancestral", "dpmpp_sde", "seeds_2", "euler"])
 def test_an_unknown_name_is_learnt(sampler: str) -> None:
     """Without the table the place of the state call shows at the second callback."""
-    gates = {"learnt": StateGate("", 6), "known": StateGate(f"sample_{sampler}", 6)}
+    gates = {"learnt": StepTracker("", 6), "known": StepTracker(f"sample_{sampler}", 6)}
     opened: dict[str, list[tuple[int, float, int]]] = {"learnt": [], "known": []}
     setup = shared_tiny(False)
     model = setup.model.clone()
@@ -186,7 +186,7 @@ def test_an_unknown_name_is_learnt(sampler: str) -> None:
 
 
 def test_a_sampler_that_asks_about_copies_is_noticed() -> None:
-    gate = StateGate("", 4)
+    gate = StepTracker("", 4)
     state, copy = torch.zeros(2), torch.zeros(2)
     assert gate.is_state(copy) and gate.beside
     for _ in range(3):
@@ -195,7 +195,7 @@ def test_a_sampler_that_asks_about_copies_is_noticed() -> None:
 
 
 def test_memory_that_comes_back_as_another_tensor_is_not_mistaken() -> None:
-    gate = StateGate("", 4)
+    gate = StepTracker("", 4)
     for _ in range(3):
         gate.is_state(torch.zeros(1 << 16))
         gate.step_done(torch.zeros(1 << 16))

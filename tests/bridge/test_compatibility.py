@@ -22,12 +22,12 @@ from headcount.bridge.attention.capture import Capture
 from headcount.bridge.attention.hook import override_of
 from headcount.bridge.comfyui import compatibility as newer_comfyui
 from headcount.bridge.families.unet import UNetReader
-from headcount.bridge.gradients.autograd_weights import normal_weights
+from headcount.bridge.gradients.autograd_weights import autograd_weights
 from headcount.bridge.gradients.differentiable import differentiable, without_compile
-from headcount.bridge.gradients.recast_weights import weight_free
+from headcount.bridge.gradients.recast_weights import recast_weights
 from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.recording.recorder import with_recorder
-from headcount.bridge.sampling.step_tracker import StateGate, known_name
+from headcount.bridge.sampling.step_tracker import StepTracker, known_name
 from headcount.bridge.seed_search.search import initial_latent
 from headcount.bridge.seed_search.settings import SearchSettings
 from torch import Tensor, nn
@@ -264,10 +264,12 @@ def one_buffer_for_all_casts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_gradient_is_right_where_casts_share_one_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
     network = casting_unet()
-    expected = gradient(network, normal_weights)
+    expected = gradient(network, autograd_weights)
     one_buffer_for_all_casts(monkeypatch)
     shared = comfy.ops.cast_bias_weight
-    assert not torch.allclose(gradient(network, normal_weights, weight_free), expected), "the stand-in does its harm"
+    assert not torch.allclose(gradient(network, autograd_weights, recast_weights), expected), (
+        "the stand-in does its harm"
+    )
     found = gradient(network, lambda own: differentiable(own, ()))
     torch.testing.assert_close(found, expected)
     assert comfy.ops.cast_bias_weight is shared
@@ -286,7 +288,7 @@ def test_quantised_layers_that_do_more_than_a_product(name: str) -> None:
     layer.weight_function, layer.bias_function, layer.pre_quant_scale = [], [], numbers(6, seed=1).abs()
     x = numbers(3, 6, seed=2).requires_grad_()
     (expected,) = torch.autograd.grad(layer(x).square().sum(), x)
-    with weight_free(layer) as number:
+    with recast_weights(layer) as number:
         (found,) = torch.autograd.grad(layer(x).square().sum(), x)
     assert number == (name == "Linear")
     torch.testing.assert_close(found, expected)
@@ -311,12 +313,14 @@ def test_a_sampler_that_is_new_is_watched_before_it_is_trusted() -> None:
     assert known_name(function("sample_cfgpp_ud10_ab")) == "sample_cfgpp_ud10_ab"
     assert known_name(function("sample_of_next_year")) == ""
     assert known_name(function("sample_euler", "some_pack.samplers")) == ""
-    assert StateGate(known_name(function("sample_of_next_year")), 5).beside
-    slopes = StateGate(known_name(function("sample_cfgpp_ud10_ab")), 5)
+    assert StepTracker(known_name(function("sample_of_next_year")), 5).beside
+    slopes = StepTracker(known_name(function("sample_cfgpp_ud10_ab")), 5)
     for x in [numbers(1) for _ in range(3)]:
         assert slopes.is_state(x) and slopes.beside, "its state is never moved: it remembers slopes"
         slopes.step_done(x)
-    gate = StateGate(known_name(function("sample_exp_heun_2_x0")), 5)  # seeds_2: its state comes second from step 1 on
+    gate = StepTracker(
+        known_name(function("sample_exp_heun_2_x0")), 5
+    )  # seeds_2: its state comes second from step 1 on
     calls = [numbers(1) for _ in range(3)]
     assert not gate.beside and gate.is_state(calls[0])
     gate.step_done(calls[0])

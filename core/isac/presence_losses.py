@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..attention import Grid, area_pooled, smoothed
 from .anchors import Anchor, cell_distances, pick_anchors
-from .words import Words
+from .words import ConceptTokens
 
 PRESENT = 0.7
 ABSENT = 0.45
@@ -64,7 +64,7 @@ def _mixing_loss(heat: Tensor, strength: Tensor, anchors: tuple[Anchor, ...]) ->
     return foreign.sum() + _share_loss(heat, owner, pixels)
 
 
-def _binding_loss(heat: Tensor, words: Words, anchors: tuple[Anchor, ...]) -> Tensor:
+def _binding_loss(heat: Tensor, words: ConceptTokens, anchors: tuple[Anchor, ...]) -> Tensor:
     """Attention to other nouns' attributes at each place: (w, P) maps of all words to ().
 
     A noun's attributes are one map, their mean, so that a noun with more of them claims no larger share. Only nouns with
@@ -80,7 +80,7 @@ def _binding_loss(heat: Tensor, words: Words, anchors: tuple[Anchor, ...]) -> Te
 
 
 def picture_losses(
-    heat: Tensor, grid: Grid, words: Words, counts: tuple[int, ...], spacing: float
+    heat: Tensor, grid: Grid, words: ConceptTokens, counts: tuple[int, ...], spacing: float
 ) -> tuple[Tensor, Tensor]:
     """Presence and surplus (), and mixing and binding (), of one picture. Differentiable.
 

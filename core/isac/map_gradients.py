@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..attention import AttentionCall, Grid, Kind, PictureRows, column_pull, head_counts, pixel_sources, resize_back
-from .differentiate import Pull
+from ..attention import AttentionCall, Grid, Kind, PictureRows, column_gradient, head_counts, pixel_sources, resize_back
+from .differentiate import CallGradient
 
 
 @dataclass(frozen=True)
@@ -86,16 +86,18 @@ def _call_gradient(call: AttentionCall, gradient: MapGradient, heads: dict[Kind,
     return _CallGradient(rows, own, resize_back(gradient.by_token.T, call.grid, gradient.grid).T / heads["cross"])
 
 
-def _pull_picture(call: AttentionCall, item: int, wanted: _CallGradient, tokens: tuple[int, ...], pull: Pull) -> None:
+def _pull_picture(
+    call: AttentionCall, item: int, wanted: _CallGradient, tokens: tuple[int, ...], pull: CallGradient
+) -> None:
     """Write one picture's part of a pull."""
     picture = PictureRows(call, item)
     by_query = torch.zeros(call.queries.shape[1:], dtype=picture.dtype, device=call.keys.device)
     by_key = torch.zeros(call.keys.shape[1:], dtype=picture.dtype, device=call.keys.device)
     if call.kind == "joint" and tokens and 2 * len(wanted.rows()) > len(wanted.words):
-        by_query, by_key = column_pull(call, item, tokens, wanted.words)
+        by_query, by_key = column_gradient(call, item, tokens, wanted.words)
         wanted = replace(wanted, words=torch.zeros_like(wanted.words))
     for rows in picture.blocks(wanted.rows()):
-        by_row, part = picture.pull(rows, wanted.on(call, rows, tokens))
+        by_row, part = picture.gradient(rows, wanted.on(call, rows, tokens))
         by_query[:, rows] += by_row
         by_key += part
     pull.queries[item] = by_query.to(pull.queries)
@@ -103,7 +105,7 @@ def _pull_picture(call: AttentionCall, item: int, wanted: _CallGradient, tokens:
 
 
 @dataclass(frozen=True)
-class MapPulls:
+class MapGradients:
     """Pulls of a gradient on the maps that `aggregate` makes of some calls; exact, one call at a time.
 
     Attributes:
@@ -114,7 +116,7 @@ class MapPulls:
     gradients: list[MapGradient | None]
     heads: dict[Kind, int]
 
-    def touches(self, call: AttentionCall) -> bool:
+    def has_gradient(self, call: AttentionCall) -> bool:
         """Whether the gradient reaches a call; its outline will do."""
         own, text = call.columns("self") is not None, call.columns("cross") is not None
         return any(
@@ -122,10 +124,10 @@ class MapPulls:
             for gradient in self.gradients
         )
 
-    def at(self, call: AttentionCall) -> Pull:
+    def at(self, call: AttentionCall) -> CallGradient:
         """The pull at one call, in the dtype of its queries and keys. Beside it a block of rows is alive at a time."""
         with torch.inference_mode(False), torch.no_grad():
-            pull = Pull(call, torch.zeros_like(call.queries), torch.zeros_like(call.keys))
+            pull = CallGradient(call, torch.zeros_like(call.queries), torch.zeros_like(call.keys))
             for item, gradient in enumerate(self.gradients):
                 if gradient is None:
                     continue
@@ -135,12 +137,12 @@ class MapPulls:
             return pull
 
 
-def pulls_at(calls: list[AttentionCall], gradients: list[MapGradient | None]) -> list[Pull]:
+def gradients_at(calls: list[AttentionCall], gradients: list[MapGradient | None]) -> list[CallGradient]:
     """Pulls of a gradient on the maps that `aggregate` makes of `calls`, one for each call that is touched.
 
     Args:
         calls: all calls that the maps are made of.
         gradients: per picture of the batch; None where it has none.
     """
-    pulls = MapPulls(gradients, head_counts(calls))
-    return [pulls.at(call) for call in calls if pulls.touches(call)]
+    pulls = MapGradients(gradients, head_counts(calls))
+    return [pulls.at(call) for call in calls if pulls.has_gradient(call)]

@@ -15,10 +15,10 @@ from torch import Tensor
 from ..attention import AttentionMaps, Clustering, Grid, cluster_pixels, foreground, noun_columns
 from .differentiate import StepLosses
 from .losses import max_pairwise_overlap
-from .pull_back import MapGradient
+from .map_gradients import MapGradient
 from .schedule import LossWeights
-from .target import Target
-from .words import Words, repelled, word_scale
+from .target import PromptTarget
+from .words import ConceptTokens, repelled, word_scale
 
 
 def _stretch(matrix: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ class _Touched:
         return max_pairwise_overlap(masks[:, None]), self.scale.amax().square() * semantic
 
 
-def _products(spread: Tensor, scale: Tensor, words: Words) -> tuple[_Product | None, _Product | None]:
+def _products(spread: Tensor, scale: Tensor, words: ConceptTokens) -> tuple[_Product | None, _Product | None]:
     """What decides L_repel and L_bind of (P, w) maps."""
     scaled, apart, together = spread / scale, None, None
     if len(words.objects) > 1:
@@ -100,7 +100,9 @@ def _products(spread: Tensor, scale: Tensor, words: Words) -> tuple[_Product | N
     return apart, together
 
 
-def _locate(own: Tensor, columns: Tensor, grid: Grid, instances: int, words: Words, how: Clustering) -> _Touched:
+def _locate(
+    own: Tensor, columns: Tensor, grid: Grid, instances: int, words: ConceptTokens, how: Clustering
+) -> _Touched:
     """Find the maxima on scaled maps: (P, P) self-attention and (P, w) columns of words."""
     spread = own @ columns
     kept = foreground(spread[:, : len(words.objects)], instances)
@@ -112,7 +114,7 @@ def _locate(own: Tensor, columns: Tensor, grid: Grid, instances: int, words: Wor
 
 
 def picture_step(
-    maps: AttentionMaps, target: Target, words: Words, weights: LossWeights, clustering: Clustering
+    maps: AttentionMaps, target: PromptTarget, words: ConceptTokens, weights: LossWeights, clustering: Clustering
 ) -> tuple[StepLosses, MapGradient | None]:
     """Losses of one picture, and their gradient with respect to its raw maps.
 
