@@ -1,4 +1,4 @@
-"""Maps of one model call, taken out of each attention call as it comes: no query and no key outlives its call."""
+"""Maps of one model call, taken out of each attention call as it comes, so that hardly any query or key outlives its call."""
 
 from __future__ import annotations
 
