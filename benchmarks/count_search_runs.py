@@ -135,6 +135,7 @@ def load_counter(path: Path | None) -> Any:
     """The exact counter, or a network of a T2ICount file."""
     if path is None:
         return ExactCounter()
+    from headcount.bridge.t2icount.backbone import count_network
     from headcount.bridge.t2icount.loaded import LoadedCounter
     from headcount.core.t2icount.checkpoint import CONFIG_ENTRY, config_named, load_network
     from safetensors import safe_open
@@ -143,7 +144,7 @@ def load_counter(path: Path | None) -> Any:
     with safe_open(path, "pt") as file:
         metadata = file.metadata() or {}
     config = config_named(metadata[CONFIG_ENTRY]) if CONFIG_ENTRY in metadata else None
-    return LoadedCounter(load_network(load_file(path), config).float().eval())
+    return LoadedCounter(load_network(load_file(path), count_network, config).float().eval())
 
 
 def load_runs(

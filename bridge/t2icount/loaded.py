@@ -17,6 +17,7 @@ from ...core.t2icount.counting import SHORT_SIDE, CountSettings, PictureCount, c
 from ...core.t2icount.network import CountNetwork
 from ...core.t2icount.text import ClassText
 from ...core.t2icount.windows import window_corners
+from .backbone import count_network, make_castable
 from .files import model_path, read_weights
 from .pictures import rgb_pictures
 from .words import Words
@@ -34,6 +35,7 @@ class LoadedCounter:
 
     def __init__(self, network: CountNetwork) -> None:
         management = comfy.model_management
+        make_castable(network)
         self.network = network
         self.patcher = comfy.model_patcher.ModelPatcher(
             network, load_device=management.get_torch_device(), offload_device=management.unet_offload_device()
@@ -86,9 +88,8 @@ class LoadedCounter:
             yield _with_less_memory(self.network, picture, text, settings, on_pass)
 
     def _read(self, tokens: Tensor, mask: Tensor, memory: int) -> ClassText:
-        """What the text tower makes of the nouns. Afterwards the network is where it computes."""
-        # The layers are torch's own: ComfyUI cannot keep a part of them elsewhere and cast it when needed.
-        comfy.model_management.load_models_gpu([self.patcher], memory_required=memory, force_full_load=True)
+        """What the text tower makes of the nouns. Afterwards as much of the network as fits is where it computes."""
+        comfy.model_management.load_models_gpu([self.patcher], memory_required=memory)
         device = self.patcher.load_device
         return self.network.embed_text(tokens.to(device), mask.to(device))
 
@@ -114,7 +115,7 @@ def load_counter(name: str, precision: str) -> LoadedCounter:
     weights, metadata = read_weights(path)
     try:
         config = config_named(metadata[CONFIG_ENTRY]) if CONFIG_ENTRY in metadata else None
-        network = load_network(weights, config)
+        network = load_network(weights, count_network, config)
     except CountError as error:
         raise CountError(f"{path.name}: {error}") from error
     del weights  # so that each tensor goes as soon as it is converted

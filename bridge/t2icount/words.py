@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ...core.errors import CountError
 from ...core.t2icount.network import CountNetwork
-from ...core.t2icount.text import ShortTable
 from ...core.t2icount.tokens import class_tokens
+from ..demo_models.text_encoder import KnownWordsEmbedding
 
 _END_OF_WORD = "</w>"
 
@@ -23,7 +23,7 @@ class Words:
     def __init__(self, network: CountNetwork) -> None:
         self._config = network.config.text
         table = network.text_tower.embeddings.token_embedding
-        self._known_ids = table.ids.cpu().clone() if isinstance(table, ShortTable) else None
+        self._known_ids = table.ids.cpu().clone() if isinstance(table, KnownWordsEmbedding) else None
 
     @cached_property
     def _tokenizer(self) -> SDTokenizer:
