@@ -93,7 +93,9 @@ class FeatureUNet(UNetModel):
         features: dict[int, Tensor] = {}
 
         def keep(x: Tensor, skip: Tensor, options: dict[str, Any]) -> tuple[Tensor, Tensor]:
-            features[options["block"][1] - 1] = x  # what the block before this one gave
+            before = options["block"][1] - 1
+            if before in self.feature_blocks:
+                features[before] = x
             return x, skip
 
         patches: dict[str, Any] = {"output_block_patch": [keep]}

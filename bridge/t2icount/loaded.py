@@ -77,7 +77,7 @@ class LoadedCounter:
         rgb = rgb_pictures(pictures)
         tokens, mask = self._words.tokens(nouns)
         settings = CountSettings(scale, _BATCH)
-        text = self._read(tokens, mask, self._memory(rgb.shape[1], rgb.shape[2], len(nouns), settings))
+        text = self._read(tokens, mask, self._passes_together(rgb.shape[1], rgb.shape[2], len(nouns), settings))
         for index, picture in enumerate(rgb):
 
             def on_pass(done: int, passes: int, before: int = index) -> None:
@@ -87,18 +87,21 @@ class LoadedCounter:
 
             yield _with_less_memory(self.network, picture, text, settings, on_pass)
 
-    def _read(self, tokens: Tensor, mask: Tensor, memory: int) -> ClassText:
+    def _read(self, tokens: Tensor, mask: Tensor, together: int) -> ClassText:
         """What the text tower makes of the nouns. Afterwards as much of the network as fits is where it computes."""
-        comfy.model_management.load_models_gpu([self.patcher], memory_required=memory)
+        one = self.network.config.window**2 * _VALUES_PER_PIXEL * next(self.network.parameters()).element_size()
+        # Where memory is short, a count goes on with fewer windows at once before weights have to lie elsewhere.
+        comfy.model_management.load_models_gpu(
+            [self.patcher], memory_required=together * one, minimum_memory_required=one
+        )
         device = self.patcher.load_device
         return self.network.embed_text(tokens.to(device), mask.to(device))
 
-    def _memory(self, height: int, width: int, nouns: int, settings: CountSettings) -> int:
-        """Bytes that one pass takes beside the weights."""
+    def _passes_together(self, height: int, width: int, nouns: int, settings: CountSettings) -> int:
+        """Windows times nouns that go through the network at once."""
         window = self.network.config.window
         windows = len(window_corners(*counting_size(height, width, window, settings.scale), window))
-        together = min(windows * nouns, settings.batch)
-        return together * window**2 * _VALUES_PER_PIXEL * next(self.network.parameters()).element_size()
+        return min(windows * nouns, settings.batch)
 
 
 def load_counter(name: str, precision: str) -> LoadedCounter:
