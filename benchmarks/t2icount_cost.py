@@ -26,7 +26,7 @@ import_comfyui("--cpu")  # the network below runs on the device it is given, wha
 from headcount.core.t2icount.config import OFFICIAL, EncoderConfig, TextConfig, UNetConfig  # noqa: E402
 
 from .lab.command import new_parser, wait_for  # noqa: E402
-from .lab.count_ways import WAYS, Work, idle_parts, random_work  # noqa: E402
+from .lab.count_ways import WAYS, Work, idle_parts, layers, random_work  # noqa: E402
 from .lab.measures import Step, operations, peak_bytes, times  # noqa: E402
 from .lab.tables import table  # noqa: E402
 
@@ -108,12 +108,12 @@ def main() -> None:
         work = random_work(config, given.windows, given.nouns, torch.device(given.device))
         idle, rows = idle_parts(random_work(config, 1, 1, torch.device("meta"))), measured(work, given.rounds)
     built = sum(weight.numel() for weight in work.network.parameters())
-    leaves = sum(not list(module.children()) for module in work.network.modules())
     how = "bytes of live tensors" if given.device == "cpu" else "the accelerator's allocated memory"
     print(f"## A count, {given.size}, {given.windows} windows, {given.nouns} nouns, float32, {given.device}\n")
     print(f"Median of {given.rounds}. Peak: {how}, beyond the weights ({4 * built / 1e9:.2f} GB).\n")
     print("\n".join(ways_table(rows)) + "\n")
-    print(f"Innermost modules: {leaves}, of which a count leaves idle: {len(idle)}. Parameters: {built:,}", end="")
+    found = len(layers(work.network))
+    print(f"Layers with weights: {found}, of which a count leaves idle: {len(idle)}. Parameters: {built:,}", end="")
     print(f" of the checkpoint's {PUBLISHED_PARAMETERS:,}." if config is OFFICIAL else ".")
     if given.json:
         report: dict[str, Any] = {"size": given.size, "device": given.device, "torch": torch.__version__, "idle": idle}

@@ -38,6 +38,7 @@ from demo.train_counter import (  # noqa: E402
     scenes_to_learn,
     settings_of,
 )
+from training.comfyui import network_builder  # noqa: E402
 from training.evaluation import evaluate  # noqa: E402
 from training.options import noun_tokens  # noqa: E402
 from training.run_folder import RunFolder  # noqa: E402
@@ -172,7 +173,7 @@ def main() -> None:
     if "full" not in networks:
         return
     if SHIPPED.exists():
-        networks["shipped counter"] = load_network(load_file(SHIPPED)).float()
+        networks["shipped counter"] = load_network(load_file(SHIPPED), network_builder()).float()
     judged = {kind: make_scenes(recipe, plan.judged, _JUDGED_SEED + plan.seed) for kind, recipe in JUDGED.items()}
     errors = {
         name: {kind: counted(network, scenes) - truth_of(scenes) for kind, scenes in judged.items()}

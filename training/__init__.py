@@ -1,6 +1,6 @@
 """Training and evaluation of T2ICount networks: `python -m training.train --help`, `python -m training.evaluate --help`.
 
-Runs in the Python of ComfyUI, but without ComfyUI itself.
+Runs in the Python of ComfyUI and with its classes, but without its server.
 """
 
 from .pack import register_pack

@@ -20,6 +20,7 @@ from headcount.core.t2icount.network import CountNetwork
 from headcount.core.weights import not_finite
 from safetensors import safe_open
 
+from .comfyui import network_builder
 from .run_folder import write_checkpoint
 from .start import read_weights
 
@@ -35,7 +36,7 @@ def convert(source: Path, target: Path, dtype: torch.dtype) -> None:
     """
     if target.suffix != ".safetensors" or not target.parent.is_dir():
         raise CountError(f"{target} cannot be written; name a .safetensors file in a folder that is there")
-    network = load_network(read_weights(source)).to(dtype)
+    network = load_network(read_weights(source), network_builder()).to(dtype)
     too_large = not_finite(network.state_dict())
     if too_large:
         raise CountError(

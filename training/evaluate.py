@@ -23,6 +23,7 @@ from headcount.core.t2icount.checkpoint import load_network
 from headcount.core.t2icount.counting import CountSettings
 
 from .carpk import carpk_counted
+from .comfyui import network_builder
 from .counted_pictures import CountedPicture
 from .evaluation import evaluate
 from .fsc147 import SPLIT_NAMES, fsc147_counted, fsc147s_counted
@@ -74,7 +75,7 @@ def run(options: argparse.Namespace) -> None:
         CountError: something given cannot be used.
     """
     pictures, device = pictures_of(options), chosen_device(options.device)
-    network = load_network(read_weights(options.model)).float().eval().to(device)
+    network = load_network(read_weights(options.model), network_builder()).float().eval().to(device)
     texts = NounTexts(network, noun_tokens(options.tokenizer, network.config))
     with torch.inference_mode():
         found = evaluate(network, texts, pictures, CountSettings("native"), _show)

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from .comfyui import network_builder
 from .fresh_decoder import begin_decoder
 from .pickled_weights import read_pickled_weights
 
@@ -77,7 +78,7 @@ def start_network(path: Path, seed: int) -> CountNetwork:
     """
     weights = read_weights(path)
     if any(name.startswith(_TRAINED_ALREADY) for name in weights):
-        return load_network(weights).float()
+        return load_network(weights, network_builder()).float()
     for source in SOURCES:
         if any(name.startswith(source.mark) for name in weights):
             return taken_over(source, weights, path, seed)
@@ -112,8 +113,9 @@ def taken_over(source: Source, weights: Mapping[str, Tensor], path: Path, seed: 
     Raises:
         CountError: weights are missing or of another size.
     """
+    build = network_builder()
     with torch.device("meta"):
-        network = CountNetwork(source.config)
+        network = build(source.config)
     wanted = {name: value for name, value in network.state_dict().items() if not name.startswith("decoder.")}
     named = {name: name_in_file(name, source) for name in wanted}
     missing = [name for name in named.values() if name not in weights]

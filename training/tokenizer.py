@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from headcount.core.errors import CountError
 
-from .pack import ROOT
+from .comfyui import comfyui_folders
 
 _FILES = ("vocab.json", "merges.txt")
 _INSIDE_COMFYUI = Path("comfy") / "sd1_tokenizer"
 
 
 def usual_folders() -> list[Path]:
-    """Where the files may be: COMFYUI_PATH, the ComfyUI around this pack, the one that `make setup` unpacked."""
-    named = os.environ.get("COMFYUI_PATH")
-    comfyuis = [Path(named)] if named else []
-    comfyuis += [ROOT.parent.parent, ROOT / ".comfyui"]
-    return [comfyui / _INSIDE_COMFYUI for comfyui in comfyuis]
+    """Where the files may be, in the order in which they are looked for."""
+    return [comfyui / _INSIDE_COMFYUI for comfyui in comfyui_folders()]
 
 
 def load_tokenizer(folder: Path | None) -> Callable[[str], list[int]]:

@@ -29,6 +29,7 @@ from headcount.core.t2icount.config import OFFICIAL, SHAPES
 from headcount.core.t2icount.counting import CountSettings
 from headcount.core.t2icount.network import CountNetwork
 
+from .comfyui import network_builder
 from .evaluation import validation_of
 from .fsc147 import Fsc147, fsc147_counted
 from .options import add_common, chosen_device, noun_tokens
@@ -143,10 +144,10 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _begun(folder: RunFolder, start: Path | None, seed: int) -> CountNetwork:
-    """The network to train: random weights where the run's own are read afterwards."""
+    """The network to train: weights of no meaning where the run's own are read afterwards."""
     configuration = folder.configuration()
     if configuration is not None:
-        return CountNetwork({config.name: config for config in (OFFICIAL, SHAPES)}[configuration])
+        return network_builder()({config.name: config for config in (OFFICIAL, SHAPES)}[configuration])
     if start is None:
         raise CountError(f"{folder.path} holds no run to go on with: name a model to begin with by --start")
     return start_network(start, seed)

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from headcount.bridge.t2icount.backbone import count_network
 from headcount.core.t2icount.config import CounterConfig
 from headcount.core.t2icount.cross_attention import AttentionMaps, fused_attention
 from headcount.core.t2icount.network import CountNetwork
@@ -35,7 +37,7 @@ class Work:
 def random_work(config: CounterConfig, windows: int, nouns: int, device: torch.device) -> Work:
     """Weights that keep activations at about 1, drawn on the device itself; no numbers at all on "meta"."""
     with torch.device("meta"):
-        network = CountNetwork(config)
+        network = count_network(config)
     network = network.to_empty(device=device).requires_grad_(False).eval()
     generator = None if device.type == "meta" else torch.Generator(device).manual_seed(0)
     for module in network.modules():
@@ -102,10 +104,10 @@ def whole_matrices(kept: list[Tensor]) -> Iterator[None]:
     """Within the block, attention is a softmax over a whole matrix, whose mean over the heads goes into `kept`."""
     own = functional.scaled_dot_product_attention
 
-    def attention(q: Tensor, k: Tensor, v: Tensor, is_causal: bool = False) -> Tensor:
+    def attention(q: Tensor, k: Tensor, v: Tensor, attn_mask: Tensor | None = None, **_options: Any) -> Tensor:
         logits = q @ k.mT * q.shape[-1] ** -0.5
-        if is_causal:
-            logits = logits.masked_fill(logits.new_ones(logits.shape[-2:], dtype=torch.bool).triu(1), -torch.inf)
+        if attn_mask is not None:
+            logits = logits + attn_mask
         matrix = logits.softmax(-1)
         kept.append(matrix.mean(1))
         return matrix @ v
@@ -117,9 +119,15 @@ def whole_matrices(kept: list[Tensor]) -> Iterator[None]:
         functional.scaled_dot_product_attention = own
 
 
+def layers(network: nn.Module) -> dict[str, nn.Module]:
+    """Modules with weights of their own, by name; without the table of positions, which ComfyUI reads and does not run."""
+    modules = {name: module for name, module in network.named_modules() if list(module.parameters(recurse=False))}
+    return {name: module for name, module in modules.items() if not name.endswith(".position_embedding")}
+
+
 def idle_parts(work: Work) -> list[str]:
-    """Names of the innermost modules that a count of this pack does not run."""
-    leaves = {name: module for name, module in work.network.named_modules() if not list(module.children())}
+    """Names of the layers that a count of this pack does not run."""
+    leaves = layers(work.network)
     executed: set[str] = set()
     hooks = [module.register_forward_hook(lambda *_, name=name: executed.add(name)) for name, module in leaves.items()]
     this_pack(work)

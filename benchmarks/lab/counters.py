@@ -97,13 +97,14 @@ class T2ICountFile:
 
 def t2icount_counter(file: Path) -> LoadedCounter:
     """The network of a T2ICount file in fp32, which gives the numbers of the authors; ComfyUI says where it runs."""
+    from headcount.bridge.t2icount.backbone import count_network
     from headcount.bridge.t2icount.files import read_weights
     from headcount.bridge.t2icount.loaded import LoadedCounter
     from headcount.core.t2icount.checkpoint import CONFIG_ENTRY, config_named, load_network
 
     weights, metadata = read_weights(file)
     config = config_named(metadata[CONFIG_ENTRY]) if CONFIG_ENTRY in metadata else None
-    return LoadedCounter(load_network(weights, config).float())
+    return LoadedCounter(load_network(weights, count_network, config).float())
 
 
 def search_counter(file: Path | None) -> Counter:

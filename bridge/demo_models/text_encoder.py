@@ -47,8 +47,9 @@ class KnownWordsEmbedding(nn.Module):
         return self.table.weight
 
     def forward(self, tokens: Tensor, out_dtype: torch.dtype | None = None) -> Tensor:
-        row = torch.searchsorted(self.ids, tokens.to(self.ids)).clamp_max(len(self.ids) - 1)
-        known = self.ids[row] == tokens
+        ids = self.ids.to(tokens.device)  # ComfyUI leaves buffers where they are when it loads a part of a model
+        row = torch.searchsorted(ids, tokens.to(ids)).clamp_max(len(ids) - 1)
+        known = ids[row] == tokens
         return self.table(torch.where(known, row + 1, 0), out_dtype=out_dtype)
 
 

@@ -18,6 +18,7 @@ from ...core.t2icount.network import CountNetwork
 from ...core.t2icount.text import ClassText
 from ...core.t2icount.windows import window_corners
 from ..counters.maps import point_boxes
+from .backbone import count_network, make_castable
 from .files import model_path, read_weights
 from .pictures import rgb_pictures
 from .words import Words
@@ -35,6 +36,7 @@ class LoadedCounter:
 
     def __init__(self, network: CountNetwork) -> None:
         management = comfy.model_management
+        make_castable(network)
         self.network = network
         self.patcher = comfy.model_patcher.ModelPatcher(
             network, load_device=management.get_torch_device(), offload_device=management.unet_offload_device()
@@ -75,7 +77,7 @@ class LoadedCounter:
         rgb = rgb_pictures(pictures)
         tokens, mask = self._words.tokens(nouns)
         settings = CountSettings(scale, _BATCH)
-        text = self._read(tokens, mask, self._memory(rgb.shape[1], rgb.shape[2], len(nouns), settings))
+        text = self._read(tokens, mask, self._passes_together(rgb.shape[1], rgb.shape[2], len(nouns), settings))
         for index, picture in enumerate(rgb):
 
             def on_pass(done: int, passes: int, before: int = index) -> None:
@@ -85,19 +87,21 @@ class LoadedCounter:
 
             yield _with_less_memory(self.network, picture, text, settings, on_pass)
 
-    def _read(self, tokens: Tensor, mask: Tensor, memory: int) -> ClassText:
-        """What the text tower makes of the nouns. Afterwards the network is where it computes."""
-        # The layers are torch's own: ComfyUI cannot keep a part of them elsewhere and cast it when needed.
-        comfy.model_management.load_models_gpu([self.patcher], memory_required=memory, force_full_load=True)
+    def _read(self, tokens: Tensor, mask: Tensor, together: int) -> ClassText:
+        """What the text tower makes of the nouns. Afterwards as much of the network as fits is where it computes."""
+        one = self.network.config.window**2 * _VALUES_PER_PIXEL * next(self.network.parameters()).element_size()
+        # Where memory is short, a count goes on with fewer windows at once before weights have to lie elsewhere.
+        comfy.model_management.load_models_gpu(
+            [self.patcher], memory_required=together * one, minimum_memory_required=one
+        )
         device = self.patcher.load_device
         return self.network.embed_text(tokens.to(device), mask.to(device))
 
-    def _memory(self, height: int, width: int, nouns: int, settings: CountSettings) -> int:
-        """Bytes that one pass takes beside the weights."""
+    def _passes_together(self, height: int, width: int, nouns: int, settings: CountSettings) -> int:
+        """Windows times nouns that go through the network at once."""
         window = self.network.config.window
         windows = len(window_corners(*counting_size(height, width, window, settings.scale), window))
-        together = min(windows * nouns, settings.batch)
-        return together * window**2 * _VALUES_PER_PIXEL * next(self.network.parameters()).element_size()
+        return min(windows * nouns, settings.batch)
 
 
 def load_counter(name: str, precision: str) -> LoadedCounter:
@@ -114,7 +118,7 @@ def load_counter(name: str, precision: str) -> LoadedCounter:
     weights, metadata = read_weights(path)
     try:
         config = config_named(metadata[CONFIG_ENTRY]) if CONFIG_ENTRY in metadata else None
-        network = load_network(weights, config)
+        network = load_network(weights, count_network, config)
     except CountError as error:
         raise CountError(f"{path.name}: {error}") from error
     del weights  # so that each tensor goes as soon as it is converted

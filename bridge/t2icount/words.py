@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import torch
 from comfy.sd1_clip import SDTokenizer
@@ -11,8 +12,8 @@ from torch import Tensor
 
 from ...core.errors import CountError
 from ...core.t2icount.network import CountNetwork
-from ...core.t2icount.text import ShortTable
 from ...core.t2icount.tokens import class_tokens
+from ..demo_models.text_encoder import KnownWordsEmbedding
 
 _END_OF_WORD = "</w>"
 
@@ -22,8 +23,9 @@ class Words:
 
     def __init__(self, network: CountNetwork) -> None:
         self._config = network.config.text
-        table = network.text_tower.embeddings.token_embedding
-        self._known_ids = table.ids.cpu().clone() if isinstance(table, ShortTable) else None
+        tower: Any = network.text_tower
+        table = tower.embeddings.token_embedding
+        self._known_ids = table.ids.cpu().clone() if isinstance(table, KnownWordsEmbedding) else None
 
     @cached_property
     def _tokenizer(self) -> SDTokenizer:

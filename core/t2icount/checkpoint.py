@@ -12,7 +12,7 @@ from torch import Tensor
 from ..errors import CountError
 from ..weights import not_finite
 from .config import OFFICIAL, SHAPES, CounterConfig
-from .network import CountNetwork
+from .network import BuildNetwork, CountNetwork
 
 CONFIG_ENTRY = "headcount.t2icount"
 """Entry of a safetensors file's metadata: the name of the configuration."""
@@ -34,11 +34,12 @@ _OTHER_MODELS = {
 }
 
 
-def load_network(state: Mapping[str, Any], config: CounterConfig | None = None) -> CountNetwork:
+def load_network(state: Mapping[str, Any], build: BuildNetwork, config: CounterConfig | None = None) -> CountNetwork:
     """Build the network that a checkpoint holds; the network takes over the tensors without copying them.
 
     Args:
         state: the authors' names to tensors, or a resume file's dictionary that holds them.
+        build: makes the network, here on torch's meta device.
         config: what the tensors are of; found out by their shapes when None.
 
     Raises:
@@ -52,7 +53,7 @@ def load_network(state: Mapping[str, Any], config: CounterConfig | None = None) 
     }
     config = config or config_of(weights)
     with torch.device("meta"):
-        network = CountNetwork(config)
+        network = build(config)
     _compare(weights, network.state_dict(), config)
     broken = not_finite(weights)
     if broken:

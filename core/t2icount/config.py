@@ -65,6 +65,11 @@ class UNetConfig:
     attention_levels: tuple[bool, ...] = (True, True, True, False)
     linear_projections: bool = False
 
+    @property
+    def output_widths(self) -> list[int]:
+        """Channels after each output block."""
+        return [self.channels * m for m in reversed(self.multipliers) for _ in range(self.blocks + 1)]
+
 
 @dataclass(frozen=True)
 class CounterConfig:

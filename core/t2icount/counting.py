@@ -76,7 +76,7 @@ def count_picture(
 
     Args:
         picture: (H, W, 3), of any size; values outside 0..1 count as 0 and 1.
-        text: K nouns, on the network's device.
+        text: K nouns, on the device and of the type that the network computes with.
 
     Raises:
         CountError: the picture holds numbers that are no colours, or the network's results are none.
@@ -98,7 +98,7 @@ def count_picture(
     numbers = _sums(counted)
     if not torch.isfinite(numbers).all():
         raise CountError(
-            f"the network's results are no numbers at {next(network.parameters()).dtype}. Load the model with precision fp32"
+            f"the network's results are no numbers at {text.hidden.dtype}. Load the model with precision fp32"
         )
     points = tuple(
         tuple((x * width / wide, y * height / tall) for x, y in peaks(one, int(number + 0.5), config.cell))
@@ -112,14 +112,14 @@ def _passes(
     network: CountNetwork, pixels: Tensor, text: ClassText, batch: int, on_windows: OnWindows | None
 ) -> Iterator[tuple[list[Corner], Tensor, Tensor]]:
     """Per group of W windows: their corners, and (W, K, g, g) densities and similarities."""
-    window, nouns, like = network.config.window, len(text), next(network.parameters())
+    window, nouns = network.config.window, len(text)
     corners = window_corners(pixels.shape[1], pixels.shape[2], window)
     shared = max(1, batch // nouns)  # windows of one pass
     at_once = max(1, batch // shared)  # nouns of one pass
     passes, done = -(-len(corners) // shared) * -(-nouns // at_once), 0
     for first in range(0, len(corners), shared):
         some = corners[first : first + shared]
-        latent = network.encode(cut_windows(pixels, some, window).to(like) * 2 - 1)
+        latent = network.encode(cut_windows(pixels, some, window).to(text.hidden) * 2 - 1)
         found: list[Tensor] = []
         for noun in range(0, nouns, at_once):
             asked = text[noun : noun + at_once]

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .config import CounterConfig
-from .unet import decoder_widths
 
 
 def enlarged(x: Tensor, side: int) -> Tensor:
@@ -160,7 +159,7 @@ class Stages(nn.Module):
     def __init__(self, config: CounterConfig) -> None:
         super().__init__()
         self.is_semantic = config.semantic
-        widths = decoder_widths(config.unet)
+        widths = config.unet.output_widths
         f4, f3, f2, f1 = (widths[block] for block in config.feature_blocks)
         first, second, third = config.stages
         self.upsample1 = TextStage(f4, f3, first, config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,10 +11,8 @@ from torch import Tensor, nn
 from .config import CounterConfig
 from .cross_attention import AttentionMaps, fused_attention
 from .decoder import Stages
-from .encoder import ENCODERS
 from .head import CounterHead
-from .text import ClassText, TextTower, class_text
-from .unet import UNet
+from .text import ClassText, class_text
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,23 @@ class CountMaps:
     attention: Tensor | None
 
 
+@dataclass(frozen=True)
+class Backbone:
+    """The text-to-image model that a counter looks through: modules with the names of Stable Diffusion 1.5 checkpoints.
+
+    Attributes:
+        vae: (B, 3, H, W) pixels in -1..1 to the mean latent (B, Z, H / 8, W / 8), neither scaled nor noised.
+        diffusion_model: called with the latent, the text's hidden states (B, T, W), the `AttentionMaps` that collect the
+            cross-attention of all but the middle block, or None, and whether to compute its blocks twice to save memory.
+            One pass at timestep 0; gives the results of `config.feature_blocks`, coarse to fine.
+        text_tower: (B, T) CLIP ids to (B, T, W) hidden states.
+    """
+
+    vae: nn.Module
+    diffusion_model: nn.Module
+    text_tower: nn.Module
+
+
 class _Decoder(Stages):
     def __init__(self, config: CounterConfig) -> None:
         super().__init__(config)
@@ -41,29 +57,29 @@ class _Decoder(Stages):
 class CountNetwork(nn.Module):
     """T2ICount (arXiv 2502.20625). Holds only what a count needs; may be built on torch's meta device."""
 
-    def __init__(self, config: CounterConfig) -> None:
+    def __init__(self, config: CounterConfig, backbone: Backbone) -> None:
         super().__init__()
-        self.config = config
-        self.vae = ENCODERS[config.encoder.kind](config.encoder)
-        self.unet = nn.ModuleDict({"unet": nn.ModuleDict({"diffusion_model": UNet(config)})})
-        self.clip = nn.ModuleDict({"transformer": nn.ModuleDict({"text_model": TextTower(config.text)})})
+        self.config, self._is_checkpointed = config, False
+        self.vae = backbone.vae
+        self.unet = nn.ModuleDict({"unet": nn.ModuleDict({"diffusion_model": backbone.diffusion_model})})
+        self.clip = nn.ModuleDict({"transformer": nn.ModuleDict({"text_model": backbone.text_tower})})
         self.decoder = _Decoder(config)
 
     @property
-    def diffusion_model(self) -> UNet:
+    def diffusion_model(self) -> nn.Module:
         """The U-Net, which training changes slowly."""
-        found: UNet = self.unet["unet"]["diffusion_model"]  # type: ignore[index]
+        found: nn.Module = self.unet["unet"]["diffusion_model"]  # type: ignore[index]
         return found
 
     @property
-    def text_tower(self) -> TextTower:
+    def text_tower(self) -> nn.Module:
         """The text tower, which training leaves as it is."""
-        found: TextTower = self.clip["transformer"]["text_model"]  # type: ignore[index]
+        found: nn.Module = self.clip["transformer"]["text_model"]  # type: ignore[index]
         return found
 
     def checkpoint_blocks(self, on: bool) -> None:
         """Compute the U-Net's blocks twice in training, to save memory."""
-        self.diffusion_model.is_checkpointed = on
+        self._is_checkpointed = on
 
     @torch.no_grad()
     def embed_text(self, tokens: Tensor, mask: Tensor) -> ClassText:
@@ -84,8 +100,8 @@ class CountNetwork(nn.Module):
     def count_latent(self, latent: Tensor, text: ClassText, with_attention: bool = False) -> CountMaps:
         """Count in B encoded windows, one noun each."""
         maps = AttentionMaps() if with_attention else None
-        features = self.diffusion_model(latent, text.hidden, maps)
-        decoded = self.decoder.decode(features, text.vector)
+        is_checkpointed = self._is_checkpointed and torch.is_grad_enabled()
+        decoded = self.decoder.decode(self.diffusion_model(latent, text.hidden, maps, is_checkpointed), text.vector)
         fused = None
         if maps is not None:
             maps.close()
@@ -95,3 +111,7 @@ class CountNetwork(nn.Module):
     def forward(self, pixels: Tensor, text: ClassText, with_attention: bool = False) -> CountMaps:
         """Count in B windows (B, 3, H, W) of pixels in -1..1, one noun each."""
         return self.count_latent(self.encode(pixels), text, with_attention)
+
+
+BuildNetwork = Callable[[CounterConfig], CountNetwork]
+"""Makes a network of a configuration, its weights still to come."""

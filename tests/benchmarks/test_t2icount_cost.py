@@ -41,10 +41,10 @@ def test_every_way_counts_the_same() -> None:
 def test_whole_matrices_are_attention() -> None:
     q, k, v = torch.randn(3, 1, 2, 5, 4, generator=torch.Generator().manual_seed(0))
     kept: list[torch.Tensor] = []
-    for is_causal in (False, True):
-        expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=is_causal)
+    for mask in (None, torch.full((5, 5), -torch.inf).triu(1)):
+        expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         with whole_matrices(kept):
-            found = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=is_causal)
+            found = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=0.0)
         torch.testing.assert_close(found, expected)
     assert [matrix.shape for matrix in kept] == [(1, 5, 5)] * 2
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import comfy.memory_management
 import comfy.model_management
+import comfy.ops
 import pytest
 import torch
+from headcount.bridge.t2icount.backbone import count_network
 from headcount.bridge.t2icount.loaded import LoadedCounter, load_counter
 from headcount.core.errors import CountError
+from headcount.core.t2icount.checkpoint import load_network
 from headcount.core.t2icount.counting import NATIVE, CountSettings, count_picture
 from headcount.core.t2icount.tokens import class_tokens
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..helpers.counters import UNTRAINED, model_folder, untrained_counter, untrained_network, write_untrained
 
 NOUNS = ("circles", "red stars")
+VRAM = comfy.model_management.VRAMState
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +77,107 @@ def test_counts_again_after_comfyui_unloaded_it(counter: LoadedCounter) -> None:
     before = counter.count(pictures(1), NOUNS)
     comfy.model_management.unload_all_models()
     assert torch.equal(counter.count(pictures(1), NOUNS).numbers, before.numbers)
+
+
+class Elsewhere(Tensor):
+    """A weight on another device than the one that computes: it can be asked and moved, not computed with."""
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = super().__torch_function__(func, types, args, kwargs or {})
+        if func is Tensor.to:
+            return result.as_subclass(Tensor)
+        if isinstance(result, Tensor) and func not in (Tensor.detach, Tensor.requires_grad_, Tensor.data.__get__):
+            raise RuntimeError(f"{func.__name__}: expected all tensors to be on the same device")
+        return result
+
+
+@pytest.fixture
+def loads_a_part(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[float]:
+    """Memory for half of a model, or ComfyUI's --novram; what it does not load is elsewhere. Gives the part that fits."""
+    management = comfy.model_management
+    load, cast = management.load_models_gpu, management.cast_to
+
+    def load_half(models: list[Any], **options: Any) -> None:
+        network, half = models[0].model, models[0].model_size() / 2
+        with monkeypatch.context() as patched:
+            patched.setattr(management, "get_free_memory", lambda *_: management.minimum_inference_memory() + half)
+            load(models, **options)
+        _mark(network, Elsewhere)
+
+    def moved(weight: Tensor, *arguments: Any, **options: Any) -> Tensor:
+        return cast(weight.as_subclass(Tensor) if isinstance(weight, Elsewhere) else weight, *arguments, **options)
+
+    monkeypatch.setattr(management, "load_models_gpu", load_half)
+    monkeypatch.setattr(management, "is_device_cpu", lambda _device: False)  # else everything is loaded
+    monkeypatch.setattr(management, "vram_state", request.param)
+    monkeypatch.setattr(management, "cast_to", moved)
+    monkeypatch.setattr(comfy.ops, "cast_to", moved)
+    management.unload_all_models()
+    yield 0.5 if request.param is VRAM.NORMAL_VRAM else 0.0
+    for loaded in management.current_loaded_models:
+        _mark(loaded.model.model, Tensor)
+    management.unload_all_models()
+
+
+def _mark(network: nn.Module, kind: type[Tensor]) -> None:
+    """What ComfyUI has not loaded becomes tensors of this class."""
+    for layer in network.modules():
+        if not hasattr(layer, "comfy_patched_weights"):
+            for name, weight in layer._parameters.items():
+                if weight is not None:
+                    layer._parameters[name] = nn.Parameter(weight.detach().as_subclass(kind), requires_grad=False)
+            for name, buffer in layer._buffers.items():
+                layer._buffers[name] = buffer.as_subclass(kind)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("loads_a_part", [VRAM.NORMAL_VRAM, VRAM.NO_VRAM], indirect=True)
+def test_counts_the_same_with_a_part_of_it_loaded(loads_a_part: float, precision: str) -> None:
+    """Each layer whose weights are elsewhere gets them for the time that it runs."""
+    with torch.inference_mode():
+        expected = load_counter(UNTRAINED, precision)
+        partly = load_counter(UNTRAINED, precision)
+        found = partly.count(pictures(), NOUNS, scale=NATIVE)
+        size = partly.patcher.model_size()
+        assert abs(partly.patcher.loaded_size() / size - loads_a_part) < 0.2 and partly.network.model_lowvram
+        text = expected.network.embed_text(*expected._words.tokens(NOUNS))
+        for picture, numbers in zip(pictures(), found.numbers, strict=True):
+            whole = count_picture(expected.network, picture, text, CountSettings(NATIVE, batch=4))
+            assert torch.equal(whole.numbers, numbers)
+
+
+def test_fewer_windows_at_once_come_before_weights_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, counter: LoadedCounter
+) -> None:
+    """Other models make room for four windows; of its own weights it keeps all that leave room for one."""
+    load, asked = comfy.model_management.load_models_gpu, []
+
+    def spy(models: list[Any], memory_required: int, minimum_memory_required: int) -> None:
+        asked.append(memory_required / minimum_memory_required)
+        load(models, memory_required=memory_required, minimum_memory_required=minimum_memory_required)
+
+    monkeypatch.setattr(comfy.model_management, "load_models_gpu", spy)
+    counter.count(pictures(1, 256, 256), NOUNS, scale=NATIVE)
+    counter.count(pictures(1, 128, 128), NOUNS[:1], scale=NATIVE)
+    assert asked == [4, 1]
+
+
+def test_a_weight_elsewhere_is_not_computed_with() -> None:
+    weight = nn.Parameter(torch.ones(2, 2).as_subclass(Elsewhere), requires_grad=False)
+    assert type(weight.to(torch.float64)) is Tensor and weight.shape == (2, 2)
+    with pytest.raises(RuntimeError, match="same device"):
+        nn.functional.linear(torch.ones(1, 2), weight)
+
+
+def test_names_are_compared_under_dynamic_vram(monkeypatch: pytest.MonkeyPatch, counter: LoadedCounter) -> None:
+    """ComfyUI's own layers have no weights there before a file is read."""
+    monkeypatch.setattr(comfy.memory_management, "aimdo_enabled", True)
+    assert comfy.ops.disable_weight_init.Linear(2, 2).weight is None
+    network = load_network(untrained_network().half().float().state_dict(), count_network)
+    monkeypatch.undo()
+    loaded = LoadedCounter(network)
+    assert torch.equal(loaded.count(pictures(1), NOUNS).numbers, counter.count(pictures(1), NOUNS).numbers)
 
 
 def test_weights_of_a_safetensors_file_are_not_copied() -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from headcount.bridge.t2icount.backbone import count_network
 from headcount.core.errors import CountError
 from headcount.core.t2icount.checkpoint import config_named, config_of, load_network
 from headcount.core.t2icount.config import OFFICIAL, SHAPES
-from headcount.core.t2icount.network import CountNetwork
 from torch import Tensor
 
 from ..helpers.counting_sets import TINY, tiny_network
@@ -38,25 +38,25 @@ def official() -> dict[str, Tensor]:
 
 def test_the_authors_checkpoint(official: dict[str, Tensor]) -> None:
     assert len(official) == 1161 and config_of(official) is OFFICIAL
-    network = load_network(official)
+    network = load_network(official, count_network)
     assert network.config is OFFICIAL and set(network.state_dict()) < set(official)
 
 
 def test_without_position_ids_as_newer_libraries_save_it(official: dict[str, Tensor]) -> None:
     newer = {name: value for name, value in official.items() if not name.endswith("position_ids")}
     assert len(newer) == 1160
-    load_network(newer)
+    load_network(newer, count_network)
 
 
 def test_inside_a_resume_file(state: dict[str, Tensor]) -> None:
     resume: dict[str, Any] = {"epoch": 3, "optimizer_state_dict": {"state": {}}, "model_state_dict": state}
-    assert torch.equal(load_network(resume, TINY).state_dict()[ANY], state[ANY])
+    assert torch.equal(load_network(resume, count_network, TINY).state_dict()[ANY], state[ANY])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_tensors_are_taken_over_not_copied(state: dict[str, Tensor], dtype: torch.dtype) -> None:
     given = {name: value.to(dtype) for name, value in state.items()}
-    taken = load_network(given, TINY).state_dict()
+    taken = load_network(given, count_network, TINY).state_dict()
     assert set(taken) == set(given)
     assert all(
         taken[name].data_ptr() == value.data_ptr() and taken[name].dtype == dtype for name, value in given.items()
@@ -64,7 +64,7 @@ def test_tensors_are_taken_over_not_copied(state: dict[str, Tensor], dtype: torc
 
 
 def test_it_counts_as_the_network_that_was_saved(state: dict[str, Tensor]) -> None:
-    saved, loaded = tiny_network(), load_network(state, TINY)
+    saved, loaded = tiny_network(), load_network(state, count_network, TINY)
     tokens, mask = torch.tensor([[1, 3, 1, 1, 1, 1]]), torch.tensor([[0.0, 1, 0, 0, 0, 0]])
     pixels = torch.rand(1, 3, TINY.window, TINY.window)
     with torch.no_grad():
@@ -75,8 +75,8 @@ def test_it_counts_as_the_network_that_was_saved(state: dict[str, Tensor]) -> No
 
 def test_the_shapes_counter_is_found_by_its_shapes() -> None:
     with torch.device("meta"):
-        network = CountNetwork(SHAPES)
-    assert load_network(network.state_dict()).config is SHAPES
+        network = count_network(SHAPES)
+    assert load_network(network.state_dict(), count_network).config is SHAPES
     assert config_named("shapes") is SHAPES and config_named("official") is OFFICIAL
 
 
@@ -87,7 +87,7 @@ def test_everything_that_is_wrong_is_named(state: dict[str, Tensor]) -> None:
     for name in gone:
         del state[name]
     with pytest.raises(CountError) as error:
-        load_network(state, TINY)
+        load_network(state, count_network, TINY)
     text = str(error.value)
     assert text.startswith("this is no complete T2ICount checkpoint (tiny size)")
     assert f"{len(gone)} missing: {', '.join(gone[:5])}, ..." in text
@@ -107,12 +107,12 @@ def test_everything_that_is_wrong_is_named(state: dict[str, Tensor]) -> None:
 )
 def test_other_models_are_told(names: list[str], kind: str) -> None:
     with pytest.raises(CountError, match=f"{re.escape(kind)}.*best_model_paper.pth"):
-        load_network({name: torch.zeros(3) for name in names})
+        load_network({name: torch.zeros(3) for name in names}, count_network)
 
 
 def test_an_unknown_size(state: dict[str, Tensor]) -> None:
     with pytest.raises(CountError, match=r"has 32 channels; the known sizes are official \(320 channels\), shapes"):
-        load_network(state)
+        load_network(state, count_network)
     with pytest.raises(CountError, match="of the size 'huge'; this version of Headcount knows official and shapes"):
         config_named("huge")
 
@@ -122,7 +122,7 @@ def test_weights_of_another_type(state: dict[str, Tensor], dtype: torch.dtype) -
     with pytest.raises(
         CountError, match=r"1 of another type \(quantised weights cannot be read\): decoder.*"
     ) as raised:
-        load_network({**state, ANY: state[ANY].to(dtype)}, TINY)
+        load_network({**state, ANY: state[ANY].to(dtype)}, count_network, TINY)
     assert f"{ANY} {str(dtype).removeprefix('torch.')}" in str(raised.value) and str(raised.value).count("\n") == 0
 
 
@@ -131,7 +131,7 @@ def test_weights_of_another_type(state: dict[str, Tensor], dtype: torch.dtype) -
 )
 def test_floats_of_any_size_are_read(state: dict[str, Tensor], dtype: torch.dtype) -> None:
     given = {name: value.to(dtype) if value.is_floating_point() else value for name, value in state.items()}
-    assert load_network(given, TINY).to(torch.float32).state_dict()[ANY].equal(given[ANY].float())
+    assert load_network(given, count_network, TINY).to(torch.float32).state_dict()[ANY].equal(given[ANY].float())
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.float8_e5m2])
@@ -140,4 +140,4 @@ def test_weights_that_are_no_numbers(state: dict[str, Tensor], dtype: torch.dtyp
     broken = state[ANY].clone()
     broken.view(-1)[-1] = value
     with pytest.raises(CountError, match=rf"^1 tensors hold values that are not numbers \(NaN or infinite\): {ANY}\."):
-        load_network({**state, ANY: broken.to(dtype)}, TINY)
+        load_network({**state, ANY: broken.to(dtype)}, count_network, TINY)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from headcount.bridge.t2icount.backbone import count_network
 from headcount.core.t2icount.config import CounterConfig, EncoderConfig, TextConfig, UNetConfig
 from headcount.core.t2icount.network import CountNetwork
-from torch import Tensor
+from torch import Tensor, nn
 
 from training.fresh_decoder import begin_decoder
 
@@ -29,8 +30,17 @@ def tiny_network(seed: int = 0) -> CountNetwork:
     """With random weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = CountNetwork(TINY)
+        network = with_start_weights(count_network(TINY))
     begin_decoder(network, seed)
+    return network
+
+
+def with_start_weights(network: CountNetwork) -> CountNetwork:
+    """Torch's start weights from the global generator: ComfyUI's layers have none."""
+    for module in network.modules():
+        for kind in (nn.Linear, nn.Conv2d, nn.GroupNorm, nn.LayerNorm, nn.Embedding):
+            if isinstance(module, kind):
+                kind.reset_parameters(module)
     return network
 
 

@@ -41,6 +41,7 @@ from headcount.core.t2icount.transform import Choices, Labelled, augmented  # no
 from headcount.core.t2icount.windows import cut_windows, window_corners  # noqa: E402
 
 from tests.parity.deterministic import CASES, DATA_CHOICES, Case, checksum, picture, tokens, weight  # noqa: E402
+from training.comfyui import network_builder  # noqa: E402
 
 TINY = replace(
     OFFICIAL,
@@ -56,8 +57,9 @@ PROBES = 64
 
 def filled_network(config: CounterConfig) -> CountNetwork:
     """The network with the weights that its keys give, each of them in memory once."""
+    build = network_builder()
     with torch.device("meta"):
-        network = CountNetwork(config)
+        network = build(config)
     weights = {key: torch.from_numpy(weight(key, value.shape)) for key, value in network.state_dict().items()}
     network.load_state_dict(weights, assign=True)
     return network.eval()

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from headcount.bridge.t2icount.backbone import count_network
 from headcount.core.t2icount.config import OFFICIAL, CounterConfig
 from headcount.core.t2icount.network import CountNetwork
 
@@ -59,7 +60,7 @@ def test_weights_have_the_names_and_shapes_of_the_checkpoint(
 ) -> None:
     listed = recorded[f"keys/{size}"].tobytes().decode().splitlines()
     with torch.device("meta"):
-        state = CountNetwork(config).state_dict()
+        state = count_network(config).state_dict()
     built = {f"{key} {'x'.join(map(str, value.shape))}" for key, value in state.items()}
     assert len(listed) == entries
     assert built == {line for line in listed if not UNUSED.match(line)}

@@ -16,7 +16,9 @@ from headcount.core.errors import CountError
 from headcount.core.t2icount.config import SHAPES
 from headcount.core.t2icount.counting import CountSettings
 
+from demo.comfy_host import comfyui_folder
 from training import evaluate, train
+from training.comfyui import network_builder
 from training.counted_pictures import CountedPicture
 from training.evaluation import evaluate as count_all
 from training.options import chosen_device, noun_tokens
@@ -161,7 +163,31 @@ def test_help_is_complete(command: ModuleType, capsys: pytest.CaptureFixture) ->
     assert "python -m training" in shown and "--tokenizer FOLDER" in shown and "images_384_VarV2" in shown
 
 
-def test_runs_without_comfyui_and_fails_in_one_line(tmp_path: Path) -> None:
+def test_a_process_of_its_own_takes_comfyuis_classes_and_nothing_else(data: Path, out: Path) -> None:
+    """The counts are those of this process, where ComfyUI had been loaded before."""
+    given = ["evaluate", "--model", str(out / "best.safetensors"), "--data", str(data), "--device", "cpu"]
+    code = (
+        f"import sys; sys.argv = {[*given, '--set', 'fsc147', '--split', 'val']!r}; "
+        "from training import evaluate; evaluate.main(); "
+        "print(sorted({'comfy', 'execution', 'folder_paths', 'nodes', 'server', 'headcount.nodes'} & set(sys.modules)))"
+    )
+    environment = {**os.environ, "COMFYUI_PATH": str(comfyui_folder())}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+    )
+    mae = float((out / "log.csv").read_text().splitlines()[1].split(",")[6])
+    assert done.stderr == "" and f"fsc147, 1 pictures: MAE {mae:.3f}" in done.stdout
+    assert done.stdout.endswith("['comfy']\n")
+
+
+def test_without_a_comfyui(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "comfy")
+    monkeypatch.setattr("training.comfyui.comfyui_folders", lambda: [tmp_path, tmp_path / "other"])
+    with pytest.raises(CountError, match=r"there is no ComfyUI in .* or .*other, .*; name its folder by COMFYUI_PATH"):
+        network_builder()
+
+
+def test_fails_in_one_line_before_comfyui_is_loaded(tmp_path: Path) -> None:
     """In a process of its own."""
     code = (
         "import sys; from training import evaluate, train; "

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from headcount.bridge.t2icount.backbone import count_network
 from headcount.core.errors import CountError
 from headcount.core.t2icount.checkpoint import load_network
 from headcount.core.t2icount.network import CountNetwork
@@ -40,7 +41,7 @@ def test_the_same_network(network: CountNetwork, source: Path, tmp_path: Path, p
     assert [path.name for path in tmp_path.iterdir()] == ["out.safetensors"]
     with safe_open(target, "pt") as file:
         assert file.metadata() == {"headcount.t2icount": "shapes"}
-    found = load_network(load_file(target)).state_dict()
+    found = load_network(load_file(target), count_network).state_dict()
     for name, value in network.state_dict().items():
         expected = value.to(dtype) if value.is_floating_point() else value
         assert found[name].dtype == expected.dtype and torch.equal(found[name], expected), name
