@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...core.errors import CountError
 
-_MOST_TIMES = 4  # torch.save packs nothing; weights that somebody zipped again shrink to less than this
+_MAX_TIMES = 4  # torch.save packs nothing; weights that somebody zipped again shrink to less than this
 
 
 def refuse_zip_bomb(path: Path) -> None:
@@ -24,7 +24,7 @@ def refuse_zip_bomb(path: Path) -> None:
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return  # whoever reads it says what is wrong with it
     size = path.stat().st_size
-    if unpacked > _MOST_TIMES * size:
+    if unpacked > _MAX_TIMES * size:
         raise CountError(
             f"{path.name} would unpack to {unpacked / 1e6:.0f} MB from {size / 1e6:.1f} MB, as no file of weights does; it was "
             "not loaded. Take best_model_paper.pth as the T2ICount authors published it, or a .safetensors file"

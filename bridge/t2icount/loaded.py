@@ -20,8 +20,8 @@ from ...core.t2icount.windows import window_corners
 from ..counters.maps import point_boxes
 from .backbone import count_network, make_castable
 from .files import model_path, read_weights
+from .noun_tokens import NounTokens
 from .pictures import rgb_pictures
-from .words import Words
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _BATCH = 4
@@ -41,7 +41,7 @@ class LoadedCounter:
         self.patcher = comfy.model_patcher.ModelPatcher(
             network, load_device=management.get_torch_device(), offload_device=management.unet_offload_device()
         )
-        self._words = Words(network)
+        self._words = NounTokens(network)
 
     def count(
         self,

@@ -18,7 +18,7 @@ from ..demo_models.text_encoder import KnownWordsEmbedding
 _END_OF_WORD = "</w>"
 
 
-class Words:
+class NounTokens:
     """Reads nouns for one network."""
 
     def __init__(self, network: CountNetwork) -> None:
