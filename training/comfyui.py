@@ -43,4 +43,4 @@ def _import_comfyui() -> None:
     sys.path.append(str(found))  # at the end: it has folders of its own with the names of this pack's
     from comfy.cli_args import args
 
-    args.cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())  # it would look for a GPU
+    args.cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())  # else it stops without a GPU

@@ -13,6 +13,8 @@
 resume.pt. Ctrl-C stops after the present batch; the same command goes on from there, and ends up where a run without
 interruption would have. Load T2ICount Model loads best.safetensors from ComfyUI's models/t2icount.
 
+The network is made of the classes of a ComfyUI: the one around this pack, in COMFYUI_PATH, or unpacked by `make setup`.
+
 The defaults are those of the published training. They need a GPU: weights, gradients and Adam's state alone take about
 15 GB, whatever the precision. What a batch takes on top shrinks with --accumulate 4, which runs it in four parts, and
 with --precision bf16.

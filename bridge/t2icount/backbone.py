@@ -43,8 +43,12 @@ class _Layers(comfy.ops.disable_weight_init):
             super()._load_from_state_dict(*arguments)
 
 
-_CASTABLE = {nn.Linear: _Layers.Linear, nn.Conv2d: _Layers.Conv2d, nn.GroupNorm: _Layers.GroupNorm}
-_CASTABLE |= {nn.LayerNorm: _Layers.LayerNorm}
+_CASTABLE = {
+    nn.Linear: _Layers.Linear,
+    nn.Conv2d: _Layers.Conv2d,
+    nn.GroupNorm: _Layers.GroupNorm,
+    nn.LayerNorm: _Layers.LayerNorm,
+}
 
 
 def count_network(config: CounterConfig) -> CountNetwork:
@@ -117,10 +121,11 @@ class FeatureUNet(UNetModel):
         return [features[index] for index in self.feature_blocks]
 
 
-def _twice(layer: nn.Module, *needs: Any) -> Tensor:
+def _twice(layer: nn.Module, *inputs: Any) -> Tensor:
     """Run a layer whose results are computed again when their gradient is; nothing in it is random."""
-    now = (dict(part) if isinstance(part, dict) else part for part in needs)  # options say which block is being run
-    return checkpoint(layer, *now, use_reentrant=False, preserve_rng_state=False)
+    # ComfyUI writes into the options which block is being run: the second time needs them as they are now.
+    kept = (dict(value) if isinstance(value, dict) else value for value in inputs)
+    return checkpoint(layer, *kept, use_reentrant=False, preserve_rng_state=False)
 
 
 def _attend(
