@@ -44,7 +44,7 @@ class Weights:
         if torch.is_grad_enabled():
             self.of_gradients.append(value)
             self.of_sampler.append(set())
-        else:
+        elif self.of_sampler:  # before the first gradient, a call without a graph
             self.of_sampler[-1].add(value)
 
 

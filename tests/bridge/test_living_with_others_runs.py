@@ -224,7 +224,7 @@ def test_torch_compile(
 
     The smallest U-Net, and two of the four orders: compiling takes long. All four were tried on the tiny model.
     """
-    flat = {"channel_mult": [1], "transformer_depth": [1], "transformer_depth_output": [1, 1]}
+    flat = {"channel_mult": [1], "num_res_blocks": [1], "transformer_depth": [1], "transformer_depth_output": [1, 1]}
     monkeypatch.setattr(models, "TINY_UNET", {**models.TINY_UNET, **flat})
     setup, ours, run = tiny_setup(), NODES[name], Run(steps=2, size=(8, 8))
     torch._dynamo.reset()
