@@ -21,6 +21,7 @@ PACK_ALONE, HANG, DEATH = "raw error of the pack alone", "hang", "server death"
 CLASSES = (SUCCESS, OWN, REFUSED, CORE_TOO, SLOW, CANCELLED, PACK_ALONE, HANG, DEATH)
 FAULTS = frozenset({PACK_ALONE, HANG, DEATH})
 OWN_ERROR = "headcount.CountError"
+SAMPLERS = frozenset({"KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced"})
 IDLE_SECONDS = 60.0  # after an interrupt, the server must be idle again within this time
 
 
@@ -78,6 +79,8 @@ class Runner:
             found = self._interrupted(SLOW)
         except (URLError, ConnectionError) as error:
             found = self._started_again(DEATH, str(error))
+        if found["kind"] == HANG and self._hangs_too(graph.prompt):
+            found = {**self._started_again(CORE_TOO, found["message"]), "plain": "hangs"}
         common = {"number": graph.number, "wild": graph.wild, "classes": tuple(sorted(graph.classes))}
         kept = {"prompt": graph.prompt} if found["kind"] in (*FAULTS, CORE_TOO, SLOW) else {}
         return Outcome(**common, **kept, seconds=round(time.monotonic() - started, 2), **found)
@@ -108,6 +111,17 @@ class Runner:
         self._server.stop()
         self._server.start()
         return {"kind": kind, "new_server": True, "message": f"{message}\n{tail}"}
+
+    def _hangs_too(self, prompt: Prompt) -> bool:
+        """Whether one of the samplers runs on without the pack: some solvers of noise never end on odd noise levels."""
+        samplers = [place for place, node in prompt.items() if node["class_type"] in SAMPLERS]
+        try:
+            for plain in [without_pack(prompt, place, self._catalogue) for place in samplers]:
+                if plain is not None:
+                    self._error_of(plain)
+        except TimeoutError:
+            return True
+        return False
 
     def _judged(self, prompt: Prompt, error: PromptError) -> dict[str, Any]:
         """Whose error it is: the pack's own message, ComfyUI's, or a raw one, of the pack alone or not."""

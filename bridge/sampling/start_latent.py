@@ -22,13 +22,20 @@ def start_samples(model: Any, latent: Mapping[str, Any], node: str) -> Tensor:
         node: name of the node that errors speak of.
 
     Raises:
-        CountError: the latent has no picture, or is a video, and the model makes pictures.
+        CountError: the latent has no picture, is a video where the model makes pictures, or has another number of channels than
+            the model's latents.
     """
     refuse_no_pictures(latent["samples"], node)
     samples: Tensor = comfy.sample.fix_empty_latent_channels(
         model, latent["samples"], latent.get("downscale_ratio_spacial"), latent.get("downscale_ratio_temporal")
     )
-    dimensions = model.get_model_object("latent_format").latent_dimensions
+    form = model.get_model_object("latent_format")
+    if samples.shape[1] != form.latent_channels:
+        raise CountError(
+            f"{node}: this latent has {samples.shape[1]} channels, and those of the model have {form.latent_channels}: it "
+            "comes from the VAE of another model. Encode the picture with this model's VAE, or connect an empty latent"
+        )
+    dimensions = form.latent_dimensions
     if samples.ndim > dimensions + _BATCH_AND_CHANNELS and dimensions == 2:
         raise CountError(
             f"{node}: this latent is a video of {count_words(samples.shape[2], 'latent frames')}, and the model makes "

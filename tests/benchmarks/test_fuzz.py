@@ -200,10 +200,14 @@ def test_cancelled_and_never_idle(catalogue: Catalogue, monkeypatch: pytest.Monk
     graph = Graph(0, PACKED, False, cancel_after=0.0)
     assert Runner(Server(), catalogue, 1.0).run(graph).kind == CANCELLED
     monkeypatch.setattr(running, "IDLE_SECONDS", 0.1)
-    for stuck in (graph, replace(graph, cancel_after=None)):
-        server = Server(TimeoutError(), idle=False)
+    waited = replace(graph, cancel_after=None)
+    for stuck, answers in ((graph, ()), (waited, (TimeoutError(),))):
+        server = Server(*answers, idle=False)
         outcome = Runner(server, catalogue, 1.0).run(stuck)
         assert (outcome.kind, server.starts) == (HANG, 1) and "the log" in outcome.message
+    server = Server(TimeoutError(), TimeoutError(), idle=False)  # the second one: of the graph without the pack
+    outcome = Runner(server, catalogue, 1.0).run(waited)
+    assert (outcome.kind, outcome.plain, server.starts) == (CORE_TOO, "hangs", 2)
 
 
 def test_the_report_says_how_to_run_a_fault_again() -> None:

@@ -672,6 +672,7 @@ LATENTS = {
     "streams": {"samples": comfy.nested_tensor.NestedTensor([EMPTY, EMPTY])},
     "frames": {"samples": torch.zeros(1, 4, 5, 16, 16)},
     "one frame": {"samples": torch.zeros(1, 4, 1, 16, 16)},
+    "another VAE": {"samples": torch.randn(1, 16, 16, 16)},
 }
 
 
@@ -683,6 +684,10 @@ LATENTS = {
         ("streams", "several streams, such as video and sound"),
         ("frames", "this latent is a video of 5 latent frames"),
         ("one frame", "this latent is a video of 1 latent frame, and the model makes pictures"),
+        (
+            "another VAE",
+            "this latent has 16 channels, and those of the model have 4: it comes from the VAE of another model",
+        ),
     ],
 )
 def test_latents_that_are_refused(latent: str, message: str) -> None:
