@@ -201,7 +201,7 @@ def test_cancelled_and_never_idle(catalogue: Catalogue, monkeypatch: pytest.Monk
     assert Runner(Server(), catalogue, 1.0).run(graph).kind == CANCELLED
     monkeypatch.setattr(running, "IDLE_SECONDS", 0.1)
     waited = replace(graph, cancel_after=None)
-    for stuck, answers in ((graph, ()), (waited, (TimeoutError(),))):
+    for stuck, answers in ((graph, (None,)), (waited, (TimeoutError(), None))):
         server = Server(*answers, idle=False)
         outcome = Runner(server, catalogue, 1.0).run(stuck)
         assert (outcome.kind, server.starts) == (HANG, 1) and "the log" in outcome.message
