@@ -20,7 +20,9 @@ SIZE = {"width": 128, "height": 128}
 GONE = object()  # a socket that plain ComfyUI has nothing for
 PLAIN: dict[str, tuple[str, dict[str, Any]]] = {
     "IMAGE": ("EmptyImage", {**SIZE, "batch_size": 1, "color": 0}),
-    "MASK": ("SolidMask", {**SIZE, "value": 1.0}),
+    # The pack's masks are as many as it found or counted, which need not be the number of images: core nodes mind that.
+    "MASK": ("ImageToMask", {"image": ["plain_SEVERAL", 0], "channel": "red"}),
+    "SEVERAL": ("EmptyImage", {**SIZE, "batch_size": 7, "color": 0}),
     "LATENT": ("EmptyLatentImage", {**SIZE, "batch_size": 1}),
     "BOUNDING_BOX": ("PrimitiveBoundingBox", {**SIZE, "x": 0, "y": 0}),
     "INT": ("PrimitiveInt", {"value": 1}),
@@ -119,4 +121,7 @@ class _Plain:
         name = f"plain_{kind}"
         plain, inputs = PLAIN[kind]
         self.found[name] = {"class_type": plain, "inputs": dict(inputs)}
+        if kind == "MASK":
+            several, its_inputs = PLAIN["SEVERAL"]
+            self.found["plain_SEVERAL"] = {"class_type": several, "inputs": dict(its_inputs)}
         return [name, 0]
