@@ -16,9 +16,10 @@ import pytest
 from hypothesis import settings
 
 # CI draws the same examples every time, so that a red run is about the change; elsewhere new ones are looked for.
-settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+# Nowhere a deadline: how long an example takes says more about the machine than about the code.
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("here", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 ROOT = Path(__file__).resolve().parent.parent
 # At the end: ComfyUI's folder goes first, since its nodes.py and this pack's nodes/ share a name.
