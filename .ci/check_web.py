@@ -1,4 +1,4 @@
-"""Checks types (TypeScript, from JSDoc) and style (ESLint) of the modules in web/. Where they cannot be had it says so and passes.
+"""Checks types (TypeScript, from JSDoc) and style (ESLint) of the modules in web/; passes where the tools cannot be had.
 
 The modules import ComfyUI's own from ../../scripts, as they are served, so both tools look at links in a folder like that.
 """
