@@ -7,6 +7,7 @@ Loaders stay, since a graph needs a model.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from demo.comfy_client import Prompt
@@ -17,11 +18,20 @@ SAMPLED = ("model", "positive", "negative", "latent_image")
 SAMPLING = {"seed": 0, "steps": 2, "cfg": 3.0, "sampler_name": "euler", "scheduler": "simple", "denoise": 1.0}
 DECODED = "_decoded"  # added to the id of a node that samples and decodes
 SIZE = {"width": 128, "height": 128}
+
+
+@dataclass(frozen=True)
+class _Of:
+    """An input of something plain that takes another plain thing."""
+
+    kind: str
+
+
 GONE = object()  # a socket that plain ComfyUI has nothing for
 PLAIN: dict[str, tuple[str, dict[str, Any]]] = {
     "IMAGE": ("EmptyImage", {**SIZE, "batch_size": 1, "color": 0}),
     # The pack's masks are as many as it found or counted, which need not be the number of images: core nodes mind that.
-    "MASK": ("ImageToMask", {"image": ["plain_SEVERAL", 0], "channel": "red"}),
+    "MASK": ("ImageToMask", {"image": _Of("SEVERAL"), "channel": "red"}),
     "SEVERAL": ("EmptyImage", {**SIZE, "batch_size": 7, "color": 0}),
     "LATENT": ("EmptyLatentImage", {**SIZE, "batch_size": 1}),
     "BOUNDING_BOX": ("PrimitiveBoundingBox", {**SIZE, "x": 0, "y": 0}),
@@ -116,12 +126,12 @@ class _Plain:
 
     def _stand_in(self, node: Node, slot: int) -> Any:
         kind = node.outputs[slot]
-        if kind not in PLAIN:
-            return GONE
+        return self._plain(kind) if kind in PLAIN else GONE
+
+    def _plain(self, kind: str) -> list[Any]:
+        """A link to what stands for a type; what that hangs on is placed, too."""
         name = f"plain_{kind}"
         plain, inputs = PLAIN[kind]
-        self.found[name] = {"class_type": plain, "inputs": dict(inputs)}
-        if kind == "MASK":
-            several, its_inputs = PLAIN["SEVERAL"]
-            self.found["plain_SEVERAL"] = {"class_type": several, "inputs": dict(its_inputs)}
+        given = {key: self._plain(value.kind) if isinstance(value, _Of) else value for key, value in inputs.items()}
+        self.found[name] = {"class_type": plain, "inputs": given}
         return [name, 0]

@@ -56,8 +56,8 @@ def running_node() -> NodePlace | None:
     running = get_executing_context()
     if running is None:
         return None
-    own = nodes_before(_running_prompt(running.prompt_id), running.node_id).get(running.node_id)
-    return NodePlace(running.node_id, "" if own is None else str(own[0]))
+    placed = (_running_prompt(running.prompt_id) or {}).get(running.node_id, {})
+    return NodePlace(running.node_id, placed.get("class_type", ""))
 
 
 def result_output(result: NodeResult, node: Any) -> dict[str, list[dict[str, Any]]]:
