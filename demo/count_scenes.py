@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -179,8 +178,3 @@ def redrawn(scenes: CountScenes, autoencoder: nn.Module, std: Tensor, share: flo
             scene = replace(scene, picture=((decoded + 1) * 127.5).round().clamp(0, 255).byte().numpy())
         out.append(scene)
     return CountScenes(tuple(out))
-
-
-def numbers_of(scene: CountScene) -> dict[str, int]:
-    """How many shapes of each noun a scene shows; nouns it does not show are absent."""
-    return dict(Counter(shape.noun for shape in scene.shapes))
