@@ -47,7 +47,7 @@ def reconstruction_loss(
         strength: standard deviation of the latent's noise.
     """
     latent = model.encode(pixels)
-    noise = torch.randn(latent.shape, generator=generator)
+    noise = torch.randn(latent.shape, generator=generator, device=latent.device)
     out = model.decode(latent + strength * noise).float()
     edge_loss = sum(l1_loss(a, b) for a, b in zip(edges(out), edges(pixels), strict=True))
     return l1_loss(out, pixels) + edge_loss + RANGE_WEIGHT * latent.float().square().mean()

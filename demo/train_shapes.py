@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from .comfy_host import import_comfyui
 from .scenes import Scene, random_scene
 
-import_comfyui("--cpu")
+import_comfyui("--cpu", "--use-pytorch-cross-attention")  # what runs on other devices, too, where a model lies there
 import comfy.ops  # noqa: E402
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel  # noqa: E402
 from headcount.bridge.demo_models.model import UNET_CONFIG  # noqa: E402
@@ -61,6 +61,11 @@ class Bank:
     tokens: Tensor
     empty: Tensor
     statistics: dict[str, Tensor]
+
+    def batch(self, generator: torch.Generator, size: int) -> tuple[Tensor, Tensor]:
+        """`size` latents, in float32, and their tokens, drawn at random."""
+        chosen = torch.randint(len(self.latents), (size,), generator=generator, device=self.latents.device)
+        return self.latents[chosen].float(), self.tokens[chosen]
 
 
 def tokenise(prompts: list[str]) -> Tensor:
@@ -171,15 +176,15 @@ def learning_rate(step: int, steps: int, peak: float = PEAK_RATE) -> float:
 
 
 def training_loss(model: nn.Module, bank: Bank, generator: torch.Generator, batch: int) -> Tensor:
-    """Mean squared error of the predicted velocity on one random batch."""
-    chosen = torch.randint(len(bank.latents), (batch,), generator=generator)
-    clean, tokens = bank.latents[chosen].float(), bank.tokens[chosen]
-    dropped = torch.rand(batch, 1, generator=generator) < PROMPT_DROPOUT
+    """Mean squared error of the predicted velocity on one random batch; bank, model and generator are of one device."""
+    clean, tokens = bank.batch(generator, batch)
+    where = {"generator": generator, "device": clean.device}
+    dropped = torch.rand(batch, 1, **where) < PROMPT_DROPOUT
     tokens = torch.where(dropped, bank.empty, tokens)
-    noise = torch.randn(clean.shape, generator=generator)
-    sigma = torch.sigmoid(torch.randn(batch, generator=generator) + 0.4)
+    noise = torch.randn(clean.shape, **where)
+    sigma = torch.sigmoid(torch.randn(batch, **where) + 0.4)
     level = sigma.view(-1, 1, 1, 1)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(clean.device.type, torch.bfloat16):
         velocity = model((1 - level) * clean + level * noise, sigma, tokens)
     return (velocity.float() - (noise - clean)).square().mean()
 

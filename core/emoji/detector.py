@@ -67,30 +67,47 @@ class EmojiDetector(nn.Module):
         return out
 
 
-def heat_target(nouns: Tensor, boxes: Tensor, kinds: int, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """What a detector should say about one picture.
+@dataclass(frozen=True)
+class Targets:
+    """What a detector should say about B pictures of at most M objects each.
+
+    Attributes:
+        heat: (B, N, h, w) in 0..1, a bump of a fifth of its object's longer side at each centre, exactly 1 in its cell.
+        there: (B, M) whether there is such an object.
+        cells: (B, M) the centre's cell, counted row by row.
+        boxes: (B, M, 4) the centre's place in its cell (x, y), and the logarithms of the sides.
+    """
+
+    heat: Tensor
+    there: Tensor
+    cells: Tensor
+    boxes: Tensor
+
+
+def targets_of(nouns: Tensor, boxes: Tensor, kinds: int, size: tuple[int, int]) -> Targets:
+    """What a detector should say.
 
     Args:
-        nouns: (M,) indices.
-        boxes: (M, 4) left, top, width, height in pixels.
+        nouns: (B, M) indices, -1 where there is no object.
+        boxes: (B, M, 4) left, top, width, height in pixels.
         kinds: N.
         size: of the heat map, (h, w).
-
-    Returns:
-        (N, h, w) heat in 0..1, a bump of a fifth of its object's longer side at each centre, exactly 1 in the centre's cell;
-        and (M, 6) for each object the cell (row, column), the centre's place in it (x, y), and the logarithms of its sides.
     """
-    middle = (boxes[:, :2] + boxes[:, 2:] / 2) / STRIDE
-    limits = torch.tensor([size[1] - 1, size[0] - 1])
-    cells = middle.floor().long().clamp_min(0).minimum(limits)
-    rows, columns = torch.arange(size[0]).view(-1, 1), torch.arange(size[1]).view(1, -1)
-    heat = torch.zeros(kinds, *size)
-    for noun, (column, row), box in zip(nouns.tolist(), cells.tolist(), boxes, strict=True):
-        spread = max(0.8, float(box[2:].max()) / STRIDE / 5)
-        bump = torch.exp(-((rows - row) ** 2 + (columns - column) ** 2) / (2 * spread**2))
-        heat[noun] = torch.maximum(heat[noun], bump)
-    sides = (boxes[:, 2:] / USUAL_SIDE).log()
-    return heat, torch.cat([cells.flip(1).float(), middle - cells, sides], 1)
+    height, width = size
+    there = nouns >= 0
+    centre = (boxes[..., :2] + boxes[..., 2:] / 2) / STRIDE
+    column = centre[..., 0].floor().clamp(0, width - 1)
+    row = centre[..., 1].floor().clamp(0, height - 1)
+    spread = (boxes[..., 2:].amax(-1) / STRIDE / 5).clamp_min(0.8)
+    down = torch.arange(height, device=boxes.device).view(-1, 1) - row[..., None, None]
+    across = torch.arange(width, device=boxes.device) - column[..., None, None]
+    bumps = torch.exp(-(down**2 + across**2) / (2 * spread[..., None, None] ** 2)).flatten(2)
+    channel = nouns.where(there, kinds).unsqueeze(-1).expand_as(bumps)  # one more than there are, for no object
+    heat = bumps.new_zeros(len(nouns), kinds + 1, height * width).scatter_reduce(1, channel, bumps, "amax")
+    inside = centre - torch.stack([column, row], -1)
+    sides = (boxes[..., 2:].clamp_min(1) / USUAL_SIDE).log()
+    cells = (row * width + column).long()
+    return Targets(heat[:, :kinds].unflatten(2, size), there, cells, torch.cat([inside, sides], -1))
 
 
 def heat_loss(logits: Tensor, heat: Tensor) -> Tensor:
@@ -102,16 +119,12 @@ def heat_loss(logits: Tensor, heat: Tensor) -> Tensor:
     return -(missed + invented).sum() / centre.sum().clamp_min(1)
 
 
-def box_loss(boxes: Tensor, picture: Tensor, wanted: Tensor) -> Tensor:
-    """Mean absolute error of the boxes at the centres.
-
-    Args:
-        boxes: (B, 4, h, w), the detector's last channels.
-        picture: (M,) index of the picture that each object is in.
-        wanted: (M, 6) of `heat_target`.
-    """
-    rows, columns = wanted[:, 0].long(), wanted[:, 1].long()
-    return (boxes[picture, :, rows, columns] - wanted[:, 2:]).abs().mean()
+def box_loss(boxes: Tensor, targets: Targets) -> Tensor:
+    """Mean absolute error of the boxes (B, 4, h, w), the detector's last channels, at the centres."""
+    cells = targets.cells.unsqueeze(1).expand(-1, _BOX, -1)
+    said = boxes.flatten(2).gather(2, cells).transpose(1, 2)
+    error = (said - targets.boxes).abs().mean(-1)
+    return (error * targets.there).sum() / targets.there.sum().clamp_min(1)
 
 
 def detections(output: Tensor, threshold: float = THRESHOLD) -> list[list[Detection]]:

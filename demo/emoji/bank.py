@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -51,12 +52,18 @@ def statistics_of_scenes(autoencoder: EmojiAutoencoder, drawn: Path, size: int =
     return latent_statistics(encode(autoencoder, pixels), nn.functional.avg_pool2d(pixels, 8))
 
 
+def on_device(bank: Bank, device: str) -> Bank:
+    """The bank with all that a batch is made of there."""
+    return replace(bank, latents=bank.latents.to(device), tokens=bank.tokens.to(device), empty=bank.empty.to(device))
+
+
 def _chunk_latents(autoencoder: EmojiAutoencoder, statistics: dict[str, Tensor], drawn: Path, number: int, size: int):
     """Normalised latents of a chunk's pictures and of their mirror images, and the tokens of both."""
     scenes = chunk(drawn, COLLECTION, number, size)
-    pixels = to_pixels(torch.from_numpy(scenes.pictures))
-    mean, std = (statistics[key].view(1, -1, 1, 1) for key in ("latent.mean", "latent.std"))
-    latents = [((encode(autoencoder, some) - mean) / std).half() for some in (pixels, pixels.flip(3))]
+    device = next(autoencoder.parameters()).device
+    pixels = to_pixels(torch.from_numpy(scenes.pictures).to(device))
+    mean, std = (statistics[key].to(device).view(1, -1, 1, 1) for key in ("latent.mean", "latent.std"))
+    latents = [((encode(autoencoder, some) - mean) / std).half().cpu() for some in (pixels, pixels.flip(3))]
     tokens = tokenise(scenes.prompts)
     return torch.cat(latents).contiguous(), torch.cat([tokens, tokens])
 
@@ -68,7 +75,7 @@ def latent_bank(
 
     Each chunk's latents are kept in `folder`/latents, by encoder, so that a bank grows without encoding anew.
     """
-    weights = b"".join(value.numpy().tobytes() for value in autoencoder.encoder.state_dict().values())
+    weights = b"".join(value.cpu().numpy().tobytes() for value in autoencoder.encoder.state_dict().values())
     name = hashlib.sha256(weights).hexdigest()[:12]
     latents, tokens = [], []
     for number in range(chunks):

@@ -6,7 +6,9 @@ Scene 1000 k + i of a collection is scene i of its chunk k. A chunk that is ther
 from __future__ import annotations
 
 import argparse
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +32,7 @@ class DrawnScenes:
 
     pictures: NDArray[np.uint8]
     prompts: list[str]
-    objects: NDArray[np.int16]
+    objects: NDArray[np.integer]
 
 
 def draw_scenes(collection: str, first: int, count: int) -> DrawnScenes:
@@ -57,15 +59,29 @@ def chunk(folder: Path, collection: str, number: int, size: int = CHUNK) -> Draw
     return drawn
 
 
+def all_scenes(folder: Path, collection: str, chunks: int, size: int = CHUNK) -> DrawnScenes:
+    """The scenes of the first chunks, as one."""
+    read = [chunk(folder, collection, number, size) for number in range(chunks)]
+    shift = np.array([1, 0, 0, 0, 0, 0], dtype=np.int64) * size
+    objects = [one.objects + number * shift for number, one in enumerate(read)]
+    prompts = [prompt for one in read for prompt in one.prompts]
+    return DrawnScenes(np.concatenate([one.pictures for one in read]), prompts, np.concatenate(objects))
+
+
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--collection", default="training")
     parser.add_argument("--chunks", type=int, default=24, help="of 1000 scenes each")
+    parser.add_argument("--processes", type=int, default=1)
     given = parser.parse_args()
-    for number in range(given.chunks):
-        chunk(given.out, given.collection, number)
+    with ProcessPoolExecutor(given.processes) as pool:
+        list(pool.map(partial(_draw, given.out, given.collection), range(given.chunks)))
+
+
+def _draw(folder: Path, collection: str, number: int) -> None:
+    chunk(folder, collection, number)
 
 
 if __name__ == "__main__":

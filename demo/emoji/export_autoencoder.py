@@ -39,13 +39,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--file", type=Path, required=True)
     parser.add_argument("--chunk", type=int, default=CHUNK, help="scenes in a chunk")
     given = parser.parse_args(arguments)
-    state = torch.load(given.out / "autoencoder_training.pt", weights_only=True)
-    weights = halved(state["model"])
+    state = torch.load(given.out / "autoencoder_training.pt", weights_only=True, map_location="cpu")
+    averaged = {name.removeprefix("module."): value for name, value in state["average"].items() if "module." in name}
+    weights = halved({name: value.cpu() for name, value in averaged.items()})
     autoencoder = EmojiAutoencoder().eval()
     autoencoder.load_state_dict({name: value.float() for name, value in weights.items()})
     statistics = statistics_of_scenes(autoencoder, given.out / "drawn", given.chunk)
     pictures = chunk(given.out / "drawn", HELD_OUT, 0, given.chunk).pictures
-    found = signal_to_noise(autoencoder, pictures)
+    found = signal_to_noise(autoencoder, torch.from_numpy(pictures))
     print(f"step {state['step']}: PSNR mean {found.mean():.2f} dB, 5 % are below {found.quantile(0.05):.2f} dB")
     comparison(autoencoder, torch.from_numpy(pictures[:10])).save(given.out / "autoencoder.png")
     named = {f"first_stage_model.{name}": value for name, value in weights.items()}

@@ -1,19 +1,20 @@
 """The Emoji diffusion models by name: how each begins, what it minimises, and how long it is trained.
 
-A further model is a further entry: `begin` may build any network of ComfyUI's that takes (latent, 1000 sigma, context), and
-`loss` any objective on a `Bank` (a distilled model brings one that also asks its teacher).
+A further model is a further entry: `begin` may build any network of ComfyUI's that takes (latent, 1000 sigma, context).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from ..train_shapes import Bank, Trainee, fresh_unet, start_weights, training_loss
+from ..train_shapes import Trainee, fresh_unet, start_weights, training_loss
 from .bank import known_words
+from .distilled import distilled_loss
+from .trainer import Plan
 
 # demo.train_shapes has put the pack on the import path
 import comfy.ops  # isort: skip
@@ -28,18 +29,15 @@ class Recipe:
 
     Attributes:
         begin: the model with fresh weights, from PyTorch's global generator.
-        loss: mean loss of one random batch of so many scenes.
-        steps: after which the learning rate has come down; of `batch` scenes each.
-        rate: peak learning rate.
-        decay: of the running averages.
+        plan: steps, batch and rate.
+        loss: mean loss of one random batch of so many scenes, from model, bank, generator and batch; a distilled model's takes
+            its teacher first.
     """
 
     begin: Callable[[], Trainee]
-    loss: Callable[[nn.Module, Bank, torch.Generator, int], Tensor]
-    steps: int
-    batch: int
-    rate: float
-    decay: float
+    plan: Plan
+    loss: Callable[..., Tensor] = training_loss
+    is_distilled: bool = False
 
 
 def unet_trainee() -> Trainee:
@@ -73,7 +71,9 @@ def transformer_trainee() -> Trainee:
     return TransformerTrainee(known_words(), fresh_transformer(), EMOJI_CLIP_CONFIG)
 
 
+_PLAN = Plan(steps=12000, batch=256, rate=1e-3, betas=(0.9, 0.95), weight_decay=1e-3)
 RECIPES = {
-    "unet": Recipe(unet_trainee, training_loss, steps=12000, batch=32, rate=1e-3, decay=0.9985),
-    "transformer": Recipe(transformer_trainee, training_loss, steps=14000, batch=32, rate=1e-3, decay=0.9985),
+    "unet": Recipe(unet_trainee, _PLAN),
+    "transformer": Recipe(transformer_trainee, _PLAN),
+    "few_step": Recipe(transformer_trainee, replace(_PLAN, steps=3000, rate=2e-4), distilled_loss, is_distilled=True),
 }

@@ -7,10 +7,11 @@ from headcount.core.emoji.detector import (
     STRIDE,
     Detection,
     EmojiDetector,
+    Targets,
     box_loss,
     detections,
     heat_loss,
-    heat_target,
+    targets_of,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,12 +20,16 @@ from torch import Tensor
 NOUNS, SIZE = 3, (32, 32)
 
 
-def ideal_output(heat: Tensor, wanted: Tensor) -> Tensor:
-    """(1, N + 4, h, w) of a detector that is right everywhere."""
-    boxes = torch.zeros(4, *heat.shape[1:])
-    for row, column, *box in wanted.tolist():
-        boxes[:, int(row), int(column)] = torch.tensor(box)
-    return torch.cat([torch.logit(heat.clamp(1e-6, 1 - 1e-6)), boxes]).unsqueeze(0)
+def ideal_output(targets: Targets) -> Tensor:
+    """(B, N + 4, h, w) of a detector that is right everywhere."""
+    boxes = torch.zeros(len(targets.heat), 4, targets.heat[0, 0].numel())
+    cells = targets.cells.unsqueeze(1).expand(-1, 4, -1)
+    there = targets.there.unsqueeze(1).expand_as(cells)
+    cells = torch.where(
+        there, cells, cells[:, :, :1]
+    )  # what is not there goes where the first object is, and adds nothing
+    boxes.scatter_add_(2, cells, torch.where(there, targets.boxes.transpose(1, 2), torch.zeros(())))
+    return torch.cat([torch.logit(targets.heat.clamp(1e-6, 1 - 1e-6)), boxes.unflatten(2, targets.heat.shape[2:])], 1)
 
 
 @settings(max_examples=60, deadline=None)
@@ -39,8 +44,8 @@ def test_a_right_output_gives_the_objects_back(data: st.DataObject) -> None:
         x, y = 14 + 24 * column + data.draw(offset), 14 + 24 * row + data.draw(offset)
         boxes.append([x - width / 2, y - height / 2, width, height])
         nouns.append(data.draw(st.integers(0, NOUNS - 1)))
-    heat, wanted = heat_target(torch.tensor(nouns), torch.tensor(boxes), NOUNS, SIZE)
-    (found,) = detections(ideal_output(heat, wanted))
+    targets = targets_of(torch.tensor([nouns]), torch.tensor([boxes]), NOUNS, SIZE)
+    (found,) = detections(ideal_output(targets))
     expected = sorted(zip(nouns, boxes, strict=True), key=lambda one: one[1])
     got = sorted(found, key=lambda one: one.box)
     assert sorted(one.noun for one in found) == sorted(nouns)
@@ -51,18 +56,29 @@ def test_a_right_output_gives_the_objects_back(data: st.DataObject) -> None:
 
 
 def test_target() -> None:
-    heat, wanted = heat_target(torch.tensor([1]), torch.tensor([[10.0, 20.0, 40.0, 16.0]]), NOUNS, SIZE)
-    assert heat.shape == (NOUNS, *SIZE) and not heat[0].any() and not heat[2].any()
-    assert heat[1].argmax() == 7 * SIZE[1] + 7 and heat[1].max() == 1
-    assert heat[1, 7, 9] == torch.exp(torch.tensor(-(2**2) / (2 * 2.0**2)))
+    box = [10.0, 20.0, 40.0, 16.0]
+    targets = targets_of(torch.tensor([[1, -1], [2, 1]]), torch.tensor([[box, [0.0] * 4], [box, box]]), NOUNS, SIZE)
+    heat = targets.heat
+    assert heat.shape == (2, NOUNS, *SIZE) and not heat[0, 0].any() and not heat[0, 2].any()
+    assert heat[0, 1].argmax() == 7 * SIZE[1] + 7 and heat[0, 1].max() == 1
+    assert heat[0, 1, 7, 9] == torch.exp(torch.tensor(-(2**2) / (2 * 2.0**2)))
+    assert torch.equal(heat[1, 1], heat[0, 1]) and torch.equal(heat[1, 2], heat[0, 1])
+    assert targets.there.tolist() == [[True, False], [True, True]] and targets.cells[0, 0] == 7 * SIZE[1] + 7
     sides = torch.tensor([40 / 32, 16 / 32]).log()
-    torch.testing.assert_close(wanted[0], torch.tensor([7, 7, 0.5, 0.0, *sides]))
+    torch.testing.assert_close(targets.boxes[0, 0], torch.tensor([0.5, 0.0, *sides]))
+
+
+def test_overlapping_bumps_of_one_noun_are_the_higher_one() -> None:
+    boxes = torch.tensor([[[40.0, 40.0, 20.0, 20.0], [52.0, 40.0, 20.0, 20.0]]])
+    both = targets_of(torch.zeros(1, 2, dtype=torch.long), boxes, NOUNS, SIZE).heat
+    each = [targets_of(torch.zeros(1, 1, dtype=torch.long), boxes[:, k : k + 1], NOUNS, SIZE).heat for k in (0, 1)]
+    assert torch.equal(both, torch.maximum(*each))
 
 
 def test_no_objects() -> None:
-    heat, wanted = heat_target(torch.zeros(0, dtype=torch.long), torch.zeros(0, 4), NOUNS, SIZE)
-    assert not heat.any() and wanted.shape == (0, 6)
-    assert detections(ideal_output(heat, wanted)) == [[]]
+    targets = targets_of(torch.full((1, 1), -1), torch.zeros(1, 1, 4), NOUNS, SIZE)
+    assert not targets.heat.any() and not targets.there.any()
+    assert detections(ideal_output(targets)) == [[]]
 
 
 def test_one_place_is_one_object() -> None:
@@ -92,8 +108,11 @@ def test_heat_loss_is_the_formula() -> None:
 def test_box_loss_looks_at_the_centres() -> None:
     boxes = torch.zeros(2, 4, 8, 8)
     boxes[1, :, 3, 4] = torch.tensor([0.5, 0.5, 1.0, 2.0])
-    wanted = torch.tensor([[3.0, 4.0, 0.5, 0.5, 1.0, 1.0], [0.0, 0.0, 0.4, 0.0, 0.0, 0.0]])
-    assert float(box_loss(boxes, torch.tensor([1, 0]), wanted)) == torch.tensor((1.0 + 0.4) / 8)
+    wanted = torch.tensor([[[0.4, 0.0, 0.0, 0.0], [9.0, 9.0, 9.0, 9.0]], [[0.5, 0.5, 1.0, 1.0], [9.0, 9.0, 9.0, 9.0]]])
+    there, cells = torch.tensor([[True, False], [True, False]]), torch.tensor([[0, 5], [3 * 8 + 4, 0]])
+    targets = Targets(torch.zeros(2, NOUNS, 8, 8), there, cells, wanted)
+    assert float(box_loss(boxes, targets)) == torch.tensor((1.0 + 0.4) / 8)
+    assert float(box_loss(boxes, Targets(targets.heat, there & False, cells, wanted))) == 0
 
 
 def test_shapes() -> None:

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+import math
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from headcount.bridge.demo_models.emoji import load_emoji_autoencoder, load_emoji_transformer, load_emoji_unet
+from headcount.bridge.demo_models.emoji_counter import load_emoji_counter
 from headcount.bridge.demo_models.emoji_text import VOCABULARY_SIZE
 from headcount.bridge.gradients.differentiable import training_kernels
 from headcount.core.emoji.autoencoder import DOWNSCALE, LATENT_CHANNELS, EmojiAutoencoder
-from headcount.core.emoji.detector import Detection, detections
+from headcount.core.emoji.detector import Detection, detections, targets_of
 from headcount.core.shapes.autoencoder import to_pixels
 from safetensors import safe_open
+from torch.optim.lr_scheduler import LambdaLR
 
-from demo.emoji import bank, drawn, recipes, train_autoencoder, train_detector, train_model
+from demo.emoji import bank, distilled, drawn, judge, recipes, train_autoencoder, train_detector, train_model, trainer
 from demo.emoji.export_autoencoder import main as export_autoencoder
-from demo.emoji.parts import gradient_in_parts
 from demo.emoji.scenes import scene
 from demo.emoji.vocabulary import NOUNS
-from demo.train_shapes import END_TOKEN, tokenise
+from demo.train_shapes import END_TOKEN, Bank, tokenise
 
 from ...helpers.models import Run, Setup, sample
 
@@ -64,37 +65,80 @@ class TestDrawn:
         assert first.objects[first.objects[:, 0] == 0].tolist() == [list(box) for box in boxes]
         assert file.stat().st_mtime_ns == written
 
+    def test_chunks_as_one(self, tmp_path: Path) -> None:
+        together = drawn.all_scenes(tmp_path, "held out", 2, 3)
+        whole = drawn.draw_scenes("held out", 0, 6)
+        assert np.array_equal(together.pictures, whole.pictures) and together.prompts == whole.prompts
+        assert np.array_equal(together.objects, whole.objects)
 
-def test_gradient_in_parts_is_the_gradient_of_the_mean() -> None:
-    torch.manual_seed(0)
-    layer = torch.nn.Linear(3, 2).double()
-    unused = torch.nn.Parameter(torch.zeros(2))
-    batches = torch.randn(2, 5, 3, dtype=torch.float64)
+    def test_several_processes_draw_the_same(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(drawn, "CHUNK", 2)
+        monkeypatch.setattr(sys, "argv", ["drawn", "--out", str(tmp_path), "--chunks", "2", "--processes", "2"])
+        monkeypatch.setattr(drawn, "_draw", _draw_two)
+        drawn.main()
+        assert drawn.chunk(tmp_path, "training", 1, 2).prompts == drawn.draw_scenes("training", 2, 2).prompts
 
-    def loss_of(batch: torch.Tensor) -> torch.Tensor:
-        return layer(batch).square().mean()
 
-    parameters = [*layer.parameters(), unused]
-    with ThreadPoolExecutor(2) as pool:
-        found = gradient_in_parts(pool, parameters, [partial(loss_of, batch) for batch in batches])
-    gradients = [parameter.grad for parameter in layer.parameters()]
-    whole = loss_of(batches.flatten(0, 1))
-    wanted = torch.autograd.grad(whole, list(layer.parameters()))
-    assert found == pytest.approx(whole.item())
-    assert unused.grad is None
-    for one, other in zip(gradients, wanted, strict=True):
-        torch.testing.assert_close(one, other)
+def _draw_two(folder: Path, collection: str, number: int) -> None:
+    """A chunk of two scenes; the other process has to find this by its name."""
+    drawn.chunk(folder, collection, number, 2)
+
+
+@pytest.fixture
+def steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rate that does not hang on the number of steps: a stopped run is then one with a smaller number to go."""
+    monkeypatch.setattr(
+        trainer, "get_cosine_schedule_with_warmup", lambda optimiser, *_: LambdaLR(optimiser, lambda _: 1.0)
+    )
+
+
+class TestTrainer:
+    def run(self, folder: Path, steps: int, until: float = math.inf) -> trainer.Trainer:
+        torch.manual_seed(0)
+        run = trainer.Trainer(torch.nn.Linear(3, 1), folder, "line", trainer.Plan(steps, batch=4, rate=0.1, decay=0.5))
+        run.train(lambda step: run.model(torch.ones(4, 3)).square().mean(), until)
+        return run
+
+    def test_rate_weights_averages_and_log(self, tmp_path: Path) -> None:
+        run = self.run(tmp_path, 60)
+        assert run.step == 60 and run.optimiser.param_groups[0]["lr"] == pytest.approx(0.1 * 60 / trainer.WARM_UP)
+        lines = (tmp_path / "line.log").read_text().splitlines()
+        assert lines[0].startswith("step 50 loss ") and lines[-1] == "60 of 60 steps done"
+        live, averaged = run.model(torch.ones(1, 3)), run.averaged(torch.ones(1, 3))
+        assert 0 < abs((live - averaged).item()) < 0.1
+
+    def test_averages_forget_where_the_run_began(self, tmp_path: Path, steady: None) -> None:
+        """The weights of a short run hardly count what was there at first, however slow their averages are later."""
+        torch.manual_seed(0)
+        run = trainer.Trainer(torch.nn.Linear(1, 1), tmp_path, "line", trainer.Plan(100, batch=1, rate=0.0, decay=0.999))
+        with torch.no_grad():
+            run.averaged.weight.fill_(100.0)
+        run.model.weight.data.fill_(1.0)
+        for _ in range(100):
+            run.take_step(run.model(torch.ones(1, 1)).sum())
+        assert run.averaged.weight.item() == pytest.approx(1.0, abs=1e-3)
+
+    def test_a_run_that_is_out_of_time_says_so_and_goes_on(self, tmp_path: Path, steady: None) -> None:
+        stopped = self.run(tmp_path, 5, until=0)
+        assert stopped.step == 0 and "the same command goes on" in (tmp_path / "line.log").read_text()
+        whole, twice = self.run(tmp_path / "whole", 5), self.run(tmp_path, 5)
+        for one, other in ((whole.model, twice.model), (whole.averaged, twice.averaged)):
+            assert all(torch.equal(value, other.state_dict()[name]) for name, value in one.state_dict().items())
+
+    def test_a_plan_with_what_the_command_line_says(self) -> None:
+        given = trainer.new_parser("", 1, 0).parse_args(["--out", "x", "--batch", "7"])
+        plan = trainer.Plan(steps=5, batch=4, rate=0.1, weight_decay=0.5)
+        assert trainer.changed(plan, given) == trainer.Plan(steps=5, batch=7, rate=0.1, weight_decay=0.5)
 
 
 class TestAutoencoder:
-    def test_a_resumed_run_is_the_uninterrupted_one(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(train_autoencoder, "learning_rate", lambda step, steps: 1e-3)
+    def test_a_resumed_run_is_the_uninterrupted_one(self, tmp_path: Path, steady: None) -> None:
         whole, twice = (
             train_the_autoencoder(tmp_path / name, *runs) for name, runs in (("one", (4,)), ("two", (2, 4)))
         )
         assert all(torch.equal(value, twice[name]) for name, value in whole.items())
 
-    def test_decoder_only(self, tmp_path: Path) -> None:
+    def test_decoder_only(self, tmp_path: Path, steady: None) -> None:
         before = train_the_autoencoder(tmp_path, 1)
         after = train_the_autoencoder(tmp_path, 2, more=("--decoder-only",))
         for name, value in before.items():
@@ -104,7 +148,7 @@ class TestAutoencoder:
         learnt = EmojiAutoencoder()
         learnt.load_state_dict(torch.load(folder / "autoencoder_training.pt", weights_only=True)["model"])
         torch.manual_seed(0)
-        pictures = drawn.chunk(folder / "drawn", "held out", 0, SCENES).pictures
+        pictures = torch.from_numpy(drawn.chunk(folder / "drawn", "held out", 0, SCENES).pictures)
         after, before = (train_autoencoder.signal_to_noise(one, pictures) for one in (learnt, EmojiAutoencoder()))
         assert after.mean() > before.mean()
 
@@ -115,7 +159,7 @@ class TestAutoencoder:
             encode = staticmethod(lambda pixels: pixels)
             decode = staticmethod(lambda latent: latent + 0.02)
 
-        pictures = np.full((3, 8, 8, 3), 90, dtype=np.uint8)
+        pictures = torch.full((3, 8, 8, 3), 90, dtype=torch.uint8)
         found = train_autoencoder.signal_to_noise(Off(), pictures)
         torch.testing.assert_close(found, torch.full((3,), 40.0))
 
@@ -170,23 +214,22 @@ class TestModels:
             train_model.main([name, "--out", str(out), *size, *file, *more])
         return torch.load(out / f"{name}_training.pt", weights_only=True)
 
-    @pytest.mark.parametrize("name", recipes.RECIPES)
-    def test_resumed_exported_and_loaded(
-        self, name: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(train_model, "learning_rate", lambda step, steps, peak: 1e-3)
+    @pytest.mark.parametrize("name", ["unet", "transformer"])
+    def test_resumed_exported_and_loaded(self, name: str, folder: Path, tmp_path: Path, steady: None) -> None:
         (folder / "latents").mkdir(exist_ok=True)
         whole = self.train(name, folder, tmp_path / "whole", 2)
         twice = self.train(name, folder, tmp_path / "twice", 1, 2)
         assert whole["step"] == twice["step"] == 2
-        assert all(torch.equal(value, twice["model"][key]) for key, value in whole["model"].items())
-        assert all(torch.equal(one, other) for one, other in zip(whole["ema"], twice["ema"], strict=True))
+        for part in ("model", "average"):
+            assert all(torch.equal(value, twice[part][key]) for key, value in whole[part].items())
 
         exported = tmp_path / "whole" / f"emoji_{name}.safetensors"
         with safe_open(exported, "pt") as kept:
             assert kept.metadata()["step"] == "2"
-        further = self.train(name, folder, tmp_path / "further", 3, more=("--start", str(exported)))
-        assert further["step"] == 3, "it goes on from the step that the file names"
+        model = train_model.new_model(recipes.RECIPES[name], "cpu", exported)
+        averaged = {key.removeprefix("module."): value for key, value in whole["average"].items()}
+        for key, value in model.state_dict().items():
+            torch.testing.assert_close(value, averaged[key], rtol=1e-3, atol=1e-3)
 
         with torch.inference_mode():
             loaded = LOADERS[name](exported, folder / "autoencoder.safetensors")
@@ -194,43 +237,99 @@ class TestModels:
         setup = Setup(loaded.model, *texts, LATENT_CHANNELS)
         assert torch.isfinite(sample(loaded.model, setup, Run(steps=1))).all()
 
-    @pytest.mark.parametrize("name", recipes.RECIPES)
-    def test_it_learns(self, name: str, folder: Path) -> None:
-        """Some steps on one batch bring the loss down; every weight has a part in it."""
-        recipe = recipes.RECIPES[name]
+    def scenes(self, folder: Path) -> Bank:
         autoencoder, statistics = load_emoji_autoencoder(folder / "autoencoder.safetensors")
         named = {f"latent.{key}": value for key, value in statistics.items()}
-        scenes = bank.latent_bank(autoencoder, named, folder, 1, SCENES)
-        training = train_model.new_training(recipe, 0)
+        return bank.on_device(bank.latent_bank(autoencoder, named, folder, 1, SCENES), "cpu")
+
+    @pytest.mark.parametrize("name", ["unet", "transformer"])
+    def test_it_learns(self, name: str, folder: Path, tmp_path: Path, steady: None) -> None:
+        """Some steps on one batch bring the loss down; every weight has a part in it."""
+        recipe, scenes = recipes.RECIPES[name], self.scenes(folder)
+        torch.manual_seed(0)
+        run = trainer.Trainer(train_model.new_model(recipe, "cpu"), tmp_path, name, recipe.plan)
         losses = []
         with training_kernels():
             for _ in range(5):
-                loss = recipe.loss(training.model, scenes, torch.Generator().manual_seed(1), 4)
+                loss = recipe.loss(run.model, scenes, torch.Generator().manual_seed(1), 4)
                 losses.append(loss.item())
-                training.take_step(loss, 1e-3)
+                run.take_step(loss)
         assert losses[-1] < losses[0]
-        without = [name for name, value in training.model.named_parameters() if value.grad is None]
+        without = [name for name, value in run.model.named_parameters() if value.grad is None]
         assert all("projection" in name or "position" in name for name in without)
 
+    def test_a_distilled_model_starts_as_its_teacher_and_takes_in_its_guided_path(
+        self, folder: Path, tmp_path: Path, steady: None
+    ) -> None:
+        self.train("transformer", folder, tmp_path, 2)
+        start = ["--start", str(tmp_path / "emoji_transformer.safetensors")]
+        begun = self.train("few_step", folder, tmp_path, 0, more=start)
+        teacher = train_model.new_model(recipes.RECIPES["transformer"], "cpu", Path(start[1]))
+        for key, value in teacher.state_dict().items():
+            assert torch.equal(value, begun["model"][key])
+        moved = self.train("few_step", folder, tmp_path, 3, more=start)["model"]
+        assert any(not torch.equal(value, moved[key]) for key, value in teacher.state_dict().items())
+        with pytest.raises(SystemExit, match="--start"):
+            train_model.main(["few_step", "--out", str(tmp_path)])
 
-class TestDetector:
-    def train(self, folder: Path, *runs: int) -> dict[str, torch.Tensor]:
+    def test_guided_path_and_mean_velocity(self, folder: Path) -> None:
+        """A teacher of velocity 1 where it is asked for something, and 0 where it is not: guided, 3 everywhere."""
+        scenes = self.scenes(folder)
+
+        class Constant(torch.nn.Module):
+            def __init__(self, empty: torch.Tensor) -> None:
+                super().__init__()
+                self.empty = empty
+
+            def forward(self, x: torch.Tensor, sigma: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+                asked = (tokens != self.empty).any(1).to(x)
+                return asked.view(-1, 1, 1, 1).expand_as(x)
+
+        class Answer(torch.nn.Module):
+            def forward(self, x: torch.Tensor, sigma: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+                return torch.full_like(x, 2.5)
+
+        teacher, x = Constant(scenes.empty), torch.zeros(2, 1, 2, 2)
+        start, end = torch.tensor([1.0, 0.5]), torch.tensor([0.875, 0.375])
+        reached = distilled.guided_path(teacher, x, start, end, scenes.tokens[:2], scenes.empty)
+        torch.testing.assert_close(reached, torch.full_like(x, -3 / 8))
+        loss = distilled.distilled_loss(teacher, Answer(), scenes, torch.Generator().manual_seed(0), 3)
+        torch.testing.assert_close(loss, torch.tensor(0.25), atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["decider", "judge"])
+class TestDetectors:
+    def train(self, name: str, folder: Path, *runs: int, more: tuple[str, ...] = ()) -> dict[str, torch.Tensor]:
         for steps in runs:
             size = ["--chunk", str(SCENES), "--chunks", "2", "--batch", "4", "--steps", str(steps)]
-            train_detector.main(["--out", str(folder), "--autoencoder", str(folder / "autoencoder.safetensors"), *size])
-        return torch.load(folder / "decider_training.pt", weights_only=True)
+            file = ["--autoencoder", str(folder / "autoencoder.safetensors")]
+            train_detector.main([name, "--out", str(folder), *file, *size, *more])
+        return torch.load(folder / f"{name}_training.pt", weights_only=True)
 
-    def test_resumed_and_exported(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(train_detector, "learning_rate", lambda step, steps, peak: 1e-3)
-        whole = self.train(folder, 3)
-        (folder / "decider_training.pt").unlink()
-        twice = self.train(folder, 1, 3)
+    def test_resumed_and_exported(self, name: str, folder: Path, steady: None) -> None:
+        whole = self.train(name, folder, 3)
+        (folder / f"{name}_training.pt").unlink()
+        twice = self.train(name, folder, 1, 3)
         assert whole["step"] == twice["step"] == 3
-        assert all(torch.equal(value, twice["model"][name]) for name, value in whole["model"].items())
-        with safe_open(folder / "emoji_decider.safetensors", "pt") as kept:
+        assert all(torch.equal(value, twice["model"][key]) for key, value in whole["model"].items())
+        with safe_open(folder / f"emoji_{name}.safetensors", "pt") as kept:
             assert json.loads(kept.metadata()["nouns"]) == list(NOUNS)
-        assert "held-out scenes drawn" in (folder / "decider.log").read_text()
+        assert "held-out scenes drawn" in (folder / f"{name}.log").read_text()
+        load = {"decider": load_emoji_counter, "judge": judge.load_judge}[name]
+        counted = load(folder / f"emoji_{name}.safetensors").count(torch.zeros(1, 128, 128, 3), ["cats"])
+        assert counted.numbers.tolist() == [[0.0]]
 
+    def test_a_run_may_start_with_finished_weights(self, name: str, folder: Path, tmp_path: Path) -> None:
+        self.train(name, folder, 1)
+        (folder / f"{name}_training.pt").unlink()
+        file = folder / f"emoji_{name}.safetensors"
+        with safe_open(file, "pt") as kept:
+            before = {key: kept.get_tensor(key) for key in kept.keys()}  # noqa: SIM118 - not a dictionary
+        begun = self.train(name, folder, 0, more=("--start", str(file)))["model"]
+        assert all(torch.equal(value.float(), begun[key].float()) for key, value in before.items())
+
+
+class TestDetectorTargets:
     def test_accuracy_counts_missed_invented_and_misnamed_objects(self, monkeypatch: pytest.MonkeyPatch) -> None:
         objects = np.array([(0, 1, 0, 0, 9, 9), (0, 1, 9, 9, 9, 9), (1, 2, 0, 0, 9, 9), (2, 3, 0, 0, 9, 9)], np.int16)
         scenes = drawn.DrawnScenes(np.zeros((3, 8, 8, 3), np.uint8), ["", "", ""], objects)
@@ -243,9 +342,19 @@ class TestDetector:
     def test_a_right_detector_counts_every_scene_right(self) -> None:
         """The targets say enough: no two objects of the scenes are too near to be told apart."""
         scenes = drawn.draw_scenes("test", 0, 60)
-        for number, (heat, wanted) in enumerate(train_detector.targets_of(scenes, torch.arange(60))):
-            boxes = torch.zeros(4, *heat.shape[1:])
-            output = torch.cat([torch.logit(heat.clamp(1e-6, 1 - 1e-6)), boxes]).unsqueeze(0)
-            nouns = sorted(one.noun for one in detections(output)[0])
-            assert nouns == sorted(scenes.objects[scenes.objects[:, 0] == number][:, 1].tolist())
-            assert len(wanted) == len(nouns)
+        targets = targets_of(*train_detector.object_table(scenes), len(NOUNS), (32, 32))
+        output = torch.cat([torch.logit(targets.heat.clamp(1e-6, 1 - 1e-6)), torch.zeros(60, 4, 32, 32)], 1)
+        for number, found in enumerate(detections(output)):
+            there = scenes.objects[scenes.objects[:, 0] == number][:, 1].tolist()
+            assert sorted(one.noun for one in found) == sorted(there)
+            assert int(targets.there[number].sum()) == len(there)
+
+    def test_object_table_and_mirror_image(self) -> None:
+        objects = np.array([(0, 5, 1, 2, 3, 4), (2, 6, 10, 20, 30, 40), (2, 7, 0, 0, 8, 8)], np.int16)
+        scenes = drawn.DrawnScenes(np.zeros((3, 64, 64, 3), np.uint8), ["", "", ""], objects)
+        nouns, boxes = train_detector.object_table(scenes)
+        assert nouns.tolist() == [[5, -1], [-1, -1], [6, 7]]
+        assert boxes[2].tolist() == [[10, 20, 30, 40], [0, 0, 8, 8]]
+        pixels = torch.rand(3, 3, 64, 64)
+        turned, moved = train_detector.mirrored(pixels, boxes)
+        assert torch.equal(turned, pixels.flip(3)) and moved[2].tolist() == [[24, 20, 30, 40], [56, 0, 8, 8]]

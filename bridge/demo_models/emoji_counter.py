@@ -1,0 +1,114 @@
+"""The counter of the Emoji models' pictures: a small detector as a Counter, for nodes and workflows that need one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import comfy.utils
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from ...core.counting import Counted, counted_from_boxes
+from ...core.emoji.detector import STRIDE, Detection, EmojiDetector, detections
+from ...core.errors import CountError
+from ...core.prompts import same_noun
+
+DECIDER_WEIGHTS = Path(__file__).resolve().parents[2] / "demo" / "weights" / "emoji_decider.safetensors"
+_MULTIPLE = 4 * STRIDE  # the detector halves a picture's sides four times
+
+
+class EmojiCounter:
+    """Counts what a detector of the Emoji world sees; see `core.counting.Counter`.
+
+    Args:
+        detector: (B, 3, H, W) pixels in -1..1 to what `detections` reads, H and W in multiples of 16.
+        known: the nouns of its channels, in the singular.
+        side: of the square that every image is scaled to; None where the detector takes any size.
+    """
+
+    def __init__(self, detector: nn.Module, known: Sequence[str], side: int | None = None) -> None:
+        self._detector, self._known, self._side = detector.eval(), tuple(known), side
+
+    @torch.inference_mode()
+    def count(
+        self, images: Tensor, nouns: Sequence[str], on_progress: Callable[[int, int], None] | None = None
+    ) -> Counted:
+        """How many of each noun every image shows, and a box around each object of any noun that the detector knows.
+
+        Raises:
+            CountError: it does not know one of the nouns.
+        """
+        for noun in nouns:
+            if not any(same_noun(noun, known) for known in self._known):
+                raise CountError(
+                    f"the Emoji counter cannot count '{noun}': it knows {', '.join(self._known)}. Ask for one of these, or "
+                    "connect another counter"
+                )
+        boxes = []
+        for done, image in enumerate(images, 1):
+            boxes.append(self._boxes(image))
+            if on_progress is not None:
+                on_progress(done, len(images))
+        return counted_from_boxes(boxes, nouns, len(boxes))
+
+    def _boxes(self, image: Tensor) -> list[dict[str, Any]]:
+        height, width = image.shape[:2]
+        size = (self._side, self._side) if self._side else tuple(_nearest(side) for side in (height, width))
+        device = next(self._detector.parameters()).device
+        pixels = image[..., :3].movedim(-1, 0).unsqueeze(0).to(device, torch.float32).clamp(0, 1) * 2 - 1
+        scaled = pixels if size == (height, width) else interpolate(pixels, size, mode="bilinear", antialias=True)
+        (found,) = detections(self._detector(scaled))
+        return [self._box(one, width / size[1], height / size[0]) for one in found]
+
+    def _box(self, found: Detection, across: float, down: float) -> dict[str, Any]:
+        x, y, width, height = found.box
+        place = {"x": x * across, "y": y * down, "width": width * across, "height": height * down}
+        return {**place, "label": self._known[found.noun], "score": found.score}
+
+
+def load_emoji_counter(path: Path = DECIDER_WEIGHTS) -> EmojiCounter:
+    """The decider of `demo.emoji.train_detector`.
+
+    Raises:
+        CountError: the file is missing or holds something else.
+    """
+    state, known = read_detector(path)
+    with torch.inference_mode(False):
+        detector = EmojiDetector(len(known))
+        fill_detector(detector, state, path)
+    return EmojiCounter(detector, known)
+
+
+def read_detector(path: Path) -> tuple[dict[str, Tensor], list[str]]:
+    """Weights and nouns of a detector's file.
+
+    Raises:
+        CountError: the file is missing or holds something else.
+    """
+    if not path.is_file():
+        raise CountError(f"{path.name} is not in the pack's demo/weights folder. Install the pack again")
+    state, metadata = comfy.utils.load_torch_file(str(path), safe_load=True, return_metadata=True)
+    known = (metadata or {}).get("nouns")
+    if known is None:
+        raise CountError(f"{path.name} does not say which nouns it counts: it is not a detector of the Emoji models")
+    return state, json.loads(known)
+
+
+def fill_detector(detector: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+    """Give a detector the weights of its file, in float32.
+
+    Raises:
+        CountError: they are another network's.
+    """
+    try:
+        detector.load_state_dict(state)
+    except RuntimeError as error:
+        raise CountError(f"{path.name} holds the weights of another network. Install the pack again") from error
+
+
+def _nearest(side: int) -> int:
+    return max(1, round(side / _MULTIPLE)) * _MULTIPLE
