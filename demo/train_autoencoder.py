@@ -1,4 +1,4 @@
-"""Trains the autoencoder of the Shapes model: `python -m demo.train_autoencoder --minutes 11 --out FOLDER`.
+"""Trains the autoencoder of the Shapes model: `python -m demo.train_autoencoder --out FOLDER`.
 
 Latents get noise while training, so that nearby latents decode to nearby pictures: a diffusion model's small errors,
 and a guidance step's small moves, must not show as speckle.
@@ -6,11 +6,7 @@ and a guidance step's small moves, must not show as speckle.
 
 from __future__ import annotations
 
-import argparse
-import math
 import random
-import time
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,6 +15,7 @@ from torch.nn.functional import l1_loss
 
 from .comfy_host import register_pack
 from .scenes import random_scene
+from .trainer import Plan, Trainer, begin, changed, generator_of, new_parser
 
 register_pack()
 from headcount.core.emoji.autoencoder import EmojiAutoencoder  # noqa: E402
@@ -26,6 +23,7 @@ from headcount.core.shapes.autoencoder import ShapesAutoencoder, to_pixels  # no
 
 NOISE = 0.1
 RANGE_WEIGHT = 1e-3
+PLAN = Plan(steps=2600, batch=16, rate=2e-3)
 
 
 def picture_batch(rng: random.Random, batch: int) -> Tensor:
@@ -53,40 +51,20 @@ def reconstruction_loss(
     return l1_loss(out, pixels) + edge_loss + RANGE_WEIGHT * latent.float().square().mean()
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=11)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args()
-    torch.manual_seed(arguments.seed)
-    rng, generator = random.Random(arguments.seed), torch.Generator().manual_seed(arguments.seed)
-    model = ShapesAutoencoder()
-    optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3, betas=(0.9, 0.99), weight_decay=1e-4)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    start, step, average = time.monotonic(), 0, math.nan
-    while (passed := (time.monotonic() - start) / 60) < arguments.minutes:
-        rate = min(1, (step + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * passed / arguments.minutes)))
-        for group in optimiser.param_groups:
-            group["lr"] = 2e-3 * rate
-        pixels = picture_batch(rng, arguments.batch)
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = reconstruction_loss(model, pixels, generator)
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        average = loss.item() if math.isnan(average) else 0.98 * average + 0.02 * loss.item()
-        step += 1
-        if step % 100 == 0:
-            line = f"step {step} loss {average:.4f} minutes {passed:.1f}"
-            with open(arguments.out / "autoencoder.log", "a") as log:
-                log.write(line + "\n")
-            print(line, flush=True)
-            torch.save(model.state_dict(), arguments.out / "autoencoder.pt")
-    torch.save(model.state_dict(), arguments.out / "autoencoder.pt")
+    given = new_parser(__doc__).parse_args(arguments)
+    until, plan = begin(given), changed(PLAN, given)
+    model = ShapesAutoencoder().to(given.device)
+    trainer = Trainer(model, given.out, "autoencoder", plan)
+
+    def loss_of(step: int) -> Tensor:
+        pixels = picture_batch(random.Random(f"{given.seed} {step}"), plan.batch).to(given.device)
+        with torch.autocast(pixels.device.type, torch.bfloat16):
+            return reconstruction_loss(model, pixels, generator_of(step, given))
+
+    trainer.train(loss_of, until)
+    torch.save(trainer.averaged.cpu().state_dict(), given.out / "autoencoder.pt")
 
 
 if __name__ == "__main__":

@@ -1,18 +1,15 @@
 """Trains the Shapes diffusion model and its text encoder: `python -m demo.train_shapes --out FOLDER --steps 4500`.
 
-Needs FOLDER/autoencoder.pt from `python -m demo.train_autoencoder`. Goes on from FOLDER/training.pt where there is one;
-`--start FILE` begins with the weights of a finished model, its autoencoder included, and a fresh optimiser.
+Needs FOLDER/autoencoder.pt from `python -m demo.train_autoencoder`. `--start FILE` begins with the weights of a finished model,
+its autoencoder included, and a fresh optimiser.
 Objective: rectified flow (Liu et al. 2022; logit-normal times as in Esser et al. 2024, section 3.1), prompts dropped for
-classifier-free guidance. Every random choice hangs on --seed and the step number, so a resumed run draws what one
-uninterrupted run would have drawn.
+classifier-free guidance.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
 import random
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +21,7 @@ from torch import Tensor, nn
 
 from .comfy_host import import_comfyui
 from .scenes import Scene, random_scene
+from .trainer import Plan, Trainer, begin, changed, generator_of, new_parser
 
 import_comfyui("--cpu", "--use-pytorch-cross-attention")  # what runs on other devices, too, where a model lies there
 import comfy.ops  # noqa: E402
@@ -41,9 +39,7 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 
 END_TOKEN = CLIP_CONFIG["eos_token_id"]
 PROMPT_DROPOUT = 0.1
-PEAK_RATE = 1e-3
-EMA_DECAY = 0.9985
-STEPS_BETWEEN_SAVES = 250
+PLAN = Plan(steps=4500, batch=32, rate=1e-3, decay=0.9985, betas=(0.9, 0.95), weight_decay=1e-3)
 
 
 @dataclass(frozen=True)
@@ -66,6 +62,11 @@ class Bank:
         """`size` latents, in float32, and their tokens, drawn at random."""
         chosen = torch.randint(len(self.latents), (size,), generator=generator, device=self.latents.device)
         return self.latents[chosen].float(), self.tokens[chosen]
+
+    def to(self, device: str) -> Bank:
+        """The bank with all that a batch is made of there."""
+        moved = (part.to(device) for part in (self.latents, self.tokens, self.empty))
+        return Bank(*moved, self.statistics)
 
 
 def tokenise(prompts: list[str]) -> Tensor:
@@ -170,11 +171,6 @@ def out_of_place(layer: nn.Module):  # noqa: ANN202 - a method
     return forward
 
 
-def learning_rate(step: int, steps: int, peak: float = PEAK_RATE) -> float:
-    """Warm-up over 200 steps, then a cosine down to 2 %."""
-    return peak * min(1.0, (step + 1) / 200) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1, step / steps))))
-
-
 def training_loss(model: nn.Module, bank: Bank, generator: torch.Generator, batch: int) -> Tensor:
     """Mean squared error of the predicted velocity on one random batch; bank, model and generator are of one device."""
     clean, tokens = bank.batch(generator, batch)
@@ -195,88 +191,50 @@ def part_of(path: Path, prefix: str) -> dict[str, Tensor]:
     return {name: value.float() if value.is_floating_point() else value for name, value in found.items()}
 
 
-def averaged_weights(model: Trainee, ema: list[Tensor]) -> dict[str, Tensor]:
-    """The averaged weights, under the names by which the models' files have them: `diffusion_model.*`, `text_encoder.*`."""
-    state = dict(model.state_dict())
-    state.update({name: value for (name, _), value in zip(model.named_parameters(), ema, strict=True)})
+def named_weights(model: Trainee) -> dict[str, Tensor]:
+    """The weights under the names by which the models' files have them: `diffusion_model.*`, `text_encoder.*`."""
     out = {}
-    for name, value in state.items():
+    for name, value in model.state_dict().items():
         out[name.replace("text.", "text_encoder.clip_l.transformer.", 1) if name.startswith("text.") else name] = value
     out["text_encoder.clip_l.logit_scale"] = torch.tensor(4.6055)
     return out
 
 
 def halved(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same in half precision where they are floats."""
-    return {name: (v.half() if v.is_floating_point() else v).contiguous() for name, v in weights.items()}
+    """The same on the CPU, in half precision where they are floats."""
+    return {name: (v.half() if v.is_floating_point() else v).cpu().contiguous() for name, v in weights.items()}
 
 
-def export(model: Trainee, ema: list[Tensor], autoencoder: ShapesAutoencoder, bank: Bank, path: Path) -> None:
-    """Write the averaged weights as the fp16 safetensors file that Load Shapes Demo Model reads."""
-    out = averaged_weights(model, ema)
+def export(model: Trainee, autoencoder: ShapesAutoencoder, bank: Bank, path: Path) -> None:
+    """Write the fp16 safetensors file that Load Shapes Demo Model reads."""
+    out = named_weights(model)
     out.update({f"first_stage_model.{name}": value for name, value in autoencoder.state_dict().items()})
     save_file({**halved(out), **{k: v.float().contiguous() for k, v in bank.statistics.items()}}, path)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=4500)
-    parser.add_argument("--batch", type=int, default=32)
+    parser = new_parser(__doc__)
     parser.add_argument("--scenes", type=int, default=40000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--rate", type=float, default=PEAK_RATE, help="peak learning rate")
     parser.add_argument("--start", type=Path, help="a finished model, such as demo/weights/shapes.safetensors")
-    parser.add_argument("--compile", action="store_true", help="torch.compile: faster, needs a C++ compiler on a CPU")
-    arguments = parser.parse_args()
-    torch.manual_seed(arguments.seed)
+    given = parser.parse_args(arguments)
+    until, plan = begin(given), changed(PLAN, given)
     autoencoder = ShapesAutoencoder().eval()
-    if arguments.start:
-        autoencoder.load_state_dict(part_of(arguments.start, "first_stage_model."))
+    if given.start:
+        autoencoder.load_state_dict(part_of(given.start, "first_stage_model."))
     else:
-        autoencoder.load_state_dict(torch.load(arguments.out / "autoencoder.pt", weights_only=True))
-    bank = build_bank(autoencoder, arguments.scenes, arguments.seed)
+        autoencoder.load_state_dict(torch.load(given.out / "autoencoder.pt", weights_only=True))
+    bank = build_bank(autoencoder, given.scenes, given.seed)
     known = torch.unique(bank.tokens)
     if len(known) >= VOCABULARY_SIZE:
         raise ValueError(f"the prompts use {len(known)} tokens; the embedding table holds {VOCABULARY_SIZE - 1}")
     model = Trainee(known)
-    if arguments.start:
-        model.diffusion_model.load_state_dict(part_of(arguments.start, "diffusion_model."))
-        model.text.load_state_dict(part_of(arguments.start, "text_encoder.clip_l.transformer."))
-    parameters = list(model.parameters())
-    ema = [value.detach().clone() for value in parameters]
-    optimiser = torch.optim.AdamW(parameters, lr=PEAK_RATE, betas=(0.9, 0.95), weight_decay=1e-3)
-    saved, first = arguments.out / "training.pt", 0
-    if saved.exists():
-        state = torch.load(saved, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        ema, first = state["ema"], state["step"]
-    run = torch.compile(model) if arguments.compile else model
-    start, average = time.monotonic(), math.nan
-    for step in range(first, arguments.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, arguments.steps, arguments.rate)
-        generator = torch.Generator().manual_seed(arguments.seed * 1_000_003 + step)
-        loss = training_loss(run, bank, generator, arguments.batch)
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimiser.step()
-        with torch.no_grad():
-            torch._foreach_lerp_(ema, [v.detach() for v in parameters], 1 - min(EMA_DECAY, (step + 1) / (step + 10)))
-        average = loss.item() if math.isnan(average) else 0.98 * average + 0.02 * loss.item()
-        done = step + 1
-        if done % 50 == 0:
-            line = f"step {done} loss {average:.4f} minutes {(time.monotonic() - start) / 60:.1f}"
-            with open(arguments.out / "diffusion.log", "a") as log:
-                log.write(line + "\n")
-            print(line, flush=True)
-        if done % STEPS_BETWEEN_SAVES == 0 or done == arguments.steps:
-            export(model, ema, autoencoder, bank, arguments.out / "shapes.safetensors")
-            state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "ema": ema, "step": done}
-            torch.save(state, saved)
+    if given.start:
+        model.diffusion_model.load_state_dict(part_of(given.start, "diffusion_model."))
+        model.text.load_state_dict(part_of(given.start, "text_encoder.clip_l.transformer."))
+    trainer, there = Trainer(model.to(given.device), given.out, "diffusion", plan), bank.to(given.device)
+    trainer.train(lambda step: training_loss(model, there, generator_of(step, given), plan.batch), until)
+    export(trainer.averaged, autoencoder, bank, given.out / "shapes.safetensors")
 
 
 if __name__ == "__main__":

@@ -83,6 +83,7 @@ def clip_bank(
             if (kept.metadata() or {}).get("bank") == name:
                 return ClipBank(*(kept.get_tensor(key) for key in ("latents", "tokens", "empty")))
     bank = _new_bank(plan, autoencoder, statistics, device)
+    file.parent.mkdir(parents=True, exist_ok=True)
     save_file({"latents": bank.latents, "tokens": bank.tokens, "empty": bank.empty}, file, {"bank": name})
     return bank
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,8 @@ import torch
 from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model
 from headcount.bridge.demo_models.text_encoder import MAX_LENGTH
 
-from demo.train_shapes_video import RECIPES, Training, new_training
+from demo.train_shapes_video import RECIPES, new_model
+from demo.trainer import Trainer
 from demo.video_bank import ClipBank
 from demo.video_scenes import FRAMES
 from demo.video_trainee import training_loss
@@ -72,20 +75,23 @@ def _picture(generator: Generator, model: Any, case: Case, method: Method) -> np
 def training(device: torch.device) -> list[Finding]:
     """Steps on noise in place of clips, which cost the same; on a CPU one small step of the small model."""
     recipe, on_cpu = RECIPES[device.type], device.type == "cpu"
-    batch, frames = (_BATCH_ON_A_CPU, _FRAMES_ON_A_CPU) if on_cpu else (recipe.batch, FRAMES)
+    batch, frames = (_BATCH_ON_A_CPU, _FRAMES_ON_A_CPU) if on_cpu else (recipe.plan.batch, FRAMES)
     with torch.inference_mode(False):
         latents = torch.randn(batch, 8, frames, 16, 16, generator=torch.Generator().manual_seed(0)).half()
         bank = ClipBank(latents, torch.full((batch, MAX_LENGTH), _END), torch.full((MAX_LENGTH,), _END)).to(device)
-        trained = new_training(recipe.size, bank, WEIGHTS, 0, device)
+        with TemporaryDirectory() as folder:
+            model = new_model(recipe.size, bank, WEIGHTS, 0).to(device)
+            trainer = Trainer(model, Path(folder), "video", recipe.plan)
 
         def step() -> None:
-            _step(trained, bank, batch)
+            generator = torch.Generator(device).manual_seed(trainer.step)
+            trainer.take_step(training_loss(model, bank, generator, batch))
 
         seconds = times({"step": step}, _ROUNDS_ON_A_CPU if on_cpu else _ROUNDS, wait_for(device))["step"]
-        memory = peak_bytes(step, trained.model)
-    minutes = seconds * recipe.steps / 60
+        memory = peak_bytes(step, model)
+    minutes = seconds * recipe.plan.steps / 60
     figures = {
-        "million parameters": sum(value.numel() for value in trained.ema) / 1e6,
+        "million parameters": sum(value.numel() for value in trainer.parameters) / 1e6,
         "clips per step": batch,
         "frames": frames,
         "s per step": seconds,
@@ -93,10 +99,5 @@ def training(device: torch.device) -> list[Finding]:
     }
     if on_cpu:
         return [Finding("a small step", figures)]
-    whole = {**figures, "steps": recipe.steps, "minutes for all": minutes}
+    whole = {**figures, "steps": recipe.plan.steps, "minutes for all": minutes}
     return [Finding("the whole recipe", whole, f"{_WANTED_MINUTES:.0f} minutes", minutes <= _WANTED_MINUTES)]
-
-
-def _step(trained: Training, bank: ClipBank, batch: int) -> None:
-    generator = torch.Generator(bank.latents.device).manual_seed(trained.step)
-    trained.take_step(training_loss(trained.model, bank, generator, batch), 1e-4)

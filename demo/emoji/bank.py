@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -50,11 +49,6 @@ def statistics_of_scenes(autoencoder: EmojiAutoencoder, drawn: Path, size: int =
     """`Bank.statistics`, from the first training scenes."""
     pixels = to_pixels(torch.from_numpy(chunk(drawn, COLLECTION, 0, size).pictures[:SCENES_FOR_STATISTICS]))
     return latent_statistics(encode(autoencoder, pixels), nn.functional.avg_pool2d(pixels, 8))
-
-
-def on_device(bank: Bank, device: str) -> Bank:
-    """The bank with all that a batch is made of there."""
-    return replace(bank, latents=bank.latents.to(device), tokens=bank.tokens.to(device), empty=bank.empty.to(device))
 
 
 def _chunk_latents(autoencoder: EmojiAutoencoder, statistics: dict[str, Tensor], drawn: Path, number: int, size: int):

@@ -59,6 +59,12 @@ def chunk(folder: Path, collection: str, number: int, size: int = CHUNK) -> Draw
     return drawn
 
 
+def chunk_options(parser: argparse.ArgumentParser, chunks: int) -> None:
+    """How many drawn scenes are used."""
+    parser.add_argument("--chunks", type=int, default=chunks, help="of drawn scenes to train on")
+    parser.add_argument("--chunk", type=int, default=CHUNK, help="scenes in a chunk")
+
+
 def all_scenes(folder: Path, collection: str, chunks: int, size: int = CHUNK) -> DrawnScenes:
     """The scenes of the first chunks, as one."""
     read = [chunk(folder, collection, number, size) for number in range(chunks)]

@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     state = torch.load(given.out / "autoencoder_training.pt", weights_only=True, map_location="cpu")
     averaged = {name.removeprefix("module."): value for name, value in state["average"].items() if "module." in name}
-    weights = halved({name: value.cpu() for name, value in averaged.items()})
+    weights = halved(averaged)
     autoencoder = EmojiAutoencoder().eval()
     autoencoder.load_state_dict({name: value.float() for name, value in weights.items()})
     statistics = statistics_of_scenes(autoencoder, given.out / "drawn", given.chunk)

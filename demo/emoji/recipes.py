@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from ..train_shapes import Trainee, fresh_unet, start_weights, training_loss
+from ..trainer import Plan
 from .bank import known_words
 from .distilled import distilled_loss
-from .trainer import Plan
 
 # demo.train_shapes has put the pack on the import path
 import comfy.ops  # isort: skip

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from ..train_autoencoder import reconstruction_loss
 from ..train_shapes import part_of
-from .drawn import all_scenes, chunk
-from .trainer import Plan, Trainer, begin, changed, generator_of, new_parser
+from ..trainer import Plan, Trainer, begin, changed, generator_of, new_parser
+from .drawn import all_scenes, chunk, chunk_options
 
 # demo.train_shapes has put the pack on the import path
 from headcount.core.emoji.autoencoder import EmojiAutoencoder  # isort: skip
@@ -49,7 +49,8 @@ def signal_to_noise(model: EmojiAutoencoder, pictures: Tensor) -> Tensor:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run from the command line."""
-    parser = new_parser(__doc__, chunks=24, seed=0)
+    parser = new_parser(__doc__)
+    chunk_options(parser, 24)
     parser.add_argument("--start", type=Path, help="half-precision weights to begin with")
     parser.add_argument("--decoder-only", action="store_true", help="leave the encoder, and so all latents, alone")
     given = parser.parse_args(arguments)

@@ -18,10 +18,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..train_shapes import halved, part_of
-from .drawn import DrawnScenes, all_scenes, chunk
+from ..trainer import Plan, Trainer, begin, changed, generator_of, new_parser
+from .drawn import DrawnScenes, all_scenes, chunk, chunk_options
 from .judge import EmojiJudge
 from .train_autoencoder import HELD_OUT
-from .trainer import Plan, Trainer, begin, changed, generator_of, new_parser
 from .vocabulary import NOUNS
 
 # demo.train_shapes has put the pack on the import path
@@ -109,7 +109,8 @@ def accuracy(model: nn.Module, pictures: Tensor, scenes: DrawnScenes) -> tuple[f
 
 def main(arguments: list[str] | None = None) -> None:
     """Run from the command line."""
-    parser = new_parser(__doc__, chunks=20, seed=0)
+    parser = new_parser(__doc__)
+    chunk_options(parser, 20)
     parser.add_argument("detector", choices=tuple(DETECTORS))
     parser.add_argument("--autoencoder", type=Path, default=AUTOENCODER_WEIGHTS)
     parser.add_argument("--start", type=Path, help="half-precision weights to begin with")
@@ -138,7 +139,7 @@ def main(arguments: list[str] | None = None) -> None:
         return detector_loss(model, pixels, nouns[chosen], wanted)
 
     trainer.train(loss_of, until)
-    weights = halved({key: value.cpu() for key, value in trainer.averaged.state_dict().items()})
+    weights = halved(trainer.averaged.state_dict())
     save_file(weights, given.out / f"emoji_{name}.safetensors", {"nouns": json.dumps(NOUNS)})
     _say_accuracy(trainer, weights, autoencoder, std, chunk(given.out / "drawn", HELD_OUT, 0, given.chunk))
 

@@ -13,10 +13,11 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from ..train_shapes import Trainee, averaged_weights, halved, part_of
-from .bank import latent_bank, on_device
+from ..train_shapes import Trainee, halved, named_weights, part_of
+from ..trainer import Trainer, begin, changed, generator_of, new_parser
+from .bank import latent_bank
+from .drawn import chunk_options
 from .recipes import RECIPES, Recipe
-from .trainer import Trainer, begin, changed, generator_of, new_parser
 
 # demo.train_shapes has put the pack on the import path
 from headcount.bridge.demo_models.emoji import AUTOENCODER_WEIGHTS, load_emoji_autoencoder  # isort: skip
@@ -36,8 +37,7 @@ def new_model(recipe: Recipe, device: str, start: Path | None = None) -> Trainee
 
 def export(trainer: Trainer, file: Path) -> None:
     """Write the averaged weights, in half precision, and the step."""
-    weights = averaged_weights(trainer.model, list(trainer.averaged.parameters()))
-    save_file(halved({name: value.cpu() for name, value in weights.items()}), file, {"step": str(trainer.step)})
+    save_file(halved(named_weights(trainer.averaged)), file, {"step": str(trainer.step)})
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -49,8 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     plan = changed(recipe.plan, given)
     autoencoder, statistics = load_emoji_autoencoder(given.autoencoder)
     named = {f"latent.{name}": value for name, value in statistics.items()}
-    bank = latent_bank(autoencoder.to(given.device), named, given.out, given.chunks, given.chunk)
-    bank = on_device(bank, given.device)
+    bank = latent_bank(autoencoder.to(given.device), named, given.out, given.chunks, given.chunk).to(given.device)
     trainer = Trainer(new_model(recipe, given.device, given.start), given.out, given.model, plan)
     millions = sum(value.numel() for value in trainer.parameters) / 1e6
     trainer.say(f"{millions:.2f} million parameters, {len(bank.latents)} scenes, from step {trainer.step}")
@@ -70,7 +69,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _parser():  # noqa: ANN202
-    parser = new_parser(__doc__, chunks=24, seed=0)
+    parser = new_parser(__doc__)
+    chunk_options(parser, 24)
     parser.add_argument("model", choices=tuple(RECIPES))
     parser.add_argument("--autoencoder", type=Path, default=AUTOENCODER_WEIGHTS)
     parser.add_argument("--start", type=Path, help="half-precision weights to begin with")

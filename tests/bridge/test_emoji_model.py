@@ -28,7 +28,7 @@ from safetensors.torch import save_file
 import nodes as comfy_nodes
 from demo.emoji import recipes
 from demo.emoji.scenes import scene
-from demo.train_shapes import averaged_weights
+from demo.train_shapes import named_weights
 
 from ..helpers.models import Run, Setup, random_state_after, sample
 
@@ -166,7 +166,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Setup:
             if not parameter.any():  # fresh blocks change nothing
                 parameter.normal_(std=0.02)
     file = tmp_path_factory.mktemp("emoji") / "emoji_transformer.safetensors"
-    save_file(averaged_weights(trainee, list(trainee.parameters())), file)
+    save_file(named_weights(trainee), file)
     with torch.inference_mode():
         loaded = load_emoji_transformer(file)
         positive, _ = encode_count_prompt(loaded.clip, PROMPT)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from pathlib import Path
 
@@ -18,13 +17,13 @@ from headcount.core.emoji.autoencoder import DOWNSCALE, LATENT_CHANNELS, EmojiAu
 from headcount.core.emoji.detector import Detection, detections, targets_of
 from headcount.core.shapes.autoencoder import to_pixels
 from safetensors import safe_open
-from torch.optim.lr_scheduler import LambdaLR
 
-from demo.emoji import bank, distilled, drawn, judge, recipes, train_autoencoder, train_detector, train_model, trainer
+from demo.emoji import bank, distilled, drawn, judge, recipes, train_autoencoder, train_detector, train_model
 from demo.emoji.export_autoencoder import main as export_autoencoder
 from demo.emoji.scenes import scene
 from demo.emoji.vocabulary import NOUNS
 from demo.train_shapes import END_TOKEN, Bank, tokenise
+from demo.trainer import Trainer
 
 from ...helpers.models import Run, Setup, sample
 
@@ -82,53 +81,6 @@ class TestDrawn:
 def _draw_two(folder: Path, collection: str, number: int) -> None:
     """A chunk of two scenes; the other process has to find this by its name."""
     drawn.chunk(folder, collection, number, 2)
-
-
-@pytest.fixture
-def steady(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rate that does not hang on the number of steps: a stopped run is then one with a smaller number to go."""
-    monkeypatch.setattr(
-        trainer, "get_cosine_schedule_with_warmup", lambda optimiser, *_: LambdaLR(optimiser, lambda _: 1.0)
-    )
-
-
-class TestTrainer:
-    def run(self, folder: Path, steps: int, until: float = math.inf) -> trainer.Trainer:
-        torch.manual_seed(0)
-        run = trainer.Trainer(torch.nn.Linear(3, 1), folder, "line", trainer.Plan(steps, batch=4, rate=0.1, decay=0.5))
-        run.train(lambda step: run.model(torch.ones(4, 3)).square().mean(), until)
-        return run
-
-    def test_rate_weights_averages_and_log(self, tmp_path: Path) -> None:
-        run = self.run(tmp_path, 60)
-        assert run.step == 60 and run.optimiser.param_groups[0]["lr"] == pytest.approx(0.1 * 60 / trainer.WARM_UP)
-        lines = (tmp_path / "line.log").read_text().splitlines()
-        assert lines[0].startswith("step 50 loss ") and lines[-1] == "60 of 60 steps done"
-        live, averaged = run.model(torch.ones(1, 3)), run.averaged(torch.ones(1, 3))
-        assert 0 < abs((live - averaged).item()) < 0.1
-
-    def test_averages_forget_where_the_run_began(self, tmp_path: Path, steady: None) -> None:
-        """The weights of a short run hardly count what was there at first, however slow their averages are later."""
-        torch.manual_seed(0)
-        run = trainer.Trainer(torch.nn.Linear(1, 1), tmp_path, "line", trainer.Plan(100, batch=1, rate=0.0, decay=0.999))
-        with torch.no_grad():
-            run.averaged.weight.fill_(100.0)
-        run.model.weight.data.fill_(1.0)
-        for _ in range(100):
-            run.take_step(run.model(torch.ones(1, 1)).sum())
-        assert run.averaged.weight.item() == pytest.approx(1.0, abs=1e-3)
-
-    def test_a_run_that_is_out_of_time_says_so_and_goes_on(self, tmp_path: Path, steady: None) -> None:
-        stopped = self.run(tmp_path, 5, until=0)
-        assert stopped.step == 0 and "the same command goes on" in (tmp_path / "line.log").read_text()
-        whole, twice = self.run(tmp_path / "whole", 5), self.run(tmp_path, 5)
-        for one, other in ((whole.model, twice.model), (whole.averaged, twice.averaged)):
-            assert all(torch.equal(value, other.state_dict()[name]) for name, value in one.state_dict().items())
-
-    def test_a_plan_with_what_the_command_line_says(self) -> None:
-        given = trainer.new_parser("", 1, 0).parse_args(["--out", "x", "--batch", "7"])
-        plan = trainer.Plan(steps=5, batch=4, rate=0.1, weight_decay=0.5)
-        assert trainer.changed(plan, given) == trainer.Plan(steps=5, batch=7, rate=0.1, weight_decay=0.5)
 
 
 class TestAutoencoder:
@@ -240,14 +192,14 @@ class TestModels:
     def scenes(self, folder: Path) -> Bank:
         autoencoder, statistics = load_emoji_autoencoder(folder / "autoencoder.safetensors")
         named = {f"latent.{key}": value for key, value in statistics.items()}
-        return bank.on_device(bank.latent_bank(autoencoder, named, folder, 1, SCENES), "cpu")
+        return bank.latent_bank(autoencoder, named, folder, 1, SCENES).to("cpu")
 
     @pytest.mark.parametrize("name", ["unet", "transformer"])
     def test_it_learns(self, name: str, folder: Path, tmp_path: Path, steady: None) -> None:
         """Some steps on one batch bring the loss down; every weight has a part in it."""
         recipe, scenes = recipes.RECIPES[name], self.scenes(folder)
         torch.manual_seed(0)
-        run = trainer.Trainer(train_model.new_model(recipe, "cpu"), tmp_path, name, recipe.plan)
+        run = Trainer(train_model.new_model(recipe, "cpu"), tmp_path, name, recipe.plan)
         losses = []
         with training_kernels():
             for _ in range(5):

@@ -14,8 +14,6 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from transformers import get_cosine_schedule_with_warmup
 
-from .drawn import CHUNK
-
 STEPS_BETWEEN_LINES = 50
 SECONDS_BETWEEN_SAVES = 60.0
 WARM_UP = 200  # steps
@@ -148,17 +146,15 @@ def begin(given: argparse.Namespace) -> float:
     return time.monotonic() + given.minutes * 60
 
 
-def new_parser(about: str | None, chunks: int, seed: int) -> argparse.ArgumentParser:
+def new_parser(about: str | None, seed: int = 0) -> argparse.ArgumentParser:
     """The options that all runs have."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder of drawn scenes, latents and the run")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run, and of what it is made from")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after them")
     parser.add_argument("--steps", type=int, help="default: the plan's, as batch and rate")
     parser.add_argument("--batch", type=int)
     parser.add_argument("--rate", type=float, help="peak learning rate")
-    parser.add_argument("--chunks", type=int, default=chunks, help="of drawn scenes to train on")
-    parser.add_argument("--chunk", type=int, default=CHUNK, help="scenes in a chunk")
     parser.add_argument("--seed", type=int, default=seed)
     return parser
 

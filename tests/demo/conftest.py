@@ -1,0 +1,16 @@
+"""What tests of training runs share."""
+
+from __future__ import annotations
+
+import pytest
+from torch.optim.lr_scheduler import LambdaLR
+
+from demo import trainer
+
+
+@pytest.fixture
+def steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rate that does not hang on the number of steps: a stopped run is then one with a smaller number to go."""
+    monkeypatch.setattr(
+        trainer, "get_cosine_schedule_with_warmup", lambda optimiser, *_: LambdaLR(optimiser, lambda _: 1.0)
+    )

@@ -1,0 +1,63 @@
+"""A training run saves, goes on where it stopped, and says how it goes."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from demo import trainer
+
+
+def run_for(folder: Path, steps: int, until: float = math.inf) -> trainer.Trainer:
+    torch.manual_seed(0)
+    run = trainer.Trainer(torch.nn.Linear(3, 1), folder, "line", trainer.Plan(steps, batch=4, rate=0.1, decay=0.5))
+    run.train(lambda step: run.model(torch.ones(4, 3)).square().mean(), until)
+    return run
+
+
+def test_rate_weights_averages_and_log(tmp_path: Path) -> None:
+    run = run_for(tmp_path, 60)
+    assert run.step == 60 and run.optimiser.param_groups[0]["lr"] == pytest.approx(0.1 * 60 / trainer.WARM_UP)
+    lines = (tmp_path / "line.log").read_text().splitlines()
+    assert lines[0].startswith("step 50 loss ") and lines[-1] == "60 of 60 steps done"
+    live, averaged = run.model(torch.ones(1, 3)), run.averaged(torch.ones(1, 3))
+    assert 0 < abs((live - averaged).item()) < 0.1
+
+
+def test_averages_forget_where_the_run_began(tmp_path: Path, steady: None) -> None:
+    """The weights of a short run hardly count what was there at first, however slow their averages are later."""
+    torch.manual_seed(0)
+    run = trainer.Trainer(torch.nn.Linear(1, 1), tmp_path, "line", trainer.Plan(100, batch=1, rate=0.0, decay=0.999))
+    with torch.no_grad():
+        run.averaged.weight.fill_(100.0)
+    run.model.weight.data.fill_(1.0)
+    for _ in range(100):
+        run.take_step(run.model(torch.ones(1, 1)).sum())
+    assert run.averaged.weight.item() == pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_run_that_is_out_of_time_says_so_and_goes_on(tmp_path: Path, steady: None) -> None:
+    stopped = run_for(tmp_path, 5, until=0)
+    assert stopped.step == 0 and "the same command goes on" in (tmp_path / "line.log").read_text()
+    whole, twice = run_for(tmp_path / "whole", 5), run_for(tmp_path, 5)
+    for one, other in ((whole.model, twice.model), (whole.averaged, twice.averaged)):
+        assert all(torch.equal(value, other.state_dict()[name]) for name, value in one.state_dict().items())
+
+
+def test_a_plan_with_what_the_command_line_says() -> None:
+    given = trainer.new_parser("").parse_args(["--out", "x", "--batch", "7"])
+    plan = trainer.Plan(steps=5, batch=4, rate=0.1, weight_decay=0.5)
+    assert trainer.changed(plan, given) == trainer.Plan(steps=5, batch=7, rate=0.1, weight_decay=0.5)
+
+
+def test_the_rate_warms_up_and_comes_down(tmp_path: Path) -> None:
+    plan = trainer.Plan(steps=1000, batch=1, rate=1.0)
+    run, rates = trainer.Trainer(torch.nn.Linear(1, 1), tmp_path, "line", plan), []
+    for _ in range(1000):
+        rates.append(run.optimiser.param_groups[0]["lr"])
+        run.take_step(run.model(torch.ones(1, 1)).sum() * 0)
+    assert rates.index(max(rates)) == trainer.WARM_UP and max(rates) == 1
+    assert rates[0] < rates[100] and rates[300] > rates[600] > rates[999] >= 0
