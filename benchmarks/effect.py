@@ -52,15 +52,15 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--part", type=part_of, help=part)
     arguments = parser.parse_args(given)
     world, out = WORLDS[arguments.world], arguments.out or Path(f"output/effect_{arguments.world}.jsonl")
-    try:
-        require_files(arguments.world, world)
-        methods = read_methods(arguments.methods.split(","))
-    except CountError as error:
-        parser.error(str(error))
     rows = read_prompts(world.family, arguments.prompt_set)[arguments.first :][: arguments.prompts]
     if not rows:
         parser.error(f"--first {arguments.first}: the set has fewer prompts")
-    run = run_prompts(world, rows, methods, out, tell, arguments.part or (0, 1))
+    try:
+        require_files(arguments.world, world)
+        methods = read_methods(arguments.methods.split(","))
+        run = run_prompts(world, rows, methods, out, tell, arguments.part or (0, 1))
+    except CountError as error:
+        parser.error(str(error))
     if arguments.part:
         return
     report = Report(world, rows, run)

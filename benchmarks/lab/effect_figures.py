@@ -114,10 +114,9 @@ def groups_of(rows: Sequence[PromptRow], plain: Sequence[Seen]) -> dict[str, lis
     return {name: groups[name] for name in sorted(groups, key=_place)}
 
 
-def _place(group: str) -> tuple[int, int, str]:
+def _place(group: str) -> tuple[int, list[int]]:
     kind = group if group in _ORDER else max((one for one in _ORDER if group.endswith(one)), key=len)
-    number = re.search(r"\d+", group)
-    return _ORDER.index(kind), int(number[0]) if number else 0, group
+    return _ORDER.index(kind), [int(number) for number in re.findall(r"\d+", group)]
 
 
 def pick(values: Sequence[Any], chosen: Sequence[int]) -> list[Any]:

@@ -87,8 +87,8 @@ def require_files(name: str, world: World) -> None:
     missing = sorted({file.name for part in parts for file in part.files if not file.is_file()})
     if missing:
         raise CountError(
-            f"nothing can be measured with --world {name}: {', '.join(missing)} is not in demo/weights yet. "
-            "Train it (demo/emoji/README.md), or give another world"
+            f"--world {name} needs files that are not there: {', '.join(missing)}. Train them into demo/weights "
+            "(demo/emoji/README.md), or give another world"
         )
 
 
