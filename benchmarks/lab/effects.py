@@ -21,7 +21,6 @@ from .store import KeptRows
 from .worlds import World
 
 COST_EVERY = 10  # prompts: counting operations takes three times as long as a picture
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -42,17 +41,17 @@ def run_prompts(
     rows: Sequence[PromptRow],
     methods: Sequence[Method],
     out: Path,
-    report: Report,
+    report: Callable[[str], None],
     part: tuple[int, int] = (0, 1),
 ) -> Run:
     """Outcomes of all prompts, or of one part of them; those in the file `out` are read, the others made and added."""
     kept, bench, began = KeptRows(out, "outcome"), cache(lambda: Bench(world)), time.monotonic()
-    fixed = f"{world.model.digest} {world.judge.digest} {world.sampling}"
+    decider, fixed = world.decider.digest, f"{world.model.digest} {world.judge.digest} {world.sampling}"
     outcomes: dict[str, list[Outcome]] = {method.name: [] for method in methods}
     numbered = list(enumerate(rows))[part[0] :: part[1]]
 
     def outcome(number: int, row: PromptRow, method: Method) -> Outcome:
-        key = f"{row.seed} {row.prompt} {method.key} {world.decider.digest if method.counts else ''} {fixed}"
+        key = f"{row.seed} {row.prompt} {method.key} {decider if method.counts else ''} {fixed}"
         found = Outcome(**kept.get(key, lambda: asdict(bench().outcome(row, method))))
         if number % COST_EVERY:
             return found

@@ -51,7 +51,7 @@ class Part:
     @property
     def digest(self) -> str:
         """Of the contents of its files."""
-        return file_digest(*self.files)
+        return file_digest(*self.files) if self.files else "a program"
 
 
 @dataclass(frozen=True)
