@@ -32,7 +32,7 @@ lint: setup
 	$(RUN) .ci/check_package.py
 	$(RUN) .ci/check_web.py
 
-# `make bench` lists the benchmarks, `make bench NAME=isac_effect` runs one.
+# `make bench` lists the benchmarks, `make bench NAME=effect` runs one.
 bench: setup
 ifdef NAME
 	$(RUN) -m benchmarks.$(NAME) $(ARGS)

@@ -151,7 +151,12 @@ def _root(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def frechet_distance(one: Sequence[Features], other: Sequence[Features]) -> float:
-    """Fréchet distance of two sets of pictures, as in FID, over `Features.vector` instead of a network's features.
+    """Fréchet distance of two sets of pictures over `Features.vector`; see `distance_of_vectors`."""
+    return distance_of_vectors(*(np.array([picture.vector for picture in side]) for side in (one, other)))
+
+
+def distance_of_vectors(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Fréchet distance of two sets of (N, D) vectors, one a picture, as in FID, whose vectors are a network's features.
 
     |m1 - m2|^2 + tr(C1 + C2 - 2 (C1^1/2 C2 C1^1/2)^1/2), in squared units. Sets of fewer than about 100 pictures look
     farther apart than they are; compare only sets of one size.
@@ -161,8 +166,7 @@ def frechet_distance(one: Sequence[Features], other: Sequence[Features]) -> floa
     """
     if min(len(one), len(other)) < 2:
         raise ValueError(f"a distance needs two pictures on each side, not {len(one)} and {len(other)}")
-    vectors = [np.stack([picture.vector for picture in side]) for side in (one, other)]
-    means, covariances = [v.mean(0) for v in vectors], [np.cov(v, rowvar=False) for v in vectors]
+    means, covariances = [side.mean(0) for side in (one, other)], [np.cov(side, rowvar=False) for side in (one, other)]
     root = _root(covariances[0])
     mixed = _root(root @ covariances[1] @ root)
     value = np.square(means[0] - means[1]).sum() + np.trace(covariances[0] + covariances[1] - 2 * mixed)

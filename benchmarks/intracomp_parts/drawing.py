@@ -16,11 +16,9 @@ import comfy.sd
 from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model
 from headcount.core.errors import CountError
 
-from demo.comfy_host import ROOT
-
 from ..lab.counters import NamedCounter, images_of
 from ..lab.sampling import SHAPES_SAMPLING, Generator, IsacSettings, Loaded, Method, SamplerSettings, SelectionSettings
-from ..lab.store import digest, file_digest
+from ..lab.store import code_digest, digest, file_digest
 from .pictures import CountRow, PictureRow, Store, in_part, picture_name
 from .prompts import Ask, Vocabulary, make_asks
 
@@ -145,11 +143,6 @@ def plan_of(arguments: argparse.Namespace, vocabulary: Vocabulary) -> Plan:
     settings = replace(SHAPES_SAMPLING if arguments.shapes else CHECKPOINT_SAMPLING, **given)
     asks = make_asks(vocabulary, arguments.seed, arguments.limit)
     return Plan(vocabulary.name, asks, arguments.images, methods, source, settings, arguments.part)
-
-
-def code_digest() -> str:
-    """Digest of the code that decides what a picture looks like."""
-    return file_digest(*sorted(path for part in ("core", "bridge") for path in (ROOT / part).rglob("*.py")))
 
 
 def draw_all(plan: Plan, store: Store, report: Callable[[str], None]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from headcount.core.errors import CountError
 from headcount.core.prompts import plural, same_noun
 from torch import Tensor
 
+from demo.counter import FoundShape, find_shapes
 from demo.exact_counter import ExactCounter
 from demo.shapes import NOUNS
 
@@ -71,6 +72,29 @@ class ExactShapes:
         return replace(ExactCounter().count(images, known, on_progress), nouns=tuple(nouns))
 
 
+class ShapesJudge:
+    """The exact counter of the Shapes scenes with boxes, whose scores are fits of 0 to 1; it knows "red stars" from stars."""
+
+    def count(self, images: Tensor, nouns: Sequence[str], on_progress: OnProgress = None) -> Counted:
+        """See `Counter`; nouns in singular or plural, with or without a colour before them."""
+        found = [find_shapes(picture) for picture in pixels_of(images)]
+        numbers = [[sum(_is_called(one, noun) for one in shapes) for noun in nouns] for shapes in found]
+        boxes = tuple([_box(one) for one in shapes] for shapes in found)
+        nowhere = tuple(((),) * len(nouns) for _ in found)
+        return Counted(tuple(nouns), torch.tensor(numbers, dtype=torch.float32), nowhere, boxes)
+
+
+def _is_called(shape: FoundShape, noun: str) -> bool:
+    *colour, bare = noun.split()
+    return same_noun(bare, shape.noun) and colour in ([], [shape.colour])
+
+
+def _box(shape: FoundShape) -> dict[str, Any]:
+    left, top, right, bottom = shape.box
+    place = {"x": left, "y": top, "width": right - left, "height": bottom - top}
+    return {**place, "label": shape.noun, "score": shape.fit}
+
+
 class T2ICountFile:
     """A T2ICount checkpoint.
 
@@ -105,8 +129,3 @@ def t2icount_counter(file: Path) -> LoadedCounter:
     weights, metadata = read_weights(file)
     config = config_named(metadata[CONFIG_ENTRY]) if CONFIG_ENTRY in metadata else None
     return LoadedCounter(load_network(weights, count_network, config).float())
-
-
-def search_counter(file: Path | None) -> Counter:
-    """What looks at seeds: a T2ICount file, or the exact counter."""
-    return ExactCounter() if file is None else t2icount_counter(file)

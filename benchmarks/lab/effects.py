@@ -1,165 +1,73 @@
-"""What the benchmarks of effects share: prompts of the Shapes model sampled in several ways, paired with plain sampling."""
+"""Runs prompts with several methods, and keeps what came out, so that a stopped run goes on: for `benchmarks.effect`.
+
+Import this after `demo.comfy_host.import_comfyui`, which decides what ComfyUI runs on.
+"""
 
 from __future__ import annotations
 
-import json
+import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from demo.comfy_host import import_comfyui
+from .judged_pictures import Bench, Outcome
+from .node_methods import Method
+from .prompt_files import PromptRow
+from .store import KeptRows
+from .worlds import World
 
-import_comfyui("--cpu")
-from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model  # noqa: E402
-
-from .command import new_parser, part_of  # noqa: E402
-from .prompts import Case, groups_of, make_cases, make_coloured_cases  # noqa: E402
-from .sampling import Generator, Method  # noqa: E402
-from .statistics import interval  # noqa: E402
-from .store import KeptRows, file_digest  # noqa: E402
-from .tables import table, with_interval  # noqa: E402
+COST_EVERY = 10  # prompts: counting operations takes three times as long as a picture
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What one picture shows, the objective's losses at each step of its run, and how long it took."""
-
-    counted: dict[str, int]
-    losses: list[float]
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Prompts:
-    """What is asked for by default.
+class Run:
+    """What was measured.
 
     Attributes:
-        single: prompts for 2 to `most` of one kind.
-        several: prompts for 2 or 3 kinds.
-        coloured: prompts for 2 kinds, each with its colour.
-        seed: of the prompts and of the noises.
+        outcomes: method -> one outcome for each prompt.
+        drawn: two sets of (N, D) features of drawn scenes of what the prompts ask for.
     """
 
-    single: int
-    several: int
-    coloured: int
-    seed: int
-    most: int = 6
+    outcomes: dict[str, list[Outcome]]
+    drawn: tuple[np.ndarray, np.ndarray]
 
 
-def run_command(
-    about: str | None,
-    methods: Mapping[str, Method],
-    usual: Sequence[str],
-    prompts: Prompts,
+def run_prompts(
+    world: World,
+    rows: Sequence[PromptRow],
+    methods: Sequence[Method],
     out: Path,
-    title: Callable[[str], str],
-    more: Callable[[list[Outcome]], Iterator[str]],
-) -> None:
-    """Run and print.
+    report: Callable[[str], None],
+    part: tuple[int, int] = (0, 1),
+) -> Run:
+    """Outcomes of all prompts, or of one part of them; those in the file `out` are read, the others made and added."""
+    kept, bench, began = KeptRows(out, "outcome"), cache(lambda: Bench(world)), time.monotonic()
+    decider, fixed = world.decider.digest, f"{world.model.digest} {world.judge.digest} {world.sampling}"
+    outcomes: dict[str, list[Outcome]] = {method.name: [] for method in methods}
+    numbered = list(enumerate(rows))[part[0] :: part[1]]
 
-    Args:
-        about: the benchmark's text.
-        methods: all that may be asked for; "none" is always run.
-        usual: those that are run unless told otherwise.
-        out: where pictures' counts are kept by default.
-        title: heading of a method's table.
-        more: lines below it.
-    """
-    parser = new_parser(about)
-    one_kind = f"prompts for 2 to {prompts.most} of one kind"
-    parser.add_argument("--single", type=int, default=prompts.single, help=one_kind)
-    parser.add_argument("--several", type=int, default=prompts.several, help="prompts for 2 or 3 kinds")
-    coloured = "prompts for 2 kinds, each with its colour"
-    parser.add_argument("--coloured", type=int, default=prompts.coloured, help=coloured)
-    parser.add_argument("--seed", type=int, default=prompts.seed)
-    parser.add_argument("--method", action="append", choices=list(methods), help="may be given several times")
-    parser.add_argument("--out", type=Path, default=out)
-    part = "i/n: run every n-th prompt from the i-th on, and print no table; see --out"
-    parser.add_argument("--part", type=part_of, help=part)
-    arguments = parser.parse_args()
-    cases = make_cases(arguments.single, arguments.several, arguments.seed, prompts.most)
-    cases += make_coloured_cases(arguments.coloured, arguments.seed)
-    chosen = {name: methods[name] for name in dict.fromkeys(("none", *(arguments.method or usual)))}
-    if arguments.part:
-        first, parts = arguments.part
-        run_cases(cases[first::parts], chosen, arguments.out, print)
-        return
-    runs = run_cases(cases, chosen, arguments.out, print)
-    print("\n" + "\n".join(methods_table(cases, runs)))
-    for name in list(chosen)[1:]:
-        print(f"\n### {title(name)}\n")
-        print("\n".join((*counts_table(cases, runs["none"], runs[name]), *more(runs[name]))))
+    def outcome(number: int, row: PromptRow, method: Method) -> Outcome:
+        key = f"{row.seed} {row.prompt} {method.key} {decider if method.counts else ''} {fixed}"
+        found = Outcome(**kept.get(key, lambda: asdict(bench().outcome(row, method))))
+        if number % COST_EVERY:
+            return found
+        return replace(found, operations=kept.get(f"operations {key}", lambda: bench().operations(row, method)))
 
+    def drawn(row: PromptRow, turn: int) -> list[float]:
+        name = f"drawn {turn} {row.seed}"
+        scene = lambda: world.drawn(row, random.Random(name))  # noqa: E731
+        return kept.get(f"{name} {fixed}", lambda: bench().features(scene()))
 
-def run_cases(
-    cases: list[Case], methods: Mapping[str, Method], out: Path, report: Callable[[str], None]
-) -> dict[str, list[Outcome]]:
-    """Outcomes of all cases by method; those in the file `out` are read, the others run and added, case by case."""
-    kept, weights = KeptRows(out, "outcome"), file_digest(WEIGHTS)
-    settings = {name: weights + json.dumps(asdict(method)) for name, method in methods.items()}
-    outcomes: dict[str, list[Outcome]] = {name: [] for name in methods}
-    generator, start = cache(lambda: Generator(load_shapes_model())), time.monotonic()
-    for number, case in enumerate(cases, 1):
-        for name, method in methods.items():
-            if name == "without bind" and "exact" in methods and not case.names_colours:
-                outcomes[name].append(outcomes["exact"][-1])  # without attributes they are the same, bit for bit
-                continue
-            key = f"{case.seed} {case.prompt} {settings[name]}"
-            outcome = kept.get(key, lambda c=case, m=method: asdict(_outcome(generator(), c, m)))
-            outcomes[name].append(Outcome(**outcome))
-        if number % 20 == 0:
-            report(f"{number} of {len(cases)} prompts, {time.monotonic() - start:.0f} s")
-    return outcomes
-
-
-def _outcome(generator: Generator, case: Case, method: Method) -> Outcome:
-    """One picture, counted."""
-    generator.positive(case.prompt)  # so that the prompt's first method pays no more than the others
-    start = time.perf_counter()
-    pixels, losses = generator.draw(case.prompt, case.seed, method)
-    return Outcome(case.count(pixels), losses, time.perf_counter() - start)
-
-
-def exact_shares(cases: Sequence[Case], outcomes: Sequence[Outcome], chosen: Sequence[int]) -> np.ndarray:
-    """(N,) 1 where the picture of a chosen case is exactly what was asked for."""
-    return np.array([cases[index].is_exact(outcomes[index].counted) for index in chosen], float)
-
-
-def counts_table(cases: list[Case], plain: list[Outcome], other: list[Outcome]) -> list[str]:
-    """One method against none, group by group and count by count."""
-    difference = "difference (95 %)"
-    header = ["prompts", "n", "exact without", "exact with", difference, "error without", "error with", difference]
-    rows = []
-    for name, chosen in groups_of(cases, by_count=True).items():
-        exact = [exact_shares(cases, run, chosen) for run in (plain, other)]
-        error = [np.array([cases[i].error(run[i].counted) for i in chosen], float) for run in (plain, other)]
-        row = [name, len(chosen)]
-        for form, (before, after) in ((".1%", exact), (".2f", error)):
-            change = with_interval(f"+{form}", after.mean() - before.mean(), interval(after - before))
-            row += [format(before.mean(), form), format(after.mean(), form), change]
-        rows.append(row)
-    return table(header, rows)
-
-
-def methods_table(cases: list[Case], runs: Mapping[str, list[Outcome]]) -> list[str]:
-    """All methods: share of exact pictures of each group with the difference to "none", and time against "none"."""
-    groups = groups_of(cases, by_count=False)
-    plain = runs["none"]
-    rows = []
-    for method, run in runs.items():
-        cells = []
-        for chosen in groups.values():
-            before, after = (exact_shares(cases, each, chosen) for each in (plain, run))
-            low, high = interval(after - before)
-            text = f"{after.mean():.1%}"
-            if method != "none":
-                text += f" ({after.mean() - before.mean():+.1%}: {low:+.1%} to {high:+.1%})"
-            cells.append(text)
-        seconds = sum(one.seconds for one in run) / sum(one.seconds for one in plain)
-        rows.append([method, f"{seconds:.2f}x", *cells])
-    return table(["method", "time", *(f"{name} (n={len(chosen)})" for name, chosen in groups.items())], rows)
+    scenes: tuple[list[list[float]], list[list[float]]] = [], []
+    for place, (number, row) in enumerate(numbered, 1):
+        for method in methods:
+            outcomes[method.name].append(outcome(number, row, method))
+        for turn, features in enumerate(scenes):
+            features.append(drawn(row, turn))
+        if place % 10 == 0:
+            report(f"{place} of {len(numbered)} prompts, {time.monotonic() - began:.0f} s")
+    return Run(outcomes, (np.array(scenes[0]), np.array(scenes[1])))

@@ -1,4 +1,4 @@
-"""Draws pictures through ComfyUI, in this process, as KSampler does: plain, steered, guided, or from a selected noise.
+"""Draws pictures through ComfyUI, in this process, as KSampler does: plain, steered, or from a selected noise.
 
 Import this after `demo.comfy_host.import_comfyui`, which decides what ComfyUI runs on.
 """
@@ -13,8 +13,6 @@ import comfy.sample
 import numpy as np
 import torch
 from headcount.bridge.isac.control import IsacSettings, with_isac
-from headcount.bridge.numina.node import with_numina
-from headcount.bridge.numina.settings import NuminaSettings
 from headcount.bridge.prompts.token_positions import encode_count_prompt
 from headcount.bridge.seed_search.latent_selection import select_candidates
 from headcount.bridge.seed_search.search import Search
@@ -85,11 +83,10 @@ def sample(sampling: Sampling, noise: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Method:
-    """What is done for a picture: noises chosen first, steering and guiding while sampling, all, or nothing."""
+    """What is done for a picture: noises chosen first, steering while sampling, both, or nothing."""
 
     steering: IsacSettings | None = None
     selection: SelectionSettings | None = None
-    guide: NuminaSettings | None = None
 
     def run(self, sampling: Sampling) -> tuple[Tensor, list[float]]:
         """The sampled latent, and the losses of the steered steps.
@@ -100,8 +97,6 @@ class Method:
         model, handle, noise = sampling.model, None, 0
         if self.steering is not None:
             model, handle = with_isac(model, self.steering)
-        if self.guide is not None:
-            model, _ = with_numina(model, self.guide)
         if self.selection is not None:
             noise = _selected(sampling, self.selection)
         samples = replace(sampling, model=model, noise=noise).run()

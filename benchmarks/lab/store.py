@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,13 @@ def file_digest(*files: Path) -> str:
             while block := file.read(1 << 22):
                 sha.update(block)
     return sha.hexdigest()[:12]
+
+
+@cache
+def code_digest() -> str:
+    """Of the code that decides what a picture looks like, as it was when it was first asked for."""
+    root = Path(__file__).resolve().parents[2]
+    return file_digest(*sorted(path for part in ("core", "bridge") for path in (root / part).rglob("*.py")))
 
 
 def read_rows(file: Path) -> Iterator[dict[str, Any]]:

@@ -1,8 +1,8 @@
 """Headcount's own objective: every asked instance present, nothing beside them, every place one noun's.
 
 What it changes against the paper, and why. The paper's L_ins falls when two instance masks overlap less, so it also
-falls when instances vanish: measured on the Shapes model, its losses halve and the counts stay as they were (see
-benchmarks/isac_effect.py). This objective keeps ISAC's frame (one gradient step on the latent before every denoising
+falls when instances vanish: measured on the Shapes model, its losses halve and the counts stay as they were (method
+isac_paper of benchmarks/effect.py). This objective keeps ISAC's frame (one gradient step on the latent before every denoising
 step, from the model's own attention) and asks for presence, in the spirit of Attend-and-Excite (Chefer et al. 2023,
 eq. 1 and 2), but per instance instead of per word:
 

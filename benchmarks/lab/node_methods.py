@@ -1,0 +1,133 @@
+"""Methods as an artist connects them: nodes of the pack with the defaults of their schemas, and what is written to change them.
+
+A method is written as parts joined by "+", each with settings behind ":", such as `isac_fast+search:seeds=4`.
+Import this after `demo.comfy_host.import_comfyui`, which decides what ComfyUI runs on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from headcount.core.errors import CountError
+from headcount.nodes.count_search import CountSearch
+from headcount.nodes.isac_attention_control import IsacAttentionControl
+from headcount.nodes.isac_latent_selection import IsacLatentSelection
+from headcount.nodes.numina_count_guide import NuminaCountGuide
+
+PLAIN = "plain"
+_OF_THE_SAMPLER = ("seed", "steps", "cfg", "sampler_name", "scheduler", "denoise")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a part of a method can be.
+
+    Attributes:
+        does: "steers" or "guides" the model, or "chooses" the noise; a method has one part of each at most.
+        node: None for `best_of`.
+        given: settings that differ from the node's defaults; all settings where there is no node.
+        counts: it asks the world's decider.
+    """
+
+    does: str
+    node: Any
+    given: Mapping[str, Any] = field(default_factory=dict)
+    counts: bool = False
+
+    def settings(self) -> dict[str, Any]:
+        """All settings, those of the sampler left out."""
+        inputs = self.node.define_schema().inputs if self.node else ()
+        defaults = {one.id: one.default for one in inputs if getattr(one, "default", None) is not None}
+        return {name: value for name, value in {**defaults, **self.given}.items() if name not in _OF_THE_SAMPLER}
+
+
+KINDS = {
+    "isac_fast": Kind("steers", IsacAttentionControl, {"mode": "fast"}),
+    "isac_exact": Kind("steers", IsacAttentionControl, {"mode": "exact"}),
+    "isac_paper": Kind(
+        "steers",
+        IsacAttentionControl,
+        {"mode": "exact", "objective": "paper", "step_mode": "paper", "step_size": 0.01},
+    ),
+    "numina": Kind("guides", NuminaCountGuide),
+    "selection": Kind("chooses", IsacLatentSelection),
+    "search": Kind("chooses", CountSearch, counts=True),
+    # Not a node: pictures of so many seeds are finished, and the decider takes the best. What a search has to beat.
+    "best_of": Kind("chooses", None, {"pictures": 2}, counts=True),
+}
+_ORDER = ("steers", "guides", "chooses")
+
+
+@dataclass(frozen=True)
+class Method:
+    """What is done for a picture.
+
+    Attributes:
+        name: as it was written.
+        parts: name in `KINDS` -> all of its settings, in the order in which the nodes are connected.
+    """
+
+    name: str
+    parts: dict[str, dict[str, Any]]
+
+    @property
+    def key(self) -> str:
+        """Everything that decides what it does."""
+        return json.dumps(self.parts, sort_keys=True)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it asks the decider."""
+        return any(KINDS[name].counts for name in self.parts)
+
+    def part(self, does: str) -> tuple[str, dict[str, Any]] | None:
+        """Name and settings of the part that steers, guides or chooses."""
+        return next((one for one in self.parts.items() if KINDS[one[0]].does == does), None)
+
+
+def read_method(text: str) -> Method:
+    """The method that is written so.
+
+    Raises:
+        CountError: a part, setting or value that there is not, or parts that do the same.
+    """
+    if text == PLAIN:
+        return Method(text, {})
+    parts = dict(_read_part(part) for part in text.split("+"))
+    done = [KINDS[name].does for name in parts]
+    if len(parts) < text.count("+") + 1 or len(set(done)) < len(done):
+        raise CountError(f"--methods {text}: only one part may steer, one guide and one choose the noise")
+    return Method(text, dict(sorted(parts.items(), key=lambda one: _ORDER.index(KINDS[one[0]].does))))
+
+
+def read_methods(texts: Sequence[str]) -> list[Method]:
+    """The methods that are written so, each once, plain sampling first.
+
+    Raises:
+        CountError: see `read_method`.
+    """
+    return [read_method(text) for text in dict.fromkeys((PLAIN, *texts))]
+
+
+def _read_part(text: str) -> tuple[str, dict[str, Any]]:
+    name, *changes = text.split(":")
+    if name not in KINDS:
+        raise CountError(f"--methods: there is no {name!r}; there are {', '.join((PLAIN, *KINDS))}, joined by +")
+    settings = KINDS[name].settings()
+    for change in changes:
+        setting, _, value = change.partition("=")
+        if setting not in settings:
+            raise CountError(f"--methods: {name} has no setting {setting!r}; it has {', '.join(settings)}")
+        settings[setting] = _read_value(f"{name}:{setting}", value, type(settings[setting]))
+    return name, settings
+
+
+def _read_value(name: str, text: str, kind: type) -> Any:
+    """A value of the type of the default; the node itself refuses what it does not offer."""
+    try:
+        return {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
+    except (KeyError, ValueError) as error:
+        raise CountError(f"--methods: {name}={text} is no {kind.__name__}") from error

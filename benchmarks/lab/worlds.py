@@ -1,0 +1,139 @@
+"""The demo worlds that effects are measured in: a model, the counter that nodes ask, and another one that judges.
+
+Import this after `demo.comfy_host.import_comfyui`, which decides what ComfyUI runs on.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from headcount.bridge.demo_models.emoji import (
+    AUTOENCODER_WEIGHTS,
+    TRANSFORMER_WEIGHTS,
+    UNET_WEIGHTS,
+    load_emoji_transformer,
+    load_emoji_unet,
+)
+from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model
+from headcount.core.counting import Counter
+from headcount.core.errors import CountError
+
+from demo.emoji.vocabulary import PLURALS as EMOJI_PLURALS
+from demo.shapes import PLURALS as SHAPES_PLURALS
+
+from .counters import ShapesJudge, t2icount_counter
+from .prompt_files import PromptRow
+from .sampling import SHAPES_SAMPLING, SamplerSettings
+from .store import file_digest
+from .world_pictures import Pictures, emoji_scene, latent_features, shapes_features, shapes_scene
+
+_FOLDER = WEIGHTS.parent
+_FEW_STEP_WEIGHTS = _FOLDER / "emoji_few_step.safetensors"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something that is read from files, when it is needed.
+
+    Attributes:
+        load: reads it.
+        files: what decides it; none for a program.
+    """
+
+    load: Callable[[], Any]
+    files: tuple[Path, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Of the contents of its files."""
+        return file_digest(*self.files) if self.files else "a program"
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything that a measurement needs.
+
+    Attributes:
+        family: of the prompts, see `prompt_files.read_prompts`.
+        model: MODEL, CLIP and VAE as attributes.
+        decider: the `Counter` that nodes are given.
+        judge: the `Counter` of every figure; no node sees it.
+        sampling: as the model is to be used.
+        plurals: every noun of the world -> its plural.
+        tells_colours: the judge counts "red stars" too.
+        drawn: a scene as a prompt asks for it, from random numbers.
+        features: (N, D) numbers of pictures, whose distribution says how they look; asked of the loaded model.
+    """
+
+    family: str
+    model: Part
+    decider: Part
+    judge: Part
+    sampling: SamplerSettings
+    plurals: Mapping[str, str]
+    drawn: Callable[[PromptRow, random.Random], Pictures]
+    features: Callable[[Any, Pictures], np.ndarray]
+    tells_colours: bool = False
+
+
+def require_files(name: str, world: World) -> None:
+    """Raises: CountError: the world lacks files."""
+    parts = (world.model, world.decider, world.judge)
+    missing = sorted({file.name for part in parts for file in part.files if not file.is_file()})
+    if missing:
+        raise CountError(
+            f"--world {name} needs files that are not there: {', '.join(missing)}. Train them into demo/weights "
+            "(demo/emoji/README.md), or give another world"
+        )
+
+
+def _emoji_counter(name: str) -> Part:
+    file = _FOLDER / name
+
+    def load() -> Counter:
+        from headcount.bridge.demo_models.emoji_counter import load_emoji_counter
+
+        return load_emoji_counter(file)
+
+    return Part(load, (file,))
+
+
+def _emoji_world(load: Callable[[], Any], weights: Path, sampling: SamplerSettings = SHAPES_SAMPLING) -> World:
+    return World(
+        family="emoji",
+        model=Part(load, (weights, AUTOENCODER_WEIGHTS)),
+        decider=_emoji_counter("emoji_decider.safetensors"),
+        judge=_emoji_counter("emoji_judge.safetensors"),
+        sampling=sampling,
+        plurals=EMOJI_PLURALS,
+        drawn=emoji_scene,
+        features=latent_features,
+    )
+
+
+_SHAPES_COUNTER = _FOLDER / "t2icount" / "shapes_counter.safetensors"
+WORLDS = {
+    "emoji": _emoji_world(load_emoji_unet, UNET_WEIGHTS),
+    "emoji_transformer": _emoji_world(load_emoji_transformer, TRANSFORMER_WEIGHTS),
+    "emoji_few_step": _emoji_world(
+        lambda: load_emoji_unet(_FEW_STEP_WEIGHTS),
+        _FEW_STEP_WEIGHTS,
+        SamplerSettings(steps=4, cfg=1.0, sampler="euler", scheduler="simple", size=128),
+    ),
+    "shapes": World(
+        family="shapes",
+        model=Part(load_shapes_model, (WEIGHTS,)),
+        decider=Part(lambda: t2icount_counter(_SHAPES_COUNTER), (_SHAPES_COUNTER,)),
+        judge=Part(ShapesJudge),
+        sampling=SHAPES_SAMPLING,
+        plurals=SHAPES_PLURALS,
+        drawn=shapes_scene,
+        features=shapes_features,
+        tells_colours=True,
+    ),
+}
