@@ -19,10 +19,11 @@ from headcount.bridge.demo_models.emoji import (
     load_emoji_transformer,
     load_emoji_unet,
 )
+from headcount.bridge.demo_models.emoji_counter import DECIDER_WEIGHTS, load_emoji_counter
 from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model
-from headcount.core.counting import Counter
 from headcount.core.errors import CountError
 
+from demo.emoji.judge import JUDGE_WEIGHTS, load_judge
 from demo.emoji.vocabulary import PLURALS as EMOJI_PLURALS
 from demo.shapes import PLURALS as SHAPES_PLURALS
 
@@ -92,23 +93,12 @@ def require_files(name: str, world: World) -> None:
         )
 
 
-def _emoji_counter(name: str) -> Part:
-    file = _FOLDER / name
-
-    def load() -> Counter:
-        from headcount.bridge.demo_models.emoji_counter import load_emoji_counter
-
-        return load_emoji_counter(file)
-
-    return Part(load, (file,))
-
-
 def _emoji_world(load: Callable[[], Any], weights: Path, sampling: SamplerSettings = SHAPES_SAMPLING) -> World:
     return World(
         family="emoji",
         model=Part(load, (weights, AUTOENCODER_WEIGHTS)),
-        decider=_emoji_counter("emoji_decider.safetensors"),
-        judge=_emoji_counter("emoji_judge.safetensors"),
+        decider=Part(load_emoji_counter, (DECIDER_WEIGHTS,)),
+        judge=Part(load_judge, (JUDGE_WEIGHTS,)),
         sampling=sampling,
         plurals=EMOJI_PLURALS,
         drawn=emoji_scene,
@@ -121,9 +111,9 @@ WORLDS = {
     "emoji": _emoji_world(load_emoji_unet, UNET_WEIGHTS),
     "emoji_transformer": _emoji_world(load_emoji_transformer, TRANSFORMER_WEIGHTS),
     "emoji_few_step": _emoji_world(
-        lambda: load_emoji_unet(_FEW_STEP_WEIGHTS),
+        lambda: load_emoji_transformer(_FEW_STEP_WEIGHTS),
         _FEW_STEP_WEIGHTS,
-        SamplerSettings(steps=4, cfg=1.0, sampler="euler", scheduler="simple", size=128),
+        SamplerSettings(steps=8, cfg=1.0, sampler="euler", scheduler="simple", size=128),
     ),
     "shapes": World(
         family="shapes",

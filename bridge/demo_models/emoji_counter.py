@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class EmojiCounter:
             boxes.append(self._boxes(image))
             if on_progress is not None:
                 on_progress(done, len(images))
-        return counted_from_boxes(boxes, nouns, len(boxes))
+        return replace(counted_from_boxes(boxes, nouns, len(boxes)), boxes=tuple(boxes))
 
     def _boxes(self, image: Tensor) -> list[dict[str, Any]]:
         height, width = image.shape[:2]
