@@ -85,11 +85,12 @@ def counted_table(name: str, forward: float, rows: list[Count]) -> list[str]:
 def measured_table(rows: list[Row]) -> list[str]:
     """What `measured` found, as Markdown; the first row is the plain step."""
     plain = rows[0].peak
-    header = ["mode", "time", "a step", "peak", "peak against plain", "K-means of a plain step"]
+    header = ["mode", "time", "first step", "a step", "peak", "peak against plain", "K-means of a plain step"]
     cells = (
         [
             row.mode,
             f"{row.ratio:.2f}x",
+            f"{row.first:.2f}x",
             f"{row.seconds:.3f} s",
             f"{row.peak / 1e9:.3f} GB",
             f"{(row.peak - plain) / 1e9:+.3f} GB",

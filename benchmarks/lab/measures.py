@@ -27,18 +27,19 @@ Parts = Mapping[str, tuple[tuple[Any, str], ...]]
 _LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
+def seconds_of(step: Step, wait: Wait) -> float:
+    """Of one call."""
+    wait()
+    start = time.perf_counter()
+    step()
+    wait()
+    return time.perf_counter() - start
+
+
 def times(steps: Mapping[str, Step], rounds: int, wait: Wait) -> dict[str, float]:
     """Median seconds of each step, taken in turns after a first round that is not counted."""
-    found: dict[str, list[float]] = {name: [] for name in steps}
-    for number in range(rounds + 1):
-        for name, step in steps.items():
-            wait()
-            start = time.perf_counter()
-            step()
-            wait()
-            if number:
-                found[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in found.items()}
+    found = [{name: seconds_of(step, wait) for name, step in steps.items()} for _ in range(rounds + 1)]
+    return {name: statistics.median(taken[name] for taken in found[1:]) for name in steps}
 
 
 @contextmanager

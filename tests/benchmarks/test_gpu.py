@@ -208,7 +208,7 @@ LOW, DENSE, RECORDING = Mode(AnchoredObjective, "low"), Mode(AnchoredObjective, 
     ],
 )
 def test_bars_of_the_design(mode: Mode, ratio: float, extra: float, passed: bool | None) -> None:
-    plain = Row("plain", 1.0, 1.0, 2 * 10**9)
-    row = Row("it", ratio, ratio, plain.peak + int(extra * 1e9))
+    plain = Row("plain", 1.0, 1.0, 1.0, 2 * 10**9)
+    row = Row("it", ratio, ratio, ratio, plain.peak + int(extra * 1e9))
     assert costs._finding("sd15", row, mode, plain).passed is passed
     assert costs._finding("tiny", row, mode, plain).passed is None
