@@ -17,13 +17,13 @@ from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model
 from headcount.core.errors import CountError
 
 from ..lab.counters import NamedCounter, images_of
-from ..lab.sampling import SHAPES_SAMPLING, Generator, IsacSettings, Loaded, Method, SamplerSettings, SelectionSettings
+from ..lab.sampling import SHAPES_SAMPLING, Generator, IsacSettings, KSamplerSettings, Loaded, Method, SelectionSettings
 from ..lab.store import code_digest, digest, file_digest
 from .pictures import CountRow, PictureRow, Store, in_part, picture_name
 from .prompts import Ask, Vocabulary, make_asks
 
 # As diffusers runs Stable Diffusion 1.5 in the paper.
-CHECKPOINT_SAMPLING = SamplerSettings(50, 7.5, "ddim", "ddim_uniform", 512)
+CHECKPOINT_SAMPLING = KSamplerSettings(50, 7.5, "ddim", "ddim_uniform", 512)
 _SELECTION = SelectionSettings(seed=0, steps=1, cfg=1.0, sampler="", scheduler="", candidates=4)
 METHODS = {
     "none": Method(),
@@ -107,7 +107,7 @@ class Plan:
     images: int
     methods: Sequence[str]
     source: Source
-    settings: SamplerSettings
+    settings: KSamplerSettings
     part: tuple[int, int] = (0, 1)
 
     def rows(self) -> list[PictureRow]:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class SamplerSettings:
+class KSamplerSettings:
     """What KSampler and the empty latent are given; `size` is the side of the picture in pixels."""
 
     steps: int
@@ -31,7 +31,7 @@ class SamplerSettings:
     size: int
 
 
-SHAPES_SAMPLING = SamplerSettings(20, 3.0, "euler", "simple", 128)
+SHAPES_SAMPLING = KSamplerSettings(20, 3.0, "euler", "simple", 128)
 """As the node says that the Shapes model is to be used."""
 
 
@@ -63,7 +63,7 @@ class Sampling:
     negative: list[Any]
     latent: Tensor
     seed: int
-    settings: SamplerSettings
+    settings: KSamplerSettings
     noise: int = 0
 
     def run(self) -> Tensor:
@@ -120,7 +120,7 @@ def _selected(sampling: Sampling, selection: SelectionSettings) -> int:
 class Generator:
     """Draws prompts with one model and one set of sampler settings."""
 
-    def __init__(self, loaded: Any, settings: SamplerSettings = SHAPES_SAMPLING) -> None:
+    def __init__(self, loaded: Any, settings: KSamplerSettings = SHAPES_SAMPLING) -> None:
         self.loaded, self.settings = loaded, settings
         with torch.inference_mode():
             self.negative = loaded.clip.encode_from_tokens_scheduled(loaded.clip.tokenize(""))

@@ -29,7 +29,7 @@ from demo.shapes import PLURALS as SHAPES_PLURALS
 
 from .counters import ShapesJudge, t2icount_counter
 from .prompt_files import PromptRow
-from .sampling import SHAPES_SAMPLING, SamplerSettings
+from .sampling import SHAPES_SAMPLING, KSamplerSettings
 from .store import file_digest
 from .world_pictures import Pictures, emoji_scene, latent_features, shapes_features, shapes_scene
 
@@ -75,7 +75,7 @@ class World:
     model: Part
     decider: Part
     judge: Part
-    sampling: SamplerSettings
+    sampling: KSamplerSettings
     plurals: Mapping[str, str]
     drawn: Callable[[PromptRow, random.Random], Pictures]
     features: Callable[[Any, Pictures], np.ndarray]
@@ -93,7 +93,7 @@ def require_files(name: str, world: World) -> None:
         )
 
 
-def _emoji_world(load: Callable[[], Any], weights: Path, sampling: SamplerSettings = SHAPES_SAMPLING) -> World:
+def _emoji_world(load: Callable[[], Any], weights: Path, sampling: KSamplerSettings = SHAPES_SAMPLING) -> World:
     return World(
         family="emoji",
         model=Part(load, (weights, AUTOENCODER_WEIGHTS)),
@@ -113,7 +113,7 @@ WORLDS = {
     "emoji_few_step": _emoji_world(
         lambda: load_emoji_transformer(_FEW_STEP_WEIGHTS),
         _FEW_STEP_WEIGHTS,
-        SamplerSettings(steps=8, cfg=1.0, sampler="euler", scheduler="simple", size=128),
+        KSamplerSettings(steps=8, cfg=1.0, sampler="euler", scheduler="simple", size=128),
     ),
     "shapes": World(
         family="shapes",

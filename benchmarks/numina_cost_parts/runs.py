@@ -21,7 +21,7 @@ from torch import Tensor
 from ..lab.measures import Parts, Wait, Work, counted_work, peak_bytes, seconds_in
 from ..lab.models import NOUNS
 from ..lab.real_models import Sampled
-from ..lab.sampling import SamplerSettings, Sampling
+from ..lab.sampling import KSamplerSettings, Sampling
 from ..lab.tables import table
 
 PLAIN, RECORDED = "plain", "recorder"
@@ -32,7 +32,7 @@ PARTS: Parts = {
     "maps for the viewer": ((PictureReading, "maps"), (node, "record_of")),
     "biased rows": ((PictureGuide, "apply"),),
 }
-_SAMPLING = SamplerSettings(steps=1, cfg=5.0, sampler="euler", scheduler="simple", size=0)  # the latent has its size
+_SAMPLING = KSamplerSettings(steps=1, cfg=5.0, sampler="euler", scheduler="simple", size=0)  # the latent has its size
 _FEW_STEPS = 3  # enough to show what a run holds at a time
 
 

@@ -148,7 +148,7 @@ class GradientPass:
 
 
 def pulled_back(hook: GradientHook, step: ObjectiveStep, latent: Tensor, node: str) -> Tensor:
-    """The gradient (as `latent`) of a finished step; its pulls are made one by one, as backward passes their calls.
+    """The gradient (as `latent`) of a finished step; the calls' gradients are made one by one, as backward passes their calls.
 
     Calls that no later one hangs on, such as the second attention of a block, get theirs too: each has its own probe.
 

@@ -20,7 +20,7 @@ MemorySetting = Literal["auto", "fast", "low"]
 # "paper": Stable Diffusion 1.5 at 512 x 512 8.6, SDXL 17.9 and 3.5 Medium 14.8 at 1024 x 1024; with their blocks
 # recomputed 4.1, 3.3 and 1.6. The maps, which are not in there, take up to 0.8.
 _WHOLE, _RECOMPUTED = 20, 6
-_MARGIN = 1.3  # for what comes on top of the activations that were measured: maps, pulls, backward's own
+_MARGIN = 1.3  # for what comes on top of the activations that were measured: maps, the calls' gradients, backward's own
 
 
 def lean_estimate(model: Any, shape: list[int] | tuple[int, ...]) -> float:

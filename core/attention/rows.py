@@ -1,4 +1,4 @@
-"""Some rows of a call's attention matrix at a time: their probabilities, and what a gradient on them pulls at.
+"""Some rows of a call's attention matrix at a time: their probabilities, and where a gradient on them goes.
 
 Whole matrices of a fine grid take gigabytes; nothing here is larger than a block of rows.
 """

@@ -108,7 +108,7 @@ class AnchoredObjective:
         return _AnchoredStep(self)
 
     def __call__(self, calls: list[AttentionCall]) -> tuple[StepLosses, list[CallGradient]]:
-        """Losses and pulls of calls that are all at hand."""
+        """Losses, and gradients at calls that are all at hand."""
         return differentiated(self, calls)
 
 
@@ -121,7 +121,7 @@ class _AnchoredStep:
         self._seen: list[AttentionCall] = []
         self._sums: dict[int, HeadSums] = {}
         self._used: list[AttentionCall] = []
-        self._pulls = MapGradients([], {})
+        self._gradients = MapGradients([], {})
 
     def accumulate(self, call: AttentionCall) -> None:
         if call.columns("cross") is None:
@@ -140,15 +140,17 @@ class _AnchoredStep:
             if not bool(losses.total.detach().any()):
                 return losses.detached()
             (by_token,) = torch.autograd.grad(losses.total.sum(), leaf)
-        self._pulls = MapGradients([_map_gradient(item, grid, tokens) for item in by_token], head_counts(self._used))
+        self._gradients = MapGradients(
+            [_map_gradient(item, grid, tokens) for item in by_token], head_counts(self._used)
+        )
         return losses.detached()
 
     def has_gradient(self, call: AttentionCall) -> bool:
         is_used = bool(self._used) and _cells(call) == _cells(self._used[0]) and call.columns("cross") is not None
-        return is_used and self._pulls.has_gradient(call)
+        return is_used and self._gradients.has_gradient(call)
 
     def gradient(self, call: AttentionCall) -> CallGradient:
-        return self._pulls.at(call)
+        return self._gradients.at(call)
 
 
 def _cells(call: AttentionCall) -> int:

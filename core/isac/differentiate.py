@@ -1,4 +1,4 @@
-"""What an objective hands back: losses, and how they pull at the queries and keys of the recorded calls.
+"""What an objective hands back: losses, and their gradients at the queries and keys of the recorded calls.
 
 The model's own graph ends at the queries and keys. An objective sees them without that graph, and says what it wants
 changed in them; the caller takes it from there. So the large attention matrices of an objective never hang on the
@@ -6,7 +6,7 @@ model's graph, and an objective is free to differentiate itself in whatever way 
 
 Calls come and go one at a time, in both directions: an objective takes in what it needs of each while the model runs
 forward, and is shown each once more while the model runs backward. So nobody has to keep their queries and keys, and no
-two pulls are alive at a time.
+two calls' gradients are alive at a time.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class ObjectiveStep(Protocol):
         """Whether the losses have a gradient at a call that was seen; its outline will do."""
 
     def gradient(self, call: AttentionCall) -> CallGradient:
-        """The pull at a call that is touched, from its queries and keys as they were seen."""
+        """The gradient at a call that is touched, from its queries and keys as they were seen."""
 
 
 class Objective(Protocol):
@@ -95,7 +95,7 @@ class Objective(Protocol):
 
 
 def differentiated(objective: Objective, calls: list[AttentionCall]) -> tuple[StepLosses, list[CallGradient]]:
-    """Losses of calls that are all at hand, and the pulls at those that are touched, in the order of `calls`."""
+    """Losses of calls that are all at hand, and the gradients at those that are touched, in the order of `calls`."""
     step = objective.start()
     for call in calls:
         step.accumulate(call)
@@ -103,7 +103,7 @@ def differentiated(objective: Objective, calls: list[AttentionCall]) -> tuple[St
     return losses, [step.gradient(call) for call in calls if step.has_gradient(call)]
 
 
-def pulls_of(
+def whole_gradients(
     losses_of: Callable[[list[AttentionCall]], StepLosses], calls: list[AttentionCall]
 ) -> tuple[StepLosses, list[CallGradient]]:
     """Differentiate `losses_of` as a whole, through every attention matrix that it makes.
@@ -120,12 +120,12 @@ def pulls_of(
             return losses.detached(), []
         tensors = [tensor for leaf in leaves for tensor in (leaf.queries, leaf.keys)]
         gradients = torch.autograd.grad(losses.total.sum(), tensors, allow_unused=True)
-    pulls = []
+    found = []
     for index, call in enumerate(calls):
         queries, keys = gradients[2 * index : 2 * index + 2]
         if queries is not None or keys is not None:
-            pulls.append(CallGradient(call, _or_zero(queries, call.queries), _or_zero(keys, call.keys)))
-    return losses.detached(), pulls
+            found.append(CallGradient(call, _or_zero(queries, call.queries), _or_zero(keys, call.keys)))
+    return losses.detached(), found
 
 
 def _or_zero(gradient: Tensor | None, like: Tensor) -> Tensor:
@@ -133,7 +133,7 @@ def _or_zero(gradient: Tensor | None, like: Tensor) -> Tensor:
 
 
 class PlainStep:
-    """A step of losses that are differentiated as a whole: it keeps all calls, and all pulls at once.
+    """A step of losses that are differentiated as a whole: it keeps all calls, and all their gradients at once.
 
     Args:
         losses_of: differentiable losses (B,) of the selected calls.
@@ -147,19 +147,19 @@ class PlainStep:
     ) -> None:
         self._losses_of, self._select = losses_of, select
         self._calls: list[AttentionCall] = []
-        self._pulls: dict[int, CallGradient] = {}
+        self._gradients: dict[int, CallGradient] = {}
 
     def accumulate(self, call: AttentionCall) -> None:
         self._calls.append(call)
 
     def finish(self) -> StepLosses:
-        losses, pulls = pulls_of(self._losses_of, self._select(self._calls))
-        self._pulls = {pull.call.place: pull for pull in pulls}
+        losses, gradients = whole_gradients(self._losses_of, self._select(self._calls))
+        self._gradients = {one.call.place: one for one in gradients}
         self._calls = []
         return losses
 
     def has_gradient(self, call: AttentionCall) -> bool:
-        return call.place in self._pulls
+        return call.place in self._gradients
 
     def gradient(self, call: AttentionCall) -> CallGradient:
-        return self._pulls[call.place]
+        return self._gradients[call.place]

@@ -1,4 +1,4 @@
-"""From a sparse gradient on aggregated attention maps to pulls at the calls, one call and one block of rows at a time."""
+"""From a sparse gradient on aggregated attention maps to gradients at the calls, one call and one block of rows at a time."""
 
 from __future__ import annotations
 
@@ -86,10 +86,10 @@ def _call_gradient(call: AttentionCall, gradient: MapGradient, heads: dict[Kind,
     return _CallGradient(rows, own, resize_back(gradient.by_token.T, call.grid, gradient.grid).T / heads["cross"])
 
 
-def _pull_picture(
-    call: AttentionCall, item: int, wanted: _CallGradient, tokens: tuple[int, ...], pull: CallGradient
+def _add_picture(
+    call: AttentionCall, item: int, wanted: _CallGradient, tokens: tuple[int, ...], total: CallGradient
 ) -> None:
-    """Write one picture's part of a pull."""
+    """Write one picture's part of a call's gradient."""
     picture = PictureRows(call, item)
     by_query = torch.zeros(call.queries.shape[1:], dtype=picture.dtype, device=call.keys.device)
     by_key = torch.zeros(call.keys.shape[1:], dtype=picture.dtype, device=call.keys.device)
@@ -100,13 +100,13 @@ def _pull_picture(
         by_row, part = picture.gradient(rows, wanted.on(call, rows, tokens))
         by_query[:, rows] += by_row
         by_key += part
-    pull.queries[item] = by_query.to(pull.queries)
-    pull.keys[item] = by_key.to(pull.keys)
+    total.queries[item] = by_query.to(total.queries)
+    total.keys[item] = by_key.to(total.keys)
 
 
 @dataclass(frozen=True)
 class MapGradients:
-    """Pulls of a gradient on the maps that `aggregate` makes of some calls; exact, one call at a time.
+    """A gradient on the maps that `aggregate` makes of some calls, taken on to the calls; exact, one call at a time.
 
     Attributes:
         gradients: per picture of the batch; None where it has none.
@@ -125,16 +125,16 @@ class MapGradients:
         )
 
     def at(self, call: AttentionCall) -> CallGradient:
-        """The pull at one call, in the dtype of its queries and keys. Beside it a block of rows is alive at a time."""
+        """The gradient at one call, in the dtype of its queries and keys. Beside it a block of rows is alive at a time."""
         with torch.inference_mode(False), torch.no_grad():
-            pull = CallGradient(call, torch.zeros_like(call.queries), torch.zeros_like(call.keys))
+            total = CallGradient(call, torch.zeros_like(call.queries), torch.zeros_like(call.keys))
             for item, gradient in enumerate(self.gradients):
                 if gradient is None:
                     continue
                 wanted = _call_gradient(call, gradient, self.heads)
                 if len(wanted.own_rows) or wanted.words.shape[1]:
-                    _pull_picture(call, item, wanted, gradient.tokens, pull)
-            return pull
+                    _add_picture(call, item, wanted, gradient.tokens, total)
+            return total
 
 
 def gradients_at(calls: list[AttentionCall], gradients: list[MapGradient | None]) -> list[CallGradient]:
@@ -144,5 +144,5 @@ def gradients_at(calls: list[AttentionCall], gradients: list[MapGradient | None]
         calls: all calls that the maps are made of.
         gradients: per picture of the batch; None where it has none.
     """
-    pulls = MapGradients(gradients, head_counts(calls))
-    return [pulls.at(call) for call in calls if pulls.has_gradient(call)]
+    on_maps = MapGradients(gradients, head_counts(calls))
+    return [on_maps.at(call) for call in calls if on_maps.has_gradient(call)]

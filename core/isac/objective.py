@@ -93,7 +93,7 @@ class PaperObjective:
         return _PaperStep(self)
 
     def __call__(self, calls: list[AttentionCall]) -> tuple[StepLosses, list[CallGradient]]:
-        """Losses and pulls of calls that are all at hand."""
+        """Losses, and gradients at calls that are all at hand."""
         return differentiated(self, calls)
 
 
@@ -116,7 +116,7 @@ class _PaperStep:
         self._seen: list[AttentionCall] = []
         self._pictures: list[PictureSums] = []
         self._device = torch.device("cpu")
-        self._pulls = MapGradients([], {})
+        self._gradients = MapGradients([], {})
 
     def accumulate(self, call: AttentionCall) -> None:
         self._seen.append(outline(call))
@@ -144,11 +144,11 @@ class _PaperStep:
                 gradients.append(gradient)
         joined = StepLosses.joined(losses)
         if bool(joined.total.any()):
-            self._pulls = MapGradients(gradients, head_counts(self._seen))
+            self._gradients = MapGradients(gradients, head_counts(self._seen))
         return joined
 
     def has_gradient(self, call: AttentionCall) -> bool:
-        return self._pulls.has_gradient(call)
+        return self._gradients.has_gradient(call)
 
     def gradient(self, call: AttentionCall) -> CallGradient:
-        return self._pulls.at(call)
+        return self._gradients.at(call)

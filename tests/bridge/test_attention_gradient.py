@@ -93,13 +93,13 @@ def test_the_model_runs_as_far_as_the_objective_reads(memory: str, monkeypatch: 
 
 
 class Watched:
-    """The paper's objective, and what is asked of it, in order; of pulls also how many older ones are still alive."""
+    """The paper's objective, and what is asked of it, in order; of gradients also how many older ones are still alive."""
 
     def __init__(self) -> None:
         self.own = PaperObjective(PromptTarget(((1,), (3,)), (2, 1)), LossWeights(0.5, 0.5))
         self.events: list[tuple[str, int]] = []
         self.older: list[int] = []
-        self._pulls: list[weakref.ref[torch.Tensor]] = []
+        self._given: list[weakref.ref[torch.Tensor]] = []
 
     def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
         return self.own.select(calls)
@@ -119,21 +119,21 @@ class Watched:
         return self.step.has_gradient(call)
 
     def gradient(self, call: AttentionCall) -> CallGradient:
-        self.events.append(("pull", call.place))
-        self.older.append(sum(pull() is not None for pull in self._pulls))
-        pull = self.step.gradient(call)
-        self._pulls.append(weakref.ref(pull.keys))
-        return pull
+        self.events.append(("gradient", call.place))
+        self.older.append(sum(older() is not None for older in self._given))
+        gradient = self.step.gradient(call)
+        self._given.append(weakref.ref(gradient.keys))
+        return gradient
 
 
 @pytest.mark.parametrize("memory", ["fast", "low"])
 def test_calls_come_and_go_one_at_a_time(memory: str) -> None:
-    """Each is seen once going forward and pulled at once going backward, and no two pulls are alive together."""
+    """Each is seen once going forward and asked for its gradient once going backward, and no two are alive together."""
     setup, watched = tiny_setup(), Watched()
     found = gradient_of(setup, latent(setup), objective=watched, memory=memory)
     assert found.gradient.abs().max() > 0
     places = list(range(1, ATTENTION_CALLS + 1))
-    assert watched.events == [("see", place) for place in places] + [("pull", place) for place in places[::-1]]
+    assert watched.events == [("see", place) for place in places] + [("gradient", place) for place in places[::-1]]
     assert max(watched.older) == 0
 
 

@@ -13,7 +13,7 @@ from headcount.core.attention.mean_maps import aggregate
 from headcount.core.errors import CountError
 from headcount.core.isac import objective as objective_module
 from headcount.core.isac.anchored import AnchoredObjective, anchored_losses
-from headcount.core.isac.differentiate import CallGradient, StepLosses, pulls_of
+from headcount.core.isac.differentiate import CallGradient, StepLosses, whole_gradients
 from headcount.core.isac.map_gradients import MapGradient, MapGradients, gradients_at
 from headcount.core.isac.objective import PaperObjective, paper_grid, paper_losses
 from headcount.core.isac.schedule import LossWeights
@@ -82,7 +82,7 @@ def difference(one: torch.Tensor, other: torch.Tensor) -> float:
 
 def assert_same(sparse: object, whole: Callable[[list[AttentionCall]], StepLosses], calls: list[AttentionCall]) -> None:
     losses, pulls = sparse(calls)
-    expected, expected_pulls = pulls_of(whole, calls)
+    expected, expected_pulls = whole_gradients(whole, calls)
     for name in ("instance", "semantic", "total"):
         found = getattr(losses, name)
         assert not found.requires_grad

@@ -1,4 +1,4 @@
-"""Gradient passes on small models, with objectives whose pulls are easy to follow."""
+"""Gradient passes on small models, with objectives whose gradients are easy to follow."""
 
 from __future__ import annotations
 
