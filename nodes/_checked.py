@@ -25,14 +25,14 @@ def checked(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
     Raises (when the node runs):
         CountError: a choice is none of the options, a number is none or out of range, or a text is no text.
     """
-    own = node.__dict__["execute"].__func__
-    signature = inspect.signature(own)
+    plain_execute = node.__dict__["execute"].__func__
+    signature = inspect.signature(plain_execute)
 
-    @wraps(own)
+    @wraps(plain_execute)
     def execute(cls: type[io.ComfyNode], *args: Any, **kwargs: Any) -> io.NodeOutput:
         given = signature.bind(cls, *args, **kwargs).arguments
         check_values(node.define_schema().inputs, {**given, **kwargs})  # also those that `own` takes as **values
-        return own(cls, *args, **kwargs)
+        return plain_execute(cls, *args, **kwargs)
 
     node.execute = classmethod(execute)
     return node

@@ -77,8 +77,8 @@ class CountCheck(io.ComfyNode):
         minimum_score=USUAL.minimum_score, merge_overlap=USUAL.merge_overlap,
     ) -> io.NodeOutput:  # fmt: skip
         asked, which = asked_for(counts, objects), BoxSettings(minimum_score=minimum_score, merge_overlap=merge_overlap)
-        found = check_pictures(image, counted, boxes, asked, tolerance, if_none_right, which)
-        shown = {**image_preview(found.shown, cls), **result_output(found.result, cls)}
+        checked = check_pictures(image, counted, boxes, asked, tolerance, if_none_right, which)
+        shown = {**image_preview(checked.shown, cls), **result_output(checked.result, cls)}
         return io.NodeOutput(
-            found.number > 0, found.right, found.best, found.best_index, found.number, found.table, ui=shown
+            checked.number > 0, checked.right, checked.best, checked.best_index, checked.number, checked.table, ui=shown
         )

@@ -63,6 +63,6 @@ class CountSearch(io.ComfyNode):
 
     @classmethod
     def execute(cls, counter, **searched) -> io.NodeOutput:  # noqa: ANN001, ANN003 - ComfyUI's
-        found = search_seeds(search_of(**searched), counter)
-        shown = result_output(found.result, cls)
-        return io.NodeOutput(found.latent, found.seed, found.table, found.images, ui=shown)
+        search = search_seeds(search_of(**searched), counter)
+        shown = result_output(search.result, cls)
+        return io.NodeOutput(search.latent, search.seed, search.table, search.images, ui=shown)

@@ -106,7 +106,7 @@ class IsacLatentSelection(io.ComfyNode):
             decide_at=decide_at,
             score=score,
         )
-        found = select_latent(
+        selection = select_latent(
             Search(
                 model=model,
                 positive=positive,
@@ -116,4 +116,4 @@ class IsacLatentSelection(io.ComfyNode):
                 counts=counts,
             )
         )
-        return io.NodeOutput(found.latent, found.seed, found.table, ui=result_output(found.result, cls))
+        return io.NodeOutput(selection.latent, selection.seed, selection.table, ui=result_output(selection.result, cls))

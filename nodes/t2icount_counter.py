@@ -77,9 +77,9 @@ class T2ICountCounter(io.ComfyNode):
 
     @classmethod
     def execute(cls, t2icount, image, text, scale, counts=None) -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
-        found = count_in_pictures(t2icount, image, text, counts, scale)
-        shown = {**image_preview(found.overlays, cls), **result_output(found.result, cls)}
+        results = count_in_pictures(t2icount, image, text, counts, scale)
+        shown = {**image_preview(results.overlays, cls), **result_output(results.result, cls)}
         return io.NodeOutput(
-            found.rounded, found.numbers, found.density, found.overlays, found.similarity, found.boxes, found.counted,
-            found.table, ui=shown,
+            results.rounded, results.numbers, results.density, results.overlays, results.similarity, results.boxes,
+            results.counted, results.table, ui=shown,
         )  # fmt: skip

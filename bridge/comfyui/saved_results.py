@@ -86,8 +86,8 @@ def keep_result(extra_pnginfo: Any, node_id: str, result: dict[str, Any], *, is_
 def _still_holds(results: Any, prompt: Any, node: str) -> bool:
     """Is this of a node with the same inputs? A node of a subgraph has a longer id in the prompt, one for each use of it."""
     keys = [key for key in prompt if key.rpartition(":")[2] == node] if isinstance(prompt, Mapping) else []
-    kept = {str(_get(one, "inputs")) for one in results} if isinstance(results, list) else set()
-    return len(kept) == 1 and any({inputs_of_result(prompt, key)} == kept for key in keys)
+    result_inputs = {str(_get(one, "inputs")) for one in results} if isinstance(results, list) else set()
+    return len(result_inputs) == 1 and any({inputs_of_result(prompt, key)} == result_inputs for key in keys)
 
 
 def _whole(value: Any) -> Any:
@@ -99,14 +99,14 @@ def _workflow(extra_pnginfo: Any) -> Any:
 
 
 def _node_at(workflow: Any, path: str) -> dict[str, Any] | None:
-    nodes, found = _nodes_of(workflow), None
+    nodes, match = _nodes_of(workflow), None
     for part in path.split(":"):
-        found = next((node for node in nodes if str(node.get("id")) == part), None)
-        if found is None:
+        match = next((node for node in nodes if str(node.get("id")) == part), None)
+        if match is None:
             return None
-        kind = found.get("type")
+        kind = match.get("type")
         nodes = next((_nodes_of(inner) for inner in _subgraphs_of(workflow) if _get(inner, "id") == kind), [])
-    return found
+    return match
 
 
 def _all_nodes(workflow: Any) -> Iterator[dict[str, Any]]:
@@ -120,8 +120,8 @@ def _nodes_of(graph: Any) -> list[dict[str, Any]]:
 
 
 def _subgraphs_of(workflow: Any) -> list[Any]:
-    found = _get(_get(workflow, "definitions"), "subgraphs")
-    return found if isinstance(found, list) else []
+    subgraphs = _get(_get(workflow, "definitions"), "subgraphs")
+    return subgraphs if isinstance(subgraphs, list) else []
 
 
 def _get(holder: Any, name: str) -> Any:

@@ -86,17 +86,17 @@ def check_pictures(
         raise CountError(
             f"{NODE} got {len(image)} pictures and counts of {len(counted.numbers)}. Connect the IMAGE that was counted"
         )
-    found = check_counts(counted, asked, tolerance, notes)
-    best = image[found.best : found.best + 1]
-    right = image[list(found.right)] if found.right else best
-    passes = bool(found.right) or if_none_right == BEST
-    result = _result_of(found, len(image), passes)
+    check = check_counts(counted, asked, tolerance, notes)
+    best = image[check.best : check.best + 1]
+    right = image[list(check.right)] if check.right else best
+    passes = bool(check.right) or if_none_right == BEST
+    result = _result_of(check, len(image), passes)
     if passes:
-        return Checked(right, best, found.best, len(found.right), found.table, result, right)
+        return Checked(right, best, check.best, len(check.right), check.table, result, right)
     blocked = ExecutionBlocker(
         None
     )  # with a message the page would open an error over the graph; the node says it instead
-    return Checked(blocked, blocked, blocked, 0, found.table, result, best)
+    return Checked(blocked, blocked, blocked, 0, check.table, result, best)
 
 
 def _result_of(found: CountCheck, pictures: int, passes: bool) -> NodeResult:

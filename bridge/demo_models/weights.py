@@ -25,14 +25,14 @@ def statistics_of(state: Mapping[str, Tensor], model: str) -> dict[str, Tensor]:
     Raises:
         CountError: the file has none, or none that fit each other.
     """
-    found = {name: state[LATENT + name] for name in _STATISTICS if LATENT + name in state}
-    if len(found) < len(_STATISTICS):
+    statistics = {name: state[LATENT + name] for name in _STATISTICS if LATENT + name in state}
+    if len(statistics) < len(_STATISTICS):
         raise CountError(f"this is not {model}: the file has no latent statistics")
-    channels = found["mean"].numel()
-    if found["std"].numel() != channels or tuple(found["rgb_factors"].shape) != (channels + 1, 3):
-        shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in found.items())
+    channels = statistics["mean"].numel()
+    if statistics["std"].numel() != channels or tuple(statistics["rgb_factors"].shape) != (channels + 1, 3):
+        shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in statistics.items())
         raise CountError(f"this is not {model}: the file's latent statistics do not fit each other: {shapes}")
-    return found
+    return statistics
 
 
 def part_of_state(state: Mapping[str, Tensor], prefix: str, model: str) -> dict[str, Tensor]:
@@ -41,10 +41,10 @@ def part_of_state(state: Mapping[str, Tensor], prefix: str, model: str) -> dict[
     Raises:
         CountError: the file has none.
     """
-    found = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
-    if not found:
+    part = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
+    if not part:
         raise CountError(f"this is not {model}: the file has no weights under '{prefix}'")
-    return {key: value.float() if value.is_floating_point() else value for key, value in found.items()}
+    return {key: value.float() if value.is_floating_point() else value for key, value in part.items()}
 
 
 def fill(module: torch.nn.Module, weights: Mapping[str, Tensor], model: str) -> None:

@@ -41,9 +41,9 @@ def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     encoder = next((key for key in _FLUX_2 if key in counts.lengths), None)
     if encoder is None:
         return one_encoder(counts, "t5xxl", length)
-    found = one_encoder(counts, encoder, length)
+    layout = one_encoder(counts, encoder, length)
     padding = max(_FLUX_2_TEXT - length, 0)
-    return TextLayout(length + padding, found.own + padding, (TokenSpan(encoder, padding),))
+    return TextLayout(length + padding, layout.own + padding, (TokenSpan(encoder, padding),))
 
 
 class FluxBlocksReader(JointReader):

@@ -34,9 +34,9 @@ def order_of(inputs: ModelInputs) -> TokenOrder:
 def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     """T5's tokens, without their padding."""
     text, mask = conditioning["cross_attn"], conditioning.get("attention_mask")
-    found = one_encoder(counts, "t5xxl", text.shape[1])
+    layout = one_encoder(counts, "t5xxl", text.shape[1])
     length = min(text.shape[1], _MAX_TOKENS if mask is None else max(1, int(mask.sum())))
-    return replace(found, length=length, own=min(found.own, length))
+    return replace(layout, length=length, own=min(layout.own, length))
 
 
 MOCHI = Family("Mochi", (AsymmDiTJoint,), (GenmoMochi,), video_reader(attentions, order_of), (), text_layout)

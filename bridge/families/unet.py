@@ -55,12 +55,12 @@ class UNetReader:
         kind = self._kind(name, pixels, keys.shape[2])
         self._last = (name, kind)
         grid = self._grid(pixels, options)
-        own = pixels if kind == "self" else self._text or keys.shape[2]
-        if grid is None or keys.shape[2] < own or queries.shape[0] != keys.shape[0]:
+        columns = pixels if kind == "self" else self._text or keys.shape[2]
+        if grid is None or keys.shape[2] < columns or queries.shape[0] != keys.shape[0]:
             return None  # another node merges or cuts up the tokens
         # Other nodes append pictures of theirs, as more words (IPAdapter) or as more pixels: what is read is how
         # attention is shared out among the prompt's words, and among the picture's pixels.
-        keys, bias = keys[:, :, :own], bias if bias is None or bias.shape[-1] == 1 else bias[..., :own]
+        keys, bias = keys[:, :, :columns], bias if bias is None or bias.shape[-1] == 1 else bias[..., :columns]
         return AttentionCall(name, kind, grid, queries, keys, bias=bias)
 
     def _kind(self, name: str, pixels: int, keys: int) -> Kind:

@@ -117,9 +117,9 @@ def without_compile(model_options: dict[str, Any]) -> dict[str, Any]:
 def uncompiled(model: Any) -> Iterator[None]:
     """Within the block, a BaseModel whose whole diffusion model was compiled by another pack runs what was compiled."""
     compiled = model.diffusion_model
-    own = compiled._modules.get("_orig_mod")  # torch._dynamo's OptimizedModule
+    uncompiled_model = compiled._modules.get("_orig_mod")  # torch._dynamo's OptimizedModule
     with ExitStack() as stack:
-        if own is not None:
-            model.diffusion_model = own
+        if uncompiled_model is not None:
+            model.diffusion_model = uncompiled_model
             stack.callback(setattr, model, "diffusion_model", compiled)
         yield

@@ -84,12 +84,12 @@ class GradientHook:
     def _keep(self, call: AttentionCall, probe: GradientProbe | None, output: Tensor | None) -> None:
         with torch.no_grad():
             self._step.accumulate(replace(call, queries=call.queries.detach(), keys=call.keys.detach()))
-        kept = outline(call)
+        shape_only = outline(call)
         if probe is None or output is None:
             output = output_of(self._step, call)
         else:
-            probe.call = kept
-        self.calls.append(kept)
+            probe.call = shape_only
+        self.calls.append(shape_only)
         # A way back through the keys alone would be a part of the gradient only.
         self.outputs.append(output if call.queries.requires_grad else output.detach())
 

@@ -41,17 +41,17 @@ class GradientProbe:
         if self.call is None:
             return None
         rows, columns = self.call.image or slice(None), slice(self.call.keys.shape[2])
-        pull = self.step.gradient(replace(self.call, queries=queries[:, :, rows], keys=keys[:, :, columns]))
-        return _padded(pull.queries, queries, rows), _padded(pull.keys, keys, columns)
+        given = self.step.gradient(replace(self.call, queries=queries[:, :, rows], keys=keys[:, :, columns]))
+        return _padded(given.queries, queries, rows), _padded(given.keys, keys, columns)
 
 
 def output_of(step: ObjectiveStep, call: AttentionCall) -> Tensor:
     """A probe's output at a call whose queries and keys no attention shows; they are kept until backward."""
-    kept = replace(call, queries=call.queries.detach(), keys=call.keys.detach())
+    detached = replace(call, queries=call.queries.detach(), keys=call.keys.detach())
 
     def gradient() -> tuple[Tensor, Tensor]:
-        pull = step.gradient(kept)
-        return pull.queries, pull.keys
+        given = step.gradient(detached)
+        return given.queries, given.keys
 
     output: Tensor = _Probe.apply(gradient, call.queries, call.keys)
     return output

@@ -41,9 +41,9 @@ class _WeightFree(torch.autograd.Function):
 
 def _linear(layer: _Layer, gradient: Tensor, shape: torch.Size) -> Tensor:
     with _cast(layer, gradient) as weight:
-        found = gradient @ weight
+        by_input = gradient @ weight
     scale = getattr(layer, "pre_quant_scale", None)  # files of ModelOpt scale the input outside of the cast
-    return found if scale is None else found * scale.to(found)
+    return by_input if scale is None else by_input * scale.to(by_input)
 
 
 def _convolution(layer: _Layer, gradient: Tensor, shape: torch.Size) -> Tensor:
@@ -115,12 +115,12 @@ def _forward_of(module: _Layer) -> Callable[..., Tensor] | None:
 
 
 def _without_weight(module: _Layer, of: _InputGradient) -> Callable[..., Tensor]:
-    own = module.forward
+    plain_forward = module.forward
 
     def forward(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if args or kwargs or not (torch.is_grad_enabled() and x.requires_grad):
-            return own(x, *args, **kwargs)
-        return _WeightFree.apply(x, module, own, of)
+            return plain_forward(x, *args, **kwargs)
+        return _WeightFree.apply(x, module, plain_forward, of)
 
     return forward
 

@@ -140,11 +140,11 @@ class _IsacRun:
         if self._last < level <= self._first and step < self._most_steps:
             self._steered += 1
             for index, (target, gradient_pass) in enumerate(self._passes):
-                found = gradient_pass(x, sigma, model_options, self._objective(target, step))
-                if found is not None:
-                    x.add_(self._step(found, x, level).to(x))
+                step_gradient = gradient_pass(x, sigma, model_options, self._objective(target, step))
+                if step_gradient is not None:
+                    x.add_(self._step(step_gradient, x, level).to(x))
                     if index == 0:
-                        self._record.add_losses(found.losses)
+                        self._record.add_losses(step_gradient.losses)
         return self._record.before_step(x, sigma, model_options, step)
 
     def _step(self, found: AttentionGradient, x: Tensor, level: float) -> Tensor:

@@ -63,10 +63,10 @@ class FirstRunCache:
             self.skipped += 1
             return x[:, : known.shape[1]] + known
         answer: Tensor = executor(x, *args, **kwargs)
-        own = x[:, : answer.shape[1]]
-        self._differences[key] = answer - own
+        latent = x[:, : answer.shape[1]]
+        self._differences[key] = answer - latent
         if is_first:
-            self._computed(own, answer)
+            self._computed(latent, answer)
         return answer
 
     def _may_skip(self, x: Tensor, step: int) -> bool:
@@ -74,9 +74,9 @@ class FirstRunCache:
         last, before = self._last, self._before
         if last is None or last.change is None or before is None or before.shape[0] != x.shape[0]:
             return False
-        own = x[:, : last.answer.shape[1]]
-        self._drift += last.change * _mean_distance(own, before) / max(float(last.answer.abs().mean()), 1e-10)
-        self._before = own
+        latent = x[:, : last.answer.shape[1]]
+        self._drift += last.change * _mean_distance(latent, before) / max(float(last.answer.abs().mean()), 1e-10)
+        self._before = latent
         if step >= self.reference or step < _WARM_UP * self.steps or self._drift >= _THRESHOLD:
             self._drift = 0.0
             return False

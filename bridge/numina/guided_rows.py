@@ -56,11 +56,11 @@ class PictureGuide:
         """
         guide, item = self._guide(call, slot.frames), slot.item
         columns = columns_of(call, self.length, self.tokens)
-        found = guide.bias(call.queries[item], call.keys[item], columns, fade)
-        if found is None:
+        biased = guide.bias(call.queries[item], call.keys[item], columns, fade)
+        if biased is None:
             return
-        bias = pad(found.bias * self.strength, (0, attention.keys.shape[2] - found.bias.shape[1]))
-        write_rows(out, attention, item, found.rows + slot.first, bias)
+        bias = pad(biased.bias * self.strength, (0, attention.keys.shape[2] - biased.bias.shape[1]))
+        write_rows(out, attention, item, biased.rows + slot.first, bias)
 
     def _guide(self, call: AttentionCall, frames: tuple[int, ...]) -> Guide:
         key = (call.grid, frames)

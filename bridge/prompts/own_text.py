@@ -34,5 +34,5 @@ def tokens_in_front(conditioning: Mapping[str, Any]) -> int:
     most = text.shape[1] - known["length"]
     starts = text[0, : most + 1].isclose(first, rtol=_RELATIVE, atol=_ABSOLUTE).all(-1)
     ends = text[0, known["length"] - 1 :].isclose(last, rtol=_RELATIVE, atol=_ABSOLUTE).all(-1)
-    found = (starts & ends).nonzero().flatten().tolist()
-    return int(found[0]) if found else 0
+    text_starts = (starts & ends).nonzero().flatten().tolist()
+    return int(text_starts[0]) if text_starts else 0

@@ -148,8 +148,8 @@ def _sure_blocks(one: str, other: str, start: int, begin: int, size: int) -> lis
 
 def _compared(one: str, other: str, start: int, begin: int, size: int) -> list[Block]:
     pieces = one[start : start + size], other[begin : begin + size]
-    found = SequenceMatcher(None, *pieces, autojunk=False).get_matching_blocks()
-    return [(start + block.a, begin + block.b, block.size) for block in found if block.size]
+    blocks = SequenceMatcher(None, *pieces, autojunk=False).get_matching_blocks()
+    return [(start + block.a, begin + block.b, block.size) for block in blocks if block.size]
 
 
 def _same_length(one: str, other: str, start: int, begin: int) -> int:

@@ -55,9 +55,9 @@ def count_prompt(clip: Any, text: str, objects_line: str = "") -> tuple[Tokens, 
         CountError: the line is malformed or names what the prompt does not have, or an encoder lost a noun.
     """
     prompt = prompt_without_weights(text)
-    found = find_objects_of_line(prompt, objects_line)
+    objects = find_objects_of_line(prompt, objects_line)
     tokens: Tokens = clip.tokenize(text)
-    return tokens, locate_objects(tokens, clip.tokenizer, prompt, found)
+    return tokens, locate_objects(tokens, clip.tokenizer, prompt, objects)
 
 
 def encode_count_prompt(clip: Any, text: str, objects_line: str = "") -> tuple[list[Any], Counts]:

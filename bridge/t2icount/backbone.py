@@ -124,8 +124,8 @@ class FeatureUNet(UNetModel):
 def _twice(layer: nn.Module, *inputs: Any) -> Tensor:
     """Run a layer whose results are computed again when their gradient is; nothing in it is random."""
     # ComfyUI writes into the options which block is being run: the second time needs them as they are now.
-    kept = (dict(value) if isinstance(value, dict) else value for value in inputs)
-    return checkpoint(layer, *kept, use_reentrant=False, preserve_rng_state=False)
+    copies = (dict(value) if isinstance(value, dict) else value for value in inputs)
+    return checkpoint(layer, *copies, use_reentrant=False, preserve_rng_state=False)
 
 
 def _attend(

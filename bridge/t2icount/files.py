@@ -45,22 +45,22 @@ def model_path(name: str) -> Path:
     Raises:
         CountError: it is gone, or there was none.
     """
-    found = folder_paths.get_full_path(FOLDER, name) if isinstance(name, str) else None
-    if found is None:
+    full_path = folder_paths.get_full_path(FOLDER, name) if isinstance(name, str) else None
+    if full_path is None:
         raise CountError(
             f"there is no T2ICount file {name!r}. Put {OFFICIAL_FILE} of the T2ICount authors, or a .safetensors file of "
             f"this pack's training, into ComfyUI's folder models/{FOLDER} (make the folder if it is not there), press R in "
             f"the page and choose it"
         )
-    return Path(found)
+    return Path(full_path)
 
 
 def file_state(name: str) -> str:
     """Changes when the file does, so that ComfyUI reads it again."""
-    found = folder_paths.get_full_path(FOLDER, name) if isinstance(name, str) else None
-    if found is None:
+    full_path = folder_paths.get_full_path(FOLDER, name) if isinstance(name, str) else None
+    if full_path is None:
         return ""
-    status = Path(found).stat()
+    status = Path(full_path).stat()
     return f"{status.st_mtime_ns} {status.st_size}"
 
 

@@ -89,10 +89,12 @@ class LoadedCounter:
 
     def _read(self, tokens: Tensor, mask: Tensor, together: int) -> ClassText:
         """What the text tower makes of the nouns. Afterwards as much of the network as fits is where it computes."""
-        one = self.network.config.window**2 * _VALUES_PER_PIXEL * next(self.network.parameters()).element_size()
+        bytes_per_pass = (
+            self.network.config.window**2 * _VALUES_PER_PIXEL * next(self.network.parameters()).element_size()
+        )
         # Where memory is short, a count goes on with fewer windows at once before weights have to lie elsewhere.
         comfy.model_management.load_models_gpu(
-            [self.patcher], memory_required=together * one, minimum_memory_required=one
+            [self.patcher], memory_required=together * bytes_per_pass, minimum_memory_required=bytes_per_pass
         )
         device = self.patcher.load_device
         return self.network.embed_text(tokens.to(device), mask.to(device))

@@ -106,8 +106,8 @@ def _nothing(record: RunRecord | EmptyRun) -> Tensor:
 
 def _strongest(instances: list[_Small]) -> list[_Small]:
     """At most `MAX_INSTANCES`, in their order."""
-    kept = sorted(range(len(instances)), key=lambda place: -instances[place].strength)[:MAX_INSTANCES]
-    return [instances[place] for place in sorted(kept)]
+    strongest = sorted(range(len(instances)), key=lambda place: -instances[place].strength)[:MAX_INSTANCES]
+    return [instances[place] for place in sorted(strongest)]
 
 
 def _instances(record: RunRecord, item: int, which: Which, threshold: float) -> list[_Small]:

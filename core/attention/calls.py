@@ -122,10 +122,10 @@ def thinned(call: AttentionCall, most: int) -> AttentionCall:
     if step == 1:
         return call
     cells = torch.arange(call.frames * height * width, device=call.queries.device)
-    kept = rearrange(cells, "(f h w) -> f h w", h=height, w=width)[:, ::step, ::step]
-    pixels = kept.flatten()
+    sampled = rearrange(cells, "(f h w) -> f h w", h=height, w=width)[:, ::step, ::step]
+    pixels = sampled.flatten()
     bias = call.bias
     if bias is not None and bias.shape[2] > 1:
         bias = bias[:, :, pixels]
-    grid, finest = (kept.shape[1], kept.shape[2]), call.image_grid or call.grid
+    grid, finest = (sampled.shape[1], sampled.shape[2]), call.image_grid or call.grid
     return replace(call, queries=call.queries[:, :, pixels], grid=grid, image_grid=finest, bias=bias)

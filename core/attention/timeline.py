@@ -27,8 +27,8 @@ def step_heat(record: RunRecord, steps: list[int]) -> Tensor:
 
     Runs that were recorded without the small maps of all words show the counted nouns.
     """
-    kept = [record.steps[step].words for step in steps]
-    maps = [own for own in kept if own is not None]
+    word_maps = [record.steps[step].words for step in steps]
+    maps = [own for own in word_maps if own is not None]
     if len(maps) < len(steps) or not maps:
         return noun_heat_over_time(record)[steps]
     return rearrange(torch.stack(maps).float(), "s b k (h w) -> s b k h w", h=record.step_grid[0])
@@ -46,11 +46,11 @@ def layer_heat(record: RunRecord) -> Tensor:
 def attention_rows(record: RunRecord, most: int) -> tuple[Tensor, Grid]:
     """Where each pixel looks, on a grid of at most `most` pixels: (B, p, p) whose rows sum to 1, and the grid."""
     grid = halved(record.self_grid, most)
-    own = record.self_attention.float()
+    self_map = record.self_attention.float()
     if grid != record.self_grid:
-        own = rearrange(_area(own, record.self_grid, grid), "b q k -> b k q")
-        own = rearrange(_area(own, record.self_grid, grid), "b k q -> b q k")
-    return own / own.sum(-1, keepdim=True).clamp_min(1e-8), grid
+        self_map = rearrange(_area(self_map, record.self_grid, grid), "b q k -> b k q")
+        self_map = rearrange(_area(self_map, record.self_grid, grid), "b k q -> b q k")
+    return self_map / self_map.sum(-1, keepdim=True).clamp_min(1e-8), grid
 
 
 def _area(maps: Tensor, grid: Grid, target: Grid) -> Tensor:

@@ -60,8 +60,8 @@ def frame_attention(call: AttentionCall) -> Tensor:
     The softmax runs over the cells of the query's own frame.
     """
     queries = rearrange(call.queries, "b h (f q) d -> (b f) h q d", f=call.frames)
-    own = call.keys[:, :, call.columns("self") or slice(None)]
-    keys = rearrange(own, "b h (f p) d -> (b f) h p d", f=call.frames)
+    self_keys = call.keys[:, :, call.columns("self") or slice(None)]
+    keys = rearrange(self_keys, "b h (f p) d -> (b f) h p d", f=call.frames)
     return mean_probabilities(AttentionCall(call.layer, "self", call.grid, queries, keys))
 
 
@@ -129,10 +129,10 @@ class VideoSums:
         if self._cross is None or self._own is None:
             missing = "cross" if self._cross is None else "self"
             raise CountError(f"the model made no {missing}-attention call that could be recorded")
-        own = self._own / self._own.sum(-1, keepdim=True)
+        self_share = self._own / self._own.sum(-1, keepdim=True)
         thirds = [
             LayerMaps(THIRDS[place], "mean", None, torch.stack(parts).mean(0))
             for place, parts in sorted(self._thirds.items())
         ]
         layers = (*thirds, *self._single)
-        return RecordedMaps(self._cross / self._texts, self._grid, own, self._self_grid, layers)
+        return RecordedMaps(self._cross / self._texts, self._grid, self_share, self._self_grid, layers)

@@ -29,11 +29,11 @@ def columns_of(counted: Counted, nouns: Iterable[str]) -> list[int]:
         CountError: a noun was not counted.
     """
     wanted = list(nouns)
-    found = [[place for place, noun in enumerate(counted.nouns) if same_noun(noun, name)] for name in wanted]
-    missing = [name for name, places in zip(wanted, found, strict=True) if not places]
+    columns = [[place for place, noun in enumerate(counted.nouns) if same_noun(noun, name)] for name in wanted]
+    missing = [name for name, places in zip(wanted, columns, strict=True) if not places]
     if missing:
         raise CountError(
             f"{', '.join(repr(name) for name in missing)} was not counted. Asked for: {', '.join(wanted)}; counted: "
             f"{', '.join(counted.nouns) or 'nothing'}. Give the counter the same nouns, or connect the same COUNTS to both"
         )
-    return [places[0] for places in found]
+    return [places[0] for places in columns]

@@ -95,14 +95,14 @@ def _of_lists(value: Mapping[str, Any]) -> list[Box]:
     key = next((name for name in _LISTS_UNDER if name in value), None)
     if key is None:
         return _row(_unwrapped(value))
-    found = _listed(value[key])
-    if not _is_list(found) or not all(_is_box(_listed(one)) for one in found):
+    entries = _listed(value[key])
+    if not _is_list(entries) or not all(_is_box(_listed(one)) for one in entries):
         raise CountError(f"{_short(value)} holds no list of boxes; {FORMS}; {_OTHER_FORMS}")
-    labels = _list_of(value, _LABELS_UNDER, len(found))
-    scores = _list_of(value, ("scores",), len(found))
+    labels = _list_of(value, _LABELS_UNDER, len(entries))
+    scores = _list_of(value, ("scores",), len(entries))
     # Numbers of classes name nothing.
     named = [label if isinstance(label, str) else None for label in labels]
-    return [_box(one, label, score) for one, label, score in zip(found, named, scores, strict=True)]
+    return [_box(one, label, score) for one, label, score in zip(entries, named, scores, strict=True)]
 
 
 def _list_of(value: Mapping[str, Any], names: Sequence[str], boxes: int) -> Sequence[Any]:

@@ -67,8 +67,8 @@ def _head(name: str) -> str:
 
 def _shared_words(words: Sequence[str], noun: str) -> int:
     """How many words the noun has, where the label ends in them; 0 where it does not."""
-    own = clean_label(noun).split()
-    return len(own) if own and same_noun(" ".join(words[-len(own) :]), " ".join(own)) else 0
+    noun_words = clean_label(noun).split()
+    return len(noun_words) if noun_words and same_noun(" ".join(words[-len(noun_words) :]), " ".join(noun_words)) else 0
 
 
 def _without_marks(sign: str) -> str:

@@ -120,12 +120,12 @@ def whole_gradients(
             return losses.detached(), []
         tensors = [tensor for leaf in leaves for tensor in (leaf.queries, leaf.keys)]
         gradients = torch.autograd.grad(losses.total.sum(), tensors, allow_unused=True)
-    found = []
+    call_gradients = []
     for index, call in enumerate(calls):
         queries, keys = gradients[2 * index : 2 * index + 2]
         if queries is not None or keys is not None:
-            found.append(CallGradient(call, _or_zero(queries, call.queries), _or_zero(keys, call.keys)))
-    return losses.detached(), found
+            call_gradients.append(CallGradient(call, _or_zero(queries, call.queries), _or_zero(keys, call.keys)))
+    return losses.detached(), call_gradients
 
 
 def _or_zero(gradient: Tensor | None, like: Tensor) -> Tensor:

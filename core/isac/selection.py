@@ -134,8 +134,8 @@ def places_score(heat: Tensor, grid: Grid, counts: tuple[int, ...], spacing: flo
     logits = (relative_strengths(strengths, counts) - _EVEN) / _SOFTNESS
     parts = []
     for noun, count in enumerate(counts):
-        own = logits[:, noun, : count + _SURPLUS_PLACES]
-        parts.append(softplus(-own[:, :count]).sum(-1) + softplus(own[:, count:]).sum(-1))
+        noun_logits = logits[:, noun, : count + _SURPLUS_PLACES]
+        parts.append(softplus(-noun_logits[:, :count]).sum(-1) + softplus(noun_logits[:, count:]).sum(-1))
     return torch.stack(parts).sum(0)
 
 

@@ -105,12 +105,12 @@ def _locate(
 ) -> _Touched:
     """Find the maxima on scaled maps: (P, P) self-attention and (P, w) columns of words."""
     spread = own @ columns
-    kept = foreground(spread[:, : len(words.objects)], instances)
-    among = own[kept[:, None], kept]
-    assignment = cluster_pixels(among, kept, grid, instances, how)
+    pixels = foreground(spread[:, : len(words.objects)], instances)
+    among = own[pixels[:, None], pixels]
+    assignment = cluster_pixels(among, pixels, grid, instances, how)
     first = _largest_product((among @ assignment).T)[0] if instances > 1 else 0
     scale = word_scale(spread, words)
-    return _Touched(int(kept[first]), kept, assignment, scale, *_products(spread, scale, words))
+    return _Touched(int(pixels[first]), pixels, assignment, scale, *_products(spread, scale, words))
 
 
 def picture_step(

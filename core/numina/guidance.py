@@ -152,7 +152,7 @@ def _cells(
     with_reference = wanted & has_reference[:, None]
     groups = group_of[is_reference]
     weights = (groups == torch.arange(int(groups.max()) + 1 if len(groups) else 0)[:, None]).float()
-    found = NounCells(
+    noun_cells = NounCells(
         removed=position[layout == REMOVED],
         alone=position[(wanted & ~has_reference[:, None]).flatten()],
         added=position[with_reference.flatten()],
@@ -160,7 +160,7 @@ def _cells(
         references=is_reference.flatten().nonzero().flatten(),
         weights=weights / weights.sum(1, keepdim=True),
     )
-    return NounCells(**{name: value.to(device) for name, value in vars(found).items()})
+    return NounCells(**{name: value.to(device) for name, value in vars(noun_cells).items()})
 
 
 def _lift(
@@ -168,12 +168,12 @@ def _lift(
 ) -> Tensor:
     """(n, t) bias of the added cells of a noun that has an instance to copy; keys (H, t, d)."""
     scale = queries.shape[-1] ** -0.5 / queries.shape[0]
-    own = torch.einsum("hnd,htd->nt", queries[:, rows[cells.added]].float(), keys) * scale
+    logits = torch.einsum("hnd,htd->nt", queries[:, rows[cells.added]].float(), keys) * scale
     references = torch.einsum("gm,hmd->ghd", cells.weights, queries[:, cells.references].float())
     reference = torch.einsum("ghd,hd->g", references, reduce(keys, "h t d -> h d", "mean")) * scale
     wanted = reference[cells.groups][:, None]
-    released: Tensor = wanted * delta - own
-    shifted: Tensor = wanted + (delta - 1) * settings.lift - own
+    released: Tensor = wanted * delta - logits
+    shifted: Tensor = wanted + (delta - 1) * settings.lift - logits
     return released if settings.added == "release" else shifted.clamp_min(0)
 
 

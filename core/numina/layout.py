@@ -47,8 +47,8 @@ class Layouts:
         return "\n".join(self._line(index, noun) for index, noun in enumerate(nouns))
 
     def _line(self, noun: int, name: str) -> str:
-        found = " ".join(str(count) for count in self.counts[noun].tolist())
+        counted = " ".join(str(count) for count in self.counts[noun].tolist())
         frames = list(zip(self.before[noun], self.after[noun], strict=True))
         added = max(len(after[after >= FIRST_ADDED].unique()) for _, after in frames)
         removed = max(len(before[(after == REMOVED) & (before > 0)].unique()) for before, after in frames)
-        return f"{name}: asked {self.asked[noun]}, found {found}, added {added}, removed {removed}"
+        return f"{name}: asked {self.asked[noun]}, found {counted}, added {added}, removed {removed}"

@@ -58,8 +58,8 @@ def noun_response(
     """
     frames, heads = queries.shape[:2]
     biases = [None] * frames if bias is None else bias.expand(frames, heads, -1, -1)
-    found = [_frame_response(own, keys, one, columns, settings) for own, one in zip(queries, biases, strict=True)]
-    return torch.stack(found, dim=1)
+    responses = [_frame_response(own, keys, one, columns, settings) for own, one in zip(queries, biases, strict=True)]
+    return torch.stack(responses, dim=1)
 
 
 def _frame_response(

@@ -56,10 +56,10 @@ def one_encoder(counts: Counts, encoder: str, length: int, cut: int = 0) -> Text
             f"the model reads text encoder '{encoder}', but Count Prompt had {_names(counts)}; "
             "connect the CLIP that belongs to the model to Count Prompt"
         )
-    own = counts.lengths[encoder] - cut
-    if own < 1 or length < own:
-        raise too_short(length, own)
-    return TextLayout(length, own, (TokenSpan(encoder, 0, cut),))
+    prompt_length = counts.lengths[encoder] - cut
+    if prompt_length < 1 or length < prompt_length:
+        raise too_short(length, prompt_length)
+    return TextLayout(length, prompt_length, (TokenSpan(encoder, 0, cut),))
 
 
 def shared_encoder(counts: Counts, among: tuple[str, ...]) -> str:

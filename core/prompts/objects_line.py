@@ -143,8 +143,8 @@ def _locate(
     described = [word for word in known if word is not None]
     noun = " ".join(word.text for word in words[first.first : first.last + 1])
     spans = tuple((words[place.first].start, words[place.last].end) for place in fitting)
-    kept = CountedObject(noun, item.count, tuple(word.text for word in described))
-    return FoundObject(kept, spans, attribute_spans(fitting, described))
+    counted = CountedObject(noun, item.count, tuple(word.text for word in described))
+    return FoundObject(counted, spans, attribute_spans(fitting, described))
 
 
 def _fits(place: Occurrence, attributes: Sequence[str]) -> bool:

@@ -66,9 +66,9 @@ def fused_attention(maps: dict[int, Tensor], mask: Tensor, weights: Sequence[tup
     total = torch.zeros_like(mask[:, :1, None, None])
     for downscaling, weight in weights:
         per_token = maps[finest // downscaling]
-        one = torch.einsum("bthw,bt->bhw", per_token, share.to(per_token)).unsqueeze(1)
+        noun_map = torch.einsum("bthw,bt->bhw", per_token, share.to(per_token)).unsqueeze(1)
         if downscaling > 1:
-            one = functional.interpolate(one, scale_factor=downscaling, mode="bilinear")
-        low, high = one.amin((2, 3), keepdim=True), one.amax((2, 3), keepdim=True)
-        total = total + weight * (one - low) / (high - low + _TINY)
+            noun_map = functional.interpolate(noun_map, scale_factor=downscaling, mode="bilinear")
+        low, high = noun_map.amin((2, 3), keepdim=True), noun_map.amax((2, 3), keepdim=True)
+        total = total + weight * (noun_map - low) / (high - low + _TINY)
     return total.detach()

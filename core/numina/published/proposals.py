@@ -70,8 +70,8 @@ def focus_mask(maps: Tensor, settings: PublishedSettings) -> Tensor:
 def _count(mask: Tensor, around: Tensor) -> Tensor:
     """How many cells of a (..., h, w) mask each cell has around it."""
     images = rearrange(mask.float(), "... h w -> (...) 1 h w")
-    found = conv2d(images, around[None, None].float(), padding=around.shape[0] // 2)
-    return found.round().int().reshape(mask.shape)
+    response = conv2d(images, around[None, None].float(), padding=around.shape[0] // 2)
+    return response.round().int().reshape(mask.shape)
 
 
 def instances(proposals: Proposals, focus: Tensor, overlap: float) -> Tensor:
@@ -88,6 +88,6 @@ def instances(proposals: Proposals, focus: Tensor, overlap: float) -> Tensor:
     labels = proposals.labels.flatten()
     area = torch.bincount(labels, minlength=proposals.number)
     inside = torch.bincount(labels, weights=focus.flatten().double(), minlength=proposals.number)
-    kept = (area > 0) & (inside / area.clamp_min(1) >= overlap)
-    numbers = torch.where(kept, kept.cumsum(0), 0).to(torch.int16)
+    is_kept = (area > 0) & (inside / area.clamp_min(1) >= overlap)
+    numbers = torch.where(is_kept, is_kept.cumsum(0), 0).to(torch.int16)
     return numbers[proposals.labels]

@@ -27,11 +27,11 @@ def read_published(
     """
     heads, components = best_heads(queries, keys, grid, settings)
     focus = focus_mask(rearrange(nouns.cpu(), "k f (h w) -> k f h w", h=grid[0]), settings)
-    found = []
+    masks = []
     for frame, own in enumerate(components.cpu()):  # mean shift wants float64, which not every device has
         regions = clusters(own, grid, settings)
-        found.append(torch.stack([instances(regions, noun[frame], settings.overlap) for noun in focus]))
-    before = torch.stack(found, dim=1)
+        masks.append(torch.stack([instances(regions, noun[frame], settings.overlap) for noun in focus]))
+    before = torch.stack(masks, dim=1)
     counts = before.amax((-1, -2)).long()
     after = torch.stack([_refined(own, number, settings) for own, number in zip(before, asked, strict=True)])
     return Layouts(before, after, counts, tuple(asked), heads.cpu(), grid)

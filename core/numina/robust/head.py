@@ -30,8 +30,8 @@ def instance_features(queries: Tensor, keys: Tensor, cells: Tensor, components: 
     around = max_pool2d(cells.float(), 3, stride=1, padding=1) > 0
     scores = [_head_scores(*parts, components) for parts in zip(queries, keys, around, cells, strict=True)]
     head = int(torch.stack(scores).mean(0).argmax())
-    found = [_all_features(*parts, components) for parts in zip(queries[:, head], keys[:, head], strict=True)]
-    return torch.stack(found).unflatten(1, cells.shape[1:]), head
+    head_features = [_all_features(*parts, components) for parts in zip(queries[:, head], keys[:, head], strict=True)]
+    return torch.stack(head_features).unflatten(1, cells.shape[1:]), head
 
 
 def _all_features(queries: Tensor, keys: Tensor, components: int) -> Tensor:

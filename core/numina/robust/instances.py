@@ -81,8 +81,8 @@ def split_at_dips(strength: Tensor, cells: Tensor, dip: float, least: int) -> li
                 owner.update(dict.fromkeys(floods[first], first))
         floods.setdefault(first, []).append(cell)
         owner[cell] = first
-    found = sorted(sorted(flood) for flood in floods.values() if len(flood) >= least)
-    return [torch.tensor(flood) for flood in found]
+    regions = sorted(sorted(flood) for flood in floods.values() if len(flood) >= least)
+    return [torch.tensor(flood) for flood in regions]
 
 
 def _highest_first(strength: Tensor, cells: Tensor) -> list[int]:

@@ -31,8 +31,8 @@ def read_robust(
         [_instances(*parts, settings) for parts in zip(own_maps, own_cells, features, strict=True)]
         for own_maps, own_cells in zip(maps, cells, strict=True)
     ]
-    found = [NounInstances.of(own, number, settings) for own, number in zip(things, asked, strict=True)]
-    before, after = refine_video(found, (queries.shape[0], *grid), settings)
+    instances = [NounInstances.of(own, number, settings) for own, number in zip(things, asked, strict=True)]
+    before, after = refine_video(instances, (queries.shape[0], *grid), settings)
     counts = torch.tensor([[len(frame) for frame in own] for own in things])
     return Layouts(before, after, counts, tuple(asked), torch.full((len(queries),), head), grid)
 
