@@ -10,7 +10,7 @@ Methods: isac_fast, isac_exact, isac_paper (steer), numina (guides), selection, 
 "+"; a setting of a node is changed with ":", as in `search:seeds=4` or `isac_exact:bind=false+numina`. Settings are chosen on
 the prompt set "tuning", figures come from "reporting".
 
-Finished pictures are kept in --out under what decides them, the code left out: after a change of the code give another file.
+Finished pictures are kept in --out and not drawn again, also after a change of the code: then give another file.
 Where other programs use the cores, OMP_NUM_THREADS=1 is many times faster.
 """
 
@@ -25,12 +25,11 @@ from demo.comfy_host import import_comfyui
 import_comfyui("--cpu")
 from headcount.core.errors import CountError  # noqa: E402
 
-from .lab.command import new_parser, part_of, positive, tell  # noqa: E402
+from .lab.command import new_parser, not_negative, part_of, positive, tell  # noqa: E402
 from .lab.effect_tables import Report, heading  # noqa: E402
 from .lab.effects import run_prompts  # noqa: E402
 from .lab.node_methods import read_methods  # noqa: E402
 from .lab.prompt_files import SETS, read_prompts  # noqa: E402
-from .lab.store import code_digest  # noqa: E402
 from .lab.worlds import WORLDS, require_files  # noqa: E402
 
 USUAL = "isac_fast,isac_exact,isac_paper,selection,numina,search,isac_fast+search"
@@ -43,7 +42,7 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--methods", default=USUAL, help=f"joined by commas; {USUAL} unless told otherwise")
     parser.add_argument("--prompt-set", choices=SETS, default="tuning")
     parser.add_argument("--prompts", type=positive, help="how many; all unless told otherwise")
-    parser.add_argument("--first", type=int, default=0, help="place of the first one, from 0")
+    parser.add_argument("--first", type=not_negative, default=0, help="place of the first one, from 0")
     parser.add_argument("--json", type=Path, help="file for all figures")
     parser.add_argument(
         "--out", type=Path, help="where outcomes are kept; output/effect_WORLD.jsonl unless told otherwise"
@@ -70,7 +69,7 @@ def main(given: Sequence[str] | None = None) -> None:
         "model": world.model.digest,
         "judge": world.judge.digest,
         "decider": world.decider.digest,
-        "code": code_digest(),
+        "code": ", ".join(sorted(report.codes)),
     }
     print(heading(about) + "\n")
     print("\n".join(report.lines()))

@@ -15,7 +15,7 @@ from torch.nn.functional import l1_loss
 
 from .comfy_host import register_pack
 from .scenes import random_scene
-from .trainer import Plan, Trainer, begin, changed, generator_of, new_parser
+from .trainer import Plan, Trainer, changed, deadline_of, generator_of, new_parser
 
 register_pack()
 from headcount.core.emoji.autoencoder import EmojiAutoencoder  # noqa: E402
@@ -54,7 +54,8 @@ def reconstruction_loss(
 def main(arguments: list[str] | None = None) -> None:
     """Run from the command line."""
     given = new_parser(__doc__).parse_args(arguments)
-    until, plan = begin(given), changed(PLAN, given)
+    torch.manual_seed(given.seed)
+    until, plan = deadline_of(given), changed(PLAN, given)
     model = ShapesAutoencoder().to(given.device)
     trainer = Trainer(model, given.out, "autoencoder", plan)
 

@@ -13,6 +13,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 
 from .comfy_host import import_comfyui
 from .scenes import Scene, random_scene
-from .trainer import Plan, Trainer, begin, changed, generator_of, new_parser
+from .trainer import Plan, Trainer, changed, deadline_of, generator_of, new_parser
 
 import_comfyui("--cpu", "--use-pytorch-cross-attention")  # what runs on other devices, too, where a model lies there
 import comfy.ops  # noqa: E402
@@ -39,7 +40,7 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 
 END_TOKEN = CLIP_CONFIG["eos_token_id"]
 PROMPT_DROPOUT = 0.1
-PLAN = Plan(steps=4500, batch=32, rate=1e-3, decay=0.9985, betas=(0.9, 0.95), weight_decay=1e-3)
+PLAN = Plan(steps=4500, batch=32, rate=1e-3, ema_decay=0.9985, betas=(0.9, 0.95), weight_decay=1e-3)
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ class Trainee(nn.Module):
         self.diffusion_model = diffusion_model or fresh_unet()
         self.text = ShapesTextTransformer(dict(clip_config), torch.float32, "cpu", comfy.ops.disable_weight_init)
         for layer in self.text.text_model.encoder.layers:
-            layer.forward = out_of_place(layer)  # ComfyUI adds in place, which autograd cannot undo
+            layer.forward = MethodType(out_of_place, layer)  # ComfyUI adds in place, which autograd cannot undo
         start_weights(self.text)
         self.text.text_model.embeddings.token_embedding.ids[: len(known_ids)] = known_ids
 
@@ -161,14 +162,10 @@ class Trainee(nn.Module):
         return self.diffusion_model(x, sigma * 1000, context=context)
 
 
-def out_of_place(layer: nn.Module):  # noqa: ANN202 - a method
-    """The forward of ComfyUI's text layer `layer`, without adding in place."""
-
-    def forward(x: Tensor, mask: Tensor | None = None, optimized_attention=None) -> Tensor:  # noqa: ANN001
-        x = x + layer.self_attn(layer.layer_norm1(x), mask, optimized_attention)
-        return x + layer.mlp(layer.layer_norm2(x))
-
-    return forward
+def out_of_place(layer: nn.Module, x: Tensor, mask: Tensor | None = None, optimized_attention: Any = None) -> Tensor:
+    """What ComfyUI's text layer `layer` computes, without adding in place."""
+    x = x + layer.self_attn(layer.layer_norm1(x), mask, optimized_attention)
+    return x + layer.mlp(layer.layer_norm2(x))
 
 
 def training_loss(model: nn.Module, bank: Bank, generator: torch.Generator, batch: int) -> Tensor:
@@ -218,7 +215,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--scenes", type=int, default=40000)
     parser.add_argument("--start", type=Path, help="a finished model, such as demo/weights/shapes.safetensors")
     given = parser.parse_args(arguments)
-    until, plan = begin(given), changed(PLAN, given)
+    torch.manual_seed(given.seed)
+    until, plan = deadline_of(given), changed(PLAN, given)
     autoencoder = ShapesAutoencoder().eval()
     if given.start:
         autoencoder.load_state_dict(part_of(given.start, "first_stage_model."))

@@ -27,7 +27,7 @@ from headcount.core.shapes.autoencoder import ShapesAutoencoder  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
 from .train_shapes import halved, part_of  # noqa: E402
-from .trainer import Plan, Trainer, begin, changed, generator_of, new_parser  # noqa: E402
+from .trainer import Plan, Trainer, changed, deadline_of, generator_of, new_parser  # noqa: E402
 from .video_bank import BankPlan, ClipBank, clip_bank  # noqa: E402
 from .video_scenes import FRAMES  # noqa: E402
 from .video_trainee import VideoTrainee, start_text, training_loss  # noqa: E402
@@ -58,9 +58,8 @@ RECIPES = {
 }
 
 
-def new_model(size: VideoSize, bank: ClipBank, start: Path, seed: int) -> VideoTrainee:
-    """A fresh transformer, and the text encoder of the Shapes model in `start`."""
-    torch.manual_seed(seed)
+def new_model(size: VideoSize, bank: ClipBank, start: Path) -> VideoTrainee:
+    """A fresh transformer, from PyTorch's global generator, and the text encoder of the Shapes model in `start`."""
     model = VideoTrainee(size)
     start_text(model.text, part_of(start, _OLD_TEXT), torch.unique(bank.tokens.cpu()))
     return model
@@ -79,13 +78,14 @@ def export(model: VideoTrainee, start: Path, file: Path) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run from the command line."""
     given = _parser().parse_args(arguments)
-    until, recipe = begin(given), _recipe(given)
+    torch.manual_seed(given.seed)
+    until, recipe = deadline_of(given), _recipe(given)
     autoencoder = ShapesAutoencoder().eval()
     autoencoder.load_state_dict(part_of(given.start, PICTURES))
     plan = BankPlan(recipe.clips, given.seed, given.frames, given.workers)
     device, statistics = torch.device(given.device), part_of(given.start, LATENT)
     bank = clip_bank(plan, given.out / "clips.safetensors", autoencoder.to(device), statistics, device).to(device)
-    model = new_model(recipe.size, bank, given.start, given.seed).to(device)
+    model = new_model(recipe.size, bank, given.start).to(device)
     trainer = Trainer(model, given.out, "video", recipe.plan)
     millions = sum(value.numel() for value in trainer.parameters) / 1e6
     trainer.say(f"{millions:.2f} million parameters, from step {trainer.step}, {recipe}")
@@ -95,7 +95,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _recipe(given: argparse.Namespace) -> Recipe:
     """The device's recipe, with what the command line says otherwise."""
-    usual = RECIPES[torch.device(given.device).type]
+    usual = RECIPES["cpu" if torch.device(given.device).type == "cpu" else "cuda"]
     size = SIZES[given.size] if given.size else usual.size
     return Recipe(size, changed(usual.plan, given), usual.clips if given.clips is None else given.clips)
 

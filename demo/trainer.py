@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -18,7 +18,7 @@ from transformers import get_cosine_schedule_with_warmup
 
 STEPS_BETWEEN_LINES = 50
 SECONDS_BETWEEN_SAVES = 60.0
-WARM_UP = 200  # steps
+WARM_UP = 200  # steps; enough for AdamW's averages of squares to settle at the usual beta of 0.99 and below
 
 
 @dataclass(frozen=True)
@@ -26,19 +26,21 @@ class Plan:
     """How to train.
 
     Attributes:
-        steps: after which the learning rate has come down to 0; of `batch` scenes each.
+        steps: after which the learning rate has come down to 0.
+        batch: scenes of a step.
         rate: peak learning rate.
-        decay: of the running averages of the weights, once the run is some steps old.
-        longest: gradients are cut down to this length.
+        ema_decay: of the running averages of the weights (Polyak).
+        betas, weight_decay: of AdamW.
+        max_gradient_norm: longer gradients are scaled down to it.
     """
 
     steps: int
     batch: int
     rate: float
-    decay: float = 0.999
+    ema_decay: float = 0.999
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 1e-4
-    longest: float = 1.0
+    max_gradient_norm: float = 1.0
 
 
 class Trainer:
@@ -47,6 +49,9 @@ class Trainer:
     Args:
         model: on the device that it is to be trained on; parameters that want no gradient are left alone.
         folder: gets NAME.log and NAME_training.pt, from which the run goes on where it is there.
+
+    Raises:
+        ValueError: the run that is there was begun with another plan; only its number of steps may differ.
     """
 
     def __init__(self, model: nn.Module, folder: Path, name: str, plan: Plan) -> None:
@@ -61,7 +66,7 @@ class Trainer:
             fused=self.parameters[0].is_cuda,
         )
         self._schedule = get_cosine_schedule_with_warmup(self.optimiser, WARM_UP, plan.steps)
-        self._average = AveragedModel(model, multi_avg_fn=_following(plan.decay))
+        self._average = AveragedModel(model, multi_avg_fn=_warmed_up_average(plan.ema_decay))
         self._file, self._log = folder / f"{name}_training.pt", folder / f"{name}.log"
         if self._file.is_file():
             self._load()
@@ -71,12 +76,15 @@ class Trainer:
         """The model with its averaged weights."""
         return self._average.module
 
-    def train(self, loss_of: Callable[[int], Tensor], until: float = math.inf) -> None:
+    def train(
+        self, loss_of: Callable[[int], Tensor], until: float = math.inf, on_save: Callable[[], None] = lambda: None
+    ) -> None:
         """Train to the last step, or until `time.monotonic()` has reached `until`, and save.
 
         Args:
-            loss_of: the loss of a step. What it draws may hang on nothing but the step, so that a run that was stopped
+            loss_of: the loss of a step. What it draws may depend on nothing but the step, so that a run that was stopped
                 and goes on is the uninterrupted one.
+            on_save: called whenever the run was saved.
         """
         first, began, average = self.step, time.monotonic(), None
         saved = began
@@ -90,8 +98,10 @@ class Trainer:
                 self.say(f"step {self.step} loss {float(average):.4f} seconds per step {each:.3f}")
             if time.monotonic() - saved > SECONDS_BETWEEN_SAVES:
                 self.save()
+                on_save()
                 saved = time.monotonic()
         self.save()
+        on_save()
         left = "" if self.step >= self.plan.steps else ": the same command goes on"
         self.say(f"{self.step} of {self.plan.steps} steps done{left}")
 
@@ -99,7 +109,7 @@ class Trainer:
         """One step down `loss`."""
         self.optimiser.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.parameters, self.plan.longest)
+        nn.utils.clip_grad_norm_(self.parameters, self.plan.max_gradient_norm)
         self.optimiser.step()
         self._schedule.step()
         self._average.update_parameters(self.model)
@@ -107,7 +117,7 @@ class Trainer:
 
     def _attention(self) -> AbstractContextManager[None]:
         """On a CPU, plain products: the backward pass of PyTorch's kernel there takes twice as long."""
-        return nullcontext() if self.parameters[0].is_cuda else sdpa_kernel(SDPBackend.MATH)
+        return sdpa_kernel(SDPBackend.MATH) if self.parameters[0].device.type == "cpu" else nullcontext()
 
     def say(self, line: str) -> None:
         """Print a line and keep it in the log."""
@@ -119,11 +129,18 @@ class Trainer:
         """Write all that a run needs to go on."""
         kept = {name: part.state_dict() for name, part in self._parts().items()}
         part = self._file.with_suffix(".part")
-        torch.save({**kept, "step": self.step}, part)
+        torch.save({**kept, "step": self.step, "plan": asdict(self.plan)}, part)
         part.replace(self._file)  # a run that is stopped here leaves the old file whole
 
     def _load(self) -> None:
         state = torch.load(self._file, weights_only=True, map_location=self.parameters[0].device)
+        if "plan" not in state:
+            raise ValueError(f"{self._file} is of an earlier version of this program: take another folder")
+        begun, now = ({**plan, "steps": 0} for plan in (state["plan"], asdict(self.plan)))
+        if begun != now:
+            raise ValueError(
+                f"{self._file} was begun with {begun}, not {now}: ask for the same, or take another folder"
+            )
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         self.step = int(state["step"])
@@ -132,7 +149,7 @@ class Trainer:
         return {"model": self.model, "average": self._average, "optimiser": self.optimiser, "schedule": self._schedule}
 
 
-def _following(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
+def _warmed_up_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
     """Averages that follow faster at first: with `decay` alone, the weights that a run begins with stay in them for long."""
 
     def follow(averaged: list[Tensor], current: list[Tensor], count: Tensor) -> None:
@@ -147,9 +164,8 @@ def generator_of(step: int, given: argparse.Namespace) -> torch.Generator:
     return torch.Generator(given.device).manual_seed(given.seed * 1_000_003 + step)
 
 
-def begin(given: argparse.Namespace) -> float:
-    """Set the global seed, and say when the run has to end, as `time.monotonic()` counts."""
-    torch.manual_seed(given.seed)
+def deadline_of(given: argparse.Namespace) -> float:
+    """When the run has to end, as `time.monotonic()` counts."""
     return time.monotonic() + given.minutes * 60
 
 
@@ -169,4 +185,4 @@ def new_parser(about: str | None, seed: int = 0) -> argparse.ArgumentParser:
 def changed(plan: Plan, given: argparse.Namespace) -> Plan:
     """The plan with what the command line says otherwise."""
     said = {name: getattr(given, name) for name in ("steps", "batch", "rate")}
-    return Plan(**{**vars(plan), **{name: value for name, value in said.items() if value is not None}})
+    return replace(plan, **{name: value for name, value in said.items() if value is not None})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import MethodType
 from typing import Any
 
 import torch
@@ -39,7 +40,7 @@ class VideoTrainee(nn.Module):
         self.diffusion_model = WanModel(**size.config(), dtype=torch.float32, device="cpu", operations=layers)
         self.text = ShapesTextTransformer(dict(CLIP_CONFIG), torch.float32, "cpu", layers)
         for layer in self.text.text_model.encoder.layers:
-            layer.forward = out_of_place(layer)  # ComfyUI adds in place, which autograd cannot undo
+            layer.forward = MethodType(out_of_place, layer)  # ComfyUI adds in place, which autograd cannot undo
         start_weights(self.text)
         start_transformer(self.diffusion_model)
 

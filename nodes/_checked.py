@@ -31,7 +31,7 @@ def checked(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
     @wraps(plain_execute)
     def execute(cls: type[io.ComfyNode], *args: Any, **kwargs: Any) -> io.NodeOutput:
         given = signature.bind(cls, *args, **kwargs).arguments
-        check_values(node.define_schema().inputs, {**given, **kwargs})  # also those that `own` takes as **values
+        check_values(node.define_schema().inputs, {**given, **kwargs})  # also those that it takes as **values
         return plain_execute(cls, *args, **kwargs)
 
     node.execute = classmethod(execute)

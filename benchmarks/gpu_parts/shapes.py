@@ -80,7 +80,7 @@ def training(device: torch.device) -> list[Finding]:
         latents = torch.randn(batch, 8, frames, 16, 16, generator=torch.Generator().manual_seed(0)).half()
         bank = ClipBank(latents, torch.full((batch, MAX_LENGTH), _END), torch.full((MAX_LENGTH,), _END)).to(device)
         with TemporaryDirectory() as folder:
-            model = new_model(recipe.size, bank, WEIGHTS, 0).to(device)
+            model = new_model(recipe.size, bank, WEIGHTS).to(device)
             trainer = Trainer(model, Path(folder), "video", recipe.plan)
 
         def step() -> None:

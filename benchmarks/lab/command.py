@@ -23,6 +23,13 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def not_negative(text: str) -> int:
+    """For `type=`: a whole number from 0."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0")
+    return int(text)
+
+
 def part_of(text: str) -> tuple[int, int]:
     """For `type=`: "i/n", the i-th of n parts, from 0."""
     first, _, parts = text.partition("/")

@@ -16,6 +16,7 @@ from .judged_pictures import Outcome, wanted_counts
 from .node_methods import PLAIN, Method
 from .prompt_files import PromptRow
 from .statistics import Mean
+from .store import code_digest
 from .tables import table, with_interval
 from .worlds import World
 
@@ -32,6 +33,7 @@ class Report:
     """Figures of all methods in all groups.
 
     Args:
+        world: where the pictures were made.
         rows: the prompts.
         run: their outcomes.
     """
@@ -44,6 +46,11 @@ class Report:
             method: {name: self._figures(method, chosen) for name, chosen in self.groups.items()}
             for method in run.outcomes
         }
+
+    @property
+    def codes(self) -> set[str]:
+        """Digests of the code that the pictures were made by."""
+        return {one.code for run in self._run.outcomes.values() for one in run}
 
     def _figures(self, method: str, chosen: Sequence[int]) -> Figures:
         columns = (self._rows, self._wanted, self._run.outcomes[PLAIN], self._run.outcomes[method])
@@ -86,8 +93,8 @@ class Report:
 
     def _note(self) -> str:
         costed = self.figures[PLAIN][ALL].cost.count
-        codes = {one.code for run in self._run.outcomes.values() for one in run}
-        mixed = f" The pictures were made by {len(codes)} versions of the code; give another --out." * (len(codes) > 1)
+        older = self.codes - {code_digest()}
+        mixed = f" Some pictures were made by other versions of the code ({', '.join(sorted(older))})." if older else ""
         return (
             "Exactly right: every noun of the world as often as asked, by the judge. Harmed: right plain, wrong with it. Off "
             "by: objects missing or too many. Cost: operations of all passes, gradients, decoding and counting included, over "

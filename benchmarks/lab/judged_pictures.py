@@ -91,7 +91,7 @@ class Bench:
         return self._generator.pixels(samples)[0], losses
 
     def _samples(self, row: PromptRow, sampling: Sampling, method: Method) -> Tensor:
-        """The latent, of the noise that the method chooses."""
+        """The latent that is sampled from the noise that the method chooses."""
         if (part := method.part("chooses")) is None:
             return sampling.run()
         name, settings = part

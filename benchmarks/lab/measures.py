@@ -17,7 +17,8 @@ from headcount.bridge.gradients import differentiable_call
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
+
+from .operations import operations_of
 
 Step = Callable[[], Any]
 Wait = Callable[[], None]
@@ -166,9 +167,7 @@ def without_numbers() -> Iterator[None]:
 def operations(step: Step) -> float:
     """Multiplications and additions in the matrix products and convolutions of a step on "meta"."""
     _FusedAttention.counted = 0.0
-    with FlopCounterMode(display=False) as counter:
-        step()
-    return float(counter.get_total_flops()) + _FusedAttention.counted
+    return operations_of(step) + _FusedAttention.counted
 
 
 @dataclass

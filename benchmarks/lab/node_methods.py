@@ -122,6 +122,8 @@ def _read_part(text: str) -> tuple[str, dict[str, Any]]:
         if setting not in settings:
             raise CountError(f"--methods: {name} has no setting {setting!r}; it has {', '.join(settings)}")
         settings[setting] = _read_value(f"{name}:{setting}", value, type(settings[setting]))
+    if settings.get("pictures", 1) < 1:
+        raise CountError(f"--methods: {text} makes no picture; at least one has to be made")
     return name, settings
 
 
@@ -130,4 +132,4 @@ def _read_value(name: str, text: str, kind: type) -> Any:
     try:
         return {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
     except (KeyError, ValueError) as error:
-        raise CountError(f"--methods: {name}={text} is no {kind.__name__}") from error
+        raise CountError(f"--methods: {name}={text} has to be a value of type {kind.__name__}") from error

@@ -67,7 +67,7 @@ class FullGraph:
 
 @dataclass
 class ShapesOnly:
-    """Reads the calls that another objective reads, and pulls at them with numbers that nobody needs."""
+    """Reads the calls that another objective reads, and gives them gradients that nobody needs."""
 
     like: Objective
     calls: list[AttentionCall] = field(default_factory=list)

@@ -29,9 +29,10 @@ def file_digest(*files: Path) -> str:
 
 @cache
 def code_digest() -> str:
-    """Of the code that decides what a picture looks like, as it was when it was first asked for."""
+    """Of the code that decides what a picture looks like and how it is counted, as it was when it was first asked for."""
     root = Path(__file__).resolve().parents[2]
-    return file_digest(*sorted(path for part in ("core", "bridge") for path in (root / part).rglob("*.py")))
+    parts = ("core", "bridge", "nodes", "benchmarks/lab", "demo")
+    return file_digest(*sorted(path for part in parts for path in (root / part).rglob("*.py")))
 
 
 def read_rows(file: Path) -> Iterator[dict[str, Any]]:

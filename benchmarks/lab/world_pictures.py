@@ -19,15 +19,18 @@ from .prompt_files import PromptRow
 Pictures = np.ndarray
 """(N, H, W, 3) uint8."""
 
+Picture = np.ndarray
+"""(H, W, 3) uint8."""
 
-def emoji_scene(row: PromptRow, rng: random.Random) -> Pictures:
-    """(H, W, 3) uint8: a drawn Emoji scene of what a prompt asks for."""
+
+def emoji_scene(row: PromptRow, rng: random.Random) -> Picture:
+    """A drawn Emoji scene of what a prompt asks for."""
     kinds = tuple(EmojiKind(noun, count, row.colours.get(noun)) for noun, count in row.counts.items())
     return emoji.random_scene(rng, kinds).picture
 
 
-def shapes_scene(row: PromptRow, rng: random.Random) -> Pictures:
-    """(H, W, 3) uint8: a drawn Shapes scene of what a prompt asks for."""
+def shapes_scene(row: PromptRow, rng: random.Random) -> Picture:
+    """A drawn Shapes scene of what a prompt asks for."""
     kinds = tuple(shapes.Kind(noun, count, row.colours.get(noun)) for noun, count in row.counts.items())
     return shapes.random_scene(rng, kinds).picture
 

@@ -31,14 +31,14 @@ from .counters import ShapesJudge, t2icount_counter
 from .prompt_files import PromptRow
 from .sampling import SHAPES_SAMPLING, KSamplerSettings
 from .store import file_digest
-from .world_pictures import Pictures, emoji_scene, latent_features, shapes_features, shapes_scene
+from .world_pictures import Picture, Pictures, emoji_scene, latent_features, shapes_features, shapes_scene
 
 _FOLDER = WEIGHTS.parent
 _FEW_STEP_WEIGHTS = _FOLDER / "emoji_few_step.safetensors"
 
 
 @dataclass(frozen=True)
-class Part:
+class Source:
     """Something that is read from files, when it is needed.
 
     Attributes:
@@ -72,18 +72,22 @@ class World:
     """
 
     family: str
-    model: Part
-    decider: Part
-    judge: Part
+    model: Source
+    decider: Source
+    judge: Source
     sampling: KSamplerSettings
     plurals: Mapping[str, str]
-    drawn: Callable[[PromptRow, random.Random], Pictures]
+    drawn: Callable[[PromptRow, random.Random], Picture]
     features: Callable[[Any, Pictures], np.ndarray]
     tells_colours: bool = False
 
 
 def require_files(name: str, world: World) -> None:
-    """Raises: CountError: the world lacks files."""
+    """Make sure that a world's files are there.
+
+    Raises:
+        CountError: some are not.
+    """
     parts = (world.model, world.decider, world.judge)
     missing = sorted({file.name for part in parts for file in part.files if not file.is_file()})
     if missing:
@@ -96,9 +100,9 @@ def require_files(name: str, world: World) -> None:
 def _emoji_world(load: Callable[[], Any], weights: Path, sampling: KSamplerSettings = SHAPES_SAMPLING) -> World:
     return World(
         family="emoji",
-        model=Part(load, (weights, AUTOENCODER_WEIGHTS)),
-        decider=Part(load_emoji_counter, (DECIDER_WEIGHTS,)),
-        judge=Part(load_judge, (JUDGE_WEIGHTS,)),
+        model=Source(load, (weights, AUTOENCODER_WEIGHTS)),
+        decider=Source(load_emoji_counter, (DECIDER_WEIGHTS,)),
+        judge=Source(load_judge, (JUDGE_WEIGHTS,)),
         sampling=sampling,
         plurals=EMOJI_PLURALS,
         drawn=emoji_scene,
@@ -117,9 +121,9 @@ WORLDS = {
     ),
     "shapes": World(
         family="shapes",
-        model=Part(load_shapes_model, (WEIGHTS,)),
-        decider=Part(lambda: t2icount_counter(_SHAPES_COUNTER), (_SHAPES_COUNTER,)),
-        judge=Part(ShapesJudge),
+        model=Source(load_shapes_model, (WEIGHTS,)),
+        decider=Source(lambda: t2icount_counter(_SHAPES_COUNTER), (_SHAPES_COUNTER,)),
+        judge=Source(ShapesJudge),
         sampling=SHAPES_SAMPLING,
         plurals=SHAPES_PLURALS,
         drawn=shapes_scene,

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import comfy.model_base
-import comfy.utils
 from torch import Tensor
 
 from ...core.emoji.autoencoder import LATENT_CHANNELS, EmojiAutoencoder
@@ -16,7 +15,7 @@ from ...core.errors import CountError
 from .emoji_text import EmojiTextEncoder
 from .model import UNET_CONFIG, DemoParts, ShapesModel, build_demo
 from .text_encoder import WIDTH
-from .weights import PICTURES, empty_autoencoder, fill, part_of_state, statistics_of
+from .weights import PICTURES, empty, fill, part_of_state, statistics_of, tensors_of
 
 EMOJI_UNET_CONFIG: dict[str, Any] = {**UNET_CONFIG, "in_channels": LATENT_CHANNELS, "out_channels": LATENT_CHANNELS}
 EMOJI_TRANSFORMER_CONFIG: dict[str, Any] = {
@@ -55,7 +54,7 @@ def load_emoji_autoencoder(path: Path = AUTOENCODER_WEIGHTS) -> tuple[EmojiAutoe
         CountError: the file is missing or holds another model.
     """
     state = _read(path)
-    autoencoder = empty_autoencoder(EmojiAutoencoder)
+    autoencoder = empty(EmojiAutoencoder)
     fill(autoencoder, part_of_state(state, PICTURES, _MODEL), _MODEL)
     return autoencoder.eval(), statistics_of(state, _MODEL)
 
@@ -88,4 +87,4 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise CountError(
             f"an Emoji demo model is missing: {path.name} is not in the pack's demo/weights folder. Install the pack again"
         )
-    return comfy.utils.load_torch_file(str(path), safe_load=True)
+    return tensors_of(path)[0]

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import comfy.utils
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
@@ -17,6 +16,7 @@ from ...core.counting import Counted, counted_from_boxes
 from ...core.emoji.detector import STRIDE, Detection, EmojiDetector, detections
 from ...core.errors import CountError
 from ...core.prompts import same_noun
+from .weights import empty, fill, tensors_of
 
 DECIDER_WEIGHTS = Path(__file__).resolve().parents[2] / "demo" / "weights" / "emoji_decider.safetensors"
 _MULTIPLE = 4 * STRIDE  # the detector halves a picture's sides four times
@@ -72,43 +72,30 @@ class EmojiCounter:
 
 
 def load_emoji_counter(path: Path = DECIDER_WEIGHTS) -> EmojiCounter:
-    """The decider of `demo.emoji.train_detector`.
+    """The counter that nodes and workflows use, made by `demo.emoji.train_detector`.
 
     Raises:
         CountError: the file is missing or holds something else.
     """
-    state, known = read_detector(path)
-    with torch.inference_mode(False):
-        detector = EmojiDetector(len(known))
-        fill_detector(detector, state, path)
-    return EmojiCounter(detector, known)
+    return counter_of(EmojiDetector, path)
 
 
-def read_detector(path: Path) -> tuple[dict[str, Tensor], list[str]]:
-    """Weights and nouns of a detector's file.
+def counter_of(kind: Callable[[int], nn.Module], path: Path, side: int | None = None) -> EmojiCounter:
+    """A detector of the class `kind`, which takes the number of nouns, from its file as a counter; see `EmojiCounter`.
 
     Raises:
         CountError: the file is missing or holds something else.
     """
     if not path.is_file():
         raise CountError(f"{path.name} is not in the pack's demo/weights folder. Install the pack again")
-    state, metadata = comfy.utils.load_torch_file(str(path), safe_load=True, return_metadata=True)
-    known = (metadata or {}).get("nouns")
-    if known is None:
+    state, metadata = tensors_of(path)
+    if "nouns" not in metadata:
         raise CountError(f"{path.name} does not say which nouns it counts: it is not a detector of the Emoji models")
-    return state, json.loads(known)
-
-
-def fill_detector(detector: nn.Module, state: dict[str, Tensor], path: Path) -> None:
-    """Give a detector the weights of its file, in float32.
-
-    Raises:
-        CountError: they are another network's.
-    """
-    try:
-        detector.load_state_dict(state)
-    except RuntimeError as error:
-        raise CountError(f"{path.name} holds the weights of another network. Install the pack again") from error
+    known = json.loads(metadata["nouns"])
+    with torch.inference_mode(False):
+        detector = empty(lambda: kind(len(known)))
+        fill(detector, state, "a detector of the Emoji models")
+    return EmojiCounter(detector.float(), known, side)
 
 
 def _nearest(side: int) -> int:

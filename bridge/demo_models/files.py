@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import comfy.utils
-from torch import Tensor
-
 from ...core.errors import CountError
-from ...core.weights import not_finite
 from .model import ShapesModel, build_shapes_model
 from .video_model import build_shapes_video_model
+from .weights import tensors_of
 
 _FOLDER = Path(__file__).resolve().parents[2] / "demo" / "weights"
 WEIGHTS = _FOLDER / "shapes.safetensors"
-_POINTER = b"version http"  # Git LFS: "version", and the address of its specification
 VIDEO_WEIGHTS = _FOLDER / "shapes_video.safetensors"
 
 
@@ -28,7 +24,7 @@ def load_shapes_model(path: Path = WEIGHTS) -> ShapesModel:
         raise CountError(
             f"the Shapes demo model is missing: {path.name} is not in the pack's demo/weights folder. Install the pack again"
         )
-    return build_shapes_model(_tensors_of(path))
+    return build_shapes_model(tensors_of(path)[0])
 
 
 def load_shapes_video_model(path: Path = VIDEO_WEIGHTS) -> ShapesModel:
@@ -43,32 +39,4 @@ def load_shapes_video_model(path: Path = VIDEO_WEIGHTS) -> ShapesModel:
             "without it: in a clone of the pack's repository `make setup` and then `.venv/bin/python -m "
             f"demo.train_shapes_video --out output/shapes_video` train it; copy {path.name} from there into demo/weights"
         )
-    return build_shapes_video_model(_tensors_of(path))
-
-
-def _tensors_of(path: Path) -> dict[str, Tensor]:
-    """What a safetensors file holds, by name.
-
-    Raises:
-        CountError: the file is damaged, incomplete, or only a pointer to itself.
-    """
-    try:
-        tensors = comfy.utils.load_torch_file(str(path), safe_load=True)
-    except Exception as error:  # each way of being damaged has a class of its own, and it depends on the reader
-        with path.open("rb") as file:
-            is_pointer = file.read(len(_POINTER)) == _POINTER
-        if is_pointer:
-            raise CountError(
-                f"{path.name} is a pointer of Git LFS, not the model itself: run `git lfs pull` in the pack's folder, or "
-                "install the pack again"
-            ) from error
-        why = (str(error) or type(error).__name__).splitlines()[0][:200]
-        raise CountError(
-            f"{path.name} is damaged or incomplete: it has {path.stat().st_size} bytes ({why}). Install the pack again"
-        ) from error
-    broken = not_finite(tensors)
-    if broken:
-        raise CountError(
-            f"{path.name} is damaged: {broken[0]} holds values that are not numbers. Install the pack again"
-        )
-    return tensors
+    return build_shapes_video_model(tensors_of(path)[0])

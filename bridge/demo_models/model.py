@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from torch import Tensor
 from ...core.emoji.autoencoder import EmojiAutoencoder
 from ...core.shapes.autoencoder import DOWNSCALE, LATENT_CHANNELS, ShapesAutoencoder
 from .text_encoder import WIDTH, ShapesTextEncoder, ShapesTokenizer
-from .weights import DIFFUSION, PICTURES, TEXT, empty_autoencoder, fill, part_of_state, patcher_of, statistics_of
+from .weights import DIFFUSION, PICTURES, TEXT, empty, fill, part_of_state, patcher_of, statistics_of
 
 UNET_CONFIG: dict[str, Any] = {
     "image_size": 16,
@@ -127,7 +127,7 @@ class DemoParts:
     name: str
     network_config: dict[str, Any]
     text_encoder: type[sd1_clip.SD1ClipModel]
-    autoencoder: type[ShapesAutoencoder] | type[EmojiAutoencoder]
+    autoencoder: Callable[[], ShapesAutoencoder | EmojiAutoencoder]
     channels: int
     base: type[comfy.model_base.BaseModel] = comfy.model_base.BaseModel
     multiplier: float = 1000.0
@@ -160,7 +160,7 @@ def build_demo(state: Mapping[str, Tensor], demo: DemoParts) -> ShapesModel:
     clip = comfy.sd.CLIP(target, model_options={"dtype": torch.float32})
     fill(clip.cond_stage_model, part_of_state(state, TEXT, demo.name), demo.name)
 
-    autoencoder = empty_autoencoder(demo.autoencoder)
+    autoencoder = empty(demo.autoencoder)
     fill(autoencoder, part_of_state(state, PICTURES, demo.name), demo.name)
     vae = ShapesVAE(autoencoder, demo.channels)
     return ShapesModel(patcher_of(diffusion, device, offload), clip, vae)

@@ -20,7 +20,7 @@ from .weights import (
     DIFFUSION,
     PICTURES,
     TEXT,
-    empty_autoencoder,
+    empty,
     fill,
     part_of_state,
     patcher_of,
@@ -73,7 +73,7 @@ def build_shapes_video_model(state: Mapping[str, Tensor]) -> ShapesModel:
     clip = comfy.sd.CLIP(target, model_options={"dtype": torch.float32})
     fill(clip.cond_stage_model, part_of_state(state, TEXT, MODEL), MODEL)
 
-    autoencoder = empty_autoencoder(FrameAutoencoder)
+    autoencoder = empty(FrameAutoencoder)
     fill(autoencoder, part_of_state(state, PICTURES, MODEL), MODEL)
     model = patcher_of(diffusion, comfy.model_management.get_torch_device(), offload)
     return ShapesModel(model, clip, ShapesVideoVAE(autoencoder))

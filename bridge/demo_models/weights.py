@@ -1,19 +1,51 @@
-"""Takes a Shapes file apart and puts its weights into ComfyUI's modules."""
+"""Reads the demo models' files, takes them apart and puts their weights into modules."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TypeVar
 
 import comfy.model_patcher
+import comfy.utils
 import torch
 from torch import Tensor
 
 from ...core.errors import CountError
+from ...core.weights import not_finite
 
 DIFFUSION, TEXT, PICTURES, LATENT = "diffusion_model.", "text_encoder.", "first_stage_model.", "latent."
-_Autoencoder = TypeVar("_Autoencoder", bound=torch.nn.Module)
+_Module = TypeVar("_Module", bound=torch.nn.Module)
+_POINTER = b"version http"  # Git LFS: "version", and the address of its specification
 _STATISTICS = ("mean", "std", "rgb_factors")
+
+
+def tensors_of(path: Path) -> tuple[dict[str, Tensor], Mapping[str, str]]:
+    """What a safetensors file holds, by name, and its metadata.
+
+    Raises:
+        CountError: the file is damaged, incomplete, or only a pointer to itself.
+    """
+    try:
+        tensors, metadata = comfy.utils.load_torch_file(str(path), safe_load=True, return_metadata=True)
+    except Exception as error:  # each way of being damaged has a class of its own, and it depends on the reader
+        with path.open("rb") as file:
+            is_pointer = file.read(len(_POINTER)) == _POINTER
+        if is_pointer:
+            raise CountError(
+                f"{path.name} is a pointer of Git LFS, not the model itself: run `git lfs pull` in the pack's folder, or "
+                "install the pack again"
+            ) from error
+        why = (str(error) or type(error).__name__).splitlines()[0][:200]
+        raise CountError(
+            f"{path.name} is damaged or incomplete: it has {path.stat().st_size} bytes ({why}). Install the pack again"
+        ) from error
+    broken = not_finite(tensors)
+    if broken:
+        raise CountError(
+            f"{path.name} is damaged: {broken[0]} holds values that are not numbers. Install the pack again"
+        )
+    return tensors, metadata or {}
 
 
 def statistics_of(state: Mapping[str, Tensor], model: str) -> dict[str, Tensor]:
@@ -59,11 +91,11 @@ def fill(module: torch.nn.Module, weights: Mapping[str, Tensor], model: str) -> 
         raise CountError(f"this is not {model} that this version of the pack can read: {error}") from error
 
 
-def empty_autoencoder(kind: type[_Autoencoder]) -> _Autoencoder:
-    """An autoencoder whose weights are still to come: start weights would take numbers from the global generator."""
+def empty(make: Callable[[], _Module]) -> _Module:
+    """A module whose weights are all still to come: start weights would take numbers from the global generator."""
     with torch.device("meta"):
-        autoencoder = kind()
-    return autoencoder.to_empty(device="cpu")
+        module = make()
+    return module.to_empty(device="cpu")
 
 
 def patcher_of(model: torch.nn.Module, device: torch.device, offload: torch.device) -> comfy.model_patcher.ModelPatcher:

@@ -41,8 +41,8 @@ class GradientProbe:
         if self.call is None:
             return None
         rows, columns = self.call.image or slice(None), slice(self.call.keys.shape[2])
-        given = self.step.gradient(replace(self.call, queries=queries[:, :, rows], keys=keys[:, :, columns]))
-        return _padded(given.queries, queries, rows), _padded(given.keys, keys, columns)
+        gradient = self.step.gradient(replace(self.call, queries=queries[:, :, rows], keys=keys[:, :, columns]))
+        return _padded(gradient.queries, queries, rows), _padded(gradient.keys, keys, columns)
 
 
 def output_of(step: ObjectiveStep, call: AttentionCall) -> Tensor:
@@ -50,8 +50,8 @@ def output_of(step: ObjectiveStep, call: AttentionCall) -> Tensor:
     detached = replace(call, queries=call.queries.detach(), keys=call.keys.detach())
 
     def gradient() -> tuple[Tensor, Tensor]:
-        given = step.gradient(detached)
-        return given.queries, given.keys
+        gradient = step.gradient(detached)
+        return gradient.queries, gradient.keys
 
     output: Tensor = _Probe.apply(gradient, call.queries, call.keys)
     return output

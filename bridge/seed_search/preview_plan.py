@@ -65,10 +65,10 @@ def plan_for(model: Any, settings: SearchSettings) -> PreviewPlan:
         raise CountError(
             f"decide_at is {settings.decide_at}; it can be above 0 and up to 1, where every seed is finished"
         )
-    ksampler = comfy.samplers.KSampler(
+    sigmas = comfy.samplers.KSampler(
         model, settings.steps, model.load_device, settings.sampler, settings.scheduler, settings.denoise, model.model_options
     ).sigmas  # fmt: skip
-    total = len(ksampler) - 1
+    total = len(sigmas) - 1
     if total < 1:
         raise CountError(f"{settings.node} has no step to try seeds in: raise steps or denoise")
     calls = min(total, max(MIN_CALLS, round(settings.decide_at * total)))
@@ -76,8 +76,8 @@ def plan_for(model: Any, settings: SearchSettings) -> PreviewPlan:
     is_better = settings.sampler in _SAME_WAY and calls <= _DRAFT_UP_TO * total and not is_steered
     is_draft = settings.look == "draft" or (settings.look == "auto" and is_better)
     if is_draft and calls < total:
-        return PreviewPlan(DRAFT_SAMPLER, coarse(ksampler, calls), calls, together=True)
-    return PreviewPlan(settings.sampler, ksampler, calls, settings.sampler in _SAME_IN_BATCH)
+        return PreviewPlan(DRAFT_SAMPLER, coarse(sigmas, calls), calls, together=True)
+    return PreviewPlan(settings.sampler, sigmas, calls, settings.sampler in _SAME_IN_BATCH)
 
 
 def coarse(sigmas: Tensor, steps: int) -> Tensor:

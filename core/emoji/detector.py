@@ -29,6 +29,13 @@ class Detection:
     box: tuple[float, float, float, float]
 
 
+def centre_head(width: int, nouns: int) -> nn.Conv2d:
+    """The last layer of a detector: `width` channels to N nouns' logits and a box; at first there is no centre anywhere."""
+    head = nn.Conv2d(width, nouns + _BOX, 1)
+    head.bias = nn.Parameter(torch.cat([torch.full((nouns,), -4.0), torch.zeros(_BOX)]))
+    return head
+
+
 def _layer(before: int, after: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.SiLU())
 
@@ -51,13 +58,10 @@ class EmojiDetector(nn.Module):
         )
         self.up_to_eighth = _layer(5 * width, 2 * width)
         self.up_to_quarter = _layer(3 * width, width)
-        last = nn.Conv2d(width, nouns + _BOX, 1)
-        # Almost everywhere there is no centre.
-        last.bias = nn.Parameter(torch.cat([torch.full((nouns,), -4.0), torch.zeros(_BOX)]))
-        self.head = nn.Sequential(_layer(width, width), last)
+        self.head = nn.Sequential(_layer(width, width), centre_head(width, nouns))
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """(B, 3, H, W) in -1..1 to (B, N + 4, H / 4, W / 4): logits of each noun's centres, then the box; H, W in sixteens."""
+        """(B, 3, H, W) in -1..1, H and W in multiples of 16, to (B, N + 4, H / 4, W / 4): logits of centres, then the box."""
         quarter = self.quarter(pixels)
         eighth = self.eighth(quarter)
         below = interpolate(self.sixteenth(eighth), scale_factor=2.0, mode="nearest")

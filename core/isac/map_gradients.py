@@ -138,7 +138,7 @@ class MapGradients:
 
 
 def gradients_at(calls: list[AttentionCall], gradients: list[MapGradient | None]) -> list[CallGradient]:
-    """Pulls of a gradient on the maps that `aggregate` makes of `calls`, one for each call that is touched.
+    """A gradient on the maps that `aggregate` makes of `calls`, taken on to each call that is touched.
 
     Args:
         calls: all calls that the maps are made of.

@@ -46,11 +46,18 @@ def draw_scenes(collection: str, first: int, count: int) -> DrawnScenes:
 
 
 def chunk(folder: Path, collection: str, number: int, size: int = CHUNK) -> DrawnScenes:
-    """A chunk from its file in `folder`, or drawn and then written there."""
+    """A chunk from its file in `folder`, or drawn and then written there.
+
+    Raises:
+        ValueError: the file holds a chunk of another size.
+    """
     file = folder / f"{collection.replace(' ', '_')}_{number:03}.npz"
     if file.is_file():
         with np.load(file) as kept:
-            return DrawnScenes(kept["pictures"], kept["prompts"].tolist(), kept["objects"])
+            read = DrawnScenes(kept["pictures"], kept["prompts"].tolist(), kept["objects"])
+        if len(read.pictures) != size:
+            raise ValueError(f"{file} holds {len(read.pictures)} scenes, not {size}: take another folder")
+        return read
     drawn = draw_scenes(collection, number * size, size)
     folder.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(".part.npz")

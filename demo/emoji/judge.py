@@ -10,16 +10,11 @@ from torch import Tensor, nn
 from ..comfy_host import import_comfyui
 
 import_comfyui("--cpu")
-from headcount.bridge.demo_models.emoji_counter import (  # noqa: E402
-    DECIDER_WEIGHTS,
-    EmojiCounter,
-    fill_detector,
-    read_detector,
-)
+from headcount.bridge.demo_models.emoji_counter import DECIDER_WEIGHTS, EmojiCounter, counter_of  # noqa: E402
+from headcount.core.emoji.detector import centre_head  # noqa: E402
 
 JUDGE_WEIGHTS = DECIDER_WEIGHTS.with_name("emoji_judge.safetensors")
 SIDE = 128  # pixels of the Emoji models' pictures
-_BOX = 4
 
 
 class EmojiJudge(nn.Module):
@@ -29,6 +24,7 @@ class EmojiJudge(nn.Module):
     Args:
         nouns: N, how many kinds of objects there are.
         width: of a token.
+        layers: of the transformer.
     """
 
     def __init__(self, nouns: int, width: int = 192, layers: int = 6) -> None:
@@ -45,9 +41,7 @@ class EmojiJudge(nn.Module):
         )
         self.layers = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width), enable_nested_tensor=False)
         self.up = nn.Sequential(nn.Conv2d(width, 4 * half, 1), nn.PixelShuffle(2))
-        last = nn.Conv2d(half, nouns + _BOX, 1)
-        last.bias = nn.Parameter(torch.cat([torch.full((nouns,), -4.0), torch.zeros(_BOX)]))
-        self.head = nn.Sequential(nn.Conv2d(2 * half, half, 3, padding=1), nn.GELU(), last)
+        self.head = nn.Sequential(nn.Conv2d(2 * half, half, 3, padding=1), nn.GELU(), centre_head(half, nouns))
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(B, 3, 128, 128) in -1..1 to (B, N + 4, 32, 32): logits of each noun's centres, then the box."""
@@ -65,7 +59,4 @@ def load_judge(path: Path = JUDGE_WEIGHTS) -> EmojiCounter:
     Raises:
         CountError: the file is missing or holds something else.
     """
-    state, known = read_detector(path)
-    judge = EmojiJudge(len(known))
-    fill_detector(judge, state, path)
-    return EmojiCounter(judge, known, SIDE)
+    return counter_of(EmojiJudge, path, SIDE)

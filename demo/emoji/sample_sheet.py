@@ -1,4 +1,4 @@
-"""Draws a contact sheet with an Emoji model: `python -m demo.emoji.sample_sheet --model FILE --sheet PICTURE`.
+"""Draws a contact sheet with an Emoji model: `python -m demo.emoji.sample_sheet unet --model FILE --sheet PICTURE`.
 
 A row a noun or prompt, the same noise in each column, as KSampler does it.
 """
@@ -17,7 +17,7 @@ from ..comfy_host import import_comfyui
 from ..contact_sheet import captioned
 from .vocabulary import NOUNS, PLURALS
 
-CFG, STEPS = 3.0, 20
+STEPS_AND_CFG = {"unet": (20, 3.0), "transformer": (20, 3.0), "few_step": (8, 1.0)}
 WORDS = ("a", "two", "three", "four")
 
 
@@ -31,7 +31,7 @@ def noun_prompts() -> list[str]:
     return prompts
 
 
-def make_pictures(loaded, prompt: str, seeds: Sequence[int], steps: int = STEPS, cfg: float = CFG) -> NDArray[np.uint8]:
+def make_pictures(loaded, prompt: str, seeds: Sequence[int], steps: int, cfg: float) -> NDArray[np.uint8]:
     """(S, 128, 128, 3) pictures that a loaded model makes of a prompt, one a seed.
 
     Args:
@@ -50,19 +50,20 @@ def make_pictures(loaded, prompt: str, seeds: Sequence[int], steps: int = STEPS,
 def main(arguments: list[str] | None = None) -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("kind", choices=tuple(STEPS_AND_CFG), help="of model")
+    parser.add_argument("--model", type=Path, required=True, help="its weights")
     parser.add_argument("--sheet", type=Path, required=True)
     parser.add_argument("--prompts", nargs="*", help="default: one for each noun")
     parser.add_argument("--columns", type=int, default=4)
     given = parser.parse_args(arguments)
     import_comfyui("--cpu")
-    from headcount.bridge.demo_models.emoji import load_emoji_unet
+    from headcount.bridge.demo_models.emoji import load_emoji_transformer, load_emoji_unet
 
     lines = []
     with torch.inference_mode():
-        loaded = load_emoji_unet(given.model)
+        loaded = (load_emoji_unet if given.kind == "unet" else load_emoji_transformer)(given.model)
         for prompt in given.prompts or noun_prompts():
-            pictures = make_pictures(loaded, prompt, range(given.columns))
+            pictures = make_pictures(loaded, prompt, range(given.columns), *STEPS_AND_CFG[given.kind])
             lines.append([(prompt if column == 0 else "", picture) for column, picture in enumerate(pictures)])
     half = -(-len(lines) // 2)
     rows = [left + right for left, right in zip(lines[:half], [*lines[half:], []], strict=False)]

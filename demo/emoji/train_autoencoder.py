@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..train_autoencoder import reconstruction_loss
 from ..train_shapes import part_of
-from ..trainer import Plan, Trainer, begin, changed, generator_of, new_parser
+from ..trainer import Plan, Trainer, changed, deadline_of, generator_of, new_parser
 from .drawn import all_scenes, chunk, chunk_options
 
 # demo.train_shapes has put the pack on the import path
@@ -54,7 +54,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--start", type=Path, help="half-precision weights to begin with")
     parser.add_argument("--decoder-only", action="store_true", help="leave the encoder, and so all latents, alone")
     given = parser.parse_args(arguments)
-    until, plan = begin(given), changed(PLAN, given)
+    torch.manual_seed(given.seed)
+    until, plan = deadline_of(given), changed(PLAN, given)
     model = EmojiAutoencoder()
     if given.start:
         model.load_state_dict(part_of(given.start, PREFIX))

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..train_shapes import halved, part_of
-from ..trainer import Plan, Trainer, begin, changed, generator_of, new_parser
+from ..trainer import Plan, Trainer, changed, deadline_of, generator_of, new_parser
 from .drawn import DrawnScenes, all_scenes, chunk, chunk_options
 from .judge import EmojiJudge
 from .train_autoencoder import HELD_OUT
@@ -31,7 +31,7 @@ from headcount.core.emoji.detector import STRIDE, EmojiDetector, box_loss, detec
 from headcount.core.shapes.autoencoder import to_pixels  # isort: skip
 
 PLANS = {
-    "decider": Plan(steps=8000, batch=64, rate=2e-3, longest=5.0),
+    "decider": Plan(steps=8000, batch=64, rate=2e-3, max_gradient_norm=5.0),
     "judge": Plan(steps=10000, batch=64, rate=6e-4, weight_decay=0.02),
 }
 DETECTORS: dict[str, Callable[[int], nn.Module]] = {"decider": EmojiDetector, "judge": EmojiJudge}
@@ -116,7 +116,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--start", type=Path, help="half-precision weights to begin with")
     given = parser.parse_args(arguments)
     name, given.seed = given.detector, given.seed + SEEDS[given.detector]
-    until, plan = begin(given), changed(PLANS[name], given)
+    torch.manual_seed(given.seed)
+    until, plan = deadline_of(given), changed(PLANS[name], given)
     model = DETECTORS[name](len(NOUNS))
     if given.start:
         model.load_state_dict(part_of(given.start, ""))

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from ..train_shapes import Trainee, halved, named_weights, part_of
-from ..trainer import Trainer, begin, changed, generator_of, new_parser
+from ..trainer import Trainer, changed, deadline_of, generator_of, new_parser
 from .bank import latent_bank
 from .drawn import chunk_options
 from .recipes import RECIPES, Recipe
@@ -22,8 +22,6 @@ from .recipes import RECIPES, Recipe
 # demo.train_shapes has put the pack on the import path
 from headcount.bridge.demo_models.emoji import AUTOENCODER_WEIGHTS, load_emoji_autoencoder  # isort: skip
 from headcount.bridge.gradients.differentiable import training_kernels  # isort: skip
-
-STEPS_BETWEEN_EXPORTS = 1000
 
 
 def new_model(recipe: Recipe, device: str, start: Path | None = None) -> Trainee:
@@ -37,13 +35,16 @@ def new_model(recipe: Recipe, device: str, start: Path | None = None) -> Trainee
 
 def export(trainer: Trainer, file: Path) -> None:
     """Write the averaged weights, in half precision, and the step."""
-    save_file(halved(named_weights(trainer.averaged)), file, {"step": str(trainer.step)})
+    unfinished = file.with_suffix(".part")
+    save_file(halved(named_weights(trainer.averaged)), unfinished, {"step": str(trainer.step)})
+    unfinished.replace(file)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run from the command line."""
     given = _parser().parse_args(arguments)
-    until, recipe = begin(given), RECIPES[given.model]
+    torch.manual_seed(given.seed)
+    until, recipe = deadline_of(given), RECIPES[given.model]
     if recipe.is_distilled and not given.start:
         raise SystemExit(f"{given.model} is distilled: name its teacher's file with --start")
     plan = changed(recipe.plan, given)
@@ -59,13 +60,10 @@ def main(arguments: list[str] | None = None) -> None:
     file = given.out / f"emoji_{given.model}.safetensors"
 
     def loss_of(step: int) -> torch.Tensor:
-        if step % STEPS_BETWEEN_EXPORTS == 0:
-            export(trainer, file)
         return loss(trainer.model, bank, generator_of(step, given), plan.batch)
 
     with training_kernels():
-        trainer.train(loss_of, until)
-    export(trainer, file)
+        trainer.train(loss_of, until, on_save=lambda: export(trainer, file))
 
 
 def _parser():  # noqa: ANN202

@@ -24,14 +24,14 @@ from benchmarks.lab.node_methods import KINDS, read_method, read_methods
 from benchmarks.lab.operations import operations_of
 from benchmarks.lab.prompt_files import read_prompts
 from benchmarks.lab.sampling import SHAPES_SAMPLING, Generator
-from benchmarks.lab.worlds import WORLDS, Part, World, require_files
+from benchmarks.lab.worlds import WORLDS, Source, World, require_files
 from demo.exact_counter import ExactCounter
 from demo.scenes import PlacedShape, draw
 
 from ..helpers.models import shapes
 
 FEW = replace(SHAPES_SAMPLING, steps=6)
-SHAPES = replace(WORLDS["shapes"], model=Part(shapes), decider=Part(ExactCounter), sampling=FEW)
+SHAPES = replace(WORLDS["shapes"], model=Source(shapes), decider=Source(ExactCounter), sampling=FEW)
 ROWS = read_prompts("shapes", "tuning")
 
 
@@ -96,8 +96,9 @@ def test_methods_as_written() -> None:
         ("search+selection", "one choose the noise"),
         ("search+search", "one choose the noise"),
         ("search:seed=4", "no setting 'seed'; it has seeds"),
-        ("search:seeds=few", "search:seeds=few is no int"),
-        ("isac_fast:bind=no", "is no bool"),
+        ("search:seeds=few", "search:seeds=few has to be a value of type int"),
+        ("best_of:pictures=0", "makes no picture"),
+        ("isac_fast:bind=no", "has to be a value of type bool"),
     ],
 )
 def test_what_is_no_method_is_refused(text: str, told: str) -> None:
@@ -152,8 +153,8 @@ class TwoCats:
 
 
 def emoji_world() -> World:
-    stand_in = Part(TwoCats)
-    return replace(WORLDS["emoji"], model=Part(load_emoji_unet), decider=stand_in, judge=stand_in, sampling=FEW)
+    stand_in = Source(TwoCats)
+    return replace(WORLDS["emoji"], model=Source(load_emoji_unet), decider=stand_in, judge=stand_in, sampling=FEW)
 
 
 def test_the_emoji_world() -> None:
@@ -164,7 +165,7 @@ def test_the_emoji_world() -> None:
 
 
 def test_a_world_without_its_files_is_refused(tmp_path: Path) -> None:
-    missing = replace(emoji_world(), judge=Part(TwoCats, (tmp_path / "emoji_judge.safetensors",)))
+    missing = replace(emoji_world(), judge=Source(TwoCats, (tmp_path / "emoji_judge.safetensors",)))
     with pytest.raises(CountError, match=r"--world emoji needs files that are not there: emoji_judge.safetensors"):
         require_files("emoji", missing)
     require_files("emoji", emoji_world())

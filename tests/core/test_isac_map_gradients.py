@@ -66,14 +66,14 @@ def targets(draw) -> PromptTarget:
     return PromptTarget(NOUNS[:many], counts, ATTRIBUTES[:many] if draw(st.booleans()) else ())
 
 
-def flat(pulls: list[CallGradient], calls: list[AttentionCall]) -> torch.Tensor:
+def flat(call_gradients: list[CallGradient], calls: list[AttentionCall]) -> torch.Tensor:
     """Pulls at all calls as one vector, 0 where there are none."""
-    by_call = {id(pull.call): pull for pull in pulls}
+    by_call = {id(one.call): one for one in call_gradients}
     nothing = {
         id(call): CallGradient(call, torch.zeros_like(call.queries), torch.zeros_like(call.keys)) for call in calls
     }
     chosen = [{**nothing, **by_call}[id(call)] for call in calls]
-    return torch.cat([part.flatten().double() for pull in chosen for part in (pull.queries, pull.keys)])
+    return torch.cat([part.flatten().double() for one in chosen for part in (one.queries, one.keys)])
 
 
 def difference(one: torch.Tensor, other: torch.Tensor) -> float:
@@ -81,13 +81,13 @@ def difference(one: torch.Tensor, other: torch.Tensor) -> float:
 
 
 def assert_same(sparse: object, whole: Callable[[list[AttentionCall]], StepLosses], calls: list[AttentionCall]) -> None:
-    losses, pulls = sparse(calls)
-    expected, expected_pulls = whole_gradients(whole, calls)
+    losses, call_gradients = sparse(calls)
+    expected, expected_gradients = whole_gradients(whole, calls)
     for name in ("instance", "semantic", "total"):
         found = getattr(losses, name)
         assert not found.requires_grad
         torch.testing.assert_close(found.double(), getattr(expected, name), rtol=1e-10, atol=1e-14)
-    assert difference(flat(pulls, calls), flat(expected_pulls, calls)) < 1e-10
+    assert difference(flat(call_gradients, calls), flat(expected_gradients, calls)) < 1e-10
 
 
 @settings(max_examples=60, deadline=None)
@@ -153,13 +153,13 @@ def test_half_precision_points_the_same_way(dtype, kinds) -> None:
     exact = [replace(call, queries=call.queries.double(), keys=call.keys.double()) for call in half]
     target = PromptTarget(NOUNS[:2], (2, 2))
     for sparse in (PaperObjective(target, HALF), AnchoredObjective(target)):
-        pulls, expected = sparse(sparse.select(half))[1], sparse(sparse.select(exact))[1]
-        assert all(part.dtype == dtype for pull in pulls for part in (pull.queries, pull.keys))
-        found = flat(pulls, sparse.select(half))
+        call_gradients, expected = sparse(sparse.select(half))[1], sparse(sparse.select(exact))[1]
+        assert all(part.dtype == dtype for one in call_gradients for part in (one.queries, one.keys))
+        found = flat(call_gradients, sparse.select(half))
         assert torch.cosine_similarity(found, flat(expected, sparse.select(exact)), dim=0) > 0.9999
 
 
-def test_only_the_words_in_the_largest_overlaps_are_pulled() -> None:
+def test_only_the_words_in_the_largest_overlaps_have_a_gradient() -> None:
     """Text keys beside the tokens of two words stay as they are, but for what the softmax takes from all alike."""
     calls = [some_call(kind, (6, 6), seed, 1, 1, None) for seed, kind in enumerate(["self", "cross"])]
     seen: list[MapGradient] = []
@@ -181,8 +181,10 @@ def test_only_the_words_in_the_largest_overlaps_are_pulled() -> None:
 
 
 def test_one_thing_needs_no_maps() -> None:
-    losses, pulls = PaperObjective(PromptTarget(((1,),), (1,)), HALF)([some_call("self", (4, 4), 1, 2, 1, None)])
-    assert losses.total.tolist() == [0.0, 0.0] and pulls == []
+    losses, call_gradients = PaperObjective(PromptTarget(((1,),), (1,)), HALF)(
+        [some_call("self", (4, 4), 1, 2, 1, None)]
+    )
+    assert losses.total.tolist() == [0.0, 0.0] and call_gradients == []
 
 
 @pytest.mark.parametrize("kind", ["self", "cross"])
@@ -199,8 +201,10 @@ def test_nothing_is_changed_and_inference_mode_is_left() -> None:
         AnchoredObjective(PromptTarget(NOUNS, (1, 1, 1))),
     ):
         with torch.inference_mode():
-            _, pulls = sparse(sparse.select(calls))
-        assert pulls and not any(part.is_inference() for pull in pulls for part in (pull.queries, pull.keys))
+            _, call_gradients = sparse(sparse.select(calls))
+        assert call_gradients and not any(
+            part.is_inference() for one in call_gradients for part in (one.queries, one.keys)
+        )
     for call, values in zip(calls, kept, strict=True):
         assert all(map(torch.equal, (call.queries, call.keys, call.bias), values))
 
@@ -209,6 +213,6 @@ def test_pictures_without_gradient_get_zeros() -> None:
     calls = [some_call("cross", (4, 4), 1, 2, 2, None)]
     nowhere = torch.zeros(0, dtype=torch.int64)
     gradient = MapGradient((4, 4), nowhere, torch.zeros(0, 16).double(), (1,), torch.rand(16, 1).double())
-    (pull,) = gradients_at(calls, [None, gradient])
-    assert not pull.queries[0].any() and not pull.keys[0].any() and pull.queries[1].any() and pull.keys[1].any()
+    (one,) = gradients_at(calls, [None, gradient])
+    assert not one.queries[0].any() and not one.keys[0].any() and one.queries[1].any() and one.keys[1].any()
     assert gradients_at(calls, [None, None]) == []

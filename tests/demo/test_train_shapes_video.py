@@ -86,7 +86,7 @@ class TestBank:
 class TestStart:
     def test_every_known_word_keeps_its_vector(self, bank: ClipBank) -> None:
         """The text encoder begins as that of the Shapes model, with room for new words."""
-        text = new_model(TINY, bank, WEIGHTS, 0).text
+        text = new_model(TINY, bank, WEIGHTS).text
         old = part_of(WEIGHTS, "text_encoder.clip_l.transformer.")
         known = old[f"{_TABLE}.ids"]
         embedding = text.text_model.embeddings.token_embedding
@@ -105,18 +105,18 @@ class TestStart:
     def test_too_many_words(self, bank: ClipBank) -> None:
         many = ClipBank(bank.latents, torch.arange(3200).view(100, 32), bank.empty)
         with pytest.raises(ValueError, match=f"3200 tokens; the embedding table holds {VOCABULARY_SIZE - 1}"):
-            new_model(TINY, many, WEIGHTS, 0)
+            new_model(TINY, many, WEIGHTS)
 
     def test_a_fresh_model_says_nothing(self, bank: ClipBank) -> None:
         """So that its loss is the velocity's own size: the noise's variance and the clips'."""
-        model = new_model(TINY, bank, WEIGHTS, 0)
+        model = new_model(TINY, bank, WEIGHTS)
         loss = training_loss(model, bank, torch.Generator().manual_seed(0), 64)
         assert float(loss.detach()) == pytest.approx(1 + float(bank.latents.float().square().mean()), abs=0.1)
 
 
 def test_training_learns(bank: ClipBank, tmp_path: Path, steady: None) -> None:
     """Some steps on one batch bring the loss down, and reach every weight of transformer and text encoder."""
-    model = new_model(TINY, bank, WEIGHTS, 0)
+    model = new_model(TINY, bank, WEIGHTS)
     trainer = Trainer(model, tmp_path, "video", replace(RECIPES["cpu"].plan, rate=3e-3))
     losses = []
     for _ in range(20):
@@ -124,7 +124,7 @@ def test_training_learns(bank: ClipBank, tmp_path: Path, steady: None) -> None:
         trainer.take_step(loss)
         losses.append(loss.item())
     assert losses[-1] < 0.8 * losses[0]
-    fresh = dict(new_model(TINY, bank, WEIGHTS, 0).named_parameters())
+    fresh = dict(new_model(TINY, bank, WEIGHTS).named_parameters())
     still = [name for name, value in model.named_parameters() if torch.equal(value, fresh[name])]
     assert all("text_projection" in name for name in still), still
 

@@ -13,7 +13,7 @@ from demo import trainer
 
 def run_for(folder: Path, steps: int, until: float = math.inf) -> trainer.Trainer:
     torch.manual_seed(0)
-    run = trainer.Trainer(torch.nn.Linear(3, 1), folder, "line", trainer.Plan(steps, batch=4, rate=0.1, decay=0.5))
+    run = trainer.Trainer(torch.nn.Linear(3, 1), folder, "line", trainer.Plan(steps, batch=4, rate=0.1, ema_decay=0.5))
     run.train(lambda step: run.model(torch.ones(4, 3)).square().mean(), until)
     return run
 
@@ -30,7 +30,9 @@ def test_rate_weights_averages_and_log(tmp_path: Path) -> None:
 def test_averages_forget_where_the_run_began(tmp_path: Path, steady: None) -> None:
     """The weights of a short run hardly count what was there at first, however slow their averages are later."""
     torch.manual_seed(0)
-    run = trainer.Trainer(torch.nn.Linear(1, 1), tmp_path, "line", trainer.Plan(100, batch=1, rate=0.0, decay=0.999))
+    run = trainer.Trainer(
+        torch.nn.Linear(1, 1), tmp_path, "line", trainer.Plan(100, batch=1, rate=0.0, ema_decay=0.999)
+    )
     with torch.no_grad():
         run.averaged.weight.fill_(100.0)
     run.model.weight.data.fill_(1.0)
@@ -39,12 +41,44 @@ def test_averages_forget_where_the_run_began(tmp_path: Path, steady: None) -> No
     assert run.averaged.weight.item() == pytest.approx(1.0, abs=1e-3)
 
 
-def test_a_run_that_is_out_of_time_says_so_and_goes_on(tmp_path: Path, steady: None) -> None:
+def same(one: trainer.Trainer, other: trainer.Trainer) -> bool:
+    pairs = ((one.model, other.model), (one.averaged, other.averaged))
+    return all(torch.equal(v, b.state_dict()[name]) for a, b in pairs for name, v in a.state_dict().items())
+
+
+def test_a_run_that_is_out_of_time_says_so_and_goes_on(tmp_path: Path) -> None:
     stopped = run_for(tmp_path, 5, until=0)
     assert stopped.step == 0 and "the same command goes on" in (tmp_path / "line.log").read_text()
-    whole, twice = run_for(tmp_path / "whole", 5), run_for(tmp_path, 5)
-    for one, other in ((whole.model, twice.model), (whole.averaged, twice.averaged)):
-        assert all(torch.equal(value, other.state_dict()[name]) for name, value in one.state_dict().items())
+    assert same(run_for(tmp_path / "whole", 5), run_for(tmp_path, 5))
+
+
+def test_a_stopped_run_goes_on_at_the_rate_that_it_would_have_had(tmp_path: Path) -> None:
+    """Weights, averages, AdamW's moments and the place in the schedule come back."""
+    whole = run_for(tmp_path / "whole", 9)
+    stopped = run_for(tmp_path / "stopped", 9, until=0)
+    for _ in range(4):
+        stopped.take_step(stopped.model(torch.ones(4, 3)).square().mean())
+    stopped.save()
+    further = run_for(tmp_path / "stopped", 9)
+    assert further.step == 9 and same(whole, further) and not same(whole, stopped)
+    assert further.optimiser.param_groups[0]["lr"] == whole.optimiser.param_groups[0]["lr"]
+
+
+def test_only_the_number_of_steps_may_change(tmp_path: Path) -> None:
+    run_for(tmp_path, 2)
+    assert run_for(tmp_path, 3).step == 3
+    with pytest.raises(ValueError, match=r"was begun with .*'rate': 0.1.*, not .*'rate': 0.2.*take another folder"):
+        trainer.Trainer(torch.nn.Linear(3, 1), tmp_path, "line", trainer.Plan(3, batch=4, rate=0.2, ema_decay=0.5))
+    torch.save({"step": 3}, tmp_path / "line_training.pt")
+    with pytest.raises(ValueError, match="is of an earlier version of this program"):
+        run_for(tmp_path, 3)
+
+
+def test_what_is_exported_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer, "SECONDS_BETWEEN_SAVES", 0.0)
+    run, saved = run_for(tmp_path, 3, until=0), []
+    run.train(lambda _: run.model(torch.ones(1, 3)).sum(), on_save=lambda: saved.append(run.step))
+    assert saved == [1, 2, 3, 3]
 
 
 def test_a_plan_with_what_the_command_line_says() -> None:

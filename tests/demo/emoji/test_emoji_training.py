@@ -50,6 +50,11 @@ def train_the_autoencoder(out: Path, *runs: int, more: tuple[str, ...] = ()) -> 
 
 
 class TestDrawn:
+    def test_a_chunk_of_another_size_is_refused(self, tmp_path: Path) -> None:
+        drawn.chunk(tmp_path, "held out", 0, 3)
+        with pytest.raises(ValueError, match=r"held_out_000.npz holds 3 scenes, not 2"):
+            drawn.chunk(tmp_path, "held out", 0, 2)
+
     def test_kept_and_in_order(self, tmp_path: Path) -> None:
         first = drawn.chunk(tmp_path, "held out", 1, 3)
         wanted = [scene("held out", number) for number in (3, 4, 5)]
