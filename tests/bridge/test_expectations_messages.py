@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -104,6 +105,26 @@ def test_the_guard_sees_a_message_that_nothing_makes(tmp_path: Path) -> None:
     assert [str(place) for place in never_made(known, plugin.made)] == ["core/module.py:7"]
     module.say(0)
     assert never_made(known, plugin.made) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "fails"),
+    [
+        ({}, True),
+        ({"made": {(one.file, one.first) for one in places()}}, False),
+        ({"is_part": True}, False),
+        ({"files": {__file__}}, False),
+    ],
+    ids=["a message is not made", "all are made", "tests were deselected", "files are missing"],
+)
+def test_a_whole_run_fails_for_a_message_that_nothing_makes(change: dict[str, Any], fails: bool) -> None:
+    files = {str(path) for path in (ROOT / "tests").rglob("test_*.py")}
+    plugin = RaisedMessages(**{"made": set(), "files": files, "is_part": False, **change})
+    options = SimpleNamespace(option=SimpleNamespace(collectonly=False))
+    session: Any = SimpleNamespace(config=options, exitstatus=pytest.ExitCode.OK)
+    plugin.pytest_sessionfinish(session, pytest.ExitCode.OK)
+    assert session.exitstatus == (pytest.ExitCode.TESTS_FAILED if fails else pytest.ExitCode.OK)
+    assert bool(plugin.missing) is fails
 
 
 def test_this_run_is_watched(request: pytest.FixtureRequest) -> None:

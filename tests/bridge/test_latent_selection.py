@@ -695,6 +695,15 @@ def test_latents_that_are_refused(latent: str, message: str) -> None:
         choose(shared_tiny(), latent=LATENTS[latent])
 
 
+def test_a_video_is_refused_where_a_model_of_pictures_has_latents_of_videos() -> None:
+    with pytest.raises(CountError) as raised:
+        choose(built("Qwen-Image"), latent={"samples": torch.zeros(1, 16, 3, 16, 12)})
+    assert str(raised.value) == (
+        "ISAC Latent Selection reads pictures; this latent is a video of 3 latent frames. Connect an empty latent of one "
+        "picture"
+    )
+
+
 def test_fewer_candidates_than_pictures() -> None:
     latent = {"samples": EMPTY.repeat(7, 1, 1, 1)}
     with pytest.raises(CountError, match=r"the latent has 7 pictures\. Raise candidates, or lower the latent's batch"):
@@ -710,6 +719,13 @@ def test_a_prompt_without_counts() -> None:
     with pytest.raises(CountError, match=r"ISAC Latent Selection does not know where the words .* Count Prompt"):
         choose(setup, positive=bare)
     assert choose(setup, positive=bare, counts=tiny_counts()) == choose(setup)
+
+
+def test_counts_without_positions() -> None:
+    setup = shared_tiny()
+    bare = [[setup.positive[0][0], {}]]
+    with pytest.raises(CountError, match=r"^COUNTS has no token positions; take it from the Count Prompt node$"):
+        choose(setup, positive=bare, counts=replace(tiny_counts(), tokens={}))
 
 
 def test_a_conditioning_that_is_not_active_in_time() -> None:
