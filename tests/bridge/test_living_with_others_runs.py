@@ -17,7 +17,7 @@ from headcount.core.prompts import CONDITIONING_KEY
 import nodes as comfy_nodes
 
 from ..helpers import models
-from ..helpers.models import Conditioning, Run, Setup, sample, shapes_setup, tiny_setup
+from ..helpers.models import SMALLEST_UNET, Conditioning, Run, Setup, sample, shapes_setup, tiny_setup
 from ..helpers.packs import COMPILED, ORDERS, beside, first, tiles
 
 EVERY_STEP = IsacSettings("paper", "relative", 0.02, end_percent=1.0)
@@ -224,8 +224,7 @@ def test_torch_compile(
 
     The smallest U-Net, and two of the four orders: compiling takes long. All four were tried on the tiny model.
     """
-    flat = {"channel_mult": [1], "num_res_blocks": [1], "transformer_depth": [1], "transformer_depth_output": [1, 1]}
-    monkeypatch.setattr(models, "TINY_UNET", {**models.TINY_UNET, **flat})
+    monkeypatch.setattr(models, "TINY_UNET", SMALLEST_UNET)
     setup, ours, run = tiny_setup(), NODES[name], Run(steps=2, size=(8, 8))
     torch._dynamo.reset()
     model, maps = beside(COMPILED, ours, setup.model, order)

@@ -29,6 +29,14 @@ from benchmarks.lab.models import TINY_UNET, configured, counted_prompt, model_o
 Conditioning = list[list[Any]]
 CPU = torch.device("cpu")
 PROMPT = "a photo of three red circles and two stars"
+SMALLEST_UNET = {
+    **TINY_UNET,
+    "channel_mult": [1],
+    "num_res_blocks": [1],
+    "transformer_depth": [1],
+    "transformer_depth_output": [1, 1],
+}
+"""For what takes long in every layer, such as compiling."""
 TINY_TOKENS, TINY_WIDTH = 7, TINY_UNET["context_dim"]
 
 
