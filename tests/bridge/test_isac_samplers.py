@@ -304,7 +304,7 @@ def test_sampling_ends_early_without_steps(tiny: Setup) -> None:
 @pytest.mark.parametrize("name", comfy.samplers.SAMPLER_NAMES)
 def test_every_sampler_of_comfyui_is_steered(name: str, tiny: Setup) -> None:
     model, maps = with_isac(tiny.model, EVERY_STEP)
-    run = Run(name, steps=3, size=(4, 4))
+    run = Run(name, steps=2, size=(4, 4))
     samples = sample(model, tiny, run)
     assert torch.isfinite(samples).all() and not torch.equal(samples, sample(tiny.model, tiny, run))
     assert all(step.instance_loss is not None for step in maps.record_for(samples)[0].steps)

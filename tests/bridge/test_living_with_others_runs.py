@@ -97,7 +97,7 @@ def test_a_mask_keeps_what_it_keeps(sampler: str, tiny: Setup) -> None:
     mask = torch.zeros(1, 1, 64, 64)
     mask[..., :32] = 1.0
     latent = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
-    run = Run(sampler, steps=4, size=(8, 8), latent=latent, noise_mask=mask, denoise=0.7)
+    run = Run(sampler, steps=3, size=(8, 8), latent=latent, noise_mask=mask, denoise=0.7)
     model, maps = with_isac(tiny.model, EVERY_STEP)
     samples = sample(model, tiny, run)
     assert maps.record_for(samples)[1]

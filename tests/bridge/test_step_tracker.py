@@ -111,7 +111,7 @@ def steered_by(setup: Setup, sampler: comfy.samplers.KSAMPLER, patched: bool = T
             3.0,
             CPU,
             sampler,
-            comfy.samplers.calculate_sigmas(sampling, "normal", 6),
+            comfy.samplers.calculate_sigmas(sampling, "normal", 4),
             model.model_options,
             latent_image=latent,
             disable_pbar=True,
