@@ -38,6 +38,7 @@ from ..helpers.models import (
     shapes,
     shapes_setup,
     shared_tiny,
+    smallest,
     weights_of,
 )
 
@@ -140,7 +141,7 @@ def assert_near(found: Tensor, expected: Tensor) -> None:
 @pytest.mark.parametrize("sampler", comfy.samplers.SAMPLER_NAMES)
 def test_own_steps_are_the_samplers_own(sampler: str) -> None:
     """Also where it draws noise: each seed gets the noise of its own run, whoever is tried beside it."""
-    setup = shared_tiny()
+    setup = smallest()
     settings = replace(USUAL, sampler=sampler, look="own steps", steps=8)
     seen = predictions(setup, settings, settings.seed + 1, most=MIN_CALLS)
     found = foreseen(setup, settings, [0, 1] if plan_for(setup.model, settings).together else [1])

@@ -62,6 +62,7 @@ from ..helpers.models import (
     sample,
     shapes_setup,
     shared_tiny,
+    smallest,
     tiny_counts,
     weights_of,
 )
@@ -200,7 +201,7 @@ def assert_is_a_candidates_way(watched: Watched, picture: Watched, steps: int, r
     + [(custom_sampler, name) for name in ("euler", "dpmpp_2m")],
 )
 def test_the_picture_is_the_candidate(run: Callable[..., Tensor], keep: int, sampler: str) -> None:
-    setup = shared_tiny()
+    setup = smallest()
     settings = replace(USUAL, steps=6, sampler=sampler, decide_at=1.0, candidates=4)
     watched, picture = Watched(setup.model), Watched(setup.model)
     with torch.inference_mode():
@@ -316,8 +317,8 @@ def test_a_sampler_of_second_order_stops_within_its_last_step() -> None:
 @pytest.mark.parametrize("sampler", comfy.samplers.SAMPLER_NAMES)
 def test_every_sampler(sampler: str) -> None:
     settings = replace(USUAL, sampler=sampler, steps=5, candidates=4)
-    watched = Watched(shared_tiny().model)
-    found = choose(shared_tiny(), settings, model=watched.model)
+    watched = Watched(smallest().model)
+    found = choose(smallest(), settings, model=watched.model)
     assert sorted(one.index for one in found) == [0, 1, 2, 3] and found[0].steps >= 2
     assert all(torch.isfinite(torch.tensor(one.score)) for one in found)
     pictures = [len(pictures) for _, pictures in watched.calls]

@@ -16,7 +16,6 @@ from headcount.core.prompts import CONDITIONING_KEY
 
 import nodes as comfy_nodes
 
-from ..helpers import models
 from ..helpers.models import SMALLEST_UNET, Conditioning, Run, Setup, sample, shapes_setup, tiny_setup
 from ..helpers.packs import COMPILED, ORDERS, beside, first, tiles
 
@@ -27,7 +26,7 @@ NODES = {"recorder": with_recorder, "isac": lambda model: with_isac(model, EVERY
 
 @pytest.fixture(scope="module")
 def tiny() -> Setup:
-    return tiny_setup()
+    return tiny_setup(unet=SMALLEST_UNET)
 
 
 def advanced(model: Any, setup: Setup, latent: dict[str, Any], steps: int = 6, **options: Any) -> torch.Tensor:
@@ -217,15 +216,12 @@ def test_a_batch_that_is_split(name: str, tiny: Setup) -> None:
 
 
 @pytest.mark.parametrize(("name", "order"), [("recorder", "after"), ("isac", "before")])
-def test_torch_compile(
-    name: str, order: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_torch_compile(name: str, order: str, caplog: pytest.LogCaptureFixture) -> None:
     """Compiled models are recorded and steered; where nothing could be recorded, the log would say so.
 
     The smallest U-Net, and two of the four orders: compiling takes long. All four were tried on the tiny model.
     """
-    monkeypatch.setattr(models, "TINY_UNET", SMALLEST_UNET)
-    setup, ours, run = tiny_setup(), NODES[name], Run(steps=2, size=(8, 8))
+    setup, ours, run = tiny_setup(unet=SMALLEST_UNET), NODES[name], Run(steps=2, size=(8, 8))
     torch._dynamo.reset()
     model, maps = beside(COMPILED, ours, setup.model, order)
     with caplog.at_level(logging.WARNING):

@@ -16,9 +16,9 @@ from headcount.core.errors import CountError
 from headcount.core.prompts import CONDITIONING_KEY, Counts
 from headcount.nodes.isac_attention_control import IsacAttentionControl
 
-from ..helpers.models import Run, Setup, random_state_after, sample, shapes_setup, tiny_setup, weights_of
+from ..helpers.models import SMALLEST_UNET, Run, Setup, random_state_after, sample, shapes_setup, tiny_setup, weights_of
 
-SETUPS = {"shapes": shapes_setup, "eps": tiny_setup}
+SETUPS = {"shapes": shapes_setup, "eps": lambda: tiny_setup(unet=SMALLEST_UNET)}
 STEERED = IsacSettings("paper", "relative", 0.02, end_percent=1.0)  # every step, on a model with random weights too
 STRENGTH_1 = {**asdict(STEERED), "strength": 1.0}
 
