@@ -28,7 +28,7 @@ def test_each_is_kept_as_it_was() -> None:
 
 
 def test_what_could_not_be_kept_is_explained() -> None:
-    """Torch's own error, of a patch that was not met before the gradient was taken again."""
+    """Torch's own error: what an objective's gradient ends with where keeping what was overwritten did not help."""
     leaf = torch.ones(2, requires_grad=True)
     with pytest.raises(RuntimeError) as overwritten:
         torch.autograd.grad(overwritten_square(leaf), leaf)
