@@ -16,7 +16,7 @@ from headcount.bridge.recording.recorder import with_recorder
 
 import nodes as comfy_nodes
 
-from ..helpers.models import Run, Setup, sample, smallest, tiny_setup
+from ..helpers.models import SMALLEST_UNET, Run, Setup, sample, smallest, tiny_setup
 from ..helpers.numina_readings import always_wrong, without_a_bias
 
 EVERY_STEP = IsacSettings("paper", "relative", 0.02, end_percent=1.0)
@@ -29,7 +29,7 @@ NODES: dict[str, Callable[[Any], tuple[Any, Any]]] = {
 
 @pytest.fixture(scope="module")
 def tiny() -> Setup:
-    return tiny_setup()
+    return tiny_setup(unet=SMALLEST_UNET)
 
 
 @pytest.fixture
