@@ -218,7 +218,7 @@ def test_isac_is_followed_step_by_step() -> None:
 @pytest.mark.parametrize("scheduler", comfy.samplers.SCHEDULER_NAMES)
 def test_every_scheduler(scheduler: str) -> None:
     """Some make fewer or more steps than were asked for."""
-    setup, settings = shared_tiny(), replace(USUAL, scheduler=scheduler, steps=7, decide_at=1.0)
+    setup, settings = smallest(), replace(USUAL, scheduler=scheduler, steps=7, decide_at=1.0)
     seen = predictions(setup, settings, settings.seed)
     assert plan_for(setup.model, settings).steps == len(seen)
     assert_near(foreseen(setup, settings, [0]), seen[-1])

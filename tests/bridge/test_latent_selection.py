@@ -219,7 +219,7 @@ def test_the_picture_is_the_candidate(run: Callable[..., Tensor], keep: int, sam
 )
 def test_noise_of_the_way_is_that_of_the_picture(sampler: str) -> None:
     """What a sampler draws at each step must not depend on how many candidates there are."""
-    setup, settings = shared_tiny(), replace(USUAL, steps=6, sampler=sampler, decide_at=1.0, candidates=4)
+    setup, settings = smallest(), replace(USUAL, steps=6, sampler=sampler, decide_at=1.0, candidates=4)
     watched, picture = Watched(setup.model), Watched(setup.model)
     with torch.inference_mode():
         latent = select_latent(
@@ -330,7 +330,7 @@ def test_every_scheduler(scheduler: str) -> None:
     """Some make fewer or more steps than were asked for."""
     seen: list[tuple[int, int]] = []
     settings = replace(USUAL, scheduler=scheduler, steps=7, decide_at=1.0, candidates=3)
-    found = choose(shared_tiny(), settings, progress=lambda done, total, _: seen.append((done, total)))
+    found = choose(smallest(), settings, progress=lambda done, total, _: seen.append((done, total)))
     assert seen[-1][0] == seen[-1][1] and found[0].steps == len(seen)
 
 
