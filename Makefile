@@ -18,12 +18,13 @@ pictures: setup
 	$(RUN) -m demo.write_locales
 	$(RUN) -m demo.make_pictures
 
-# The whole suite in several processes, one file at a time in each; with ARGS in one.
+# The whole suite in several processes, one file at a time in each; with ARGS in one. Files come in their order: by their number
+# of tests, as pytest-xdist sorts them, the longest test, which is alone in its file, would be the last.
 test: setup
 ifdef ARGS
 	$(RUN) -m pytest $(ARGS)
 else
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -n logical --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 endif
 
 lint: setup

@@ -1,14 +1,16 @@
-"""Writes locales/<language>/nodeDefs.json, which ComfyUI's page shows: `python -m demo.write_locales`.
+"""Writes locales/<language>/nodeDefs.json and main.json, which ComfyUI's page shows: `python -m demo.write_locales`.
 
-English is what the nodes say. The other languages are made from locales/<language>/phrases.json, where every text stands
-beside the English one that it translates: an English text that changes has no translation until somebody writes a new one,
-and the page shows it in English meanwhile. A name that means something else on one node stands there as "Node.name".
+English is what the nodes and the pack's page elements (web/) say. The other languages are made from
+locales/<language>/phrases.json, where every text stands beside the English one that it translates: an English text that changes
+has no translation until somebody writes a new one, and the page shows it in English meanwhile. A name that means something else
+on one node stands there as "Node.name".
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from .comfy_host import ROOT, import_comfyui
@@ -61,7 +63,7 @@ def _phrase(key: str, text: str, phrases: Phrases, node: str) -> str | None:
 
 
 def phrases_of(language: str) -> Phrases:
-    """{"names": ..., "texts": ...}, each English -> `language`."""
+    """{"names": ..., "texts": ..., "page": ...}, each English -> `language`."""
     return json.loads((FOLDER / language / "phrases.json").read_text(encoding="utf-8"))
 
 
@@ -69,6 +71,11 @@ def build_locales(infos: Iterable[dict[str, Any]]) -> dict[str, dict[str, Texts]
     """Language -> content of its nodeDefs.json."""
     nodes = english(infos)
     return {"en": nodes, **{language: translate(nodes, phrases_of(language)) for language in TRANSLATED}}
+
+
+def page_texts(language: str) -> dict[str, dict[str, str]]:
+    """Content of its main.json: what web/page/texts.js looks for."""
+    return {"headcount": phrases_of(language)["page"]}
 
 
 def node_infos() -> list[dict[str, Any]]:
@@ -83,8 +90,13 @@ def main() -> None:
     """Write every file."""
     import_comfyui("--cpu")
     for language, content in build_locales(node_infos()).items():
-        text = json.dumps(content, indent=1, ensure_ascii=False)
-        (FOLDER / language / "nodeDefs.json").write_text(text + "\n", encoding="utf-8")
+        _write(FOLDER / language / "nodeDefs.json", content)
+    for language in TRANSLATED:
+        _write(FOLDER / language / "main.json", page_texts(language))
+
+
+def _write(file: Path, content: dict[str, Any]) -> None:
+    file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

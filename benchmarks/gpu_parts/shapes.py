@@ -25,7 +25,7 @@ from ..lab.sampling import SHAPES_SAMPLING, Generator, IsacSettings, Method
 from .compared import exact_products
 from .parts import Finding
 
-_CASES, _CASES_ON_A_CPU, _STEPS_ON_A_CPU = 8, 1, 6
+_CASES, _CASES_ON_A_CPU, _STEPS_ON_A_CPU = 8, 1, 3
 _WANTED_MINUTES = 25.0
 _ROUNDS, _ROUNDS_ON_A_CPU = 10, 1
 _BATCH_ON_A_CPU, _FRAMES_ON_A_CPU = 1, 2

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from torch import Tensor
 
 from ...core.counting import Counted, Counter
 from ...core.errors import CountError
@@ -22,6 +26,17 @@ def checked_counter(counter: Any, node: str) -> Counter:
             "of Load T2ICount Model, or HEADCOUNT_COUNTER of another node"
         )
     return counter
+
+
+def count_with_progress(
+    counter: Counter, images: Tensor, nouns: Sequence[str], on_progress: Callable[[int, int], None]
+) -> Counted:
+    """What a counter counts, see `Counter.count`; one whose method does not take `on_progress` counts without."""
+    try:
+        inspect.signature(counter.count).bind(images, nouns, on_progress=on_progress)
+    except (TypeError, ValueError):  # it does not take it, or is no function of Python and does not say
+        return counter.count(images, nouns)
+    return counter.count(images, nouns, on_progress=on_progress)
 
 
 def require_one_source(counted: Counted | None, boxes: Any, node: str, images: str) -> None:

@@ -49,7 +49,10 @@ def select_candidates(search: Search[SelectionSettings]) -> SearchResult:
     family = family_of(search.model, _NODE)
     initial = initial_latent(search.model, search.latent, settings, by_index=True)
     if initial.samples.ndim > 4 and initial.samples.shape[2] > 1:
-        raise CountError(f"{_NODE} reads pictures; this latent is a video of {initial.samples.shape[2]} latent frames")
+        raise CountError(
+            f"{_NODE} reads pictures; this latent is a video of {initial.samples.shape[2]} latent frames. Connect an "
+            "empty latent of one picture"
+        )
     if successive_halving(settings.candidates, initial.wanted, settings.steps, settings.decide_at):
         candidates = _scored(search, family, initial)
     else:

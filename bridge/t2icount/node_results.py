@@ -13,7 +13,7 @@ from ...core.counting import Counted, Counter, count_words
 from ...core.drawing import count_overlay
 from ...core.prompts import Counts
 from ..comfyui.node_text import NodeResult
-from ..counters.inputs import checked_counter
+from ..counters.inputs import checked_counter, count_with_progress
 from ..counters.maps import spread_counts, with_boxes
 from .loaded import LoadedCounter, counted_of
 from .nouns import nouns_to_count
@@ -67,7 +67,7 @@ def count_in_pictures(counter: Counter, image: Tensor, text: str, counts: Counts
         similarity = torch.cat([result.similarity for result in results]).clamp_(0, 1)
     else:
         size = pictures.shape[1], pictures.shape[2]
-        counted = with_boxes(counter.count(pictures, nouns, bar.update_absolute), size)
+        counted = with_boxes(count_with_progress(counter, pictures, nouns, bar.update_absolute), size)
         density = torch.cat([spread_counts(counted, index, size) for index in range(len(pictures))])
         heat = density - density.amin((1, 2), keepdim=True)  # what is everywhere alike shows nothing
         similarity = torch.zeros_like(density) if counted.masks is None else counted.masks.flatten(0, 1)

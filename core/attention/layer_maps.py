@@ -9,7 +9,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..errors import CountError
 from .calls import AttentionCall, Grid, head_probabilities
 from .mean_maps import HeadSums
 from .word_maps import Word, small_maps, word_selector
@@ -141,15 +140,14 @@ def _mean(parts: Sequence[tuple[Grid, Tensor, int]], target: Grid) -> Tensor:
 def _heads(call: AttentionCall, words: Callable[[Tensor], Tensor], grid: Grid) -> tuple[Tensor, Tensor]:
     """Mean over the heads and strongest head: twice (B, k, p). One head's matrix is alive at a time."""
     part, heads = call.columns("cross") or slice(None), call.queries.shape[1]
-    total = strongest = None
-    for head in range(heads):
-        heat = small_maps(words(head_probabilities(call, head)[..., part]), call.grid, grid)
-        if total is None or strongest is None:
-            total, strongest = heat, heat
-            continue
+
+    def heat_of(head: int) -> Tensor:
+        return small_maps(words(head_probabilities(call, head)[..., part]), call.grid, grid)
+
+    total = strongest = heat_of(0)
+    for head in range(1, heads):
+        heat = heat_of(head)
         total = total + heat
         higher = heat.amax(-1, keepdim=True) > strongest.amax(-1, keepdim=True)
         strongest = torch.where(higher, heat, strongest)
-    if total is None or strongest is None:
-        raise CountError(f"attention call '{call.layer}' has no heads")
     return total / heads, strongest

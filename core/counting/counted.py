@@ -41,7 +41,7 @@ class Counted:
         if self.numbers.ndim != 2 or self.numbers.shape[1] != len(self.nouns) or len(self.points) != len(self.numbers):
             raise CountError(
                 f"counts of shape {tuple(self.numbers.shape)} and points of {len(self.points)} pictures "
-                f"do not fit {len(self.nouns)} nouns"
+                f"do not fit {len(self.nouns)} nouns; the shape has to be (pictures, nouns), with points of each picture"
             )
         self._check_boxes()
         self._check_masks()

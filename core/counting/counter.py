@@ -21,7 +21,8 @@ class Counter(Protocol):
         Args:
             images: (N, H, W, 3) RGB in 0..1, as ComfyUI's IMAGE.
             nouns: the K nouns to count, in the plural, such as "cats".
-            on_progress: called with parts of the work done and parts in all. What it raises ends the count.
+            on_progress: called with parts of the work done and parts in all. What it raises ends the count. Nodes pass it by
+                keyword, and not at all to a counter that does not take it.
 
         Returns:
             Counts of the N images and these K nouns, in this order; points, boxes and masks as far as the counter has them.

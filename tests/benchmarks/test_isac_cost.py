@@ -58,7 +58,7 @@ def test_the_objective_decides_how_far_the_model_runs() -> None:
 
 def test_the_whole_table(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "cost.json"
-    arguments = ["isac_cost", "--model", "tiny", "--size", "128", "--steps", "1", "--json", str(out)]
+    arguments = ["isac_cost", "--model", "tiny", "--size", "64", "--steps", "1", "--json", str(out)]
     monkeypatch.setattr("sys.argv", arguments)
     main()
     printed = capsys.readouterr().out

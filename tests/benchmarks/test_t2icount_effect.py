@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -42,9 +44,26 @@ def test_table() -> None:
     assert lines[3].startswith("| full | 1.00") and lines[3].count("|") == lines[0].count("|") == lines[1].count("|")
 
 
-def test_variants_differ_as_they_say(tmp_path: Path) -> None:
-    plan = Plan(scenes=2, epochs=1)
-    parts = {name: train(name, plan, tmp_path, lambda line: None) for name in VARIANTS}
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], str]:
+    """The command's arguments, and what it printed."""
+    line = ["--scenes", "2", "--epochs", "1", "--judged", "2", "--out", str(tmp_path_factory.mktemp("effect"))]
+    return line, printed(line)
+
+
+def printed(line: list[str]) -> str:
+    """What the command prints."""
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as out:
+        patch.setattr(sys, "argv", ["x", *line])
+        main()
+    return out.getvalue()
+
+
+def test_variants_differ_as_they_say(ran: tuple[list[str], str]) -> None:
+    """Those that the command has trained."""
+    plan, told = Plan(scenes=2, epochs=1), list[str]()
+    parts = {name: train(name, plan, Path(ran[0][-1]), told.append) for name in VARIANTS}
+    assert told == []
     has_fusion = {name: any("txt_fusion" in key for key in network.state_dict()) for name, network in parts.items()}
     assert has_fusion == {"backbone": False, "with L_RRC": False, "with HSCM": True, "full": True}
     key = "decoder.upsample1.text_conv.weight"  # without HSCM, only L_RRC reaches it
@@ -56,15 +75,9 @@ def _untrained(name: str, key: str) -> torch.Tensor:
     return begun_network(0, VARIANTS[name].semantic).state_dict()[key]
 
 
-def test_a_run_prints_its_table_and_is_not_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    line = ["x", "--scenes", "2", "--epochs", "1", "--judged", "2", "--out", str(tmp_path)]
-    monkeypatch.setattr(sys, "argv", line)
-    main()
-    first = capsys.readouterr().out
-    main()
-    second = capsys.readouterr().out
+def test_a_run_prints_its_table_and_is_not_made_again(ran: tuple[list[str], str]) -> None:
+    line, first = ran
+    second = printed(line)
     assert [row for row in first.splitlines() if row.startswith("|")] == second.splitlines()[1:]
     assert all(f"{name}: epoch 1" in first for name in VARIANTS) and "epoch" not in second
     assert all(f"| {name} |" in first for name in VARIANTS)

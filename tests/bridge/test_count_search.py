@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +38,7 @@ from ..helpers.models import (
     shapes,
     shapes_setup,
     shared_tiny,
+    smallest,
     weights_of,
 )
 
@@ -106,15 +108,27 @@ def foreseen(
         return torch.cat([latents for _, latents in batches])
 
 
-def predictions(setup: Setup, settings: SearchSettings, seed: int, latent: Tensor = EMPTY) -> list[Tensor]:
-    """What the model expects the picture to be, after each step of the sampler's run with a seed."""
+class Enough(Exception):
+    """Ends a run of which no more is looked at."""
+
+
+def predictions(
+    setup: Setup, settings: SearchSettings, seed: int, latent: Tensor = EMPTY, most: int | None = None
+) -> list[Tensor]:
+    """What the model expects the picture to be, after each step, or the first `most`, of the sampler's run with a seed."""
     seen: list[Tensor] = []
-    with torch.inference_mode():
+
+    def note(step: int, denoised: Tensor, *_: object) -> None:
+        seen.append(setup.model.model.process_latent_out(denoised))
+        if len(seen) == most:
+            raise Enough
+
+    with torch.inference_mode(), suppress(Enough):
         fixed = comfy.sample.fix_empty_latent_channels(setup.model, latent)
         comfy.sample.sample(
             setup.model, comfy.sample.prepare_noise(fixed, seed), settings.steps, settings.cfg, settings.sampler,
             settings.scheduler, setup.positive, setup.negative, fixed, denoise=settings.denoise, disable_pbar=True,
-            seed=seed, callback=lambda step, denoised, *_: seen.append(setup.model.model.process_latent_out(denoised)),
+            seed=seed, callback=note,
         )  # fmt: skip
     return seen
 
@@ -127,9 +141,9 @@ def assert_near(found: Tensor, expected: Tensor) -> None:
 @pytest.mark.parametrize("sampler", comfy.samplers.SAMPLER_NAMES)
 def test_own_steps_are_the_samplers_own(sampler: str) -> None:
     """Also where it draws noise: each seed gets the noise of its own run, whoever is tried beside it."""
-    setup = shared_tiny()
+    setup = smallest()
     settings = replace(USUAL, sampler=sampler, look="own steps", steps=8)
-    seen = predictions(setup, settings, settings.seed + 1)
+    seen = predictions(setup, settings, settings.seed + 1, most=MIN_CALLS)
     found = foreseen(setup, settings, [0, 1] if plan_for(setup.model, settings).together else [1])
     after = min(MIN_CALLS, len(seen))  # dpm_fast makes three calls a step
     assert_near(found[-1:], seen[after - 1])
@@ -204,7 +218,7 @@ def test_isac_is_followed_step_by_step() -> None:
 @pytest.mark.parametrize("scheduler", comfy.samplers.SCHEDULER_NAMES)
 def test_every_scheduler(scheduler: str) -> None:
     """Some make fewer or more steps than were asked for."""
-    setup, settings = shared_tiny(), replace(USUAL, scheduler=scheduler, steps=7, decide_at=1.0)
+    setup, settings = smallest(), replace(USUAL, scheduler=scheduler, steps=7, decide_at=1.0)
     seen = predictions(setup, settings, settings.seed)
     assert plan_for(setup.model, settings).steps == len(seen)
     assert_near(foreseen(setup, settings, [0]), seen[-1])

@@ -108,6 +108,54 @@ def test_another_counter_in_the_node() -> None:
     assert found["table"].splitlines() == ["picture 1: 2 cats (2.4), 0 dogs", "picture 2: 0 cats, 1 dog"]
 
 
+class OfTwoParameters(Fixed):
+    """It knows nothing of progress."""
+
+    def count(self, images: Tensor, nouns: Sequence[str]) -> Counted:  # type: ignore[override]
+        return super().count(images, nouns, lambda done, parts: None)
+
+
+class OfOtherOptions(Fixed):
+    """Its third parameter is one of its own."""
+
+    def count(self, images: Tensor, nouns: Sequence[str], threshold: float = 0.5, **options: Any) -> Counted:  # type: ignore[override]
+        assert threshold == 0.5
+        return super().count(images, nouns, **options)
+
+
+class Compiled(Fixed):
+    """Its method does not say what it takes, as those of compiled modules."""
+
+    class Method:
+        __signature__ = "none"
+
+        def __init__(self, counter: Fixed) -> None:
+            self.counter = counter
+
+        def __call__(self, images: Tensor, nouns: Sequence[str]) -> Counted:
+            return Fixed.count(self.counter, images, nouns, lambda done, parts: None)
+
+    @property
+    def count(self) -> Any:  # type: ignore[override]
+        return self.Method(self)
+
+
+@pytest.mark.parametrize("kind", [Fixed, OfTwoParameters, OfOtherOptions, Compiled])
+def test_counters_with_and_without_progress(kind: type[Fixed]) -> None:
+    assert run(kind([[3.0]]), torch.rand(1, *SIZE, 3), "cats")["count"] == [3]
+
+
+def test_what_a_counter_raises_is_passed_on() -> None:
+    """A TypeError inside of a counter is not taken for a method that does not take `on_progress`."""
+
+    class Broken(Fixed):
+        def count(self, images: Tensor, nouns: Sequence[str], on_progress: Any = None) -> Counted:
+            raise TypeError("of its own")
+
+    with pytest.raises(TypeError, match=r"^of its own$"):
+        run(Broken([[3.0]]), torch.rand(1, *SIZE, 3), "cats")
+
+
 def test_boxes_and_masks_of_a_counter_are_kept() -> None:
     box = {"x": 1, "y": 2, "width": 3, "height": 4, "label": "cats", "score": 0.5}
     masks = torch.zeros(1, 1, *SIZE)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -104,6 +105,23 @@ def test_the_guard_sees_a_message_that_nothing_makes(tmp_path: Path) -> None:
     assert [str(place) for place in never_made(known, plugin.made)] == ["core/module.py:7"]
     module.say(0)
     assert never_made(known, plugin.made) == []
+
+
+def test_a_whole_run_fails_for_a_message_that_nothing_makes() -> None:
+    """One of a part of the suite does not, nor one in which all are made."""
+    made = {(place.file, place.first) for place in places()}
+    files = {str(path) for path in (ROOT / "tests").rglob("test_*.py")}
+    for plugin, fails in (
+        (RaisedMessages(made - {min(made)}, files=files), True),
+        (RaisedMessages(made, files=files), False),
+        (RaisedMessages(files=files, is_part=True), False),
+        (RaisedMessages(files={__file__}), False),
+    ):
+        options = SimpleNamespace(option=SimpleNamespace(collectonly=False))
+        session: Any = SimpleNamespace(config=options, exitstatus=pytest.ExitCode.OK)
+        plugin.pytest_sessionfinish(session, pytest.ExitCode.OK)
+        assert session.exitstatus == (pytest.ExitCode.TESTS_FAILED if fails else pytest.ExitCode.OK)
+        assert [(place.file, place.first) for place in plugin.missing] == ([min(made)] if fails else [])
 
 
 def test_this_run_is_watched(request: pytest.FixtureRequest) -> None:

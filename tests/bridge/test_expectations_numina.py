@@ -13,7 +13,7 @@ from headcount.bridge.numina.settings import NuminaSettings
 from torch import Tensor
 
 from ..helpers.loras import hooked, loaded, same, state_of
-from ..helpers.models import Run, Setup, sample, shapes_setup, tiny_setup
+from ..helpers.models import SMALLEST_UNET, Run, Setup, sample, shapes_setup, tiny_setup
 from ..helpers.numina_readings import always_right, always_wrong, without_a_bias
 from ..helpers.packs import ORDERS, PACKS, Patch, beside
 
@@ -23,7 +23,7 @@ EARLY = NuminaSettings(when="steps")
 
 @pytest.fixture(scope="module")
 def tiny() -> Setup:
-    return tiny_setup()
+    return tiny_setup(unet=SMALLEST_UNET)
 
 
 @pytest.fixture

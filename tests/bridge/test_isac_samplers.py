@@ -17,7 +17,7 @@ from headcount.core.prompts import CONDITIONING_KEY, CountedObject, Counts, Obje
 
 import nodes as comfy_nodes
 
-from ..helpers.models import Run, Setup, sample, sample_advanced, shapes_setup, tiny_counts, tiny_setup
+from ..helpers.models import Run, Setup, sample, sample_advanced, shapes_setup, smallest, tiny_counts, tiny_setup
 
 SAMPLERS = ("euler", "euler_ancestral", "dpmpp_2m", "dpmpp_sde", "heun", "ddim", "lcm", "uni_pc", "sa_solver", "lms")
 SMALL = Run(size=(8, 8))
@@ -302,11 +302,11 @@ def test_sampling_ends_early_without_steps(tiny: Setup) -> None:
 
 
 @pytest.mark.parametrize("name", comfy.samplers.SAMPLER_NAMES)
-def test_every_sampler_of_comfyui_is_steered(name: str, tiny: Setup) -> None:
-    model, maps = with_isac(tiny.model, EVERY_STEP)
-    run = Run(name, steps=3, size=(4, 4))
-    samples = sample(model, tiny, run)
-    assert torch.isfinite(samples).all() and not torch.equal(samples, sample(tiny.model, tiny, run))
+def test_every_sampler_of_comfyui_is_steered(name: str) -> None:
+    setup, run = smallest(), Run(name, steps=2, size=(4, 4))
+    model, maps = with_isac(setup.model, EVERY_STEP)
+    samples = sample(model, setup, run)
+    assert torch.isfinite(samples).all() and not torch.equal(samples, sample(setup.model, setup, run))
     assert all(step.instance_loss is not None for step in maps.record_for(samples)[0].steps)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -61,6 +62,7 @@ from ..helpers.models import (
     sample,
     shapes_setup,
     shared_tiny,
+    smallest,
     tiny_counts,
     weights_of,
 )
@@ -101,8 +103,14 @@ class Watched:
         return sum(len(pictures) for _, pictures in self.calls)
 
 
-def scores_by_hand(setup: Setup, settings: SelectionSettings, latent: Tensor, index: int) -> list[float]:
-    """A plain run of one candidate to its end, and what its attention at each step is worth."""
+class Enough(Exception):
+    """Ends a run of which no more is looked at."""
+
+
+def scores_by_hand(
+    setup: Setup, settings: SelectionSettings, latent: Tensor, index: int, most: int | None = None
+) -> list[float]:
+    """A plain run of one candidate, to its end or for `most` steps, and what its attention at each step is worth."""
     found: list[float] = []
 
     class Recorded:
@@ -115,6 +123,9 @@ def scores_by_hand(setup: Setup, settings: SelectionSettings, latent: Tensor, in
             self.left = float(timestep(sigmas[0]) / timestep(guider.inner_model.model_sampling.sigma_max))
 
         def before_step(self, x: Tensor, _: Tensor, options: dict[str, Any], __: int) -> dict[str, Any]:
+            if len(self.captures) == most:
+                self.finish()
+                raise Enough
             reader = self.family.reader((x.shape[-2], x.shape[-1]))
             calls = CallList(MAX_SELF_PIXELS, reader.one_grid)
             self.captures.append(Capture(reader, self.counted.conditioning["uuid"], calls))
@@ -126,7 +137,7 @@ def scores_by_hand(setup: Setup, settings: SelectionSettings, latent: Tensor, in
                 found.append(float(score_calls(capture.sink.calls, self.counted.target, settings.score, weights)))
 
     model, _ = with_runs(setup.model, "by hand", RunNotes("a test"), Recorded)
-    with torch.inference_mode():
+    with torch.inference_mode(), suppress(Enough):
         comfy.sample.sample(
             model,
             comfy.sample.prepare_noise(latent, settings.seed, [index]),
@@ -190,7 +201,7 @@ def assert_is_a_candidates_way(watched: Watched, picture: Watched, steps: int, r
     + [(custom_sampler, name) for name in ("euler", "dpmpp_2m")],
 )
 def test_the_picture_is_the_candidate(run: Callable[..., Tensor], keep: int, sampler: str) -> None:
-    setup = shared_tiny()
+    setup = smallest()
     settings = replace(USUAL, steps=6, sampler=sampler, decide_at=1.0, candidates=4)
     watched, picture = Watched(setup.model), Watched(setup.model)
     with torch.inference_mode():
@@ -208,7 +219,7 @@ def test_the_picture_is_the_candidate(run: Callable[..., Tensor], keep: int, sam
 )
 def test_noise_of_the_way_is_that_of_the_picture(sampler: str) -> None:
     """What a sampler draws at each step must not depend on how many candidates there are."""
-    setup, settings = shared_tiny(), replace(USUAL, steps=6, sampler=sampler, decide_at=1.0, candidates=4)
+    setup, settings = smallest(), replace(USUAL, steps=6, sampler=sampler, decide_at=1.0, candidates=4)
     watched, picture = Watched(setup.model), Watched(setup.model)
     with torch.inference_mode():
         latent = select_latent(
@@ -255,7 +266,7 @@ def test_scores_are_those_of_plain_runs(model: Callable[[], Setup], score: Any, 
     latent = EMPTY if denoise == 1 else torch.randn(1, setup.channels, 16, 16, generator=generator)
     fixed = comfy.sample.fix_empty_latent_channels(setup.model, latent)
     found = choose(setup, settings, latent={"samples": latent})
-    plain = {one.index: scores_by_hand(setup, settings, fixed, one.index) for one in found}
+    plain = {one.index: scores_by_hand(setup, settings, fixed, one.index, 3) for one in found}
 
     def worth(index: int, steps: int) -> float:
         return sum(plain[index][:steps]) if score == "paper" else plain[index][steps - 1]
@@ -273,7 +284,8 @@ def test_every_architecture(one: Small) -> None:
     found = choose(setup, settings, latent={"samples": one.latent()})
     assert [one.steps for one in found] == [2, 2, 2] and len(set(scores(found).values())) == 3
     best = found[0]
-    assert best.score == pytest.approx(scores_by_hand(setup, settings, one.latent(), best.index)[1], rel=5e-3, abs=1e-3)
+    by_hand = scores_by_hand(setup, settings, one.latent(), best.index, 2)
+    assert best.score == pytest.approx(by_hand[1], rel=5e-3, abs=1e-3)
 
 
 @pytest.mark.parametrize("name", ["Stable Diffusion 1.5", "Flux 1", "PixArt Alpha"])
@@ -305,8 +317,8 @@ def test_a_sampler_of_second_order_stops_within_its_last_step() -> None:
 @pytest.mark.parametrize("sampler", comfy.samplers.SAMPLER_NAMES)
 def test_every_sampler(sampler: str) -> None:
     settings = replace(USUAL, sampler=sampler, steps=5, candidates=4)
-    watched = Watched(shared_tiny().model)
-    found = choose(shared_tiny(), settings, model=watched.model)
+    watched = Watched(smallest().model)
+    found = choose(smallest(), settings, model=watched.model)
     assert sorted(one.index for one in found) == [0, 1, 2, 3] and found[0].steps >= 2
     assert all(torch.isfinite(torch.tensor(one.score)) for one in found)
     pictures = [len(pictures) for _, pictures in watched.calls]
@@ -318,7 +330,7 @@ def test_every_scheduler(scheduler: str) -> None:
     """Some make fewer or more steps than were asked for."""
     seen: list[tuple[int, int]] = []
     settings = replace(USUAL, scheduler=scheduler, steps=7, decide_at=1.0, candidates=3)
-    found = choose(shared_tiny(), settings, progress=lambda done, total, _: seen.append((done, total)))
+    found = choose(smallest(), settings, progress=lambda done, total, _: seen.append((done, total)))
     assert seen[-1][0] == seen[-1][1] and found[0].steps == len(seen)
 
 
@@ -366,7 +378,8 @@ def test_quantised_weights(kind: str) -> None:
     kinds = {value.dtype for name, value in setup.model.model.named_parameters() if name.endswith("to_k.weight")}
     assert kinds == ({torch.float8_e4m3fn} if kind == "fp8" else set())
     found = choose(setup)
-    assert found[0].score == pytest.approx(scores_by_hand(setup, USUAL, EMPTY, found[0].index)[4], rel=2e-3, abs=2e-3)
+    by_hand = scores_by_hand(setup, USUAL, EMPTY, found[0].index, 5)
+    assert found[0].score == pytest.approx(by_hand[4], rel=2e-3, abs=2e-3)
     assert scores(found) != scores(choose(shared_tiny())), "other weights, other scores"
 
 
@@ -399,7 +412,7 @@ def test_image_to_image_tries_the_pictures_neighbourhood() -> None:
 def test_cfg_1() -> None:
     setup, settings = shared_tiny(), replace(USUAL, cfg=1.0)
     found = choose(setup, settings)
-    assert found[0].score == pytest.approx(scores_by_hand(setup, settings, EMPTY, found[0].index)[4], rel=1e-3)
+    assert found[0].score == pytest.approx(scores_by_hand(setup, settings, EMPTY, found[0].index, 5)[4], rel=1e-3)
 
 
 def test_negative_longer_than_positive() -> None:
@@ -695,6 +708,15 @@ def test_latents_that_are_refused(latent: str, message: str) -> None:
         choose(shared_tiny(), latent=LATENTS[latent])
 
 
+def test_a_video_is_refused_where_a_model_of_pictures_has_latents_of_videos() -> None:
+    with pytest.raises(CountError) as raised:
+        choose(built("Qwen-Image"), latent={"samples": torch.zeros(1, 16, 3, 16, 12)})
+    assert str(raised.value) == (
+        "ISAC Latent Selection reads pictures; this latent is a video of 3 latent frames. Connect an empty latent of one "
+        "picture"
+    )
+
+
 def test_fewer_candidates_than_pictures() -> None:
     latent = {"samples": EMPTY.repeat(7, 1, 1, 1)}
     with pytest.raises(CountError, match=r"the latent has 7 pictures\. Raise candidates, or lower the latent's batch"):
@@ -710,6 +732,13 @@ def test_a_prompt_without_counts() -> None:
     with pytest.raises(CountError, match=r"ISAC Latent Selection does not know where the words .* Count Prompt"):
         choose(setup, positive=bare)
     assert choose(setup, positive=bare, counts=tiny_counts()) == choose(setup)
+
+
+def test_counts_without_positions() -> None:
+    setup = shared_tiny()
+    bare = [[setup.positive[0][0], {}]]
+    with pytest.raises(CountError, match=r"^COUNTS has no token positions; take it from the Count Prompt node$"):
+        choose(setup, positive=bare, counts=replace(tiny_counts(), tokens={}))
 
 
 def test_a_conditioning_that_is_not_active_in_time() -> None:

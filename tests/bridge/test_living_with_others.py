@@ -15,7 +15,7 @@ from ..helpers.models import Run, Setup, sample, tiny_setup, weights_of
 from ..helpers.packs import EASY, HYPERTILE, LAZY, ORDERS, PACKS, TOME, Patch, beside
 
 EVERY_STEP = IsacSettings("paper", "relative", 0.02, end_percent=1.0)
-RUN = Run(steps=3, size=(16, 16))
+RUN = Run(steps=2, size=(16, 16))
 
 
 @pytest.fixture(scope="module")

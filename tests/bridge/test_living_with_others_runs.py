@@ -16,8 +16,7 @@ from headcount.core.prompts import CONDITIONING_KEY
 
 import nodes as comfy_nodes
 
-from ..helpers import models
-from ..helpers.models import Conditioning, Run, Setup, sample, shapes_setup, tiny_setup
+from ..helpers.models import SMALLEST_UNET, Conditioning, Run, Setup, sample, shapes_setup, tiny_setup
 from ..helpers.packs import COMPILED, ORDERS, beside, first, tiles
 
 EVERY_STEP = IsacSettings("paper", "relative", 0.02, end_percent=1.0)
@@ -27,7 +26,7 @@ NODES = {"recorder": with_recorder, "isac": lambda model: with_isac(model, EVERY
 
 @pytest.fixture(scope="module")
 def tiny() -> Setup:
-    return tiny_setup()
+    return tiny_setup(unet=SMALLEST_UNET)
 
 
 def advanced(model: Any, setup: Setup, latent: dict[str, Any], steps: int = 6, **options: Any) -> torch.Tensor:
@@ -97,7 +96,7 @@ def test_a_mask_keeps_what_it_keeps(sampler: str, tiny: Setup) -> None:
     mask = torch.zeros(1, 1, 64, 64)
     mask[..., :32] = 1.0
     latent = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
-    run = Run(sampler, steps=4, size=(8, 8), latent=latent, noise_mask=mask, denoise=0.7)
+    run = Run(sampler, steps=3, size=(8, 8), latent=latent, noise_mask=mask, denoise=0.7)
     model, maps = with_isac(tiny.model, EVERY_STEP)
     samples = sample(model, tiny, run)
     assert maps.record_for(samples)[1]
@@ -217,16 +216,12 @@ def test_a_batch_that_is_split(name: str, tiny: Setup) -> None:
 
 
 @pytest.mark.parametrize(("name", "order"), [("recorder", "after"), ("isac", "before")])
-def test_torch_compile(
-    name: str, order: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_torch_compile(name: str, order: str, caplog: pytest.LogCaptureFixture) -> None:
     """Compiled models are recorded and steered; where nothing could be recorded, the log would say so.
 
     The smallest U-Net, and two of the four orders: compiling takes long. All four were tried on the tiny model.
     """
-    flat = {"channel_mult": [1], "num_res_blocks": [1], "transformer_depth": [1], "transformer_depth_output": [1, 1]}
-    monkeypatch.setattr(models, "TINY_UNET", {**models.TINY_UNET, **flat})
-    setup, ours, run = tiny_setup(), NODES[name], Run(steps=2, size=(8, 8))
+    setup, ours, run = tiny_setup(unet=SMALLEST_UNET), NODES[name], Run(steps=2, size=(8, 8))
     torch._dynamo.reset()
     model, maps = beside(COMPILED, ours, setup.model, order)
     with caplog.at_level(logging.WARNING):

@@ -134,6 +134,13 @@ class TestViews:
         assert abs(place[0] / PIXELS_PER_CELL - STARS[0][0] - 0.5) < 1
         assert abs(place[1] / PIXELS_PER_CELL - STARS[0][1] - 0.5) < 1
 
+    def test_a_layout_that_is_not_there(self) -> None:
+        with pytest.raises(CountError) as raised:
+            view_maps(filled(latent(0)), latent(0), None, ViewSettings("layout", ""))
+        assert str(raised.value) == (
+            "these maps have no layout. Connect MAPS of NUMINA Count Guide, or choose words, regions or steps in show"
+        )
+
     def test_unknown_word(self) -> None:
         with pytest.raises(CountError, match=r"^'cats' is not in the prompt; the prompt has: red, circles, stars$"):
             view_maps(filled(latent(0)), latent(0), None, ViewSettings("words", "cats"))
@@ -259,6 +266,13 @@ class TestInstances:
             kept = instances._strongest(small)
         assert len(kept) == 3 and min(one.strength for one in kept) >= sorted(one.strength for one in small)[-3]
         assert [one for one in small if any(one is other for other in kept)] == kept, "in their order"
+
+    def test_a_layout_that_is_not_there(self) -> None:
+        with pytest.raises(CountError) as raised:
+            find_instances(filled(latent(0)), latent(0), 0, "layout", 0.5)
+        assert str(raised.value) == (
+            "these maps have no layout. Connect MAPS of NUMINA Count Guide, or choose found or asked in instances"
+        )
 
     @pytest.mark.parametrize("item", [2, 99])
     def test_no_such_picture(self, item: int) -> None:

@@ -16,9 +16,9 @@ from headcount.core.errors import CountError
 from headcount.core.prompts import CONDITIONING_KEY, Counts
 from headcount.nodes.isac_attention_control import IsacAttentionControl
 
-from ..helpers.models import Run, Setup, random_state_after, sample, shapes_setup, tiny_setup, weights_of
+from ..helpers.models import SMALLEST_UNET, Run, Setup, random_state_after, sample, shapes_setup, tiny_setup, weights_of
 
-SETUPS = {"shapes": shapes_setup, "eps": tiny_setup}
+SETUPS = {"shapes": shapes_setup, "eps": lambda: tiny_setup(unet=SMALLEST_UNET)}
 STEERED = IsacSettings("paper", "relative", 0.02, end_percent=1.0)  # every step, on a model with random weights too
 STRENGTH_1 = {**asdict(STEERED), "strength": 1.0}
 
@@ -106,38 +106,33 @@ class Broken(RuntimeError):
 
 
 def error_in_callback(step: int, *_: object) -> None:
-    if step == 1:
+    if step == 0:
         raise Broken
 
 
 def cancel_in_callback(step: int, *_: object) -> None:
-    if step == 1:
+    if step == 0:
         comfy.model_management.interrupt_current_processing()
 
 
 @pytest.mark.parametrize("patch", [with_recorder, lambda model: with_isac(model, STEERED)])
-@pytest.mark.parametrize(
-    ("callback", "error"),
-    [
+@pytest.mark.parametrize("sampler", ["euler", "uni_pc"])  # its state changed in place, and beside it
+def test_nothing_stays_after_an_error_or_a_cancel(setup: Setup, plain: torch.Tensor, patch, sampler: str) -> None:
+    weights, run = weights_of(setup.model), Run(sampler, steps=2)
+    whole = sample(patch(setup.model)[0], setup, run)
+    for callback, error in (
         (error_in_callback, Broken),
         (cancel_in_callback, comfy.model_management.InterruptProcessingException),
-    ],
-)
-@pytest.mark.parametrize("sampler", ["euler", "uni_pc"])  # its state changed in place, and beside it
-def test_nothing_stays_after_an_error_or_a_cancel(
-    setup: Setup, plain: torch.Tensor, patch, callback, error, sampler: str
-) -> None:
-    weights, run = weights_of(setup.model), Run(sampler)
-    model, maps = patch(setup.model)
-    whole = sample(patch(setup.model)[0], setup, run)
-    with pytest.raises(error):
-        sample(model, setup, run, callback=callback)
-    assert not comfy.model_management.processing_interrupted()
-    assert weights_of(setup.model) == weights
-    with pytest.raises(CountError, match="no attention was recorded"):
-        maps.record_for(plain)
-    assert torch.equal(sample(setup.model, setup), plain)
-    assert torch.equal(sample(model, setup, run), whole), "the next run is as good as a fresh one"
+    ):
+        model, maps = patch(setup.model)
+        with pytest.raises(error):
+            sample(model, setup, run, callback=callback)
+        assert not comfy.model_management.processing_interrupted()
+        assert weights_of(setup.model) == weights
+        with pytest.raises(CountError, match="no attention was recorded"):
+            maps.record_for(plain)
+        assert torch.equal(sample(setup.model, setup), plain)
+        assert torch.equal(sample(model, setup, run), whole), "the next run is as good as a fresh one"
 
 
 @pytest.mark.parametrize("error", [Broken, torch.OutOfMemoryError])

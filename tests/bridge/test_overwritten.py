@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+from headcount.bridge.gradients.errors import explained
 from headcount.bridge.gradients.overwritten import overwritten_tensors_kept
 from torch import Tensor
 
@@ -23,3 +25,15 @@ def test_each_is_kept_as_it_was() -> None:
         gradients = torch.autograd.grad([overwritten_square(leaf) for leaf in leaves], leaves)
     wrong = [index for index, leaf in enumerate(leaves) if not torch.equal(gradients[index], 2 * leaf)]
     assert wrong == []
+
+
+def test_what_could_not_be_kept_is_explained() -> None:
+    """Torch's own error: what an objective's gradient ends with where keeping what was overwritten did not help."""
+    leaf = torch.ones(2, requires_grad=True)
+    with pytest.raises(RuntimeError) as overwritten:
+        torch.autograd.grad(overwritten_square(leaf), leaf)
+    assert str(explained(overwritten.value, "ISAC Attention Control")) == (
+        "ISAC Attention Control cannot take gradients because a patch of another node overwrites numbers that they need. Set "
+        "its memory to 'fast', or else take patches such as FreeU off this model, or use ISAC Latent Selection"
+    )
+    assert explained(RuntimeError("something else"), "ISAC Attention Control") is None

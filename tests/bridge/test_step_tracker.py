@@ -18,7 +18,7 @@ from headcount.bridge.sampling.steered_sampler import run_sampler, sampler_funct
 from headcount.bridge.sampling.step_tracker import KEEPS_STATE, StepTracker, known_name
 from headcount.core.errors import CountError
 
-from ..helpers.models import CPU, Run, Setup, sample, sample_advanced, shared_tiny
+from ..helpers.models import CPU, Run, Setup, sample, sample_advanced, smallest
 from ..helpers.readme_blocks import check_block
 from ..helpers.sampler_table import measure, noiseless_shift, sampler_table, shifted_run
 
@@ -54,7 +54,7 @@ def test_the_gate_opens_once_a_step(sampler: str, flow: bool) -> None:
 @pytest.mark.parametrize("steps", range(1, 9))
 def test_dpm_fast_divides_its_calls_among_steps(steps: int) -> None:
     """It stands at the lower end of one step where the next one begins: noise levels fall evenly in their logarithm."""
-    setup, levels = shared_tiny(False), []
+    setup, levels = smallest(False), []
 
     def follow(executor, guider, sigmas, extra_args, callback, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
         def note(x: torch.Tensor, sigma: torch.Tensor, options: dict[str, Any], step: int) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def steered_by(setup: Setup, sampler: comfy.samplers.KSAMPLER, patched: bool = T
             3.0,
             CPU,
             sampler,
-            comfy.samplers.calculate_sigmas(sampling, "normal", 6),
+            comfy.samplers.calculate_sigmas(sampling, "normal", 4),
             model.model_options,
             latent_image=latent,
             disable_pbar=True,
@@ -124,7 +124,7 @@ def steered_by(setup: Setup, sampler: comfy.samplers.KSAMPLER, patched: bool = T
 @pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m"])
 def test_a_change_beside_the_sampler_is_as_good_as_one_of_its_state(sampler: str, copies: bool, flow: bool) -> None:
     """A real run, twice: ComfyUI's own sampler, changed in place; the same one as a pack of another author brings it."""
-    setup = shared_tiny(flow)
+    setup = smallest(flow)
     expected = steered_by(setup, comfy.samplers.ksampler(sampler))
     found = steered_by(setup, someone_elses(sampler, copies))
     torch.testing.assert_close(found, expected, rtol=2e-3, atol=1e-3)
@@ -152,7 +152,7 @@ def test_an_unknown_name_is_learnt(sampler: str) -> None:
     """Without the table the place of the state call shows at the second callback."""
     gates = {"learnt": StepTracker("", 6), "known": StepTracker(f"sample_{sampler}", 6)}
     opened: dict[str, list[tuple[int, float, int]]] = {"learnt": [], "known": []}
-    setup = shared_tiny(False)
+    setup = smallest(False)
     model = setup.model.clone()
 
     def follow(executor, guider, sigmas, extra_args, callback, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
@@ -205,7 +205,7 @@ def test_memory_that_comes_back_as_another_tensor_is_not_mistaken() -> None:
 @pytest.mark.parametrize("sampler", comfy.samplers.SAMPLER_NAMES)
 def test_watching_changes_nothing(sampler: str) -> None:
     """The recorder's picture is the same to the bit, and something was recorded."""
-    setup = shared_tiny(False)
+    setup = smallest(False)
     model, maps = with_recorder(setup.model)
     run = Run(sampler, steps=4, size=(4, 4))
     samples = sample(model, setup, run)
@@ -218,7 +218,7 @@ def test_watching_changes_nothing(sampler: str) -> None:
 
 def test_options_of_a_sampler_node_are_heard() -> None:
     """Sampler SA Solver brings its own interval of noise: where it adds none, a move decays with the noise level."""
-    setup = shared_tiny(False)
+    setup = smallest(False)
     (sampler,) = SamplerSASolver.execute(setup.model, 0.0, 0.2, 0.8, 1.0, 3, 4, False, False).args
     model = type("Inner", (), {"inner_model": type("Guider", (), {"model_patcher": setup.model})})
     sigmas = torch.tensor([10.0, 5.0, 2.0, 1.0])
@@ -247,7 +247,7 @@ def test_a_sampler_that_splits_the_picture_is_refused() -> None:
         return x
 
     with pytest.raises(CountError, match=r"ISAC Attention Control cannot follow this sampler: .* another size"):
-        steered_by(shared_tiny(False), comfy.samplers.KSAMPLER(in_halves))
+        steered_by(smallest(False), comfy.samplers.KSAMPLER(in_halves))
 
 
 def test_every_name_in_the_tables_exists() -> None:
@@ -257,6 +257,6 @@ def test_every_name_in_the_tables_exists() -> None:
 
 
 def test_the_cached_sampler_object_comes_back() -> None:
-    setup = shared_tiny(False)
+    setup = smallest(False)
     model, _ = with_isac(setup.model, EVERY_STEP)
     assert torch.isfinite(sample_advanced(model, setup, Run("uni_pc", size=(8, 8)))).all()

@@ -1,4 +1,4 @@
-"""ComfyUI's page in another language shows the pack's nodes in it: their names, their tooltips, the node library."""
+"""ComfyUI's page in another language shows the pack's nodes in it: names, tooltips, the node library, what is in them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.every_page]
 
 LANGUAGE = "ja"
 NODE = "HeadcountCountSearch"
+PAGE: dict[str, str] = json.loads((FOLDER / LANGUAGE / "main.json").read_text(encoding="utf-8"))["headcount"]
 TEXTS: dict[str, Any] = json.loads((FOLDER / LANGUAGE / "nodeDefs.json").read_text(encoding="utf-8"))[NODE]
 _I18N = """(() => {
   const { provides } = document.querySelector('#vue-app').__vue_app__._context;
@@ -85,6 +86,19 @@ def test_tooltip(placed: Page, renderer: str, widget: str) -> None:
     else:
         placed.mouse.move(*placed.evaluate(_WIDGET, widget), steps=3)
     placed.get_by_text(TEXTS["inputs"][widget]["tooltip"], exact=True).first.wait_for()
+
+
+@pytest.mark.parametrize(
+    ("node", "english"),
+    [
+        (NODE, "Run the workflow to see the result here."),
+        ("HeadcountAttentionMapViewer", "Run the workflow to see where the words of the prompt are."),
+    ],
+)
+def test_nodes_that_have_not_run(translated: Page, renderer: str, node: str, english: str) -> None:
+    translated.evaluate(_PLACE, node)
+    translated.get_by_text(PAGE[english], exact=True).wait_for()
+    assert translated.get_by_text(english, exact=True).count() == 0
 
 
 def test_node_library(translated: Page, renderer: str) -> None:

@@ -61,16 +61,16 @@ def test_a_dropped_picture_runs_twice(page: Page, host: ComfyServer, renderer: s
     page.wait_for_function("() => window.app.graph.nodes.some(node => node.type === 'HeadcountCountCheck')")
     assert missing_types(page) == []
     for seed in (31, 32):
-        page.evaluate(_SET_SEED, seed)
+        page.evaluate(_SET, {"seed": seed, "steps": 4})
         job = run_to_the_end(page)
         assert job["status"]["status_str"] == "success"
         assert _table(job).startswith("asked: 4 circles\n")
         assert page.get_by_role("dialog").count() == 0
 
 
-_SET_SEED = """seed => {
+_SET = """values => {
   const sampler = window.app.graph.nodes.find(node => node.type === 'KSampler');
-  sampler.widgets.find(widget => widget.name === 'seed').value = seed;
+  for (const [name, value] of Object.entries(values)) sampler.widgets.find(widget => widget.name === name).value = value;
 }"""
 
 

@@ -19,8 +19,9 @@ pytestmark = pytest.mark.browser
 
 @pytest.mark.every_page
 def test_the_demo_runs_from_the_run_button(viewer: ViewerPage) -> None:
-    """The whole of shapes_isac, as a user opens it: every node runs, and the view shows words and losses."""
+    """The whole of shapes_isac, in few steps: every node runs, and the view shows words and losses."""
     viewer.open(example("shapes_isac"))
+    _set_steps(viewer, 6)
     viewer.run()
     wait_for_queue(viewer.page, 0)
     assert viewer.shown_words() == ["red circles", "blue stars"]
@@ -89,11 +90,12 @@ def test_failed_cancelled_and_bypassed_runs(viewer: ViewerPage, errors: list[str
 
 
 def _set_steps(viewer: ViewerPage, steps: int) -> None:
-    """Steps of the sampler; further ones than the view shows would be another run."""
+    """Steps of every sampler; further ones than the view shows would be another run."""
     viewer.page.evaluate(
         """steps => {
-          const sampler = window.app.graph.nodes.find(node => node.type === 'KSampler');
-          sampler.widgets.find(widget => widget.name === 'steps').value = steps;
+          for (const node of window.app.graph.nodes.filter(node => node.type === 'KSampler')) {
+            node.widgets.find(widget => widget.name === 'steps').value = steps;
+          }
         }""",
         steps,
     )

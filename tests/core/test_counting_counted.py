@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,6 +48,16 @@ def test_boxes_and_masks_that_fit() -> None:
 def test_parts_that_do_not_fit(parts: dict[str, Any], message: str) -> None:
     with pytest.raises(CountError, match=message):
         counted(**parts)
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 3), (3, 1), (2, 1, 1)])
+def test_numbers_that_do_not_fit(shape: tuple[int, ...]) -> None:
+    with pytest.raises(CountError) as raised:
+        replace(counted(), numbers=torch.zeros(shape))
+    assert str(raised.value) == (
+        f"counts of shape {shape} and points of 2 pictures do not fit 1 nouns; the shape has to be (pictures, nouns), with "
+        "points of each picture"
+    )
 
 
 def test_a_counter_needs_one_method() -> None:

@@ -12,6 +12,8 @@ from headcount.core.prompts import (
     parse_objects_line,
 )
 
+KINDS = ", ".join(f"1 {first}a{second}o" for first in "bdfgklmnrt" for second in "bdfgklmnrt")
+
 
 @pytest.mark.parametrize(
     ("line", "expected"),
@@ -46,12 +48,17 @@ def test_lines(line: str, expected: str) -> None:
         ("2.5 cats", "the count in '2.5 cats' must be a whole number from 1 to 9999"),
         ("1 dog, 2", "'2' names no object"),
         ("2 cats, 3 cat", "'cat' stands there twice; give one count for it"),
+        (KINDS + ", 1 dog", "objects names more than 100 kinds of objects; name those that matter most"),
     ],
 )
 def test_malformed_lines(line: str, message: str) -> None:
     with pytest.raises(CountError) as raised:
         parse_objects_line(line)
     assert message in str(raised.value)
+
+
+def test_as_many_kinds_as_may_be() -> None:
+    assert len(parse_objects_line(KINDS)) == 100
 
 
 def test_missing_noun_lists_what_is_there() -> None:

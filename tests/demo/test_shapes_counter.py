@@ -61,7 +61,7 @@ def test_the_file_is_small_and_names_its_configuration() -> None:
 
 @pytest.mark.parametrize("recipe", [rich_scene, minority_scene])
 def test_it_counts_every_noun_present_or_not(shipped: CountNetwork, recipe: Recipe) -> None:
-    scenes = make_scenes(recipe, 24, 99)
+    scenes = make_scenes(recipe, 12, 99)
     wrong = np.abs(errors(shipped, scenes))
     is_there = np.array([[scene.count(noun) > 0 for noun in NOUNS] for scene in scenes.scenes])
     assert wrong[is_there].mean() < 1.0 and wrong[~is_there].mean() < 0.4

@@ -54,7 +54,7 @@ def comfy_page(browser: Browser, server: ComfyServer) -> Iterator[Page]:
     user = server.base / "user" / "default"
     user.mkdir(parents=True, exist_ok=True)
     (user / "comfy.settings.json").write_text(json.dumps(_SETTINGS))
-    page = browser.new_page(viewport=_SIZE)
+    page = browser.new_page(viewport=_SIZE, reduced_motion="reduce")  # drawing its animations takes longer than a run
     page.set_default_timeout(_TIMEOUT_MS)
     page.goto(server.address)
     wait_until_ready(page)

@@ -24,11 +24,19 @@ from headcount.core.prompts import CONDITIONING_KEY, Counts
 from headcount.core.prompts.carried import from_carried
 from torch import Tensor
 
-from benchmarks.lab.models import TINY_UNET, configured, counted_prompt, model_of
+from benchmarks.lab.models import TINY_UNET, Config, configured, counted_prompt, model_of
 
 Conditioning = list[list[Any]]
 CPU = torch.device("cpu")
 PROMPT = "a photo of three red circles and two stars"
+SMALLEST_UNET = {
+    **TINY_UNET,
+    "channel_mult": [1],
+    "num_res_blocks": [1],
+    "transformer_depth": [1],
+    "transformer_depth_output": [1, 1],
+}
+"""Of one level: for what is compiled, and where many samplers are tried and no layer is looked at."""
 TINY_TOKENS, TINY_WIDTH = 7, TINY_UNET["context_dim"]
 
 
@@ -69,9 +77,11 @@ def tiny_counts(count: int = 2) -> Counts:
     return counted_prompt({"l": TINY_TOKENS}, (2, 5), (count, 1))
 
 
-def tiny_setup(flow: bool = False, inference: bool = True, counts: Counts | None = None) -> Setup:
+def tiny_setup(
+    flow: bool = False, inference: bool = True, counts: Counts | None = None, unet: Config = TINY_UNET
+) -> Setup:
     """A small Stable Diffusion 1.5 with random weights, the same in every call; eps or flow prediction."""
-    config = configured(comfy.supported_models.SD15, TINY_UNET)
+    config = configured(comfy.supported_models.SD15, unet)
     if flow:
         config.sampling_settings = {"shift": 3.0}
     kind = comfy.model_base.ModelType.FLOW if flow else comfy.model_base.ModelType.EPS
@@ -91,7 +101,13 @@ def shared_tiny(flow: bool = False) -> Setup:
     return tiny_setup(flow)
 
 
-for _made_once in (shapes, shapes_setup, shared_tiny):
+@cache
+def smallest(flow: bool = False) -> Setup:
+    """`tiny_setup` of one level made once, for tests that only sample."""
+    return tiny_setup(flow, unet=SMALLEST_UNET)
+
+
+for _made_once in (shapes, shapes_setup, shared_tiny, smallest):
     atexit.register(_made_once.cache_clear)  # ComfyUI's patchers cannot be taken down once its modules are gone
 
 

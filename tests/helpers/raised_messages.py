@@ -1,15 +1,13 @@
 """Which of the pack's messages a run of the tests has really made: a line that never makes its CountError is untested.
 
 A plugin of tests/conftest.py. It notes where each CountError of the testing processes is made. When every test file was
-collected, nothing was deselected and all tests passed, each place that made none is named, and with HEADCOUNT_MESSAGES=strict
-fails the run. A part of the suite proves nothing here and is not judged. What only a server in a process of its own says is in
-`ELSEWHERE`, with the reason.
+collected, nothing was deselected and all tests passed, each place that made none is named, and the run fails. A part of the
+suite proves nothing here and is not judged. What only a server in a process of its own says is in `ELSEWHERE`, with the reason.
 """
 
 from __future__ import annotations
 
 import ast
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -107,7 +105,7 @@ class RaisedMessages:
             return
         if everything <= self.files:
             self.missing = never_made(list(places()), self.made)
-        if self.missing and os.environ.get("HEADCOUNT_MESSAGES") == "strict":
+        if self.missing:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

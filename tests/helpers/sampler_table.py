@@ -16,7 +16,7 @@ from comfy.patcher_extension import WrappersMP
 from headcount.bridge.sampling.steered_sampler import run_sampler, sampler_function
 from headcount.core.errors import CountError
 
-from .models import CPU, shared_tiny
+from .models import CPU, smallest
 
 Result = Literal["exact", "approximate", "refused"]
 SHIFT = 0.5
@@ -37,7 +37,7 @@ class ShiftedRun:
 
 def sigmas_of(flow: bool) -> torch.Tensor:
     """The schedule of the measurement, ending above 0."""
-    sampling = shared_tiny(flow).model.get_model_object("model_sampling")
+    sampling = smallest(flow).model.get_model_object("model_sampling")
     return comfy.samplers.calculate_sigmas(sampling, "simple" if flow else "normal", 10)[:_LAST]
 
 
@@ -57,7 +57,7 @@ def shifted_run(
         state: what it starts from, besides noise.
         steer: how many nodes steer.
     """
-    setup = shared_tiny(flow)
+    setup = smallest(flow)
     model = setup.model.clone()
     opened = []
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from demo.write_locales import FOLDER, TRANSLATED, build_locales, english, node_infos, phrases_of, translate
+from demo.write_locales import FOLDER, TRANSLATED, build_locales, english, node_infos, page_texts, phrases_of, translate
 
 INFOS = node_infos()
 NODES = english(INFOS)
@@ -62,6 +62,11 @@ def test_files_are_what_the_command_writes() -> None:
     for language, content in build_locales(INFOS).items():
         file = FOLDER / language / "nodeDefs.json"
         assert json.loads(file.read_text(encoding="utf-8")) == content, f"{language}: see the top of this file"
+    for language in TRANSLATED:
+        file = FOLDER / language / "main.json"
+        assert json.loads(file.read_text(encoding="utf-8")) == page_texts(language), (
+            f"{language}: see the top of this file"
+        )
 
 
 def test_english_is_what_the_nodes_say() -> None:
@@ -80,6 +85,14 @@ def test_every_text_is_translated(language: str) -> None:
 
 
 @every_language
+def test_what_the_page_elements_say_is_translated(language: str) -> None:
+    """What they say in place of a result or a view; and no translation is of a text that none of them says."""
+    code = "".join(path.read_text(encoding="utf-8") for path in (FOLDER.parent / "web").rglob("*.js"))
+    said = re.findall(r'(?:const EMPTY =|new ViewError\(|\bwhy =) ?"([^"]+)"', code)
+    assert len(said) == 5 and set(phrases_of(language)["page"]) == set(said)
+
+
+@every_language
 def test_no_translation_is_left_over(language: str) -> None:
     phrases = phrases_of(language)
     assert set(phrases["texts"]) - set(_texts().values()) == set(), "no node says these any more"
@@ -90,7 +103,7 @@ def test_no_translation_is_left_over(language: str) -> None:
 @every_language
 def test_translations_are_translated(language: str) -> None:
     phrases = phrases_of(language)
-    pairs = {**phrases["names"], **phrases["texts"]}
+    pairs = {**phrases["names"], **phrases["texts"], **phrases["page"]}
     assert [text for text, translation in pairs.items() if translation.strip() in ("", text)] == []
     # The page's message format gives these signs a meaning: a text with one of them would be cut, or not shown at all.
     assert [text for text, translation in pairs.items() if set("{}@|") & set(text + translation)] == []

@@ -13,7 +13,7 @@ from headcount.core.prompts import parse_prompt
 from headcount.core.prompts.plurals import same_noun
 from PIL import Image
 
-from demo import run
+from demo import run, workflow_runs
 from demo.asks import ASKS
 from demo.contact_sheet import contact_sheet
 from demo.report import Ask, count_picture, make_row, table
@@ -63,6 +63,17 @@ def test_table_and_sheet() -> None:
     assert green.any() and green[:, : green.shape[1] // 2].sum() == 0, "only a picture on the right is right"
 
 
+@pytest.fixture
+def in_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example workflows with 4 steps: what is tested is what the demo does with their pictures."""
+
+    def few(client: Any, name: str) -> Any:
+        return with_widgets(workflow_prompt(client, name), {"KSampler": {"steps": 4}})
+
+    monkeypatch.setattr(workflow_runs, "workflow_prompt", few)
+
+
+@pytest.mark.usefixtures("in_few_steps")
 def test_the_same_noise_with_and_without(server: ComfyServer) -> None:
     without, steered = run_with_and_without(server, "three red circles", 2, 5)
     again, _ = run_with_and_without(server, "three red circles", 2, 5)
@@ -82,6 +93,7 @@ def test_nothing_is_saved_when_no_picture_is_right(name: str, server: ComfyServe
     assert "0 of 1" in outputs[shown["HeadcountCountCheck"]]["headcount_result"][0]["verdict"]
 
 
+@pytest.mark.usefixtures("in_few_steps")
 def test_attention_views(server: ComfyServer) -> None:
     overview, *steps = run_attention(server, 1)
     captions = [caption for caption, _ in overview]
@@ -90,6 +102,7 @@ def test_attention_views(server: ComfyServer) -> None:
     assert all(picture.shape[:2] == (128, 128) for line in (overview, *steps) for _, picture in line)
 
 
+@pytest.mark.usefixtures("in_few_steps")
 def test_demo_writes_its_files(
     server: ComfyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 // The page elements that show what a node says: the verdict large, a mark for each image, then the table.
 
 import { element } from "../page/element.js";
+import { setText } from "../page/texts.js";
 
 const EMPTY = "Run the workflow to see the result here.";
 const NAMES = { true: "right", false: "wrong", null: "" };
@@ -20,7 +21,7 @@ export class Card {
    */
   show(results, note) {
     const parts = [...results.flatMap(partsOf), ...noteOf(note)];
-    this.root.replaceChildren(...(parts.length ? parts : [element("div", { className: "hc-quiet", textContent: EMPTY })]));
+    this.root.replaceChildren(...(parts.length ? parts : [empty()]));
     this.fresh();
   }
 
@@ -32,6 +33,12 @@ export class Card {
   fresh() {
     this.root.classList.remove("hc-before");
   }
+}
+
+function empty() {
+  const text = element("div", { className: "hc-quiet" });
+  setText(text, EMPTY);
+  return text;
 }
 
 /** Page elements of one result. */

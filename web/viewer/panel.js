@@ -1,6 +1,7 @@
 // The view's page elements, and how they stand for a state.
 
 import { element } from "../page/element.js";
+import { setText } from "../page/texts.js";
 import { Chart } from "./chart.js";
 import { Chips, Choice, Slider } from "./elements.js";
 import { cssColour } from "./heat.js";
@@ -50,7 +51,7 @@ export class Panel {
 
   /** Say something in place of the view, or above it. */
   say(text, { error = false, hides = false } = {}) {
-    this.message.textContent = text;
+    setText(this.message, text);
     this.message.hidden = !text;
     this.message.classList.toggle("hc-error", error);
     if (hides) this.content.hidden = true;
