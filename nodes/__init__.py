@@ -20,6 +20,7 @@ from .count_search_pick import CountSearchPick
 from .instance_masks import InstanceMasks
 from .isac_attention_control import IsacAttentionControl
 from .isac_latent_selection import IsacLatentSelection
+from .load_demo_model import LoadDemoModel
 from .load_shapes_demo_model import LoadShapesDemoModel
 from .load_shapes_video_model import LoadShapesVideoModel
 from .load_t2icount_model import LoadT2ICountModel
@@ -40,6 +41,7 @@ NODES: list[type[io.ComfyNode]] = [
     LoadT2ICountModel,
     T2ICountCounter,
     CountCheck,
+    LoadDemoModel,
     LoadShapesDemoModel,
 ]
 if VIDEO_WEIGHTS.is_file():  # a clone has them once `python -m demo.train_shapes_video` has run
