@@ -9,6 +9,7 @@ from .picture_files import HELP, WORKFLOWS, save, thumbnail
 from .server import ComfyServer
 
 SEED = 1
+_EMOJI = ("four apples", "two dogs", "three tigers", "five strawberries")
 
 
 def check_pictures(server: ComfyServer) -> None:
@@ -17,6 +18,14 @@ def check_pictures(server: ComfyServer) -> None:
     kept = [("kept", picture) for picture in run.saved[:4]]
     save(captioned([*lined_up(run.verdicts, run.counted, 4), kept], 192), HELP / "HeadcountCountCheck" / "kept.jpg")
     thumbnail(lined_up(run.verdicts, run.counted, 2)[:2], WORKFLOWS / "shapes_count.jpg")
+
+
+def emoji_pictures(server: ComfyServer) -> None:
+    """What the emoji model makes of some prompts, counted; the thumbnail of emoji_count."""
+    runs = [run_counting(server, "emoji_count", text, SEED, 4) for text in _EMOJI]
+    lines = [list(zip(run.verdicts, run.counted, strict=True)) for run in runs]
+    save(captioned(lines, 192), HELP / "HeadcountLoadDemoModel" / "emoji.jpg")
+    thumbnail([lines[0][:2], lines[0][2:]], WORKFLOWS / "emoji_count.jpg")
 
 
 def counter_pictures(server: ComfyServer) -> None:

@@ -36,7 +36,8 @@ def run_counting(client: ComfyClient, name: str, text: str, seed: int, pictures:
     """Run workflows/<name>.json for a prompt."""
     seeded = ("KSampler", "HeadcountCountSearch", "HeadcountCountSearchCandidates")
     settings: dict[str, dict[str, Any]] = {node: {"seed": seed} for node in seeded}
-    settings |= {"HeadcountCountPrompt": {"text": text}, "EmptyLatentImage": {"batch_size": pictures}}
+    settings |= {node: {"batch_size": pictures} for node in ("EmptyLatentImage", "HeadcountLoadDemoModel")}
+    settings["HeadcountCountPrompt"] = {"text": text}
     prompt = with_widgets(workflow_prompt(client, name), settings)
     outputs = client.run(prompt)
 

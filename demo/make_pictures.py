@@ -9,7 +9,14 @@ import shutil
 
 from .asks import ASKS
 from .contact_sheet import captioned, contact_sheet
-from .counting_pictures import check_pictures, counter_pictures, everything_pictures, pick_pictures, search_pictures
+from .counting_pictures import (
+    check_pictures,
+    counter_pictures,
+    emoji_pictures,
+    everything_pictures,
+    pick_pictures,
+    search_pictures,
+)
 from .page_pictures import photograph_page
 from .picture_files import HELP, WORKFLOWS, save, square_thumbnail, thumbnail
 from .report import make_row
@@ -87,6 +94,7 @@ def main() -> None:
         attention_pictures(server)
         model_pictures(server)
         check_pictures(server)
+        emoji_pictures(server)
         counter_pictures(server)
         search_pictures(server)
         pick_pictures(server)

@@ -134,14 +134,19 @@ def test_pages_and_scripts_are_served(installed: ComfyServer) -> None:
         assert _answer(installed, f"/extensions/headcount/docs/{node.GET_SCHEMA().node_id}/en.md")
 
 
+INPUTS = {
+    "HeadcountLoadT2ICountModel": {"model_name": "shapes_counter.safetensors", "precision": "fp32"},
+    "HeadcountLoadDemoModel": {"model": "emoji", "batch_size": 1},
+}
+
+
 def test_shipped_models_load(installed: ComfyServer) -> None:
     """Every loader node, with the weights that came with the pack."""
     loaders = [node for node in installed.object_info() if re.fullmatch(r"HeadcountLoad\w+Model", node)]
     assert len(loaders) >= 2
     prompt = {}
     for node in loaders:
-        counter = {"model_name": "shapes_counter.safetensors", "precision": "fp32"}
-        prompt[node] = {"class_type": node, "inputs": counter if node == "HeadcountLoadT2ICountModel" else {}}
+        prompt[node] = {"class_type": node, "inputs": INPUTS.get(node, {})}
         prompt[f"{node} shown"] = {"class_type": "PreviewAny", "inputs": {"source": [node, 0]}}
     outputs = installed.run(prompt)
     assert [node for node in loaders if not outputs[f"{node} shown"]["text"][0]] == []

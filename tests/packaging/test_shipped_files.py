@@ -32,10 +32,14 @@ def test_top_of_the_tree() -> None:
     assert tops - NEEDED - OPTIONAL == set()
 
 
-def test_of_the_demo_only_the_weights() -> None:
+def test_of_the_demo_only_the_weights_and_the_licences_of_their_art() -> None:
     files = [name(path) for path in shipped_files() if name(path).startswith("demo/")]
-    assert "demo/weights/shapes.safetensors" in files
-    assert [file for file in files if not re.fullmatch(r"demo/weights/.*\.safetensors", file)] == []
+    assert {"demo/weights/shapes.safetensors", "demo/weights/emoji_unet.safetensors", "demo/emoji/LICENSES.md"} <= set(
+        files
+    )
+    assert "demo/weights/emoji_judge.safetensors" not in files
+    allowed = r"demo/(weights/.*\.safetensors|emoji/LICENSE.*)"
+    assert [file for file in files if not re.fullmatch(allowed, file)] == []
 
 
 def test_nothing_hidden_and_nothing_unknown() -> None:

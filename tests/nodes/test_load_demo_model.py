@@ -1,0 +1,44 @@
+"""Load Demo Model: what it gives fits together, and its counters count its images."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+from headcount.bridge.demo_models.choice import DEMO_MODELS, load_demo_model
+from headcount.core.errors import CountError
+from headcount.nodes.load_demo_model import LoadDemoModel
+
+from demo.emoji.scenes import scene
+from demo.scenes import Kind, random_scene
+
+from ..helpers.models import Run, Setup, sample
+
+
+@pytest.mark.parametrize("name", DEMO_MODELS)
+def test_everything_fits_together(name: str) -> None:
+    """The latent is of the model's channels and size; sampled and decoded, it is images of 128 pixels."""
+    with torch.inference_mode():
+        model, clip, vae, latent, counter = LoadDemoModel.execute(name, 2).args
+        channels = model.get_model_object("latent_format").latent_channels
+        assert latent["samples"].shape == (2, channels, 16, 16) and not latent["samples"].any()
+        texts = [clip.encode_from_tokens_scheduled(clip.tokenize(text)) for text in ("two hearts", "")]
+        sampled = sample(model, Setup(model, *texts, channels), Run(steps=1))
+        images = vae.decode(sampled)
+    assert images.shape == (1, 128, 128, 3)
+    assert counter.count(images, ["hearts"]).numbers.shape == (1, 1)
+
+
+def test_each_counter_counts_its_own_world() -> None:
+    shapes = random_scene(random.Random(1), (Kind("circle", 3, "red"),))
+    emoji = scene("test", 3)
+    for name, picture, counts in (("shapes", shapes.picture, {"circle": 3}), ("emoji", emoji.picture, emoji.counts())):
+        counter = LoadDemoModel.execute(name, 1).args[4]
+        image = torch.tensor(picture)[None] / 255
+        assert counter.count(image, [f"{noun}s" for noun in counts]).rounded.tolist() == [list(counts.values())]
+
+
+def test_a_model_that_there_is_not() -> None:
+    with pytest.raises(CountError, match="no demo model 'photos'; there are emoji, shapes"):
+        load_demo_model("photos", 1)
