@@ -34,7 +34,7 @@ def counts_of(pictures: int, seed: int, counter: Path) -> tuple[Numbers, Numbers
     generator, network = Generator(load_shapes_model()), t2icount_counter(counter)
     exact, counted = [], []
     for case in make_cases(3 * pictures // 4, pictures - 3 * pictures // 4, seed, most=8):
-        pixels, _ = generator.draw(case.prompt, case.seed)
+        pixels = generator.draw(case.prompt, case.seed)
         found = case.count(pixels)
         exact.append([found.get(noun, 0) for noun in PLURALS])
         numbers = network.count(images_of(pixels[None]), tuple(PLURALS.values())).numbers

@@ -20,8 +20,10 @@ from demo.video_trainee import training_loss
 
 from ..lab.command import wait_for
 from ..lab.measures import peak_bytes, times
+from ..lab.method_runs import run_method
+from ..lab.node_methods import Method, read_method
 from ..lab.prompts import Case, make_cases
-from ..lab.sampling import SHAPES_SAMPLING, Generator, IsacSettings, Method
+from ..lab.sampling import SHAPES_SAMPLING, Generator
 from .compared import exact_products
 from .parts import Finding
 
@@ -44,7 +46,7 @@ def pictures(device: torch.device) -> list[Finding]:
     if device.type == "cpu":
         sampling, cases = replace(sampling, steps=_STEPS_ON_A_CPU), cases[:_CASES_ON_A_CPU]
     generator, findings = Generator(loaded, sampling), []
-    for name, method in (("plain", Method()), ("steered (anchored)", Method(IsacSettings()))):
+    for name, method in (("plain", read_method("plain")), ("steered (anchored)", read_method("isac_exact"))):
         with exact_products():
             here = [_picture(generator, loaded.model, case, method) for case in cases]
             there = [_picture(generator, on_cpu, case, method) for case in cases]
@@ -68,8 +70,8 @@ def _compared(name: str, cases: list[Case], here: list[np.ndarray], there: list[
 
 
 def _picture(generator: Generator, model: Any, case: Case, method: Method) -> np.ndarray:
-    samples, _ = method.run(replace(generator.sampling(case.prompt, case.seed), model=model))
-    return generator.pixels(samples)[0]
+    sampling = replace(generator.sampling(case.prompt, case.seed), model=model)
+    return generator.pixels(run_method(sampling, method))[0]
 
 
 def training(device: torch.device) -> list[Finding]:

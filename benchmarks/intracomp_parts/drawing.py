@@ -10,38 +10,30 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import comfy.sd
 from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model
 from headcount.core.errors import CountError
 
 from ..lab.counters import NamedCounter, images_of
-from ..lab.sampling import SHAPES_SAMPLING, Generator, IsacSettings, KSamplerSettings, Loaded, Method, SelectionSettings
+from ..lab.method_runs import run_method
+from ..lab.node_methods import read_method
+from ..lab.sampling import SHAPES_SAMPLING, Generator, KSamplerSettings, Loaded
 from ..lab.store import code_digest, digest, file_digest
 from .pictures import CountRow, PictureRow, Store, in_part, picture_name
 from .prompts import Ask, Vocabulary, make_asks
 
 # As diffusers runs Stable Diffusion 1.5 in the paper.
 CHECKPOINT_SAMPLING = KSamplerSettings(50, 7.5, "ddim", "ddim_uniform", 512)
-_SELECTION = SelectionSettings(seed=0, steps=1, cfg=1.0, sampler="", scheduler="", candidates=4)
 METHODS = {
-    "none": Method(),
-    "isac": Method(IsacSettings()),
-    "isac-fast": Method(IsacSettings(mode="fast")),
-    "isac-paper": Method(IsacSettings(objective="paper", step_mode="paper", step_size=0.01)),
-    "selection": Method(selection=_SELECTION),
+    "none": read_method("plain"),
+    "isac": read_method("isac_exact"),
+    "isac-fast": read_method("isac_fast"),
+    "isac-paper": read_method("isac_paper"),
+    "selection": read_method("selection:candidates=4"),
 }
 
 _SAMPLING = ("steps", "cfg", "sampler", "scheduler", "size")  # options of the command line
-
-
-def settings_of(method: Method) -> dict[str, Any]:
-    """Everything that changes what a method does, for the key of a picture."""
-    found: dict[str, Any] = {} if method.steering is None else asdict(method.steering)
-    if (selection := method.selection) is not None:
-        found["selection"] = [selection.candidates, selection.decide_at, selection.score]
-    return found
 
 
 @dataclass(frozen=True)
@@ -118,7 +110,7 @@ class Plan:
         return [row for row in rows if in_part(row.key, self.part)]
 
     def _row(self, ask: Ask, image: int, method: str, code: str) -> PictureRow:
-        model, settings = {"name": self.source.name, **asdict(self.settings)}, settings_of(METHODS[method])
+        model, settings = {"name": self.source.name, **asdict(self.settings)}, METHODS[method].parts
         seed = ask.seed(image)
         made_by = {"model": model, "method": method, "settings": settings}
         key = digest({**made_by, "prompt": ask.prompt, "image": image, "seed": seed})
@@ -159,7 +151,8 @@ def draw_all(plan: Plan, store: Store, report: Callable[[str], None]) -> None:
     for number, row in enumerate(missing, start=1):
         generator.positive(row.prompt)  # so that the prompt's first method pays no more than the others
         start = time.perf_counter()
-        pixels, _ = generator.draw(row.prompt, row.seed, METHODS[row.method])
+        samples = run_method(generator.sampling(row.prompt, row.seed), METHODS[row.method])
+        pixels = generator.pixels(samples)[0]
         seconds = round(time.perf_counter() - start, 3)
         store.add_picture(replace(row, seconds=seconds), pixels)
         report(f"drawn {number} of {len(missing)}: {row.method}, {row.prompt} ({seconds:.1f} s)")

@@ -17,7 +17,8 @@ from headcount.core.prompts import plural
 from torch import Tensor
 
 from .counters import images_of
-from .node_methods import KINDS, Method
+from .method_runs import connected, losses_of, with_chosen_noise
+from .node_methods import Method
 from .operations import operations_of
 from .prompt_files import PromptRow
 from .sampling import Generator, Sampling
@@ -77,34 +78,18 @@ class Bench:
         Raises:
             CountError: the method cannot work with this model, or a node refuses a setting.
         """
-        sampling, maps = self._generator.sampling(row.prompt, row.seed), None
-        for does in ("steers", "guides"):
-            if part := method.part(does):
-                name, settings = part
-                model, handle, *_ = KINDS[name].node.execute(model=sampling.model, **settings).args
-                sampling, maps = replace(sampling, model=model), handle if does == "steers" else maps
+        sampling, maps = connected(self._generator.sampling(row.prompt, row.seed), method)
         samples = self._samples(row, sampling, method)
         self._drawn.add(method.key)
-        record, is_its_own = maps.record_for(samples) if maps else (None, False)
-        steps = getattr(record, "steps", ()) if is_its_own else ()
-        losses = [float(one.instance_loss + one.semantic_loss) for one in steps if one.instance_loss is not None]
-        return self._generator.pixels(samples)[0], losses
+        return self._generator.pixels(samples)[0], losses_of(maps, samples)
 
     def _samples(self, row: PromptRow, sampling: Sampling, method: Method) -> Tensor:
         """The latent that is sampled from the noise that the method chooses."""
-        if (part := method.part("chooses")) is None:
-            return sampling.run()
-        name, settings = part
+        name, settings = method.part("chooses") or ("", {})
         if name == "best_of":
             return self._best_of(row, sampling, settings["pictures"])
-        own = sampling.settings
-        sampler = {"steps": own.steps, "cfg": own.cfg, "sampler_name": own.sampler, "scheduler": own.scheduler}
-        links: dict[str, Any] = {"counter": self._decider, "vae": self.loaded.vae} if KINDS[name].counts else {}
-        latent, seed, *_ = KINDS[name].node.execute(
-            model=sampling.model, positive=sampling.positive, negative=sampling.negative,
-            latent_image={"samples": sampling.latent}, seed=row.seed, denoise=1.0, **sampler, **links, **settings,
-        ).args  # fmt: skip
-        return replace(sampling, seed=seed, noise=latent.get("batch_index", [0])[0]).run()
+        links = {"counter": self._decider, "vae": self.loaded.vae} if method.counts else {}
+        return with_chosen_noise(sampling, method, links).run()
 
     def _best_of(self, row: PromptRow, sampling: Sampling, pictures: int) -> Tensor:
         """Of so many finished pictures the one that the decider takes for nearest."""

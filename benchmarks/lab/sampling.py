@@ -5,18 +5,14 @@ Import this after `demo.comfy_host.import_comfyui`, which decides what ComfyUI r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import comfy.sample
 import numpy as np
 import torch
-from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.prompts.token_positions import encode_count_prompt
-from headcount.bridge.seed_search.latent_selection import select_candidates
-from headcount.bridge.seed_search.search import Search
-from headcount.bridge.seed_search.settings import SelectionSettings
 from torch import Tensor
 
 
@@ -81,42 +77,6 @@ def sample(sampling: Sampling, noise: Tensor) -> Tensor:
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Method:
-    """What is done for a picture: noises chosen first, steering while sampling, both, or nothing."""
-
-    steering: IsacSettings | None = None
-    selection: SelectionSettings | None = None
-
-    def run(self, sampling: Sampling) -> tuple[Tensor, list[float]]:
-        """The sampled latent, and the losses of the steered steps.
-
-        Raises:
-            CountError: the method cannot work with this model or prompt.
-        """
-        model, handle, noise = sampling.model, None, 0
-        if self.steering is not None:
-            model, handle = with_isac(model, self.steering)
-        if self.selection is not None:
-            noise = _selected(sampling, self.selection)
-        samples = replace(sampling, model=model, noise=noise).run()
-        if handle is None:
-            return samples, []
-        steps = handle.record_for(samples)[0].steps
-        return samples, [float(s.instance_loss + s.semantic_loss) for s in steps if s.instance_loss is not None]
-
-
-def _selected(sampling: Sampling, selection: SelectionSettings) -> int:
-    """The noise that Latent Selection takes, which samples as the picture will be sampled."""
-    own = sampling.settings
-    settings = replace(
-        selection, seed=sampling.seed, steps=own.steps, cfg=own.cfg, sampler=own.sampler, scheduler=own.scheduler
-    )
-    latent = {"samples": sampling.latent}
-    search = Search(sampling.model, sampling.positive, sampling.negative, latent, settings)
-    return select_candidates(search).candidates[0].index
-
-
 class Generator:
     """Draws prompts with one model and one set of sampler settings."""
 
@@ -136,16 +96,12 @@ class Generator:
         latent = comfy.sample.fix_empty_latent_channels(self.loaded.model, torch.zeros(1, 4, side, side))
         return Sampling(self.loaded.model, self.positive(prompt), self.negative, latent, seed, self.settings)
 
+    @torch.inference_mode()
     def pixels(self, samples: Tensor) -> np.ndarray:
         """(B, H, W, 3) uint8 pictures of sampled latents."""
         return (self.loaded.vae.decode(samples).float().cpu().numpy() * 255).round().clip(0, 255).astype(np.uint8)
 
     @torch.inference_mode()
-    def draw(self, prompt: str, seed: int, method: Method = Method()) -> tuple[np.ndarray, list[float]]:
-        """A (H, W, 3) uint8 picture, and the losses of its steered steps.
-
-        Raises:
-            CountError: the method cannot work with this model or prompt.
-        """
-        samples, losses = method.run(self.sampling(prompt, seed))
-        return self.pixels(samples)[0], losses
+    def draw(self, prompt: str, seed: int) -> np.ndarray:
+        """A (H, W, 3) uint8 picture, as the model makes it by itself."""
+        return self.pixels(self.sampling(prompt, seed).run())[0]

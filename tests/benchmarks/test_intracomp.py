@@ -13,7 +13,7 @@ from headcount.bridge.prompts.token_positions import encode_count_prompt
 from headcount.core.errors import CountError
 
 from benchmarks.intracomp import main
-from benchmarks.intracomp_parts.drawing import METHODS, Plan, checkpoint_source, settings_of, shapes_source
+from benchmarks.intracomp_parts.drawing import METHODS, Plan, checkpoint_source, shapes_source
 from benchmarks.intracomp_parts.pictures import CountRow, PictureRow, Store
 from benchmarks.intracomp_parts.prompts import FAMILIES, MULTI_CLASS, SHAPES, make_asks
 from benchmarks.lab.sampling import SHAPES_SAMPLING
@@ -94,7 +94,7 @@ def test_a_whole_run_with_the_demo_model(tmp_path: Path, capsys: pytest.CaptureF
         both = [section["families"][family][method]["means"]["2"]["error"] for method in ("none", "isac")]
         difference = section["families"][family]["isac"]["differences"]["2"]["error"]["mean"]
         assert difference == pytest.approx(both[1] - both[0])
-    assert section["settings"]["isac"] == settings_of(METHODS["isac"])
+    assert section["settings"]["isac"] == METHODS["isac"].parts
     assert 0 <= section["quality"]["none"]["clear"] <= 1
 
     before = files[0].read_bytes()
