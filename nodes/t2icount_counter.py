@@ -29,7 +29,7 @@ class T2ICountCounter(io.ComfyNode):
             search_aliases=["count objects", "how many", "number of objects", "density", "t2icount", "headcount"],
             is_output_node=True,
             inputs=[
-                counter_input("t2icount", tooltip="T2ICOUNT of Load T2ICount Model."),
+                counter_input("t2icount", tooltip="T2ICOUNT of Load T2ICount Model, or any COUNTER."),
                 io.Image.Input("image", tooltip="The pictures to count in."),
                 io.String.Input(
                     "text",
