@@ -19,7 +19,9 @@ def checked_counter(counter: Any, node: str) -> Counter:
         CountError: nothing is, or it cannot count.
     """
     if counter is None:
-        raise CountError(f"{node} got no counter; connect T2ICOUNT of Load T2ICount Model, or COUNTER of Load Demo Model")
+        raise CountError(
+            f"{node} got no counter; connect T2ICOUNT of Load T2ICount Model, or COUNTER of Load Demo Model"
+        )
     if not callable(getattr(counter, "count", None)):
         raise CountError(
             f"{node}: what is connected as its counter is of class {type(counter).__name__} and cannot count. Connect T2ICOUNT "
