@@ -12,6 +12,7 @@ from demo import scenes as shapes
 from demo import shapes as shapes_words
 from demo.emoji import prompts as emoji
 from demo.emoji.backgrounds import KINDS as BACKGROUNDS
+from demo.emoji.scenes import MAX_OF_A_KIND
 from demo.emoji.sprites import colours_of
 from demo.emoji.vocabulary import FAMILIES, NOUNS
 
@@ -20,7 +21,6 @@ from .prompt_files import FOLDER, SEEDS_APART, SETS, PromptRow
 _FIRST_SEED = {"emoji": 1_000_000, "shapes": 3_000_000}
 _SEEDS_OF_A_SET = 1_000_000
 _SIMILAR = ("animals", "fruits", "vehicles")  # the family "things" is a rest whose kinds are not alike
-_MOST_OF_A_KIND = {2: 6, 3: 4, 4: 3}  # number of kinds -> as in demo.emoji.scenes
 _COLOURED = 0.4  # of the Emoji kinds that come in colours, as in its scenes
 NumberedKinds = Callable[[int, random.Random], Sequence[Any]]
 """The kinds of the i-th prompt of a stratum."""
@@ -43,7 +43,7 @@ def _several_emoji(many: int, similar: bool) -> NumberedKinds:
             nouns = rng.sample(FAMILIES[rng.choice(_SIMILAR)], many)
         else:
             nouns = [rng.choice(family) for family in rng.sample(tuple(FAMILIES.values()), many)]
-        return [_emoji_kind(noun, rng.randint(1, _MOST_OF_A_KIND[many]), rng) for noun in nouns]
+        return [_emoji_kind(noun, rng.randint(1, MAX_OF_A_KIND[many]), rng) for noun in nouns]
 
     return kinds
 

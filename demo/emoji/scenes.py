@@ -23,7 +23,7 @@ SIZE = 128
 SMALLEST, LARGEST = 0.15, 0.65  # of an object's longer side, as shares of the picture's
 LARGEST_OVERLAP = 0.2  # of two boxes' common part, as a share of the smaller box
 _OVERLAPS = (0.0, 0.08, LARGEST_OVERLAP)  # a scene keeps to one of these
-_MAX_OF_A_KIND = {1: MAX_COUNT, 2: 6, 3: 4, 4: 3}
+MAX_OF_A_KIND = {1: MAX_COUNT, 2: 6, 3: 4, 4: 3}  # by how many kinds a scene has
 _LARGEST_TURN = 20.0  # degrees
 _SHARE_OF_THE_USUAL_LOOK = 0.7  # of a kind's objects; the others look as they like
 
@@ -84,7 +84,7 @@ def random_kinds(rng: random.Random) -> tuple[Kind, ...]:
     kinds: list[Kind] = []
     for noun in rng.sample(nouns if how_many > 1 else NOUNS, how_many):
         room = MAX_COUNT - sum(kind.count for kind in kinds) - (how_many - len(kinds) - 1)
-        most = min(_MAX_OF_A_KIND[how_many], room)
+        most = min(MAX_OF_A_KIND[how_many], room)
         count = rng.choices(range(1, most + 1), weights=[2 - (number - 1) / most for number in range(1, most + 1)])[0]
         colours = colours_of(noun)
         kinds.append(Kind(noun, count, rng.choice(colours) if colours and rng.random() < 0.4 else None))
