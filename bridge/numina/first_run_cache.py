@@ -2,6 +2,11 @@
 
 Where the model's answer would hardly differ, the last one's difference to its input is taken over. Nothing of it reaches the
 picture: the run that is guided computes everything.
+
+How much it would differ is estimated from how far the input has moved, and added up over the steps since the last computed
+one. "easycache" is that method's own rule: from one step's input to the next, added before it is decided. "release" is that
+of NUMINA's code: from the last computed input on, which later steps do not replace, added after it is decided, so that a
+computed step is always followed by one that is skipped; and it looks at the positive conditioning's answer alone.
 """
 
 from __future__ import annotations
@@ -14,14 +19,16 @@ from torch import Tensor
 
 from ...core.numina import STEPS
 from .clock import step_of
+from .settings import CacheRule
 
 _THRESHOLD = 0.05
+_POSITIVE = 0  # ComfyUI's number of the positive conditioning
 _WARM_UP = 10 / STEPS  # share of the steps that are all computed
 
 
 @dataclass
 class _Answer:
-    """What was seen at the last computed step: the input and the answer, on the rows of the step's first call."""
+    """What was seen at the last computed step: the input and the answer, on the rows that the rule looks at."""
 
     x: Tensor
     answer: Tensor
@@ -35,11 +42,13 @@ class FirstRunCache:
     Attributes:
         steps: of the whole run.
         reference: the step that layouts are read in, which is always computed.
+        rule: when a step is skipped.
         skipped: model calls that were saved.
     """
 
     steps: int
     reference: int
+    rule: CacheRule = "easycache"
     skipped: int = 0
     _differences: dict[tuple[Any, ...], Tensor] = field(default_factory=dict)
     _level: float | None = None
@@ -65,19 +74,31 @@ class FirstRunCache:
         answer: Tensor = executor(x, *args, **kwargs)
         latent = x[:, : answer.shape[1]]
         self._differences[key] = answer - latent
-        if is_first:
-            self._computed(latent, answer)
+        rows = self._rows(options, len(x), is_first)
+        if rows is not None:
+            self._computed(latent[rows], answer[rows])
         return answer
+
+    def _rows(self, options: Mapping[str, Any], batch: int, is_first: bool) -> slice | None:
+        """The rows of a computed call that the rule looks at."""
+        if self.rule == "easycache":
+            return slice(None) if is_first else None
+        kinds = list(options.get("cond_or_uncond", ()))
+        each = batch // max(len(kinds), 1)
+        return slice(kinds.index(_POSITIVE) * each, (kinds.index(_POSITIVE) + 1) * each) if _POSITIVE in kinds else None
 
     def _may_skip(self, x: Tensor, step: int) -> bool:
         """Whether the answer has changed little enough since it was last computed; whole steps are skipped or none."""
         last, before = self._last, self._before
-        if last is None or last.change is None or before is None or before.shape[0] != x.shape[0]:
+        if last is None or last.change is None or before is None or x.shape[0] % before.shape[0]:
             return False
-        latent = x[:, : last.answer.shape[1]]
+        # All conditionings of a step have one input.
+        latent = x[: len(before), : last.answer.shape[1]]
+        is_late = self.rule == "release" and self._drift >= _THRESHOLD  # decided by the steps before this one
         self._drift += last.change * _mean_distance(latent, before) / max(float(last.answer.abs().mean()), 1e-10)
-        self._before = latent
-        if step >= self.reference or step < _WARM_UP * self.steps or self._drift >= _THRESHOLD:
+        if self.rule == "easycache":
+            self._before, is_late = latent, self._drift >= _THRESHOLD
+        if step >= self.reference or step < _WARM_UP * self.steps or is_late:
             self._drift = 0.0
             return False
         return True

@@ -59,7 +59,7 @@ class PictureGuide:
         biased = guide.bias(call.queries[item], call.keys[item], columns, fade)
         if biased is None:
             return
-        bias = pad(biased.bias * self.strength, (0, attention.keys.shape[2] - biased.bias.shape[1]))
+        bias = pad(biased.bias * self.strength, (0, attention.keys.shape[2] - biased.bias.shape[-1]))
         write_rows(out, attention, item, biased.rows + slot.first, bias)
 
     def _guide(self, call: AttentionCall, frames: tuple[int, ...]) -> Guide:

@@ -53,7 +53,8 @@ class GuidedRun:
         self.is_guided = False
         self._run = family, clock, settings, shape
         self._guides: Guides = self.reader.guides
-        self._cache = FirstRunCache(len(clock.places), clock.reference) if settings.cache and clock.reference else None
+        rule = settings.cache_rule
+        self._cache = FirstRunCache(len(clock.places), clock.reference, rule) if rule and clock.reference else None
 
     def options(self, model_options: dict[str, Any]) -> dict[str, Any]:
         """A copy of `model_options` under which the run is read, or guided."""
@@ -73,6 +74,7 @@ class GuidedRun:
         self.is_guided = True
 
     def _decided(self) -> None:
-        was_shortened = self._cache is not None and self._cache.skipped > 0  # which the picture itself is not to see
-        if was_shortened or self.reader.is_guiding:
+        was_shortened = self._cache is not None and self._cache.skipped > 0
+        is_another = was_shortened or self.reader.has_changed_attention  # which the picture itself is not to see
+        if is_another or self.reader.is_guiding:
             raise self.restart

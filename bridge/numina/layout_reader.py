@@ -15,6 +15,7 @@ from ..attention.arguments import ModelAttention
 from ..attention.capture import chunk_of
 from ..families.family import Family, ModelInputs, Reader
 from ..prompts.conditionings import CountedConditioning
+from .biased_rows import write_frame_local
 from .clock import Clock, step_of
 from .guided_rows import PictureGuide
 from .layout_reading import PictureReading
@@ -25,12 +26,13 @@ from .window import window_of
 
 
 class LayoutReader:
-    """An `AttentionHook` that changes nothing; state of one run.
+    """An `AttentionHook` that changes nothing, but for frame-local self-attention where the method asks for it; of one run.
 
     Attributes:
         guides: conditioning to the guide of each item of the batch, once known.
         maps: what the layouts of the first conditioning were read off, item by item.
         read_at: step and noise level at which they were.
+        has_changed_attention: the run is no longer the plain one.
         left_alone: why nothing is read in this run and nothing changed, once that is known.
     """
 
@@ -49,6 +51,7 @@ class LayoutReader:
         self.guides: Guides = {}
         self.maps: list[RecordedMaps] = []
         self.read_at: tuple[int, float] | None = None
+        self.has_changed_attention = False
         self.left_alone: str | None = None
         self._first = counted[0].conditioning["uuid"]
         self._counted = {one.conditioning["uuid"]: one for one in counted}
@@ -89,8 +92,21 @@ class LayoutReader:
             options = attention.options
             call = self._reader.read(attention.queries, attention.keys, attention.bias, options)
             if call is not None:
+                self._keep_within_frames(call, attention, answer)
                 self._take(call, options)
         return answer
+
+    def _keep_within_frames(self, call: AttentionCall, attention: ModelAttention, answer: Tensor) -> None:
+        """Where the method asks for it, the layer that is read answers as if each frame were alone."""
+        is_read = call.layer in self._unread and call.kind == "self" and call.frames > 1
+        if not is_read or not self._settings.preset.layout.frame_local:
+            return
+        uuids = list(attention.options.get("uuids", ()))
+        each = len(answer) // max(len(uuids), 1)
+        items = [n * each + row for n, uuid in enumerate(uuids) if uuid in self._counted for row in range(each)]
+        if items:
+            write_frame_local(answer, attention, call, items)
+            self.has_changed_attention = True
 
     def finish(self, inputs: ModelInputs) -> None:
         reference = self._clock.reference

@@ -168,10 +168,8 @@ def _counted_and_clock(
     guider: Any, sigmas: Tensor, family: Family, settings: NuminaSettings, counts: Counts | None
 ) -> tuple[list[CountedConditioning], Clock]:
     counted = counted_conditionings(guider.conds.get("positive", []), NODE, family, counts)
-    is_wan = family is WAN
-    by_noise = settings.when == "noise level" or (settings.when == "auto" and is_wan)
-    sampling = guider.inner_model.model_sampling
-    return counted, clock_of(sampling, sigmas, settings.reference_percent, by_noise, is_wan)
+    is_wan, sampling = family is WAN, guider.inner_model.model_sampling
+    return counted, clock_of(sampling, sigmas, settings.reference_percent, settings.by_noise(is_wan), is_wan)
 
 
 def _with_fresh_cache(model_options: dict[str, Any], guider: Any) -> dict[str, Any]:

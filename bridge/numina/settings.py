@@ -9,6 +9,7 @@ from ...core.numina import PAPER, RELEASE, ROBUST, Preset
 
 Method = Literal["robust", "paper", "release"]
 When = Literal["auto", "steps", "noise level"]
+CacheRule = Literal["easycache", "release"]
 METHODS: tuple[Method, ...] = get_args(Method)
 WHENS: tuple[When, ...] = get_args(When)
 AUTO_LAYER = -1
@@ -25,9 +26,11 @@ class NuminaSettings:
         reference_percent: where the layout is read, as a share of the sampling, 0 to 1 (t* of the paper: 20 of 50 steps).
         method: "robust" is ours, "paper" and "release" are the authors', see `core.numina`.
         when: how `reference_percent` and the fading of the bias are meant: by "steps", or by "noise level", which no
-            scheduler and no few-step LoRA changes. "auto" goes by noise level on Wan, by steps elsewhere.
+            scheduler and no few-step LoRA changes. "auto" goes by noise level for "robust" on Wan, else by steps, as the
+            authors do.
         reference_layer: index of the attention layer that the layout is read in (l* of the paper), `AUTO_LAYER` to choose.
-        cache: the run up to the reference step takes over the model's last answer where it would hardly differ.
+        cache: the run up to the reference step takes over the model's last answer where it would hardly differ; that of
+            "release" always does.
     """
 
     strength: float = 1.0
@@ -41,3 +44,14 @@ class NuminaSettings:
     def preset(self) -> Preset:
         """Layout and guidance settings of the method."""
         return _PRESETS[self.method]
+
+    @property
+    def cache_rule(self) -> CacheRule | None:
+        """Which model calls of the first run are saved; None where all are made."""
+        if self.method == "release":
+            return "release"
+        return "easycache" if self.cache else None
+
+    def by_noise(self, is_wan: bool) -> bool:
+        """Whether a run goes by its noise levels rather than by its steps."""
+        return self.when == "noise level" or (self.when == "auto" and is_wan and self.method == "robust")

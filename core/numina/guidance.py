@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 
 from ..attention import Grid
 from ..errors import CountError
+from .attention import scores
 from .layout import FIRST_ADDED, MAX_INSTANCES, REMOVED, Layouts
 from .masks import smallest
 from .settings import GuidanceSettings
@@ -23,7 +24,7 @@ class RowBias:
 
     Attributes:
         rows: (R,) image queries that carry a bias; the others have none.
-        bias: (R, T) float32, the same for all heads, to be added to q k / sqrt(d).
+        bias: float32, to be added to q k / sqrt(d): (R, T), the same for all heads, or (H, R, T).
     """
 
     rows: Tensor
@@ -88,14 +89,17 @@ class Guide:
             )
         if len(self.rows) == 0:
             return None
-        bias = torch.zeros(len(self.rows), keys.shape[1], device=queries.device)
+        settings = self.settings
+        each_head = queries.shape[:1] if settings.added == "overwritten" else ()
+        bias = torch.zeros(*each_head, len(self.rows), keys.shape[1], device=queries.device)
+        suppress = settings.suppress * (delta if settings.removal == "fades" else 1)
         for cells, own in zip(self.nouns, columns, strict=True):
             tokens = torch.tensor(own, device=queries.device)
-            bias[cells.removed[:, None], tokens] -= self.settings.suppress * delta
-            bias[cells.alone[:, None], tokens] += self.settings.circle * delta
+            bias[..., cells.removed[:, None], tokens] -= suppress
+            bias[..., cells.alone[:, None], tokens] += settings.circle * delta
             if len(cells.added):
-                lift = _lift(cells, self.rows, queries, keys[:, tokens].float(), delta, self.settings)
-                bias[cells.added[:, None], tokens] = lift
+                lift = _lift(cells, self.rows, queries, keys[:, tokens].float(), delta, settings)
+                bias[..., cells.added[:, None], tokens] = lift
         return RowBias(self.rows, bias)
 
 
@@ -166,15 +170,19 @@ def _cells(
 def _lift(
     cells: NounCells, rows: Tensor, queries: Tensor, keys: Tensor, delta: float, settings: GuidanceSettings
 ) -> Tensor:
-    """(n, t) bias of the added cells of a noun that has an instance to copy; keys (H, t, d)."""
+    """(n, t) bias, or (H, n, t), of the added cells of a noun that has an instance to copy; keys (H, t, d)."""
     scale = queries.shape[-1] ** -0.5 / queries.shape[0]
-    logits = torch.einsum("hnd,htd->nt", queries[:, rows[cells.added]].float(), keys) * scale
+    heads = scores(queries[:, rows[cells.added]], keys)
     references = torch.einsum("gm,hmd->ghd", cells.weights, queries[:, cells.references].float())
     reference = torch.einsum("ghd,hd->g", references, reduce(keys, "h t d -> h d", "mean")) * scale
     wanted = reference[cells.groups][:, None]
-    released: Tensor = wanted * delta - logits
-    shifted: Tensor = wanted + (delta - 1) * settings.lift - logits
-    return released if settings.added == "release" else shifted.clamp_min(0)
+    if settings.added == "overwritten":
+        return wanted * delta - heads
+    own = heads.mean(0)
+    if settings.added == "release":
+        return wanted * delta - own
+    shifted: Tensor = wanted + (delta - 1) * settings.lift - own
+    return shifted.clamp_min(0)
 
 
 def row_bias(

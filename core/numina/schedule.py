@@ -17,9 +17,9 @@ def delta(time: float, settings: GuidanceSettings) -> float:
 
 
 def fade(time: float, settings: GuidanceSettings) -> float:
-    """`delta`, and 0 from where it has reached its floor: the last steps are left alone."""
+    """`delta`, and 0 from where it has reached its floor, where the guidance ends: the last steps are left alone."""
     strength = delta(time, settings)
-    return strength if strength > settings.floor else 0.0
+    return strength if strength > settings.floor or not settings.ends else 0.0
 
 
 def time_of_sigma(sigma: float) -> float:

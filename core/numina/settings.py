@@ -26,7 +26,9 @@ class PublishedSettings:
         overlap: a cluster is an instance when at least this share of it belongs to the noun.
         radius: of the disc that stands for an instance where there is none to copy, in cells.
         lambda_center: cost of a squared cell between an added instance and the middle of those found.
-        lambda_temporal: the same between an added instance and its place in the frame before.
+        lambda_temporal: the same between an added instance and its place in an earlier frame.
+        earlier: which frame that is: the frame "before", where it added as many (the released code), or the "last" one
+            that did, so that the cost is there for every later frame (the paper).
         placement_step: an added instance is tried at every such row and column.
     """
 
@@ -43,6 +45,7 @@ class PublishedSettings:
     radius: int = 5
     lambda_center: float = 1.0
     lambda_temporal: float = 8.0
+    earlier: Literal["before", "last"] = "before"
     placement_step: int = 2
 
 
@@ -83,12 +86,15 @@ class LayoutSettings:
             "robust" is ours: the noun's own cells, parted where its map dips or self-attention holds two parts
             apart, followed through the video, counted once for it, and corrected alike in all frames.
         cross_map: a noun's map is the mean of the heads, or for each frame the head with the highest "peak".
+        frame_local: the layer that is read answers with its self-attention within each frame, as the released code's does, so
+            that the nouns' maps are those of another hidden state.
         published: settings of the authors' way.
         robust: settings of ours.
     """
 
     reader: Literal["published", "robust"] = "published"
     cross_map: Literal["mean", "peak"] = "mean"
+    frame_local: bool = False
     published: PublishedSettings = PublishedSettings()
     robust: RobustSettings = RobustSettings()
 
@@ -104,11 +110,14 @@ class GuidanceSettings:
         amplitude: half of the way between its two levels, in floors.
         offset: level between them, in floors.
         floor: least delta.
+        ends: the guidance is over when delta reaches it; the paper names no end.
         suppress: removed cells get -suppress * delta.
+        removal: the same as a "constant", without delta, or as what "fades" with it.
         circle: added cells without an instance to copy get circle * delta.
         added: added cells get m * delta - own ("release"), which pushes them down where m < 0 or delta is small, or
             what lifts them to m + (delta - 1) * lift ("shift") and never pushes down. m is the mean score of the
-            instance that is copied, own a cell's own score.
+            instance that is copied, own a cell's own score, both the means of all heads. "overwritten": every head's own
+            score becomes m * delta (the paper), where the heads of the others stay as far apart as they were.
         lift: of "shift".
         reference: m is that of each "frame"'s smallest instance, or one for the "video".
     """
@@ -117,9 +126,11 @@ class GuidanceSettings:
     amplitude: float = 3.0
     offset: float = 4.0
     floor: float = 0.25
+    ends: bool = True
     suppress: float = 10.0
+    removal: Literal["fades", "constant"] = "fades"
     circle: float = 0.8
-    added: Literal["release", "shift"] = "release"
+    added: Literal["release", "shift", "overwritten"] = "release"
     lift: float = 2.0
     reference: Literal["frame", "video"] = "frame"
 
@@ -132,8 +143,13 @@ class Preset:
     guidance: GuidanceSettings = GuidanceSettings()
 
 
-RELEASE = Preset(LayoutSettings(published=PublishedSettings(head_components="first3")))
-PAPER = Preset(LayoutSettings(cross_map="peak", published=PublishedSettings(focus_ratio=0.1)))
+OUT_OF_SIGHT = 1e4  # "a large negative constant": a weight of e^-10000 is 0, and half precision can hold it
+
+RELEASE = Preset(LayoutSettings(frame_local=True, published=PublishedSettings(head_components="first3")))
+PAPER = Preset(
+    LayoutSettings(cross_map="peak", published=PublishedSettings(focus_ratio=0.1, earlier="last")),
+    GuidanceSettings(ends=False, suppress=OUT_OF_SIGHT, removal="constant", added="overwritten"),
+)
 ROBUST = Preset(
     LayoutSettings(reader="robust"), GuidanceSettings(added="shift", lift=10.0, circle=6.0, reference="video")
 )

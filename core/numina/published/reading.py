@@ -38,9 +38,10 @@ def read_published(
 
 
 def _refined(before: Tensor, asked: int, settings: PublishedSettings) -> Tensor:
-    """(F, h, w) layouts of one noun, frame by frame, each with the places of the frame before."""
+    """(F, h, w) layouts of one noun, frame by frame, each with the places of an earlier frame."""
     frames, earlier = list[Tensor](), list[Centre]()
     for layout in before:
-        after, earlier = refine(layout, int(layout.amax()), asked, earlier, settings)
+        after, centres = refine(layout, int(layout.amax()), asked, earlier, settings)
+        earlier = centres if settings.earlier == "before" else centres + earlier[len(centres) :]
         frames.append(after)
     return torch.stack(frames)

@@ -21,7 +21,7 @@ def refine(
         layout: (h, w) integers: 0 background, 1 to 99 instances.
         found: how many it has.
         asked: how many are wanted.
-        earlier: centres of what was added in the frame before, in order.
+        earlier: centres of what was added in an earlier frame, in order.
 
     Returns:
         A copy of the layout with -1 for removed cells and 100, 101 ... for added instances, and their centres as rows

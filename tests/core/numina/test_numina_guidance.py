@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from headcount.core.errors import CountError
-from headcount.core.numina import PAPER, ROBUST, GuidanceSettings, Layouts, fade, make_guide, row_bias
+from headcount.core.numina import PAPER, RELEASE, ROBUST, GuidanceSettings, Layouts, fade, make_guide, row_bias
 from headcount.core.numina.schedule import (
     delta,
     time_of_sigma,
@@ -27,8 +29,19 @@ def layer(seed: int, cells: int) -> tuple[Tensor, Tensor]:
 def plain(
     queries: Tensor, keys: Tensor, after: Tensor, strength: float, frames: int, settings: GuidanceSettings
 ) -> Tensor:
-    """(L, T) bias, cell by cell, of the authors' rule or ours."""
-    scores = torch.einsum("hld,htd->hlt", queries, keys).mean(0) * WIDTH**-0.5
+    """(L, T) bias, cell by cell, of the authors' rule or ours; (H, L, T) where the heads differ."""
+    scores = torch.einsum("hld,htd->hlt", queries, keys) * WIDTH**-0.5
+    if settings.added == "overwritten":
+        one = replace(settings, added="release")
+        heads = [plain_of(score, scores.mean(0), after, strength, frames, one) for score in scores]
+        return torch.stack(heads)
+    return plain_of(scores.mean(0), scores.mean(0), after, strength, frames, settings)
+
+
+def plain_of(
+    own: Tensor, scores: Tensor, after: Tensor, strength: float, frames: int, settings: GuidanceSettings
+) -> Tensor:
+    """(L, T) bias of scores `own`, where those that are copied are of `scores`."""
     cells = after.shape[1] // frames
     bias = torch.zeros(after.shape[1], TOKENS, dtype=torch.float64)
     for noun, columns in enumerate(COLUMNS):
@@ -44,15 +57,15 @@ def plain(
             reference = copied[cell // cells]
             for column in columns:
                 if number == -1:
-                    bias[cell, column] -= settings.suppress * strength
+                    bias[cell, column] -= settings.suppress * (1 if settings.removal == "constant" else strength)
                 elif number >= 100 and not reference:
                     bias[cell, column] += settings.circle * strength
                 elif number >= 100:
                     mean = sum(scores[one, c] for one in reference for c in columns) / len(reference) / len(columns)
                     if settings.added == "release":
-                        bias[cell, column] = mean * strength - scores[cell, column]
+                        bias[cell, column] = mean * strength - own[cell, column]
                     else:
-                        wanted = mean + (strength - 1) * settings.lift - scores[cell, column]
+                        wanted = mean + (strength - 1) * settings.lift - own[cell, column]
                         bias[cell, column] = max(float(wanted), 0.0)
     return bias
 
@@ -63,7 +76,7 @@ def plain(
     st.integers(1, 3),
     st.lists(st.sampled_from([-1, 0, 0, 1, 2, 100, 101]), min_size=24, max_size=24),
     st.sampled_from([1.75, 1.0, 0.3]),
-    st.sampled_from([PAPER.guidance, ROBUST.guidance]),
+    st.sampled_from([PAPER.guidance, RELEASE.guidance, ROBUST.guidance]),
 )
 def test_bias_is_that_of_a_plain_loop(
     seed: int, frames: int, cells: list[int], strength: float, settings: GuidanceSettings
@@ -78,8 +91,30 @@ def test_bias_is_that_of_a_plain_loop(
         return
     assert found is not None
     assert found.rows.tolist() == touched.nonzero().flatten().tolist()
-    torch.testing.assert_close(found.bias.double(), expected[found.rows], atol=1e-5, rtol=1e-5)
-    assert not expected[~touched].any()
+    torch.testing.assert_close(found.bias.double(), expected[..., found.rows, :], atol=1e-5, rtol=1e-5)
+    assert not expected[..., ~touched, :].any()
+
+
+def test_the_paper_overwrites_every_heads_scores_and_the_release_moves_them_together() -> None:
+    """Two heads with own scores 3 and -3 beside an instance that scores 1 in both, early: delta is 1.75."""
+    queries, keys = torch.tensor([[[1.0], [3.0]], [[1.0], [-3.0]]]), torch.ones(2, 1, 1)
+    after, own = torch.tensor([[1, 100]]), torch.tensor([3.0, -3.0])
+    heads = {
+        name: own + row_bias(queries, keys, after, ((0,),), 1.75, settings, 1).bias.flatten()  # type: ignore[union-attr]
+        for name, settings in (("paper", PAPER.guidance), ("release", RELEASE.guidance))
+    }
+    assert heads["paper"].tolist() == [1.75, 1.75]
+    assert heads["release"].tolist() == [4.75, -1.25]
+
+
+@pytest.mark.parametrize(("settings", "biases"), [(PAPER.guidance, [-1e4, -1e4]), (RELEASE.guidance, [-17.5, -2.5])])
+def test_the_papers_removal_is_one_constant_and_the_releases_fades(
+    settings: GuidanceSettings, biases: list[float]
+) -> None:
+    queries, keys = torch.ones(1, 1, 1), torch.ones(1, 1, 1)
+    found = [row_bias(queries, keys, torch.tensor([[-1]]), ((0,),), delta, settings, 1) for delta in (1.75, 0.25)]
+    assert [one.bias.min().item() for one in found if one] == biases
+    assert torch.tensor(biases).half().isfinite().all(), "half precision holds them"
 
 
 def layouts(after: Tensor) -> Layouts:
@@ -122,9 +157,10 @@ def test_what_does_not_fit_is_said() -> None:
 
 
 def test_strength_fades_and_ends() -> None:
-    settings = PAPER.guidance
+    settings = RELEASE.guidance
     assert delta(0, settings) == pytest.approx(1.75) and delta(25, settings) == 1.0
     assert fade(44, settings) > 0.25 and fade(45, settings) == 0
+    assert fade(45, PAPER.guidance) == fade(49, PAPER.guidance) == 0.25, "the paper names no end"
     strengths = [delta(step, settings) for step in range(50)]
     assert strengths == sorted(strengths, reverse=True)
 

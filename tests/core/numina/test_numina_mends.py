@@ -8,6 +8,7 @@ import pytest
 import torch
 from headcount.core.errors import CountError
 from headcount.core.numina import PAPER, RELEASE, ROBUST, Layouts, Preset, read_layouts, row_bias
+from headcount.core.numina.published.reading import _refined
 from headcount.core.numina.published.refinement import refine
 from torch import Tensor
 
@@ -94,6 +95,20 @@ def flickering() -> Scene:
     hidden = (scene.things[0, 1] == 2).flatten()
     scene.cross_queries[1][:, hidden] = 0
     return scene
+
+
+def test_the_paper_remembers_places_over_a_frame_that_adds_nothing() -> None:
+    """Two of three frames show one thing of two; what is added in the last one has its cost from the first, or none."""
+    frames = boxes((4, 4), (14, 20), frames=3)[0].to(torch.int16)
+    frames[0] = torch.where(frames[0] == 1, 1, 0)
+    frames[2] = torch.where(frames[2] == 2, 1, 0)
+    added = {
+        name: [(frame >= 100).nonzero().double().mean(0).tolist() for frame in _refined(frames, 2, settings)]
+        for name, settings in (("paper", PAPER.layout.published), ("release", RELEASE.layout.published))
+    }
+    assert added["paper"][0] == added["release"][0], "the first frame has no earlier one"
+    first, last = torch.tensor(added["paper"][0]), torch.tensor([added["paper"][2], added["release"][2]])
+    assert torch.dist(last[0], first) < torch.dist(last[1], first)
 
 
 def test_what_one_frame_does_not_show_is_not_added_in_it() -> None:
