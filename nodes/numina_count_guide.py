@@ -7,7 +7,7 @@ from comfy_api.latest import io
 from ..bridge.numina.node import no_low_noise_model, with_numina, with_shared_guide
 from ..bridge.numina.settings import AUTO_LAYER, METHODS, WHENS, NuminaSettings
 from ..bridge.numina.shared_guide import SharedGuide
-from ._types import MapsType, counts_input
+from ._types import MapsType, counts_input, layout_input
 
 
 class NuminaCountGuide(io.ComfyNode):
@@ -55,8 +55,8 @@ class NuminaCountGuide(io.ComfyNode):
                     "method",
                     options=list(METHODS),
                     default=default.method,
-                    tooltip="robust: reads and corrects as this pack does it. paper: as the NUMINA paper describes it. "
-                    "release: as the authors' code does it.",
+                    tooltip="robust: reads and corrects as this pack does it, and leaves alone what it cannot read. paper: as the NUMINA "
+                    "paper describes it. release: as the authors' code does it, its cache included.",
                     advanced=True,
                 ),
                 io.Combo.Input(
@@ -64,7 +64,7 @@ class NuminaCountGuide(io.ComfyNode):
                     options=list(WHENS),
                     default=default.when,
                     tooltip="What reference_percent goes by. steps: the sampler's steps. noise level: how much noise is left, "
-                    "whatever the scheduler. auto: noise level for Wan, steps for the others.",
+                    "whatever the scheduler. auto: noise level for robust on Wan, else steps.",
                     advanced=True,
                 ),
                 io.Int.Input(
@@ -89,6 +89,7 @@ class NuminaCountGuide(io.ComfyNode):
                     tooltip="Of a model in two parts (Wan 2.2 14B): the part that ends the video. It follows the same layout.",
                 ),
                 counts_input(),
+                layout_input(),
             ],
             outputs=[
                 io.Model.Output(display_name="MODEL", tooltip="The guided model, for any sampler."),
@@ -106,7 +107,7 @@ class NuminaCountGuide(io.ComfyNode):
     @classmethod
     def execute(
         cls, model, strength, reference_percent, method, when, reference_layer, cache,
-        low_noise_model=None, counts=None,
+        low_noise_model=None, counts=None, layout=None,
     ) -> io.NodeOutput:  # fmt: skip
         settings = NuminaSettings(
             strength=strength,
@@ -117,7 +118,7 @@ class NuminaCountGuide(io.ComfyNode):
             cache=cache,
         )
         shared = SharedGuide()
-        guided, maps = with_numina(model, settings, counts, shared)
+        guided, maps = with_numina(model, settings, counts, shared, layout)
         if low_noise_model is None:
             return io.NodeOutput(guided, maps, no_low_noise_model())
         return io.NodeOutput(guided, maps, with_shared_guide(low_noise_model, settings, counts, shared))

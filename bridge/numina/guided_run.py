@@ -64,6 +64,11 @@ class GuidedRun:
             add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, _KEY, self._cache, options, is_model_options=True)
         return options
 
+    @property
+    def guides(self) -> Guides:
+        """What the run is guided by; empty as long as it is not."""
+        return self._guides if self.is_guided else {}
+
     def follow(self, guides: Guides) -> None:
         """Be guided by what another run read."""
         self._guides = guides

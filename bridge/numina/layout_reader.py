@@ -69,6 +69,17 @@ class LayoutReader:
         guides = [guide for items in self.guides.values() for guide in items.values()]
         return self._settings.strength > 0 and any(guide.layouts.changed for guide in guides)
 
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Nouns that no layout could tell the number of, in the order of the prompt."""
+        found = [
+            self._counted[uuid].counts.objects[place].noun
+            for uuid, items in self.guides.items()
+            for guide in items.values()
+            for place in sorted(guide.layouts.unread)
+        ]
+        return tuple(dict.fromkeys(found))
+
     def begin(self, inputs: ModelInputs) -> AbstractContextManager[None] | None:
         comfy.model_management.throw_exception_if_processing_interrupted()
         wanted = self._wants(inputs.options)

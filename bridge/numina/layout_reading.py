@@ -10,7 +10,7 @@ from einops import rearrange
 from torch import Tensor
 
 from ...core.attention import MAX_SELF_PIXELS, AttentionCall, CallKind, RecordedMaps, recorded_maps, thinned
-from ...core.numina import Layouts, Preset, Reading, noun_response, read_layouts
+from ...core.numina import Layouts, Preset, Reading, head_responses, noun_response, read_layouts
 from ..recording.maps import NOT_NUMBERS
 
 
@@ -120,7 +120,12 @@ class PictureReading:
             nouns = torch.stack([self._nouns(call, preset) for call in self._calls("cross")]).mean(0)
         own = self._calls("self")
         queries, keys = (torch.cat([getattr(call, name) for call in own], 1) for name in ("queries", "keys"))
-        return read_layouts(Reading(queries, keys, nouns, own[0].grid), self.asked, preset.layout)
+        return read_layouts(Reading(queries, keys, nouns, own[0].grid, self._heads), self.asked, preset.layout)
+
+    def _heads(self) -> Tensor:
+        """(H, K, F, P) response of each head of all layers."""
+        calls = [(call, columns_of(call, self.length, self.tokens)) for call in self._calls("cross")]
+        return torch.cat([head_responses(call.queries, call.keys[0], call.bias, own) for call, own in calls])
 
     def maps(self) -> ShownMaps:
         """The same attention as the viewer shows it.

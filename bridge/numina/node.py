@@ -23,7 +23,9 @@ from ..recording.maps import NOTHING_COUNTED, MapsHandle
 from ..recording.watched_model import keep_run
 from ..sampling.whole_image import refuse_no_pictures, whole_pictures_only
 from .clock import Clock, clock_of
+from .drawn_layout import drawn_guides
 from .guided_run import GuidedRun, Restart
+from .layout_reader import LayoutReader
 from .record import record_of
 from .settings import NuminaSettings
 from .shared_guide import SharedGuide
@@ -34,6 +36,11 @@ _NO_ATTENTION = (
     "the model showed no attention to the counted prompt from reference_percent on. A compiled model or a node that replaces "
     "the attention hides it, and a prompt with a timestep range may not be active there"
 )
+_UNCLEAR = (
+    "its attention does not show clearly where they are, so that nobody can tell how many there are. A higher "
+    "reference_percent or another reference_layer may show it"
+)
+_OWN_LAYOUT = f"{NODE} followed your own layout in this run and read none"
 _ANOTHER_VIDEO = (
     "LOW_NOISE_MODEL followed no layout: the last run of MODEL was of another prompt or size. Give both samplers the same "
     "conditioning and latent"
@@ -43,13 +50,19 @@ GUIDED_FAMILIES = tuple(family for family in (*VIDEO_FAMILIES, *FAMILIES) if fam
 
 
 def with_numina(
-    model: Any, settings: NuminaSettings, counts: Counts | None = None, shared: SharedGuide | None = None
+    model: Any,
+    settings: NuminaSettings,
+    counts: Counts | None = None,
+    shared: SharedGuide | None = None,
+    layout: Any = None,
 ) -> tuple[Any, MapsHandle]:
     """A clone of `model` that is guided while it samples, and the handle that each run fills.
 
     Args:
         counts: used where the positive conditioning carries none.
         shared: takes the guide of each run, for `with_shared_guide`.
+        layout: boxes that say where everything is to be, see `run_layout`: runs are guided by them from the first step on,
+            and nothing is read.
 
     Raises:
         CountError: the model is of a family whose attention cannot be guided.
@@ -61,35 +74,24 @@ def with_numina(
         refuse_no_pictures(noise, NODE)
         counted, clock = _counted_and_clock(guider, sigmas, family, settings, counts)
         warn_of_counts(counted, notes)
-        if not counted or clock.reference is None:
+        if not counted or (clock.reference is None and layout is None):
             why = _left_alone(len(sigmas) - 1, settings, notes) if counted else NOTHING_COUNTED
             samples = executor(guider, sigmas, extra_args, callback, noise, *rest)
             keep_run(handle, guider.inner_model, samples, lambda _: None, why, notes)
             return samples
         run = GuidedRun(counted, family, clock, settings, tuple(noise.shape))
         warn_of_own_attention(guider.inner_model, NODE)
+        if layout is not None:
+            run.follow(drawn_guides(counted, layout, settings, guider.inner_model, tuple(noise.shape)))
 
         def sampled(adapt: Callable[[dict[str, Any]], dict[str, Any]]) -> Tensor:
             options = _without_parts(adapt(run.options(extra_args["model_options"])), noise, guider)
             return executor(guider, sigmas, {**extra_args, "model_options": options}, callback, noise.clone(), *rest)
 
-        rewind = _rewinding(noise, patched.load_device)
-        try:
-            samples = sampled(dict)
-        except Restart as restart:
-            if restart is not run.restart:
-                raise
-            restart.__traceback__ = None  # it holds on to all that the broken-off step had computed
-            samples = None
-        if samples is None:
-            rewind()
-            run.begin_again()
-            _rewind_hooks(guider)
-            samples = sampled(lambda options: _with_fresh_cache(options, guider))
+        samples = _once_or_twice(run, sampled, guider, _rewinding(noise, patched.load_device))
         if shared is not None:
-            shared.keep(run.counted, tuple(noise.shape), run.reader.guides if run.is_guided else {})
-        reader = run.reader
-        why = "" if reader.read_at is not None else _read_nothing(reader.left_alone or _NO_ATTENTION, notes)
+            shared.keep(run.counted, tuple(noise.shape), run.guides)
+        why = _OWN_LAYOUT if layout is not None else _why_nothing(run.reader, notes)
         keep_run(handle, guider.inner_model, samples, partial(record_of, run), why, notes)
         return samples
 
@@ -101,6 +103,27 @@ def with_numina(
     _put_first(patched.wrappers[WrappersMP.SAMPLER_SAMPLE])
     notes.watch(patched, WRAPPER_KEY)
     return patched, handle
+
+
+def _once_or_twice(run: GuidedRun, sampled: Callable[..., Tensor], guider: Any, rewind: Callable[[], None]) -> Tensor:
+    """What a run makes; it starts again, guided, where it finds something to change."""
+    try:
+        return sampled(dict)
+    except Restart as restart:
+        if restart is not run.restart:
+            raise
+        restart.__traceback__ = None  # it holds on to all that the broken-off step had computed
+    rewind()
+    run.begin_again()
+    _rewind_hooks(guider)
+    return sampled(lambda options: _with_fresh_cache(options, guider))
+
+
+def _why_nothing(reader: LayoutReader, notes: RunNotes) -> str:
+    """Say what could not be read; returns what the nodes behind the maps say where nothing was, else nothing."""
+    if reader.unread:
+        notes.warn(f"left {', '.join(reader.unread)} as the model draws them: {_UNCLEAR}")
+    return "" if reader.read_at is not None else _read_nothing(reader.left_alone or _NO_ATTENTION, notes)
 
 
 def _read_nothing(reason: str, notes: RunNotes) -> str:

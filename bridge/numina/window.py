@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_FRAMES = 2  # dimension of a video's frames in its latent
+FRAMES = 2  # dimension of a video's frames in its latent
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ def window_of(options: Mapping[str, Any], items: int, frames: int, whole: tuple[
     shown = tuple(window.index_list) if window is not None else ()
     if shown and window.dim == 0:
         return Window(shown, tuple(range(frames)), frames)
-    if shown and window.dim == _FRAMES:
+    if shown and window.dim == FRAMES:
         # ComfyUI can show the frame before a window in front of it, so that the model knows what it follows.
         before = getattr(window, "causal_anchor_index", None)
         shown = shown if before is None else (before, *shown)
-        return Window(tuple(range(items)), shown, whole[_FRAMES])
+        return Window(tuple(range(items)), shown, whole[FRAMES])
     return Window(tuple(range(items)), tuple(range(frames)), frames)

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from .guidance import Guide, RowBias, make_guide, row_bias
 from .layout import Layouts
-from .reading import Reading, noun_response, read_layouts
+from .reading import Reading, head_responses, noun_response, read_layouts
 from .schedule import STEPS, delta, fade, time_of_sigma
 from .settings import PAPER, RELEASE, ROBUST, GuidanceSettings, LayoutSettings, Preset
 
@@ -47,6 +47,7 @@ __all__ = [
     "RowBias",
     "delta",
     "fade",
+    "head_responses",
     "make_guide",
     "noun_response",
     "read_layouts",

@@ -176,13 +176,15 @@ def _lift(
     references = torch.einsum("gm,hmd->ghd", cells.weights, queries[:, cells.references].float())
     reference = torch.einsum("ghd,hd->g", references, reduce(keys, "h t d -> h d", "mean")) * scale
     wanted = reference[cells.groups][:, None]
-    if settings.added == "overwritten":
-        return wanted * delta - heads
     own = heads.mean(0)
-    if settings.added == "release":
-        return wanted * delta - own
-    shifted: Tensor = wanted + (delta - 1) * settings.lift - own
-    return shifted.clamp_min(0)
+    lift: Tensor
+    if settings.added == "overwritten":
+        lift = wanted * delta - heads
+    elif settings.added == "release":
+        lift = wanted * delta - own
+    else:
+        lift = (wanted + (delta - 1) * settings.lift - own).clamp_min(0)
+    return lift
 
 
 def row_bias(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ..attention import Grid
@@ -28,12 +29,14 @@ class Reading:
         keys: (F, H, P, d), of the same frames only.
         nouns: (K, F, P) noun response, from `noun_response`; None as long as it was not taken.
         grid: (h, w).
+        heads: gives the response head by head, (H, K, F, P) as of `head_responses`; asked where the mean shows no noun.
     """
 
     queries: Tensor
     keys: Tensor
     nouns: Tensor | None
     grid: Grid
+    heads: Callable[[], Tensor] | None = None
 
 
 @torch.no_grad()
@@ -56,28 +59,33 @@ def noun_response(
     Returns:
         (K, F, P) float32.
     """
+    frames = _by_frame(queries, keys, bias, columns)
+    if settings.cross_map == "mean":
+        return torch.stack([heads.mean(1) for heads in frames], dim=1)
+    return torch.stack([heads[torch.arange(len(heads)), heads.amax(-1).argmax(1)] for heads in frames], dim=1)
+
+
+@torch.no_grad()
+def head_responses(queries: Tensor, keys: Tensor, bias: Tensor | None, columns: Sequence[tuple[int, ...]]) -> Tensor:
+    """(H, K, F, P) float32: `noun_response` of each head alone."""
+    return rearrange(list(_by_frame(queries, keys, bias, columns)), "f k h p -> h k f p")
+
+
+def _by_frame(
+    queries: Tensor, keys: Tensor, bias: Tensor | None, columns: Sequence[tuple[int, ...]]
+) -> Iterator[Tensor]:
+    """(K, H, P) of each frame."""
     frames, heads = queries.shape[:2]
     biases = [None] * frames if bias is None else bias.expand(frames, heads, -1, -1)
-    responses = [_frame_response(own, keys, one, columns, settings) for own, one in zip(queries, biases, strict=True)]
-    return torch.stack(responses, dim=1)
+    for own, one in zip(queries, biases, strict=True):
+        parts = [
+            _few_heads(own[part], keys[part], None if one is None else one[part], columns)
+            for part in head_chunks(own, keys.shape[1])
+        ]
+        yield torch.cat(parts, dim=1)
 
 
-def _frame_response(
-    queries: Tensor, keys: Tensor, bias: Tensor | None, columns: Sequence[tuple[int, ...]], settings: LayoutSettings
-) -> Tensor:
-    """(K, P) of one frame; queries (H, P, d), bias with H heads too."""
-    parts = [
-        _head_responses(queries[part], keys[part], None if bias is None else bias[part], columns)
-        for part in head_chunks(queries, keys.shape[1])
-    ]
-    heads = torch.cat(parts, dim=1)
-    if settings.cross_map == "mean":
-        return heads.mean(1)
-    best = heads.amax(-1).argmax(1)
-    return heads[torch.arange(len(heads), device=heads.device), best]
-
-
-def _head_responses(queries: Tensor, keys: Tensor, bias: Tensor | None, columns: Sequence[tuple[int, ...]]) -> Tensor:
+def _few_heads(queries: Tensor, keys: Tensor, bias: Tensor | None, columns: Sequence[tuple[int, ...]]) -> Tensor:
     """(K, H, P) of some heads."""
     without = scores(queries, keys)
     probabilities = torch.softmax(without if bias is None else without + bias, dim=-1)
@@ -106,4 +114,4 @@ def read_layouts(reading: Reading, asked: Sequence[int], settings: LayoutSetting
     parts = reading.queries, reading.keys, reading.nouns, reading.grid, asked
     if settings.reader == "published":
         return read_published(*parts, settings.published)
-    return read_robust(*parts, settings.robust)
+    return read_robust(*parts, settings.robust, reading.heads)

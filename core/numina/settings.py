@@ -54,7 +54,13 @@ class RobustSettings:
     """Our way to read and correct a video.
 
     Attributes:
-        contrast: a noun is somewhere when its map is on average this many times as high there as elsewhere.
+        contrast: the mean of the heads shows a noun where it is on average this many times as high as elsewhere. On the
+            Shapes model nouns that were not drawn had 1.4 to 2.0 in 8 of 15 cases, and those that were 2.0 or more.
+        clear: a single head shows a noun that the mean blurs when this share of its map's variance lies between what is
+            high and what is low; 0.64 is that of a normal distribution, and a noun that was not drawn had at most 0.75.
+        smooth: where no head does, a map whose neighbours are as alike as this is not only noise, so that the noun may be
+            there. Of nouns that were not drawn, and that the mean does not show, the maps had 0.03 to 0.24.
+        detail: what is smaller than this share of a thing's side is no peak.
         dip: two peaks are two things when the pass between them is below this share of the lower one.
         least_cells: a thing has at least this many cells.
         core: self-attention is compared among cells that reach this share of their thing's peak.
@@ -67,6 +73,9 @@ class RobustSettings:
     """
 
     contrast: float = 2.0
+    clear: float = 0.8
+    smooth: float = 0.3
+    detail: float = 0.15
     dip: float = 0.8
     least_cells: int = 3
     core: float = 0.7

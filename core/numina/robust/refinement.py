@@ -36,9 +36,11 @@ class NounInstances:
     missing: int
 
     @classmethod
-    def of(cls, frames: list[list[Tensor]], asked: int, settings: RobustSettings) -> NounInstances:
-        """Follow and count things; frames of (h, w) bool masks."""
+    def of(cls, frames: list[list[Tensor]], asked: int | None, settings: RobustSettings) -> NounInstances:
+        """Follow and count things; frames of (h, w) bool masks; None where all are to stay as they are."""
         tracks = follow(frames, settings)[:MAX_INSTANCES]
+        if asked is None:
+            return cls(tracks, tracks, [], 0)
         main = main_tracks(tracks, number_of(frames, asked))
         surplus = sorted(main, key=Track.area)[: max(0, len(main) - asked)] if asked else tracks
         return cls(tracks, main, surplus, max(0, asked - len(main)))

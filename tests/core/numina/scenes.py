@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from headcount.core.numina import LayoutSettings, Reading, noun_response
+from headcount.core.numina import LayoutSettings, Reading, head_responses, noun_response
 from torch import Tensor
 
 WIDTH, TEXT = 32, 12  # of a head; tokens of the prompt
@@ -33,7 +33,9 @@ class Scene:
         """What the core is given."""
         columns = NOUNS[: len(self.things)]
         nouns = noun_response(self.cross_queries, self.cross_keys, None, columns, settings)
-        return Reading(self.queries, self.keys, nouns, (self.things.shape[-2], self.things.shape[-1]))
+        grid = self.things.shape[-2], self.things.shape[-1]
+        heads = lambda: head_responses(self.cross_queries, self.cross_keys, None, columns)  # noqa: E731
+        return Reading(self.queries, self.keys, nouns, grid, heads)
 
 
 @dataclass(frozen=True)

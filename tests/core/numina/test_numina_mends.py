@@ -128,12 +128,12 @@ def test_a_frame_without_the_instance_copies_that_of_the_others() -> None:
 
 
 def test_a_frame_smaller_than_the_disc() -> None:
-    scene = shown(boxes(grid=(8, 8)), look=Look(cross=0.0))
+    scene = shown(torch.cat([boxes(grid=(8, 8)), boxes((0, 0), side=2, grid=(8, 8))]))
     crowded = torch.zeros(8, 8, dtype=torch.int16)
     with pytest.raises(CountError, match="11 x 11 cells does not fit into an attention map of 8 x 8"):
         refine(crowded, 0, 1, [], RELEASE.layout.published)
-    found = layouts(scene, (3,), ROBUST)
-    numbers, areas = found.after.unique(return_counts=True)
+    found = layouts(scene, (3, 1), ROBUST)
+    numbers, areas = found.after[0].unique(return_counts=True)
     assert numbers.tolist() == [0, 100, 101, 102] and areas[1:].min() >= 4
 
 

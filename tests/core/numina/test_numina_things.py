@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pytest
 import torch
 from headcount.core.numina import ROBUST, Layouts, read_layouts
-from headcount.core.numina.robust.instances import noun_cells, split_at_dips
+from headcount.core.numina.robust.instances import split_at_dips
+from headcount.core.numina.robust.nouns import noun_cells
 from headcount.core.numina.robust.placement import place_free
 from headcount.core.numina.robust.tracking import follow, number_of
 from hypothesis import given, settings
