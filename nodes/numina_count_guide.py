@@ -55,8 +55,8 @@ class NuminaCountGuide(io.ComfyNode):
                     "method",
                     options=list(METHODS),
                     default=default.method,
-                    tooltip="robust: reads and corrects as this pack does it, and leaves alone what it cannot read. paper: as the NUMINA "
-                    "paper describes it. release: as the authors' code does it, its cache included.",
+                    tooltip="robust: reads and corrects as this pack does it, and leaves alone what it cannot read. paper: as "
+                    "the NUMINA paper describes it. release: as the authors' code does it, its cache included.",
                     advanced=True,
                 ),
                 io.Combo.Input(

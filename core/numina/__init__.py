@@ -5,7 +5,13 @@ When Numbers Speak: Aligning Textual Numerals and Visual Instances in Text-to-Vi
 from the attention of one layer (`reading`; eq. 3 to 9), corrected (section 3.3, eq. 10), and a second pass from the same
 noise follows it: a bias on cross-attention scores clears instances and adds some (`guidance`; section 3.4, eq. 11).
 
-Three sets of settings. RELEASE does what the published code does on a GPU and PAPER what the paper says, both in `published`;
+Three sets of settings. RELEASE does what the published code does on a GPU and PAPER what the paper says, both in `published`.
+They differ in seven things: the heads that are asked, the focus, the layer that answers frame by frame while it is read,
+which earlier frame holds a place, whether a score is overwritten in every head or moved in all alike, how strongly things are
+removed, and when guidance ends (`settings`). The bridge adds what is about a run: RELEASE saves model calls on the way.
+
+A layout can also be drawn (`Layouts.of_boxes`): nothing is read then, and guidance begins with the first step.
+
 ROBUST is ours, in `robust`. What it does otherwise, and why (tests/core/numina/test_numina_mends.py shows each):
 
 - Which head: the published score is ruled by one of its three parts, the size of which grows with the block size, and on a
@@ -14,8 +20,9 @@ ROBUST is ours, in `robust`. What it does otherwise, and why (tests/core/numina/
 - Instances: three components hold about four groups, so that many things are too few clusters, and one thing is six. Ours
   takes the noun's own cells and parts them where the noun's map dips between two peaks, and where two parts of a region look
   at different things (`robust.instances`).
-- Focus: from 5 % of its maximum a flat map passes as a whole. Ours takes the threshold that parts the map best, and none
-  where the two sides hardly differ (`robust.instances`); of several nouns the strongest owns a cell.
+- Focus: from 5 % of its maximum a flat map passes as a whole. Ours takes the threshold that parts the map best; of several
+  nouns the strongest owns a cell. Where the mean of the heads hardly has two sides, the head that shows the noun best is
+  asked, and where that has none either, the noun is left alone (`robust.nouns`).
 - Frames: each was counted alone, so that things come and go from frame to frame. Ours follows things (`robust.tracking`)
   and counts and corrects them once for the video (`robust.refinement`).
 - Places: an added instance could erase others, even the one it copies, and small frames had no room for its disc. Ours
