@@ -62,7 +62,8 @@ def noun_response(
     frames = _by_frame(queries, keys, bias, columns)
     if settings.cross_map == "mean":
         return torch.stack([heads.mean(1) for heads in frames], dim=1)
-    return torch.stack([heads[torch.arange(len(heads)), heads.amax(-1).argmax(1)] for heads in frames], dim=1)
+    nouns = torch.arange(len(columns), device=queries.device)
+    return torch.stack([heads[nouns, heads.amax(-1).argmax(1)] for heads in frames], dim=1)
 
 
 @torch.no_grad()

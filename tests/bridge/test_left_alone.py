@@ -33,6 +33,7 @@ from torch import Tensor
 from ..helpers.families import built as built_picture
 from ..helpers.families import small
 from ..helpers.models import SMALLEST_UNET, FixedNoise, Run, Setup, sample, shapes_setup, tiny_setup
+from ..helpers.numina_readings import always_right
 from ..helpers.packs import COMPILED, HYPERTILE, ORDERS, TOME, Patch, beside
 from ..helpers.video_models import built_video, video
 from .test_latent_selection import USUAL as SELECTION
@@ -151,7 +152,8 @@ CAUSES = {
 
 
 @pytest.mark.parametrize("cause", CAUSES.values(), ids=CAUSES)
-def test_the_node_says_why(cause: Cause, tiny: Setup, page: Page) -> None:
+def test_the_node_says_why(cause: Cause, tiny: Setup, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    always_right(monkeypatch)  # which NUMINA's reading of random attention is not
     setup = cause.setup(tiny)
     model, maps = NODES[cause.node](cause.prepare(tiny.model))
     assert page.notes == [""], "what an earlier execution of the node said goes"
@@ -166,6 +168,16 @@ def test_the_node_says_why(cause: Cause, tiny: Setup, page: Page) -> None:
         assert page.shown == "" and len(page.logged) == 1, "a run that does what it should says nothing"
 
 
+def test_nouns_that_cannot_be_read_are_named(tiny: Setup, page: Page) -> None:
+    """A model of random numbers shows nothing clearly."""
+    model, _ = NODES["NUMINA Count Guide"](tiny.model)
+    assert torch.equal(sample(model, tiny, RUN), sample(tiny.model, tiny, RUN))
+    assert page.shown.startswith(
+        "left cats, dogs as the model draws them: its attention does not show clearly where they"
+    )
+    assert page.logged == [f"NUMINA Count Guide: {page.shown}"]
+
+
 @every_node
 def test_a_schedule_without_steps(node: str, tiny: Setup, page: Page) -> None:
     model, maps = NODES[node](tiny.model)
@@ -177,8 +189,11 @@ def test_a_schedule_without_steps(node: str, tiny: Setup, page: Page) -> None:
 
 
 @every_node
-def test_another_node_replaced_the_wrappers(node: str, tiny: Setup, page: Page) -> None:
+def test_another_node_replaced_the_wrappers(
+    node: str, tiny: Setup, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Some packs put their own in place of what they find."""
+    always_right(monkeypatch)
     model, _ = NODES[node](tiny.model)
     replaced = model.clone()
     replaced.wrappers = {WrappersMP.SAMPLER_SAMPLE: {"other": [lambda executor, *args: executor(*args)]}}

@@ -45,6 +45,8 @@ def read_robust(
         for noun, (own, number) in enumerate(zip(things, asked, strict=True))
     ]
     before, after = refine_video(instances, (queries.shape[0], *grid), settings)
+    left_alone = sorted(places.unread)
+    after[left_alone] = before[left_alone]
     counts = torch.tensor([[len(frame) for frame in own] for own in things])
     return Layouts(before, after, counts, tuple(asked), torch.full((len(queries),), head), grid, places.unread)
 
@@ -52,10 +54,9 @@ def read_robust(
 def _blurred(maps: Tensor, cells: Tensor, asked: int, settings: RobustSettings) -> Tensor:
     """(F, h, w) map of one noun without detail that is small beside its things, so that one large thing is not many."""
     side = math.sqrt(int(cells.sum()) / len(cells) / max(asked, 1))
+    rounds = round(2 * (settings.detail * side) ** 2)  # of a variance of half a squared cell each
     flat = maps.flatten(1)
-    for _ in range(
-        round(2 * (settings.detail * side) ** 2) - 1
-    ):  # each blur has a variance of half a cell, one was there
+    for _ in range(rounds - 1):  # they were blurred once
         flat = smoothed(flat, (maps.shape[1], maps.shape[2]))
     return flat.view(maps.shape)
 
