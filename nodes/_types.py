@@ -87,3 +87,15 @@ def box_settings_inputs() -> list[io.Input]:
             "is counted. 1: none is left out. Lower it when a detector puts several boxes around one object.",
         ),
     ]
+
+
+def layout_input() -> io.Input:
+    """The optional input for boxes that say where each object is to be."""
+    return io.MultiType.Input(
+        "layout",
+        [io.BoundingBox, io.BoundingBoxes, io.Array, io.SEGS, io.BBOX, io.Custom("JSON"), io.String],
+        optional=True,
+        tooltip="Your own layout: one box for each object that the prompt asks for, labelled with its noun. Connect elements "
+        "of Create Bounding Boxes, or BOUNDING_BOX of a detector.",
+        extra_dict={"forceInput": True},  # a link, never a widget of one of these types
+    )

@@ -8,6 +8,7 @@ from .boxes import count_boxes, counted_from_boxes
 from .check import CountCheck, check_counts
 from .counted import Counted, Point
 from .counter import Counter
+from .own_layout import NounBoxes, UnitBox, own_layout
 from .ranking import distances, misses
 from .wording import count_words
 
@@ -17,7 +18,9 @@ __all__ = [
     "CountCheck",
     "Counted",
     "Counter",
+    "NounBoxes",
     "Point",
+    "UnitBox",
     "asked_numbers",
     "check_counts",
     "columns_of",
@@ -26,4 +29,5 @@ __all__ = [
     "counted_from_boxes",
     "distances",
     "misses",
+    "own_layout",
 ]

@@ -1,7 +1,8 @@
 """Reads boxes in every form that detectors of ComfyUI and its packs hand on.
 
 The forms, of one image or in a list of one per image:
-- ComfyUI's BOUNDING_BOX: dicts with x, y, width, height, and perhaps label and score; one, or a list;
+- ComfyUI's BOUNDING_BOX: dicts with x, y, width, height, and perhaps label and score; one, or a list; its older
+  BOUNDING_BOXES have the label in metadata, as desc;
 - Impact Pack's SEGS: ((height, width), segments), each with bbox, label and confidence;
 - corners: left, top, right, bottom and perhaps a score, as lists or rows of a tensor;
 - a dict of lists, as of Florence-2 and `transformers`: bboxes or boxes, and perhaps labels and scores;
@@ -52,10 +53,9 @@ def read_boxes(boxes: Any, pictures: int) -> list[list[Box]]:
     Raises:
         CountError: a form that is none of these, a number that is none, or boxes of another number of pictures.
     """
-    value = _listed(_parsed(boxes) if isinstance(boxes, str) else boxes)
-    if _is_list(value) and not value:
+    rows = read_rows(boxes)
+    if not rows:
         return [[] for _ in range(pictures)]
-    rows = _rows(value)
     if len(rows) != pictures:
         raise CountError(
             f"the boxes are of {_pictures(len(rows))}, but there {'is' if pictures == 1 else 'are'} {_pictures(pictures)}. "
@@ -64,15 +64,20 @@ def read_boxes(boxes: Any, pictures: int) -> list[list[Box]]:
     return rows
 
 
-def _rows(value: Any) -> list[list[Box]]:
-    """The boxes of every picture that `value` has."""
+def read_rows(boxes: Any) -> list[list[Box]]:
+    """The boxes of every picture that `boxes` says something of; of none where it is an empty list.
+
+    Raises:
+        CountError: a form that `read_boxes` does not know, or a number that is none.
+    """
+    value = _listed(parsed(boxes) if isinstance(boxes, str) else boxes)
     if _is_box(value) or _is_segs(value) or isinstance(value, Mapping):
         return [_row(value)]
     if not _is_list(value):
         raise CountError(f"boxes are {_kind(value)}, but {FORMS}; {_OTHER_FORMS}")
     if any(_is_box(one) for one in value):
         return [[_box(one) for one in value]]
-    return [_row(_parsed(one) if isinstance(one, str) else _listed(one)) for one in value]
+    return [_row(parsed(one) if isinstance(one, str) else _listed(one)) for one in value]
 
 
 def _row(value: Any) -> list[Box]:
@@ -133,6 +138,7 @@ def _box(value: Any, label: Any = None, score: Any = None) -> Box:
     value = _listed(value)
     if isinstance(value, Mapping):
         label = next((value[key] for key in _LABEL_UNDER if value.get(key) is not None), label)
+        label = _description(value) if label is None else label
         score = next((value[key] for key in _SCORE_UNDER if value.get(key) is not None), score)
         x, y, width, height = _place_of_dict(value)
     elif hasattr(value, "bbox"):
@@ -146,6 +152,12 @@ def _box(value: Any, label: Any = None, score: Any = None) -> Box:
         raise _lacking(value)
     sure = None if score is None else _number(score, "score", value)
     return Box(x, y, width, height, "" if label is None else str(label).strip(), sure)
+
+
+def _description(value: Mapping[str, Any]) -> Any:
+    """What a box is called in ComfyUI's older BOUNDING_BOXES."""
+    metadata = value.get("metadata")
+    return metadata.get("desc") if isinstance(metadata, Mapping) else None
 
 
 def _place_of_dict(value: Mapping[str, Any]) -> tuple[float, float, float, float]:
@@ -197,7 +209,12 @@ def _listed(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-def _parsed(text: str) -> Any:
+def parsed(text: str) -> Any:
+    """JSON text as Python values, also inside a Markdown fence.
+
+    Raises:
+        CountError: it is no JSON.
+    """
     inside = _FENCE.match(text)
     try:
         return json.loads(inside[1] if inside else text)
