@@ -6,8 +6,9 @@ from comfy_api.latest import io
 
 from ..bridge.families.table import FAMILIES
 from ..bridge.isac.control import CLUSTERINGS, MEMORY_SETTINGS, NODE, IsacSettings, with_isac
+from ..bridge.isac.presets import AUTO_SPACING, CUSTOM, PRESETS, preset_values
 from ..bridge.recording.recorder import with_recorder
-from ._types import MapsType, counts_input
+from ._types import MapsType, counts_input, layout_input
 
 
 class IsacAttentionControl(io.ComfyNode):
@@ -86,13 +87,13 @@ class IsacAttentionControl(io.ComfyNode):
                 ),
                 io.Float.Input(
                     "spacing",
-                    default=default.spacing,
-                    min=0.02,
+                    default=AUTO_SPACING,
+                    min=0.0,
                     max=0.9,
                     step=0.0001,
                     round=False,
-                    tooltip="anchored only: the least distance between the middles of two things, as a share of the "
-                    "picture's shorter side. Raise it when things are large and one is taken for two.",
+                    tooltip="anchored only: the minimum distance between the centres of two objects, as a share of the image's "
+                    "shorter side. 0: from the number of objects, 0.42 for two and 0.27 for five.",
                     advanced=True,
                 ),
                 # What 0.1 did not have is optional, so that prompts saved with it still run.
@@ -127,6 +128,17 @@ class IsacAttentionControl(io.ComfyNode):
                     "low: always; slower, and needs the least memory.",
                     advanced=True,
                 ),
+                io.Combo.Input(
+                    "preset",
+                    optional=True,
+                    options=[*PRESETS, CUSTOM],
+                    default=next(iter(PRESETS)),
+                    tooltip="normal: steers the first 40 % of the steps. gentle: half of that step size, for images that must "
+                    "change little. strong: larger steps from beginning to end. paper: the ISAC paper's objective and step. "
+                    "custom: the settings as they stand here.",
+                    extra_dict={"headcount_presets": PRESETS},
+                ),
+                layout_input(),
             ],
             outputs=[
                 io.Model.Output(display_name="MODEL", tooltip="The steered model, for any sampler."),
@@ -139,23 +151,27 @@ class IsacAttentionControl(io.ComfyNode):
     @classmethod
     def execute(
         cls, model, strength, start_percent, end_percent, step_mode, step_size, objective, spacing,
-        mode="exact", bind=True, clustering="kmeans", memory="auto", counts=None,
+        mode="exact", bind=True, clustering="kmeans", memory="auto", preset=CUSTOM, layout=None, counts=None,
     ) -> io.NodeOutput:  # fmt: skip
+        shown = {
+            "step_mode": step_mode,
+            "step_size": step_size,
+            "objective": objective,
+            "spacing": spacing,
+            "mode": mode,
+            "bind": bind,
+            "clustering": clustering,
+        }
+        chosen = preset_values(preset, shown)
         settings = IsacSettings(
-            objective=objective,
-            step_mode=step_mode,
-            step_size=step_size * strength,
             start_percent=start_percent,
             end_percent=end_percent,
-            spacing=spacing,
-            mode=mode,
-            bind=bind,
-            clustering=clustering,
             memory=memory,
+            **{**chosen, "step_size": chosen["step_size"] * strength, "spacing": chosen["spacing"] or None},
         )
         patched = (
             with_recorder(model, counts, NODE, FAMILIES)
             if settings.does_nothing
-            else with_isac(model, settings, counts)
+            else with_isac(model, settings, counts, layout)
         )
         return io.NodeOutput(*patched)
