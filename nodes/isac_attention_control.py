@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 from ..bridge.families.table import FAMILIES
 from ..bridge.isac.control import CLUSTERINGS, MEMORY_SETTINGS, NODE, IsacSettings, with_isac
-from ..bridge.isac.presets import AUTO_SPACING, CUSTOM, PRESETS, preset_values
+from ..bridge.isac.presets import CUSTOM, DEFAULT, PRESETS, preset_values
 from ..bridge.recording.recorder import with_recorder
 from ._types import MapsType, counts_input, layout_input
 
@@ -16,7 +16,7 @@ class IsacAttentionControl(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        default = IsacSettings()
+        default, preset = IsacSettings(), PRESETS[DEFAULT]
         return io.Schema(
             node_id="HeadcountIsacAttentionControl",
             display_name="ISAC Attention Control",
@@ -61,14 +61,14 @@ class IsacAttentionControl(io.ComfyNode):
                 io.Combo.Input(
                     "step_mode",
                     options=["relative", "paper"],
-                    default=default.step_mode,
+                    default=preset["step_mode"],
                     tooltip="relative: each step moves the latent by a fixed share of its length, on every model alike. "
                     "paper: the step is the gradient times eta, as the ISAC paper has it.",
                     advanced=True,
                 ),
                 io.Float.Input(
                     "step_size",
-                    default=default.step_size,
+                    default=preset["step_size"],
                     min=0.0,
                     max=10.0,
                     step=0.0001,
@@ -80,14 +80,14 @@ class IsacAttentionControl(io.ComfyNode):
                 io.Combo.Input(
                     "objective",
                     options=["anchored", "paper"],
-                    default=default.objective,
+                    default=preset["objective"],
                     tooltip="anchored: every asked thing gets a place, is drawn there, and nothing beside it. "
                     "paper: the ISAC paper's losses, the overlap of instances and of classes.",
                     advanced=True,
                 ),
                 io.Float.Input(
                     "spacing",
-                    default=AUTO_SPACING,
+                    default=preset["spacing"],
                     min=0.0,
                     max=0.9,
                     step=0.0001,
@@ -101,21 +101,21 @@ class IsacAttentionControl(io.ComfyNode):
                     "mode",
                     optional=True,
                     options=["exact", "fast"],
-                    default=default.mode,
+                    default=preset["mode"],
                     tooltip="exact: steer from start_percent to end_percent. fast: steer the first 40 % of the steps only, "
                     "while it is decided how many things there are; less than half the extra time.",
                 ),
                 io.Boolean.Input(
                     "bind",
                     optional=True,
-                    default=default.bind,
+                    default=preset["bind"],
                     tooltip="Keep colours and other attributes with their noun, in prompts such as 'a red cat and a blue dog'.",
                 ),
                 io.Combo.Input(
                     "clustering",
                     optional=True,
                     options=list(CLUSTERINGS),
-                    default=default.clustering,
+                    default=preset["clustering"],
                     tooltip="paper only: what tells the instances apart. kmeans is the paper's and by far the fastest.",
                     advanced=True,
                 ),
@@ -132,7 +132,7 @@ class IsacAttentionControl(io.ComfyNode):
                     "preset",
                     optional=True,
                     options=[*PRESETS, CUSTOM],
-                    default=next(iter(PRESETS)),
+                    default=DEFAULT,
                     tooltip="normal: steers the first 40 % of the steps. gentle: half of that step size, for images that must "
                     "change little. strong: larger steps from beginning to end. paper: the ISAC paper's objective and step. "
                     "custom: the settings as they stand here.",

@@ -51,7 +51,7 @@ FAST_SHARE = 0.4
 
 @dataclass(frozen=True)
 class IsacSettings:
-    """Settings of ISAC Attention Control; the defaults are those of its preset "normal".
+    """Settings of ISAC Attention Control; `presets` has the choices of an artist.
 
     Attributes:
         objective: "anchored", see `core.isac.anchored`, or "paper", see `core.isac.objective`.
@@ -73,7 +73,7 @@ class IsacSettings:
     start_percent: float = 0.0
     end_percent: float = 1.0
     spacing: float | None = None
-    mode: Mode = "fast"
+    mode: Mode = "exact"
     bind: bool = True
     clustering: Clustering = "kmeans"
     memory: MemorySetting = "auto"

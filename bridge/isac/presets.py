@@ -32,7 +32,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "step_size": 0.01,
     },
 }
-"""Preset -> values of the node's inputs; the first one is the default. All set the same inputs."""
+"""Preset -> values of the node's inputs. All set the same inputs."""
+DEFAULT = "normal"
 
 
 def preset_values(preset: str, shown: Mapping[str, Any]) -> dict[str, Any]:
