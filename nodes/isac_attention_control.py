@@ -8,7 +8,7 @@ from ..bridge.families.table import FAMILIES
 from ..bridge.isac.control import CLUSTERINGS, MEMORY_SETTINGS, NODE, IsacSettings, with_isac
 from ..bridge.isac.presets import CUSTOM, DEFAULT, PRESETS, preset_values
 from ..bridge.recording.recorder import with_recorder
-from ._types import MapsType, counts_input, layout_input
+from ._types import MapsType, counts_input, layout_input, spacing_input
 
 
 class IsacAttentionControl(io.ComfyNode):
@@ -85,17 +85,7 @@ class IsacAttentionControl(io.ComfyNode):
                     "paper: the ISAC paper's losses, the overlap of instances and of classes.",
                     advanced=True,
                 ),
-                io.Float.Input(
-                    "spacing",
-                    default=preset["spacing"],
-                    min=0.0,
-                    max=0.9,
-                    step=0.0001,
-                    round=False,
-                    tooltip="anchored only: the minimum distance between the centres of two objects, as a share of the image's "
-                    "shorter side. 0: from the number of objects, 0.42 for two and 0.27 for five.",
-                    advanced=True,
-                ),
+                spacing_input("anchored only"),
                 # What 0.1 did not have is optional, so that prompts saved with it still run.
                 io.Combo.Input(
                     "mode",

@@ -79,7 +79,10 @@ class _Recording:
             cross = mean_over_layers(calls, "cross", largest_grid(calls))
             heat = torch.stack([noun_columns(item, target.tokens).T for item in cross])
             self._kept.setdefault(f"heat {name}", []).append(heat.half().numpy())
-            losses = paper_losses(aggregate(calls), target, LossWeights(0.5, 0.5)), anchored_losses(calls, AnchoredObjective(target))
+            losses = (
+                paper_losses(aggregate(calls), target, LossWeights(0.5, 0.5)),
+                anchored_losses(calls, AnchoredObjective(target)),
+            )
             for kind, found in zip(("paper", "anchored"), losses, strict=True):
                 self._kept.setdefault(f"{kind} {name}", []).append(np.stack([found.instance, found.semantic]))
         self._capture = None

@@ -12,16 +12,15 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ...core.attention import Clustering, RunRecorder
+from ...core.errors import CountError
 from ...core.isac import (
     AnchoredObjective,
     Objective,
     PaperObjective,
-    PromptTarget,
     StepMode,
     instance_to_class,
     latent_step,
 )
-from ...core.errors import CountError
 from ...core.prompts import Counts
 from ..comfyui.run_notes import RunNotes
 from ..counters.layout import run_layout
@@ -146,7 +145,9 @@ class _IsacRun:
             if self._can_steer(one)
         ]
         if counted and not self._passes:
-            notes.warn("the prompt asks for one object, so there is nothing to steer: connect a layout to say where it is to be")
+            notes.warn(
+                "the prompt asks for one object, so there is nothing to steer: connect a layout to say where it is to be"
+            )
         self._record = RecordedRun(counted, family, guider.inner_model.diffusion_model, notes)
 
     def before_step(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]:

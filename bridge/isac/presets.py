@@ -7,13 +7,10 @@ from typing import Any
 
 CUSTOM = "custom"
 """The preset that leaves every setting as the node shows it; prompts that were saved before there were presets have it."""
-AUTO_SPACING = 0.0
-"""The spacing input's value for `default_spacing`."""
-
 _ANCHORED = {
     "objective": "anchored",
     "step_mode": "relative",
-    "spacing": AUTO_SPACING,
+    "spacing": 0.0,
     "bind": True,
     "clustering": "kmeans",
 }
@@ -25,7 +22,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {
         "objective": "paper",
         "step_mode": "paper",
-        "spacing": AUTO_SPACING,
+        "spacing": 0.0,
         "bind": True,
         "clustering": "kmeans",
         "mode": "exact",

@@ -43,7 +43,7 @@ from .presence_losses import CELLS, picture_losses
 from .target import PromptTarget
 from .words import ConceptTokens, words_of
 
-LEVEL_SIDES = 12, 32
+LEVEL_SIDES = 12, 36
 """Sides of the square grids between which a level is read. Every common size of SD 1.5, 2.1 and SDXL has one with five
 cross-attention layers or more."""
 
@@ -91,7 +91,8 @@ class AnchoredObjective:
             for item, boxes in zip(cross, self.layouts or [None] * len(cross), strict=True)
         ]
         instance, semantic, urgency = (
-            torch.stack([getattr(picture, name) for picture in pictures]) for name in ("instance", "semantic", "urgency")
+            torch.stack([getattr(picture, name) for picture in pictures])
+            for name in ("instance", "semantic", "urgency")
         )
         return StepLosses(instance, semantic, instance + semantic, urgency)
 

@@ -30,8 +30,9 @@ class PictureLosses:
     Attributes:
         instance: presence and surplus.
         semantic: mixing and binding.
-        urgency: the largest loss of a single place or surplus cell, without graph. It does not grow with the number of places:
-            two right objects and eight want the same, none.
+        urgency: the largest loss of a single place or surplus cell, 0 to 1, which is that of an object that is missing
+            altogether; without graph. It does not grow with the number of places: two right objects and eight want the same,
+            none.
     """
 
     instance: Tensor
@@ -139,5 +140,5 @@ def picture_losses(
     semantic = _mixing_losses(strength, places) if len(counts) > 1 else heat.new_zeros(1)
     if words.bound:
         semantic = torch.cat([semantic, _binding_losses(blurred, words, places)])
-    urgency = torch.cat([presence, surplus, semantic]).detach().amax()
-    return PictureLosses(presence.sum() + surplus.sum(), semantic.sum(), urgency)
+    worst = torch.cat([presence / PRESENT, surplus / (1 - ABSENT), semantic / (_OWN_WEIGHT * OWN)]).detach().amax()
+    return PictureLosses(presence.sum() + surplus.sum(), semantic.sum(), worst.clamp_max(1))

@@ -71,7 +71,9 @@ def test_presence_pulls_at_the_missing_thing() -> None:
     queries = call.queries.clone()
     queries[0, 0, :, 1] = 5 * 6**0.5 * heat.flatten()
     queries.requires_grad_()
-    total = anchored_losses([AttentionCall("a", "cross", GRID, queries, call.keys)], AnchoredObjective(TARGET)).total.sum()
+    total = anchored_losses(
+        [AttentionCall("a", "cross", GRID, queries, call.keys)], AnchoredObjective(TARGET)
+    ).total.sum()
     assert total > 0
     (gradient,) = torch.autograd.grad(total, queries)
     weak = CIRCLES[2][0] * 16 + CIRCLES[2][1]
@@ -84,7 +86,9 @@ def test_gradient_is_the_finite_difference() -> None:
     queries = (call.queries + 0.3 * torch.randn(call.queries.shape, generator=generator)).requires_grad_()
 
     def total(values: torch.Tensor) -> torch.Tensor:
-        return anchored_losses([AttentionCall("a", "cross", GRID, values, call.keys)], AnchoredObjective(TARGET)).total.sum()
+        return anchored_losses(
+            [AttentionCall("a", "cross", GRID, values, call.keys)], AnchoredObjective(TARGET)
+        ).total.sum()
 
     (gradient,) = torch.autograd.grad(total(queries), queries)
     direction = gradient / gradient.norm()
@@ -139,7 +143,9 @@ def test_places_are_apart_and_as_many_as_asked(seed: int, counts: list[int]) -> 
 def test_places_are_the_blobs() -> None:
     heat = torch.stack([blob_heat(GRID, CIRCLES).flatten(), blob_heat(GRID, STARS).flatten()])
     places = pick_places(heat, GRID, (3, 1), 3 / 16)
-    found = {(noun, divmod(pixel, 16)) for noun, pixel in zip(places.nouns.tolist(), places.pixels.tolist(), strict=True)}
+    found = {
+        (noun, divmod(pixel, 16)) for noun, pixel in zip(places.nouns.tolist(), places.pixels.tolist(), strict=True)
+    }
     assert found == {*((0, cell) for cell in CIRCLES), *((1, cell) for cell in STARS)}
 
 

@@ -63,7 +63,9 @@ def test_isac_begins_with_its_preset() -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_counts_whatever_the_widgets_say(preset: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    monkeypatch.setattr(isac_attention_control, "with_isac", lambda model, settings, *_: seen.append(settings) or (1, 2))
+    monkeypatch.setattr(
+        isac_attention_control, "with_isac", lambda model, settings, *_: seen.append(settings) or (1, 2)
+    )
     widgets = defaults(IsacAttentionControl)
     odd = {"step_mode": "paper", "step_size": 3.0, "objective": "paper", "spacing": 0.5, "mode": "exact", "bind": False}
     IsacAttentionControl.execute("model", **{**widgets, **odd, "clustering": "gmm", "preset": preset})
@@ -73,7 +75,10 @@ def test_a_preset_counts_whatever_the_widgets_say(preset: str, monkeypatch: pyte
 
 def test_the_presets_numbers() -> None:
     """Algorithm 1 of the paper takes its objective and eta 0.01 at every step; the others are ours, tuned on Emoji."""
-    shown = {name: (values["objective"], values["step_mode"], values["mode"], values["step_size"]) for name, values in PRESETS.items()}
+    shown = {
+        name: (values["objective"], values["step_mode"], values["mode"], values["step_size"])
+        for name, values in PRESETS.items()
+    }
     assert shown == {
         "normal": ("anchored", "relative", "fast", 0.08),
         "gentle": ("anchored", "relative", "fast", 0.04),
@@ -84,7 +89,9 @@ def test_the_presets_numbers() -> None:
 
 def test_a_prompt_from_before_the_presets_keeps_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    monkeypatch.setattr(isac_attention_control, "with_isac", lambda model, settings, *_: seen.append(settings) or (1, 2))
+    monkeypatch.setattr(
+        isac_attention_control, "with_isac", lambda model, settings, *_: seen.append(settings) or (1, 2)
+    )
     IsacAttentionControl.execute("model", 1.0, 0.0, 1.0, "relative", 0.05, "anchored", 0.1875)
     assert seen == [IsacSettings("anchored", "relative", 0.05, spacing=0.1875, mode="exact")]
 

@@ -46,7 +46,7 @@ ELSEWHERE = {
     ("HeadcountInstanceMasks", "instances"): {"find_instances.which"},
     ("HeadcountInstanceMasks", "maps"): {"find_instances.handle"},
     ("HeadcountIsacAttentionControl", "preset"): {
-        f"with_isac.{setting}" for setting in ("step_mode", "step_size", "objective", "mode")
+        f"with_isac.{setting}" for setting in ("step_mode", "step_size", "objective", "mode", "spacing")
     },
     ("HeadcountIsacAttentionControl", "strength"): {"with_isac.step_size"},
     ("HeadcountIsacLatentSelection", "latent_image"): {"select_latent.latent"},
@@ -57,8 +57,12 @@ ELSEWHERE = {
     ("HeadcountNuminaCountGuide", "model"): {"with_numina.model"},
     ("HeadcountT2ICountCounter", "t2icount"): {"count_in_pictures.counter"},
 }
-# (Node, input) -> two values to try, where its default hides other inputs.
-TRIED = {("HeadcountIsacAttentionControl", "preset"): ["custom", "paper"]}
+# (Node, input) -> two values to try, where its default hides other inputs, or stands for none.
+TRIED = {
+    ("HeadcountIsacAttentionControl", "preset"): ["custom", "paper"],
+    ("HeadcountIsacAttentionControl", "spacing"): [0.2, 0.3],
+    ("HeadcountIsacLatentSelection", "spacing"): [0.2, 0.3],
+}
 # What arrives as something computed from it; everything else arrives as it is.
 COMPUTED = {("HeadcountIsacAttentionControl", "strength"), ("HeadcountIsacAttentionControl", "preset")}
 EVERY = {
@@ -158,7 +162,7 @@ def test_an_input_reaches_what_it_names(node: str, name: str, monkeypatch: pytes
     expected = ELSEWHERE.get((node, name)) or {key for key in before if key.split(".")[1] == name}
     assert expected, f"nothing that {node} calls has an argument of this name; ELSEWHERE can say where it arrives"
     if given != usual[name]:  # a list of files may have only one
-        assert {key for key in before if before[key] != after[key]} == expected
+        assert {key for key in before if before[key] != after.get(key)} == expected
     if (node, name) not in COMPUTED:
         value = given["samples"] if isinstance(given, dict) else given
         assert {key: after[key] for key in expected} == dict.fromkeys(expected, value)
