@@ -124,7 +124,7 @@ class IsacAttentionControl(io.ComfyNode):
                     options=[*PRESETS, CUSTOM],
                     default=DEFAULT,
                     tooltip="normal: steers the first 40 % of the steps. gentle: half of that step size, for images that must "
-                    "change little. strong: larger steps from beginning to end. paper: the ISAC paper's objective and step. "
+                    "change little. strong: steers every step. paper: the ISAC paper's objective and step. "
                     "custom: the settings as they stand here.",
                     extra_dict={"headcount_presets": PRESETS},
                 ),

@@ -145,9 +145,7 @@ class _IsacRun:
             if self._can_steer(one)
         ]
         if counted and not self._passes:
-            notes.warn(
-                "the prompt asks for one object, so there is nothing to steer: connect a layout to say where it is to be"
-            )
+            notes.warn("the prompt asks for one object, so nothing is steered: a layout can say where it is to be")
         self._record = RecordedRun(counted, family, guider.inner_model.diffusion_model, notes)
 
     def before_step(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]:

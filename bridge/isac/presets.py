@@ -17,7 +17,7 @@ _ANCHORED = {
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "normal": {**_ANCHORED, "mode": "fast", "step_size": 0.08},
     "gentle": {**_ANCHORED, "mode": "fast", "step_size": 0.04},
-    "strong": {**_ANCHORED, "mode": "exact", "step_size": 0.12},
+    "strong": {**_ANCHORED, "mode": "exact", "step_size": 0.08},
     # Algorithm 1 of the paper: its objective, eta 0.01, every step.
     "paper": {
         "objective": "paper",

@@ -82,7 +82,7 @@ def test_the_presets_numbers() -> None:
     assert shown == {
         "normal": ("anchored", "relative", "fast", 0.08),
         "gentle": ("anchored", "relative", "fast", 0.04),
-        "strong": ("anchored", "relative", "exact", 0.12),
+        "strong": ("anchored", "relative", "exact", 0.08),
         "paper": ("paper", "paper", "exact", 0.01),
     }
 
