@@ -59,8 +59,9 @@ def semantic_calls(calls: list[AttentionCall]) -> list[AttentionCall]:
     layers = Counter(_cells(call) for call in cross)
     smallest, largest = (side**2 for side in LEVEL_SIDES)
     usable = {cells: number for cells, number in layers.items() if smallest <= cells <= largest}
-    nearest = lambda cells: -max(cells / CELLS, CELLS / cells)  # noqa: E731
-    level = max(usable or layers, key=lambda cells: (usable.get(cells, 0), nearest(cells)), default=0)
+    level = max(
+        usable or layers, key=lambda cells: (usable.get(cells, 0), -max(cells / CELLS, CELLS / cells)), default=0
+    )
     return [call for call in cross if _cells(call) == level]
 
 

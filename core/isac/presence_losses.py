@@ -13,7 +13,7 @@ from .anchors import FLOOR_QUANTILE, Places, pick_places, places_in_boxes
 from .words import ConceptTokens
 
 # On maps of plain Emoji runs (60 tuning prompts, steps 3 to 14 of 20) three of four places on an object have 0.78 or more, and
-# half of those on none less than 0.62; of the other nouns nine of ten have less than 0.48 there, and the background less than 0.21.
+# half of those on none less than 0.62; other nouns have less than 0.48 at nine of ten, and the background less than 0.21.
 PRESENT = 0.7
 ABSENT = 0.45
 OWN = 0.7
@@ -49,16 +49,16 @@ def working_grid(grid: Grid) -> Grid:
     return -(-grid[0] // part), -(-grid[1] // part)
 
 
-def _strengths(heat: Tensor, places: Places) -> Tensor:
+def _strengths(heat: Tensor, shown: Places) -> Tensor:
     """(k, P) maps in units of an instance's full attention, above what counts as none.
 
-    A noun's unit is the mean of the stronger half of its places, but at least `_UNIT_SHARE` of the largest such unit: nouns
+    A noun's unit is the mean of the stronger half of the places that it shows, but at least `_UNIT_SHARE` of the largest such unit: nouns
     differ in how strongly they are attended to, yet one that is nowhere to be seen must not be measured by itself.
     """
     constant = heat.detach()
     floors, units = constant.quantile(FLOOR_QUANTILE, dim=1), []
     for noun, own in enumerate(constant):
-        at = own[places.pixels[places.nouns == noun]]
+        at = own[shown.pixels[shown.nouns == noun]]
         units.append(at.topk((len(at) + 1) // 2).values.mean() - floors[noun])
     unit = torch.stack(units)
     unit = torch.maximum(unit, _UNIT_SHARE * unit.amax()).clamp_min(1e-6)
@@ -130,11 +130,9 @@ def picture_losses(
     working = working_grid(grid)
     blurred = smoothed(area_pooled(heat, grid, working), working)
     nouns = blurred[: len(counts)]
-    if boxes is not None:
-        places = places_in_boxes(boxes, working, heat.device)
-    else:
-        places = pick_places(nouns.detach(), working, counts, spacing)
-    strength = _strengths(nouns, places)
+    shown = pick_places(nouns.detach(), working, counts, spacing)
+    strength = _strengths(nouns, shown)
+    places = shown if boxes is None else places_in_boxes(boxes, working, heat.device)
     presence = torch.relu(PRESENT - strength[places.nouns, places.pixels])
     surplus = _surplus_losses(strength, places)
     semantic = _mixing_losses(strength, places) if len(counts) > 1 else heat.new_zeros(1)
