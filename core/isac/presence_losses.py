@@ -52,8 +52,8 @@ def working_grid(grid: Grid) -> Grid:
 def _strengths(heat: Tensor, shown: Places) -> Tensor:
     """(k, P) maps in units of an instance's full attention, above what counts as none.
 
-    A noun's unit is the mean of the stronger half of the places that it shows, but at least `_UNIT_SHARE` of the largest such unit: nouns
-    differ in how strongly they are attended to, yet one that is nowhere to be seen must not be measured by itself.
+    A noun's unit is the mean of the stronger half of the places that it shows, but at least `_UNIT_SHARE` of the largest such
+    unit: nouns differ in how strongly they are attended to, yet one that is nowhere to be seen must not be measured by itself.
     """
     constant = heat.detach()
     floors, units = constant.quantile(FLOOR_QUANTILE, dim=1), []
