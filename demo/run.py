@@ -75,6 +75,7 @@ def sample_rows(server: ComfyServer, pictures: int, seed: int) -> Iterator[Row]:
 def demo(server: ComfyServer, pictures: int, seed: int, output: Output) -> None:
     """Run all prompts, write the files as far as they are, print the report."""
     output.clear()
+    print(f"drawing {len(ASKS)} prompts, {pictures} images of each without ISAC and {pictures} with it", flush=True)
     start = time.monotonic()
     for row in sample_rows(server, pictures, seed):
         output.add(row)

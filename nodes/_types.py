@@ -89,6 +89,26 @@ def box_settings_inputs() -> list[io.Input]:
     ]
 
 
+AUTO_SPACING = 0.0
+"""Of `spacing_input`: None for the bridge, which then asks the maps."""
+
+
+def spacing_input(of: str, optional: bool = False) -> io.Input:
+    """The advanced input for the minimum distance of two objects; `of` says which choice it belongs to."""
+    return io.Float.Input(
+        "spacing",
+        optional=optional,
+        default=AUTO_SPACING,
+        min=0.0,
+        max=0.9,
+        step=0.0001,
+        round=False,
+        tooltip=f"{of}: the minimum distance between the centres of two objects, as a share of the image's shorter side. "
+        "0: from the size at which the attention shows the objects, at most 0.42 for two and 0.27 for five.",
+        advanced=True,
+    )
+
+
 def layout_input() -> io.Input:
     """The optional input for boxes that say where each object is to be."""
     return io.MultiType.Input(

@@ -6,8 +6,9 @@ from comfy_api.latest import io
 
 from ..bridge.families.table import FAMILIES
 from ..bridge.isac.control import CLUSTERINGS, MEMORY_SETTINGS, NODE, IsacSettings, with_isac
+from ..bridge.isac.presets import CUSTOM, DEFAULT, PRESETS, preset_values
 from ..bridge.recording.recorder import with_recorder
-from ._types import MapsType, counts_input
+from ._types import MapsType, counts_input, layout_input, spacing_input
 
 
 class IsacAttentionControl(io.ComfyNode):
@@ -15,7 +16,7 @@ class IsacAttentionControl(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        default = IsacSettings()
+        default, preset = IsacSettings(), PRESETS[DEFAULT]
         return io.Schema(
             node_id="HeadcountIsacAttentionControl",
             display_name="ISAC Attention Control",
@@ -60,14 +61,14 @@ class IsacAttentionControl(io.ComfyNode):
                 io.Combo.Input(
                     "step_mode",
                     options=["relative", "paper"],
-                    default=default.step_mode,
+                    default=preset["step_mode"],
                     tooltip="relative: each step moves the latent by a fixed share of its length, on every model alike. "
                     "paper: the step is the gradient times eta, as the ISAC paper has it.",
                     advanced=True,
                 ),
                 io.Float.Input(
                     "step_size",
-                    default=default.step_size,
+                    default=preset["step_size"],
                     min=0.0,
                     max=10.0,
                     step=0.0001,
@@ -79,42 +80,32 @@ class IsacAttentionControl(io.ComfyNode):
                 io.Combo.Input(
                     "objective",
                     options=["anchored", "paper"],
-                    default=default.objective,
+                    default=preset["objective"],
                     tooltip="anchored: every asked thing gets a place, is drawn there, and nothing beside it. "
                     "paper: the ISAC paper's losses, the overlap of instances and of classes.",
                     advanced=True,
                 ),
-                io.Float.Input(
-                    "spacing",
-                    default=default.spacing,
-                    min=0.02,
-                    max=0.9,
-                    step=0.0001,
-                    round=False,
-                    tooltip="anchored only: the least distance between the middles of two things, as a share of the "
-                    "picture's shorter side. Raise it when things are large and one is taken for two.",
-                    advanced=True,
-                ),
+                spacing_input("anchored only"),
                 # What 0.1 did not have is optional, so that prompts saved with it still run.
                 io.Combo.Input(
                     "mode",
                     optional=True,
                     options=["exact", "fast"],
-                    default=default.mode,
+                    default=preset["mode"],
                     tooltip="exact: steer from start_percent to end_percent. fast: steer the first 40 % of the steps only, "
                     "while it is decided how many things there are; less than half the extra time.",
                 ),
                 io.Boolean.Input(
                     "bind",
                     optional=True,
-                    default=default.bind,
+                    default=preset["bind"],
                     tooltip="Keep colours and other attributes with their noun, in prompts such as 'a red cat and a blue dog'.",
                 ),
                 io.Combo.Input(
                     "clustering",
                     optional=True,
                     options=list(CLUSTERINGS),
-                    default=default.clustering,
+                    default=preset["clustering"],
                     tooltip="paper only: what tells the instances apart. kmeans is the paper's and by far the fastest.",
                     advanced=True,
                 ),
@@ -127,6 +118,17 @@ class IsacAttentionControl(io.ComfyNode):
                     "low: always; slower, and needs the least memory.",
                     advanced=True,
                 ),
+                io.Combo.Input(
+                    "preset",
+                    optional=True,
+                    options=[*PRESETS, CUSTOM],
+                    default=DEFAULT,
+                    tooltip="normal: steers the first 40 % of the steps. gentle: half of that step size, for images that must "
+                    "change little. strong: steers every step. paper: the ISAC paper's objective and step. "
+                    "custom: the settings as they stand here.",
+                    extra_dict={"headcount_presets": PRESETS},
+                ),
+                layout_input(),
             ],
             outputs=[
                 io.Model.Output(display_name="MODEL", tooltip="The steered model, for any sampler."),
@@ -139,23 +141,27 @@ class IsacAttentionControl(io.ComfyNode):
     @classmethod
     def execute(
         cls, model, strength, start_percent, end_percent, step_mode, step_size, objective, spacing,
-        mode="exact", bind=True, clustering="kmeans", memory="auto", counts=None,
+        mode="exact", bind=True, clustering="kmeans", memory="auto", preset=CUSTOM, layout=None, counts=None,
     ) -> io.NodeOutput:  # fmt: skip
+        shown = {
+            "step_mode": step_mode,
+            "step_size": step_size,
+            "objective": objective,
+            "spacing": spacing,
+            "mode": mode,
+            "bind": bind,
+            "clustering": clustering,
+        }
+        chosen = preset_values(preset, shown)
         settings = IsacSettings(
-            objective=objective,
-            step_mode=step_mode,
-            step_size=step_size * strength,
             start_percent=start_percent,
             end_percent=end_percent,
-            spacing=spacing,
-            mode=mode,
-            bind=bind,
-            clustering=clustering,
             memory=memory,
+            **{**chosen, "step_size": chosen["step_size"] * strength, "spacing": chosen["spacing"] or None},
         )
         patched = (
             with_recorder(model, counts, NODE, FAMILIES)
             if settings.does_nothing
-            else with_isac(model, settings, counts)
+            else with_isac(model, settings, counts, layout)
         )
         return io.NodeOutput(*patched)

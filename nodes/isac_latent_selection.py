@@ -10,7 +10,7 @@ from ..bridge.seed_search.search import Search
 from ..bridge.seed_search.settings import SelectionSettings
 from ..core.isac import SCORES
 from ._sampler_inputs import SAME, sampling_inputs
-from ._types import counts_input
+from ._types import AUTO_SPACING, counts_input, spacing_input
 
 
 class IsacLatentSelection(io.ComfyNode):
@@ -74,6 +74,7 @@ class IsacLatentSelection(io.ComfyNode):
                     advanced=True,
                 ),
                 counts_input(),
+                spacing_input("places only", optional=True),
             ],
             outputs=[
                 io.Latent.Output(
@@ -93,7 +94,7 @@ class IsacLatentSelection(io.ComfyNode):
     @classmethod
     def execute(
         cls, model, positive, negative, latent_image, seed, steps, cfg, sampler_name, scheduler, denoise,
-        candidates, decide_at, score, counts=None,
+        candidates, decide_at, score, counts=None, spacing=AUTO_SPACING,
     ) -> io.NodeOutput:  # fmt: skip
         settings = SelectionSettings(
             seed=seed,
@@ -105,6 +106,7 @@ class IsacLatentSelection(io.ComfyNode):
             candidates=candidates,
             decide_at=decide_at,
             score=score,
+            spacing=spacing or None,
         )
         selection = select_latent(
             Search(

@@ -96,7 +96,7 @@ def sparse(name: str, device: torch.device) -> list[Finding]:
     target = model.counted.target
     anchored, of_paper = AnchoredObjective(target), paper(target)
     written_down = {
-        "anchored": FullGraph(anchored, lambda calls: anchored_losses(calls, target)),
+        "anchored": FullGraph(anchored, lambda calls: anchored_losses(calls, AnchoredObjective(target))),
         "paper": FullGraph(of_paper, lambda calls: paper_losses(aggregate(calls, paper_grid(calls)), target, WEIGHTS)),
     }
     findings = []

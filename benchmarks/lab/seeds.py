@@ -30,6 +30,7 @@ from headcount.core.attention import (
     smoothed,
 )
 from headcount.core.isac import (
+    AnchoredObjective,
     LossWeights,
     anchored_losses,
     instance_to_class,
@@ -78,7 +79,10 @@ class _Recording:
             cross = mean_over_layers(calls, "cross", largest_grid(calls))
             heat = torch.stack([noun_columns(item, target.tokens).T for item in cross])
             self._kept.setdefault(f"heat {name}", []).append(heat.half().numpy())
-            losses = paper_losses(aggregate(calls), target, LossWeights(0.5, 0.5)), anchored_losses(calls, target)
+            losses = (
+                paper_losses(aggregate(calls), target, LossWeights(0.5, 0.5)),
+                anchored_losses(calls, AnchoredObjective(target)),
+            )
             for kind, found in zip(("paper", "anchored"), losses, strict=True):
                 self._kept.setdefault(f"{kind} {name}", []).append(np.stack([found.instance, found.semantic]))
         self._capture = None
@@ -103,7 +107,7 @@ def record(generator: Generator, case: Case) -> Record:
 
 def gap(heat: torch.Tensor, grid: Grid, counts: tuple[int, ...]) -> torch.Tensor:
     """How much stronger the last asked place is than the next one."""
-    places = relative_strengths(place_strengths(heat, grid, max(counts) + 1), counts)
+    places = relative_strengths(place_strengths(heat, grid, max(counts) + 1, counts), counts)
     return sum(places[:, noun, count] - places[:, noun, count - 1] for noun, count in enumerate(counts))
 
 

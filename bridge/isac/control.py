@@ -12,22 +12,22 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ...core.attention import Clustering, RunRecorder
+from ...core.errors import CountError
 from ...core.isac import (
-    SPACING,
     AnchoredObjective,
     Objective,
     PaperObjective,
-    PromptTarget,
     StepMode,
     instance_to_class,
     latent_step,
 )
 from ...core.prompts import Counts
 from ..comfyui.run_notes import RunNotes
+from ..counters.layout import run_layout
 from ..families.family import Family
 from ..gradients.attention_gradient import AttentionGradient, GradientPass
 from ..gradients.memory import MemorySetting
-from ..prompts.conditionings import counted_conditionings, warn_of_counts
+from ..prompts.conditionings import CountedConditioning, counted_conditionings, warn_of_counts
 from ..recording.maps import MapsHandle
 from ..recording.recorder import RecordedRun
 from ..sampling.noise_share import noise_share
@@ -50,14 +50,15 @@ FAST_SHARE = 0.4
 
 @dataclass(frozen=True)
 class IsacSettings:
-    """Settings of ISAC Attention Control; the defaults are those that do best on the Shapes model.
+    """Settings of ISAC Attention Control; `presets` has the choices of an artist.
 
     Attributes:
         objective: "anchored", see `core.isac.anchored`, or "paper", see `core.isac.objective`.
         step_mode: how `step_size` is meant, see `latent_step`.
         step_size: eta for "paper" (0.01 there), a share of the latent's length for "relative".
         start_percent, end_percent: the part of the sampling that is steered, 0 to 1.
-        spacing: "anchored" only: least distance between two instances, as a share of the picture's shorter side.
+        spacing: "anchored" only: least distance between two instances, as a share of the picture's shorter side; None for
+            one that the asked numbers decide.
         mode: "fast" ends the steering after `FAST_SHARE` of the run's steps, if `end_percent` does not end it earlier.
         bind: keep attributes ("red") with their noun (ISAC v4); for "anchored" it changes nothing
             unless two nouns have attributes, for "paper" unless one has.
@@ -70,7 +71,7 @@ class IsacSettings:
     step_size: float = 0.08
     start_percent: float = 0.0
     end_percent: float = 1.0
-    spacing: float = SPACING
+    spacing: float | None = None
     mode: Mode = "exact"
     bind: bool = True
     clustering: Clustering = "kmeans"
@@ -82,21 +83,31 @@ class IsacSettings:
         return self.step_size == 0 or self.end_percent <= self.start_percent
 
 
-def with_isac(model: Any, settings: IsacSettings, counts: Counts | None = None) -> tuple[Any, MapsHandle]:
+def with_isac(
+    model: Any, settings: IsacSettings, counts: Counts | None = None, layout: Any = None
+) -> tuple[Any, MapsHandle]:
     """A clone of `model` that is steered while it samples, and the handle that each run fills.
 
     What is counted is read from the positive conditioning when sampling starts, so one patched model serves several
     prompts. `model` itself is not changed.
 
+    Args:
+        layout: "anchored" only: boxes of an artist's own, see `run_layout`; None where the maps say the places.
+
     Raises:
-        CountError: the model is of a family whose attention cannot be read.
+        CountError: the model is of a family whose attention cannot be read, or the objective takes no layout.
     """
+    if layout is not None and settings.objective != "anchored":
+        raise CountError(
+            f"{NODE} has a layout, which objective '{settings.objective}' knows nothing of: choose another preset than paper, "
+            "or take the layout off"
+        )
     notes = RunNotes(NODE)
 
     def start_run(guider: Any, sigmas: Tensor, family: Family) -> _IsacRun:
         if is_second:
             notes.warn(_SECOND)
-        return _IsacRun(guider, sigmas, family, settings, counts, notes)
+        return _IsacRun(guider, sigmas, family, settings, counts, layout, notes)
 
     patched, handle = with_runs(model, WRAPPER_KEY, notes, start_run, settings.memory)
     is_second = len(patched.get_wrappers(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY)) > 1
@@ -113,9 +124,11 @@ class _IsacRun:
         family: Family,
         settings: IsacSettings,
         counts: Counts | None,
+        layout: Any,
         notes: RunNotes,
     ) -> None:
-        self._settings, self._notes = settings, notes
+        self._settings, self._layout, self._notes = settings, layout, notes
+        self._model = guider.inner_model
         self._taken = self._steered = 0
         self._steps = max(len(sigmas) - 1, 1)
         self._most_steps = math.ceil(FAST_SHARE * self._steps) if settings.mode == "fast" else math.inf
@@ -127,9 +140,12 @@ class _IsacRun:
         counted = counted_conditionings(guider.conds.get("positive", []), NODE, family, counts)
         warn_of_counts(counted, notes)
         self._passes = [
-            (one.target, GradientPass(guider.inner_model, family, one.conditioning, settings.memory, notes))
+            (one, GradientPass(guider.inner_model, family, one.conditioning, settings.memory, notes))
             for one in counted
+            if self._can_steer(one)
         ]
+        if counted and not self._passes:
+            notes.warn("the prompt asks for one object, so nothing is steered: a layout can say where it is to be")
         self._record = RecordedRun(counted, family, guider.inner_model.diffusion_model, notes)
 
     def before_step(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]:
@@ -139,8 +155,8 @@ class _IsacRun:
         self._taken += 1
         if self._last < level <= self._first and step < self._most_steps:
             self._steered += 1
-            for index, (target, gradient_pass) in enumerate(self._passes):
-                step_gradient = gradient_pass(x, sigma, model_options, self._objective(target, step))
+            for index, (counted, gradient_pass) in enumerate(self._passes):
+                step_gradient = gradient_pass(x, sigma, model_options, self._objective(counted, x, step))
                 if step_gradient is not None:
                     x.add_(self._step(step_gradient, x, level).to(x))
                     if index == 0:
@@ -150,16 +166,20 @@ class _IsacRun:
     def _step(self, found: AttentionGradient, x: Tensor, level: float) -> Tensor:
         variance = 1.0 if self._is_flow else 1 + level**2
         settings = self._settings
-        # Only the anchored losses say how far from right a layout is: they count in units of the instances' own strength.
-        urgency = found.losses.total if settings.objective == "anchored" else None
-        return latent_step(found.gradient, x, settings.step_mode, settings.step_size, variance, urgency)
+        return latent_step(found.gradient, x, settings.step_mode, settings.step_size, variance, found.losses.urgency)
 
-    def _objective(self, target: PromptTarget, step: int) -> Objective:
+    def _can_steer(self, counted: CountedConditioning) -> bool:
+        """Whether the objective could ever want something else: a single object is right wherever it is."""
+        return counted.target.instances > 1 or self._settings.objective == "paper" or self._layout is not None
+
+    def _objective(self, counted: CountedConditioning, x: Tensor, step: int) -> Objective:
         settings = self._settings
         if settings.objective == "anchored":
-            return AnchoredObjective(target, settings.spacing, settings.bind)
+            boxes = self._layout
+            layouts = () if boxes is None else run_layout(boxes, counted.counts.objects, self._model, tuple(x.shape))
+            return AnchoredObjective(counted.target, settings.spacing, settings.bind, layouts)
         weights = instance_to_class(step, self._steps, *self._noise)
-        return PaperObjective(target, weights, settings.clustering, settings.bind)
+        return PaperObjective(counted.target, weights, settings.clustering, settings.bind)
 
     def finish(self) -> RunRecorder | None:
         """What the run recorded; a run of which no step was to be steered says so."""

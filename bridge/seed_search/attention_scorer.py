@@ -44,7 +44,7 @@ class AttentionRun:
     def __init__(
         self, search: Search[SelectionSettings], family: Family, guider: Any, sigmas: Tensor, noise: Tensor, sampler: Any
     ) -> None:  # fmt: skip
-        self._score, self._family, self._guider, self._shape = search.settings.score, family, guider, noise.shape
+        self._settings, self._family, self._guider, self._shape = search.settings, family, guider, noise.shape
         self._counted = counted_conditionings(guider.conds.get("positive", []), _NODE, family, search.counts)
         if not self._counted:
             raise CountError(f"{_NODE} has nothing to choose by: the positive prompt counts nothing")
@@ -121,4 +121,5 @@ class AttentionRun:
     def _score_of(self, counted: CountedConditioning, recorded: CallList) -> Tensor:
         """(B,) on the CPU; several counted conditionings ask for all of their objects together."""
         weights = instance_to_class(self.gate.step, self._total_steps, self._noise_left)
-        return score_calls(recorded.calls, counted.target, self._score, weights).float().cpu()
+        settings = self._settings
+        return score_calls(recorded.calls, counted.target, settings.score, weights, settings.spacing).float().cpu()

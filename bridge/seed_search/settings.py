@@ -42,11 +42,14 @@ class SelectionSettings(SamplerSettings):
         candidates: B, how many noises to try: the first B of this seed.
         decide_at: share of the steps after which the best are known, above 0 and up to 1.
         score: what ranks the candidates.
+        spacing: "places" only: least distance between two places, as a share of the image's shorter side; None for one that
+            the maps say.
     """
 
     candidates: int = 8
     decide_at: float = DECIDE_AT
     score: ScoreName = DEFAULT_SCORE
+    spacing: float | None = None
 
     node: ClassVar[str] = "ISAC Latent Selection"
     tried: ClassVar[str] = "candidates"

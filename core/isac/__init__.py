@@ -24,7 +24,7 @@ What is done otherwise, and why:
 
 from __future__ import annotations
 
-from .anchored import SPACING, AnchoredObjective, anchored_losses
+from .anchored import AnchoredObjective, anchored_losses
 from .differentiate import CallGradient, Objective, ObjectiveStep, PlainStep, StepLosses
 from .objective import PaperObjective, paper_grid, paper_losses
 from .schedule import LossWeights, instance_to_class
@@ -49,7 +49,6 @@ __all__ = [
     "DECIDE_AT",
     "DEFAULT_SCORE",
     "SCORES",
-    "SPACING",
     "AnchoredObjective",
     "CallGradient",
     "LossWeights",

@@ -9,16 +9,17 @@ eq. 1 and 2), but per instance instead of per word:
 - a place is picked for each of the N asked instances where its noun is looked at from most (`pick_anchors`);
 - presence: at each place the noun's attention should reach `PRESENT` of what strong instances have;
 - surplus: further than `spacing` from all places no attention to the noun should exceed `ABSENT` of that;
-- mixing: at another noun's place neither, and at its own place `OWN` of the attention to all counted nouns is the noun's;
-- binding, when asked for: at a place of a noun with attributes, `OWN` of the attention to all nouns' attributes is to
-  its own ones: the same rule as for the nouns themselves. v4 of the paper asks that the maps of a noun and its
-  attribute overlap somewhere, which one of three red cats is enough for.
+- mixing: at another noun's place neither, and at its own place the noun has `OWN` of what it and the strongest other one get;
+- binding, when asked for: the same rule for the attributes at a place of a noun that has any. v4 of the paper asks that the
+  maps of a noun and its attribute overlap somewhere, which one of three red cats is enough for.
 
-All are hinges: a picture that already shows the right layout gets no gradient and is left as it is.
+All are hinges: a picture that already shows the right layout gets no gradient and is left as it is. A single object is left
+alone whatever its size, as in the paper, and an artist's own boxes stand in for the places where there are any.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import torch
@@ -35,71 +36,66 @@ from ..attention import (
     noun_columns,
     outline,
 )
+from ..counting import NounBoxes
 from .differentiate import CallGradient, ObjectiveStep, StepLosses, differentiated
 from .map_gradients import MapGradient, MapGradients
 from .presence_losses import CELLS, picture_losses
 from .target import PromptTarget
 from .words import ConceptTokens, words_of
 
-SPACING = 3 / 16
+LEVEL_SIDES = 12, 36
+"""Sides of the square grids between which a level is read. Every common size of SD 1.5, 2.1 and SDXL has one with five
+cross-attention layers or more."""
 
 
 def semantic_calls(calls: list[AttentionCall]) -> list[AttentionCall]:
-    """Cross-attention calls on the grid nearest to 16 x 16 cells.
+    """Cross-attention calls of the level that has most of them among the levels of `LEVEL_SIDES`.
 
     There the words' meaning is strongest (Hertz et al. 2022; Attend-and-Excite, section 4): finer layers draw texture,
-    coarser ones blur instances together. Where all are finer, `presence.working_grid` is what the losses see.
+    coarser ones blur instances together. Of levels with equally many calls, and where none has such a size, the one
+    nearest to 16 x 16 cells. A bottleneck of that size is one layer, which says little: SD 1.5 has it at 1024 pixels.
     """
     cross = [call for call in calls if call.columns("cross") is not None]
-    sizes = {call.grid[0] * call.grid[1] for call in cross}
-    nearest = min(sizes, key=lambda cells: max(cells / CELLS, CELLS / cells), default=0)
-    return [call for call in cross if call.grid[0] * call.grid[1] == nearest]
-
-
-def _losses(cross: Tensor, grid: Grid, words: ConceptTokens, counts: tuple[int, ...], spacing: float) -> StepLosses:
-    """Losses of (B, P, T) cross-attention."""
-    # Attention splits among the tokens of a word: their sum, not their mean, compares with other words.
-    pieces = cross.new_tensor([[len(positions)] for positions in words.positions])
-    parts = [
-        picture_losses(noun_columns(item, words.positions).T * pieces, grid, words, counts, spacing) for item in cross
-    ]
-    by_instance, by_class = (torch.stack(part) for part in zip(*parts, strict=True))
-    return StepLosses(by_instance, by_class, by_instance + by_class)
-
-
-def anchored_losses(
-    calls: list[AttentionCall], target: PromptTarget, spacing: float = SPACING, bind: bool = False
-) -> StepLosses:
-    """Losses of one model call; see the module for what they mean.
-
-    Args:
-        calls: the recorded calls; only cross-attention near 16 x 16 cells is used.
-        target: the same for all pictures of the batch.
-        spacing: least distance between two instances, as a share of the grid's shorter side.
-        bind: add the binding of attributes; nothing changes where fewer than two nouns have any.
-
-    Returns:
-        `instance` is presence and surplus, `semantic` mixing and binding, `total` their sum. Differentiable.
-
-    Raises:
-        CountError: no cross-attention was recorded, or token positions do not fit it.
-    """
-    used = semantic_calls(calls)
-    grid = largest_grid(used)
-    return _losses(mean_over_layers(used, "cross", grid), grid, words_of(target, bind), target.counts, spacing)
+    layers = Counter(_cells(call) for call in cross)
+    smallest, largest = (side**2 for side in LEVEL_SIDES)
+    usable = {cells: number for cells, number in layers.items() if smallest <= cells <= largest}
+    level = max(
+        usable or layers, key=lambda cells: (usable.get(cells, 0), -max(cells / CELLS, CELLS / cells)), default=0
+    )
+    return [call for call in cross if _cells(call) == level]
 
 
 @dataclass(frozen=True)
 class AnchoredObjective:
-    """The anchored losses as an objective of one step, differentiated through the few places that they touch.
+    """The anchored losses as an objective, differentiated through the few places that they touch.
 
     Attributes:
-        spacing, bind: see `anchored_losses`.
+        target: the same for all pictures of the batch.
+        spacing: least distance between two instances, as a share of the grid's shorter side; None for `map_spacing`.
+        bind: keep attributes with their noun; nothing changes where fewer than two nouns have any.
+        layouts: per picture, where its instances are to be; () where the maps say it.
     """
 
     target: PromptTarget
-    spacing: float = SPACING
+    spacing: float | None = None
     bind: bool = False
+    layouts: tuple[NounBoxes, ...] = ()
+
+    def losses(self, cross: Tensor, grid: Grid, words: ConceptTokens) -> StepLosses:
+        """Losses of (B, P, T) cross-attention to tokens in which `words` has its positions. Differentiable."""
+        # Attention splits among the tokens of a word: their sum, not their mean, compares with other words.
+        pieces = cross.new_tensor([[len(positions)] for positions in words.positions])
+        pictures = [
+            picture_losses(
+                noun_columns(item, words.positions).T * pieces, grid, words, self.target.counts, self.spacing, boxes
+            )
+            for item, boxes in zip(cross, self.layouts or [None] * len(cross), strict=True)
+        ]
+        instance, semantic, urgency = (
+            torch.stack([getattr(picture, name) for picture in pictures])
+            for name in ("instance", "semantic", "urgency")
+        )
+        return StepLosses(instance, semantic, instance + semantic, urgency)
 
     def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
         return semantic_calls(calls)
@@ -110,6 +106,23 @@ class AnchoredObjective:
     def __call__(self, calls: list[AttentionCall]) -> tuple[StepLosses, list[CallGradient]]:
         """Losses, and gradients at calls that are all at hand."""
         return differentiated(self, calls)
+
+
+def anchored_losses(calls: list[AttentionCall], objective: AnchoredObjective) -> StepLosses:
+    """Losses of one model call, differentiable as a whole; see the module for what they mean.
+
+    Args:
+        calls: the recorded calls; only those of `semantic_calls` are used.
+
+    Returns:
+        `instance` is presence and surplus, `semantic` mixing and binding, `total` their sum.
+
+    Raises:
+        CountError: no cross-attention was recorded, or token positions do not fit it.
+    """
+    used = semantic_calls(calls)
+    grid = largest_grid(used)
+    return objective.losses(mean_over_layers(used, "cross", grid), grid, words_of(objective.target, objective.bind))
 
 
 class _AnchoredStep:
@@ -132,11 +145,11 @@ class _AnchoredStep:
 
     def finish(self) -> StepLosses:
         self._used = semantic_calls(self._seen)
-        grid, tokens, own = largest_grid(self._used), self._words.tokens, self._objective
+        grid, tokens = largest_grid(self._used), self._words.tokens
         with torch.inference_mode(False), torch.enable_grad():
             leaf = self._sums[_cells(self._used[0])].mean("cross", grid).requires_grad_()
             self._sums = {}
-            losses = _losses(leaf, grid, self._words.within(tokens), own.target.counts, own.spacing)
+            losses = self._objective.losses(leaf, grid, self._words.within(tokens))
             if not bool(losses.total.detach().any()):
                 return losses.detached()
             (by_token,) = torch.autograd.grad(losses.total.sum(), leaf)

@@ -29,15 +29,17 @@ class StepLosses:
         instance: (B,) for ISAC the overlap of instances, L_ins.
         semantic: (B,) for ISAC the overlap of classes, L_cls; 0 for a single class.
         total: (B,) their weighted sum.
+        urgency: (B,) how far from right the layout is, from 0, where objectives know it; without graph.
     """
 
     instance: Tensor
     semantic: Tensor
     total: Tensor
+    urgency: Tensor | None = None
 
     def detached(self) -> StepLosses:
         """The same numbers without graph."""
-        return StepLosses(self.instance.detach(), self.semantic.detach(), self.total.detach())
+        return StepLosses(self.instance.detach(), self.semantic.detach(), self.total.detach(), self.urgency)
 
     @staticmethod
     def joined(pictures: list[StepLosses]) -> StepLosses:

@@ -31,8 +31,8 @@ from ..attention import (
     smoothed,
 )
 from ..errors import CountError
-from .anchored import SPACING, semantic_calls
-from .anchors import cell_distances
+from .anchored import semantic_calls
+from .anchors import cell_distances, map_spacing
 from .objective import paper_grid, paper_losses
 from .presence_losses import working_grid
 from .schedule import LossWeights
@@ -83,13 +83,17 @@ def noun_heat(calls: list[AttentionCall], tokens: tuple[tuple[int, ...], ...]) -
     return torch.stack([noun_columns(item, tokens).T * pieces for item in cross]), grid
 
 
-def place_strengths(heat: Tensor, grid: Grid, places: int, spacing: float = SPACING) -> Tensor:
+def place_strengths(
+    heat: Tensor, grid: Grid, places: int, counts: tuple[int, ...], spacing: float | None = None
+) -> Tensor:
     """How strongly each noun is attended to at its strongest separate places, beyond any other noun.
 
     Args:
         heat: (B, k, P) attention to the nouns on `grid`.
         places: M, how many places to look for.
-        spacing: least distance between two places, as a share of the working grid's shorter side.
+        counts: per noun, how many are asked for.
+        spacing: least distance between two places, as a share of the working grid's shorter side; None for each picture's
+            own `map_spacing`.
 
     Returns:
         (B, k, M) attention above the noun's median and above what the strongest other noun has there, strongest first;
@@ -102,12 +106,13 @@ def place_strengths(heat: Tensor, grid: Grid, places: int, spacing: float = SPAC
         most = left.topk(2, dim=1)
         is_own = most.indices[:, :1] == torch.arange(left.shape[1], device=left.device)[:, None]
         left = left - torch.where(is_own, most.values[:, 1:], most.values[:, :1]).clamp_min(0)
-    near = cell_distances(working, left.device) < spacing * min(working)
-    found = []
+    shares = [map_spacing(item, working, counts) if spacing is None else spacing for item in blurred]
+    reach = left.new_tensor(shares)[:, None, None] * min(working)
+    distances, found = cell_distances(working, left.device), []
     for _ in range(places):
         value, pixel = left.max(-1)
         found.append(value)
-        left = left.masked_fill(near[pixel], -torch.inf)
+        left = left.masked_fill(distances[pixel] < reach, -torch.inf)
     return torch.stack(found, dim=-1).clamp_min(0)
 
 
@@ -121,7 +126,7 @@ def relative_strengths(strengths: Tensor, counts: tuple[int, ...]) -> Tensor:
     return strengths / unit[:, None, None]
 
 
-def places_score(heat: Tensor, grid: Grid, counts: tuple[int, ...], spacing: float = SPACING) -> Tensor:
+def places_score(heat: Tensor, grid: Grid, counts: tuple[int, ...], spacing: float | None = None) -> Tensor:
     """How unlikely it is that each noun has exactly as many separate places as asked: (B,), >= 0, lower is better.
 
     Args:
@@ -130,7 +135,7 @@ def places_score(heat: Tensor, grid: Grid, counts: tuple[int, ...], spacing: flo
         counts: per noun, how many are asked for, at least 1.
         spacing: see `place_strengths`.
     """
-    strengths = place_strengths(heat, grid, max(counts) + _SURPLUS_PLACES, spacing)
+    strengths = place_strengths(heat, grid, max(counts) + _SURPLUS_PLACES, counts, spacing)
     logits = (relative_strengths(strengths, counts) - _EVEN) / _SOFTNESS
     parts = []
     for noun, count in enumerate(counts):
@@ -145,6 +150,7 @@ def score_calls(
     target: PromptTarget,
     score: ScoreName = DEFAULT_SCORE,
     weights: LossWeights | None = None,
+    spacing: float | None = None,
 ) -> Tensor:
     """Score the pictures of one model call: (B,), lower is better. To be carried from step to step by `carried_score`.
 
@@ -152,6 +158,7 @@ def score_calls(
         calls: the recorded calls; "places" reads cross-attention near 16 x 16 cells only, "paper" all.
         target: the same for all pictures of the batch.
         weights: of the paper's two losses at this step, see `instance_to_class`; None weighs them alike.
+        spacing: "places" only, see `places_score`.
 
     Raises:
         CountError: unknown score; attention that the score needs was not recorded; token positions do not fit it.
@@ -159,7 +166,7 @@ def score_calls(
     if score not in SCORES:
         raise CountError(f"score is '{score}'; it can be {' or '.join(repr(name) for name in SCORES)}")
     if score == "places":
-        return places_score(*noun_heat(calls, target.tokens), target.counts)
+        return places_score(*noun_heat(calls, target.tokens), target.counts, spacing)
     grid, both = paper_grid(calls), weights or LossWeights(0.5, 0.5)
     items = range(len(calls[0].queries))
     return torch.cat([paper_losses(picture_maps(calls, item, grid), target, both).total for item in items])

@@ -11,7 +11,7 @@ from headcount.core.attention.calls import AttentionCall
 from headcount.core.attention.grids import smoothed
 from headcount.core.errors import CountError
 from headcount.core.isac.anchored import AnchoredObjective, anchored_losses, semantic_calls
-from headcount.core.isac.anchors import cell_distances, pick_anchors
+from headcount.core.isac.anchors import pick_places
 from headcount.core.isac.presence_losses import picture_losses, working_grid
 from headcount.core.isac.target import PromptTarget
 from headcount.core.isac.words import words_of
@@ -36,7 +36,7 @@ def call_that_shows(circles: list[tuple[int, int]], stars: list[tuple[int, int]]
 
 
 def losses(circles, stars, target: PromptTarget = TARGET):
-    return anchored_losses([call_that_shows(circles, stars)], target)
+    return anchored_losses([call_that_shows(circles, stars)], AnchoredObjective(target))
 
 
 def test_the_right_layout_is_left_alone() -> None:
@@ -71,7 +71,9 @@ def test_presence_pulls_at_the_missing_thing() -> None:
     queries = call.queries.clone()
     queries[0, 0, :, 1] = 5 * 6**0.5 * heat.flatten()
     queries.requires_grad_()
-    total = anchored_losses([AttentionCall("a", "cross", GRID, queries, call.keys)], TARGET).total.sum()
+    total = anchored_losses(
+        [AttentionCall("a", "cross", GRID, queries, call.keys)], AnchoredObjective(TARGET)
+    ).total.sum()
     assert total > 0
     (gradient,) = torch.autograd.grad(total, queries)
     weak = CIRCLES[2][0] * 16 + CIRCLES[2][1]
@@ -84,7 +86,9 @@ def test_gradient_is_the_finite_difference() -> None:
     queries = (call.queries + 0.3 * torch.randn(call.queries.shape, generator=generator)).requires_grad_()
 
     def total(values: torch.Tensor) -> torch.Tensor:
-        return anchored_losses([AttentionCall("a", "cross", GRID, values, call.keys)], TARGET).total.sum()
+        return anchored_losses(
+            [AttentionCall("a", "cross", GRID, values, call.keys)], AnchoredObjective(TARGET)
+        ).total.sum()
 
     (gradient,) = torch.autograd.grad(total(queries), queries)
     direction = gradient / gradient.norm()
@@ -96,10 +100,10 @@ def test_gradient_is_the_finite_difference() -> None:
 
 def test_pictures_of_a_batch_do_not_mix() -> None:
     calls = [random_call("cross", GRID, seed, batch=3, heads=2) for seed in (1, 2)]
-    together = anchored_losses(calls, TARGET).total
+    together = anchored_losses(calls, AnchoredObjective(TARGET)).total
     for item in range(3):
         alone = [AttentionCall(c.layer, c.kind, c.grid, c.queries[[item]], c.keys[[item]]) for c in calls]
-        torch.testing.assert_close(anchored_losses(alone, TARGET).total, together[[item]])
+        torch.testing.assert_close(anchored_losses(alone, AnchoredObjective(TARGET)).total, together[[item]])
 
 
 @pytest.mark.parametrize(
@@ -120,33 +124,33 @@ def test_the_layers_nearest_to_16_by_16(grids, used) -> None:
 
 def test_no_cross_attention() -> None:
     with pytest.raises(CountError, match="made no"):
-        anchored_losses([random_call("self", (4, 4), 1)], TARGET)
+        anchored_losses([random_call("self", (4, 4), 1)], AnchoredObjective(TARGET))
 
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 999), counts=st.lists(st.integers(1, 3), min_size=1, max_size=3))
-def test_anchors_are_apart_and_as_many_as_asked(seed: int, counts: list[int]) -> None:
+def test_places_are_apart_and_as_many_as_asked(seed: int, counts: list[int]) -> None:
     heat = torch.rand(len(counts), 256, generator=torch.Generator().manual_seed(seed))
-    distances = cell_distances(GRID, torch.device("cpu"))
-    anchors = pick_anchors(smoothed(heat, GRID), tuple(counts), distances, 3.0)
-    assert [sum(anchor.noun == noun for anchor in anchors) for noun in range(len(counts))] == counts
-    for one, other in combinations(anchors, 2):
-        gap = math.dist(divmod(one.pixel, 16), divmod(other.pixel, 16))
-        assert gap >= 3.0 and gap == pytest.approx(float(distances[one.pixel, other.pixel]))
+    places = pick_places(smoothed(heat, GRID), GRID, tuple(counts), 3 / 16)
+    assert places.nouns.bincount(minlength=len(counts)).tolist() == counts
+    cells = [divmod(pixel, 16) for pixel in places.pixels.tolist()]
+    assert all(math.dist(one, other) >= 3.0 for one, other in combinations(cells, 2))
+    for cell, near in zip(cells, places.near, strict=True):
+        expected = [math.dist(cell, divmod(pixel, 16)) < 3.0 for pixel in range(256)]
+        assert near.tolist() == expected
 
 
-def test_anchors_find_the_blobs() -> None:
+def test_places_are_the_blobs() -> None:
     heat = torch.stack([blob_heat(GRID, CIRCLES).flatten(), blob_heat(GRID, STARS).flatten()])
-    anchors = pick_anchors(heat, (3, 1), cell_distances(GRID, torch.device("cpu")), 3.0)
-    assert {(anchor.noun, divmod(anchor.pixel, 16)) for anchor in anchors} == {
-        *((0, place) for place in CIRCLES),
-        *((1, place) for place in STARS),
+    places = pick_places(heat, GRID, (3, 1), 3 / 16)
+    found = {
+        (noun, divmod(pixel, 16)) for noun, pixel in zip(places.nouns.tolist(), places.pixels.tolist(), strict=True)
     }
+    assert found == {*((0, cell) for cell in CIRCLES), *((1, cell) for cell in STARS)}
 
 
 def test_more_instances_than_room() -> None:
-    anchors = pick_anchors(torch.rand(1, 4), (9,), cell_distances((2, 2), torch.device("cpu")), 3.0)
-    assert len(anchors) == 9
+    assert len(pick_places(torch.rand(1, 4), (2, 2), (9,), 0.9).pixels) == 9
 
 
 def test_smoothing_keeps_the_sum_away_from_the_edge() -> None:
@@ -187,10 +191,11 @@ def test_a_fine_grid_is_judged_as_the_same_picture_on_a_coarse_one() -> None:
         return torch.stack([blob_heat(grid, places, 1.5 * scale).flatten() for places in centres])
 
     words = words_of(TARGET, bind=False)
-    coarse = picture_losses(heat(1), (16, 16), words, (3, 1), 3 / 16)
-    fine = picture_losses(heat(4), (64, 64), words, (3, 1), 3 / 16)
-    torch.testing.assert_close(torch.stack(fine), torch.stack(coarse), rtol=0.1, atol=0.02)
-    assert coarse[0] > 0.1
+    coarse = picture_losses(heat(1), (16, 16), words, (3, 1))
+    fine = picture_losses(heat(4), (64, 64), words, (3, 1))
+    for name in ("instance", "semantic", "urgency"):
+        torch.testing.assert_close(getattr(fine, name), getattr(coarse, name), rtol=0.1, atol=0.02)
+    assert coarse.instance > 0.1
 
 
 DESCRIBED = PromptTarget(((1,), (3,)), (3, 1), (((2,),), ((4,),)))
@@ -212,7 +217,8 @@ def described(red: list[tuple[int, int]], blue: list[tuple[int, int]]) -> Attent
 )
 def test_binding(red, blue, bound) -> None:
     call = described(red, blue)
-    extra = float(anchored_losses([call], DESCRIBED, bind=True).total - anchored_losses([call], DESCRIBED).total)
+    with_binding, without = (anchored_losses([call], AnchoredObjective(DESCRIBED, bind=bind)) for bind in (True, False))
+    extra = float(with_binding.total - without.total)
     assert extra == 0 if bound else extra > 0.5
 
 
@@ -220,10 +226,10 @@ def test_binding(red, blue, bound) -> None:
 def test_binding_needs_attributes_of_two_nouns(attributes) -> None:
     calls = [random_call("cross", GRID, seed, batch=2, heads=2) for seed in (1, 2)]
     target = PromptTarget(((1,), (3,)), (3, 1), attributes)
-    for one, other in zip(
-        (anchored_losses(calls, target, bind=True), AnchoredObjective(target, bind=True)(calls)[0]),
-        (anchored_losses(calls, target), AnchoredObjective(target)(calls)[0]),
-        strict=True,
+    bound, unbound = (AnchoredObjective(target, bind=bind) for bind in (True, False))
+    for one, other in (
+        (anchored_losses(calls, bound), anchored_losses(calls, unbound)),
+        (bound(calls)[0], unbound(calls)[0]),
     ):
         assert torch.equal(one.total, other.total) and torch.equal(one.semantic, other.semantic)
 

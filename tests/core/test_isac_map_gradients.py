@@ -105,7 +105,7 @@ def test_paper_equals_the_full_graph(calls, target, bind, share) -> None:
 @given(calls=recorded(), target=targets(), bind=st.booleans())
 def test_anchored_equals_the_full_graph(calls, target, bind) -> None:
     sparse = AnchoredObjective(target, bind=bind)
-    assert_same(sparse, lambda own: anchored_losses(own, target, bind=bind), sparse.select(calls))
+    assert_same(sparse, lambda own: anchored_losses(own, sparse), sparse.select(calls))
 
 
 def test_anchored_on_a_fine_grid_equals_the_full_graph() -> None:
@@ -113,7 +113,9 @@ def test_anchored_on_a_fine_grid_equals_the_full_graph() -> None:
         calls = [some_call(kind, (25, 38), seed, 2, 2, (1, 1, 1)) for seed in (1, 2)]
         target = PromptTarget(NOUNS, (2, 1, 1), ATTRIBUTES)
         assert_same(
-            AnchoredObjective(target, bind=True), lambda own, t=target: anchored_losses(own, t, bind=True), calls
+            AnchoredObjective(target, bind=True),
+            lambda own, t=target: anchored_losses(own, AnchoredObjective(t, bind=True)),
+            calls,
         )
 
 

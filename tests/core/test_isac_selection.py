@@ -44,13 +44,13 @@ def shown(*nouns: list[tuple[int, int]], size: int = 1) -> torch.Tensor:
     return maps.repeat_interleave(size, 1).repeat_interleave(size, 2).flatten(1)[None] * 0.3 + 0.1
 
 
-def score(*nouns: list[tuple[int, int]], counts: tuple[int, ...]) -> float:
-    return float(places_score(shown(*nouns), GRID, counts))
+def score(*nouns: list[tuple[int, int]], counts: tuple[int, ...], spacing: float | None = None) -> float:
+    return float(places_score(shown(*nouns), GRID, counts, spacing))
 
 
 @pytest.mark.parametrize("many", range(1, 9))
 def test_as_many_as_shown_score_best(many: int) -> None:
-    scores = [score(PLACES[:many], counts=(asked,)) for asked in range(1, 9)]
+    scores = [score(PLACES[:many], counts=(asked,), spacing=3 / 16) for asked in range(1, 9)]
     assert scores.index(min(scores)) + 1 == many
     fewer, more = scores[max(0, many - 5) : many - 1], scores[many - 1 :]  # up to 4 surplus things are looked for
     assert fewer == sorted(fewer, reverse=True) and more == sorted(more), "further off is worse"
@@ -82,7 +82,7 @@ def test_a_noun_does_not_own_what_another_is_looked_at_more_from() -> None:
 @given(seed=st.integers(0, 9999), nouns=st.integers(1, 3), spacing=st.sampled_from([0.1, 3 / 16, 0.5]))
 def test_strengths_equal_the_plain_loop(seed: int, nouns: int, spacing: float) -> None:
     heat = torch.rand(1, nouns, 256, generator=torch.Generator().manual_seed(seed)).double()
-    found = place_strengths(heat, GRID, 6, spacing)[0]
+    found = place_strengths(heat, GRID, 6, (1,) * nouns, spacing)[0]
     kernel = torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]], dtype=torch.float64) / 16
     padded = torch.nn.functional.pad(heat.reshape(1, nouns, *GRID), (1, 1, 1, 1), mode="replicate")[0]
     blurred = [
@@ -109,7 +109,7 @@ def test_only_relative_strength_matters(seed: int, factor: float, offset: float)
 def test_a_noun_that_is_not_seen_is_measured_by_the_one_that_is() -> None:
     heat = shown(PLACES[:3], PLACES[3:5])
     heat[0, 1] = 0.1 + 0.01 * (heat[0, 1] - 0.1)
-    strengths = relative_strengths(place_strengths(heat, GRID, 3), (3, 2))[0]
+    strengths = relative_strengths(place_strengths(heat, GRID, 3, (3, 2)), (3, 2))[0]
     assert strengths[0].tolist() == pytest.approx([1, 1, 1], abs=0.05)
     assert strengths[1].max() < 0.05
 

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 import torch
 from headcount.bridge.isac.control import IsacSettings
+from headcount.bridge.isac.presets import PRESETS
 from headcount.bridge.recording.maps import MapsHandle
 from headcount.core.errors import CountError
+from headcount.nodes import isac_attention_control
 from headcount.nodes.attention_map_recorder import AttentionMapRecorder
 from headcount.nodes.attention_map_viewer import AttentionMapViewer
 from headcount.nodes.instance_masks import InstanceMasks
@@ -52,14 +54,50 @@ def test_isac_at_its_defaults(setup: Setup) -> None:
     assert record.steps[0].instance_loss is not None
 
 
-def test_isacs_widgets_are_its_settings() -> None:
-    widgets, settings = defaults(IsacAttentionControl), IsacSettings()
-    assert widgets.pop("strength") == 1.0
-    assert widgets == {name: getattr(settings, name) for name in widgets}
+def test_isac_begins_with_its_preset() -> None:
+    widgets = defaults(IsacAttentionControl)
+    assert widgets["preset"] == "normal" and widgets["mode"] == "fast" and widgets["strength"] == 1.0
+    assert {name: widgets[name] for name in PRESETS["normal"]} == PRESETS["normal"]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_counts_whatever_the_widgets_say(preset: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(
+        isac_attention_control, "with_isac", lambda model, settings, *_: seen.append(settings) or (1, 2)
+    )
+    widgets = defaults(IsacAttentionControl)
+    odd = {"step_mode": "paper", "step_size": 3.0, "objective": "paper", "spacing": 0.5, "mode": "exact", "bind": False}
+    IsacAttentionControl.execute("model", **{**widgets, **odd, "clustering": "gmm", "preset": preset})
+    IsacAttentionControl.execute("model", **{**widgets, **PRESETS[preset], "preset": "custom"})
+    assert seen[0] == seen[1]
+
+
+def test_the_presets_numbers() -> None:
+    """Algorithm 1 of the paper takes its objective and eta 0.01 at every step; the others are ours, tuned on Emoji."""
+    shown = {
+        name: (values["objective"], values["step_mode"], values["mode"], values["step_size"])
+        for name, values in PRESETS.items()
+    }
+    assert shown == {
+        "normal": ("anchored", "relative", "fast", 0.08),
+        "gentle": ("anchored", "relative", "fast", 0.04),
+        "strong": ("anchored", "relative", "exact", 0.08),
+        "paper": ("paper", "paper", "exact", 0.01),
+    }
+
+
+def test_a_prompt_from_before_the_presets_keeps_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(
+        isac_attention_control, "with_isac", lambda model, settings, *_: seen.append(settings) or (1, 2)
+    )
+    IsacAttentionControl.execute("model", 1.0, 0.0, 1.0, "relative", 0.05, "anchored", 0.1875)
+    assert seen == [IsacSettings("anchored", "relative", 0.05, spacing=0.1875, mode="exact")]
 
 
 def test_strength_multiplies_the_step(setup: Setup) -> None:
-    widgets = defaults(IsacAttentionControl)
+    widgets = {**defaults(IsacAttentionControl), "preset": "custom"}
     plain = sample(setup.model, setup, RUN)
     moved = []
     for strength, size in ((0.5, 0.02), (1.0, 0.02), (2.0, 0.01)):
