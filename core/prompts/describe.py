@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from .counts import CountedObject, Counts
 from .numbers import TWO_PART_THINGS
 from .plurals import singular
-from .zeros import find_zeros
 
 MAX_THINGS = 8  # in all; what ISAC and NUMINA are made for
 _HOW_TO_COUNT = "nothing is counted: write a number, such as 'three cats', or fill *objects*"
@@ -27,9 +26,8 @@ def _noun_of(item: CountedObject) -> str:
 def summary_of(counts: Counts) -> str:
     """What is counted, as `describe_objects` says it, and what a person should know about it, a line each."""
     lines = [describe_objects(counts.objects) if counts.objects else _HOW_TO_COUNT]
-    lines += [f"0 {thing} cannot be steered: put it into the negative prompt" for thing in find_zeros(counts.prompt)]
     remark = too_many(counts.total)
-    return "\n".join([*lines, remark] if remark else lines)
+    return "\n".join([*lines, *counts.notes, *([remark] if remark else [])])
 
 
 def too_many(total: int) -> str:

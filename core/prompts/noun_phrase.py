@@ -52,6 +52,8 @@ def read_noun_phrase(words: Sequence[Word], start: int, plural: bool, coordinate
     nouns = 0
     while (index := _skip_joined_adjectives(words, index, kept, nouns)) < len(words):
         text = words[index].text
+        if kept and text == "next" and _text(words, index + 1) == "to":
+            break
         if (is_boundary(text) and not _is_a_can(words, index)) or (
             nouns and _is_verb_here(words, index, plural, coordinated)
         ):

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .counts import CountedObject
+from .lettering import read_lettering
+from .mentions import Mention
+from .notes import MAX_NOTES, Note
 from .plurals import noun_key, same_noun
-from .reader import Mention, read_mentions
+from .reader import read_english
 from .word_kinds import is_adjective
 from .words import Span, Word, split_words
 
@@ -26,6 +29,24 @@ class FoundObject:
     item: CountedObject
     nouns: tuple[Span, ...]
     attributes: tuple[tuple[Span, ...], ...]
+
+
+@dataclass(frozen=True)
+class PromptReading:
+    """What a prompt asks for.
+
+    Attributes:
+        objects: in order of the prompt.
+        notes: what it says of numbers without asking for a count.
+    """
+
+    objects: tuple[FoundObject, ...]
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The notes in words, each once."""
+        return tuple(dict.fromkeys(map(str, self.notes)))[:MAX_NOTES]
 
 
 @dataclass(frozen=True)
@@ -51,11 +72,18 @@ def find_objects(text: str) -> tuple[FoundObject, ...]:
 
     The time that it takes grows with the length of `text`, not with its square.
     """
-    places = NounPlaces(split_words(text))
-    groups = _group(read_mentions(text))
+    return read_prompt_alone(text).objects
+
+
+def read_prompt_alone(text: str) -> PromptReading:
+    """What `find_objects` gives, and what is said rather than counted."""
+    reading = read_english(text)
+    places = NounPlaces(read_lettering(text, split_words(text)).outside)
+    groups = _group(reading.mentions)
     ends = Counter(end for group in groups for end in {mention.noun[-1].end for mention in group})
     rivals = Counter(noun_key(_noun_text(group[0])) for group in groups)
-    return tuple(_found(group, places, ends, rivals[noun_key(_noun_text(group[0]))] > 1) for group in groups)
+    objects = tuple(_found(group, places, ends, rivals[noun_key(_noun_text(group[0]))] > 1) for group in groups)
+    return PromptReading(objects, tuple(reading.notes))
 
 
 def _found(group: Sequence[Mention], places: NounPlaces, ends: Counter[int], has_rivals: bool) -> FoundObject:
@@ -73,7 +101,8 @@ def _found(group: Sequence[Mention], places: NounPlaces, ends: Counter[int], has
         for place in places.of(noun)
         if _is_own(places.words, place, own, ends, attributes if has_rivals else None)
     ]
-    spans = tuple((places.words[place.first].start, places.words[place.last].end) for place in owned)
+    named = {(places.words[place.first].start, places.words[place.last].end) for place in owned}
+    spans = tuple(sorted(named | {(mention.noun[0].start, mention.noun[-1].end) for mention in group[:1] if not owned}))
     item = CountedObject(" ".join(noun), _total(group), attributes)
     return FoundObject(item, spans, attribute_spans(owned, group[0].attributes))
 
@@ -141,7 +170,9 @@ def _group(mentions: Sequence[Mention]) -> list[list[Mention]]:
 
 
 def _total(group: Sequence[Mention]) -> int:
-    return group[0].count + sum(mention.count for mention in group[1:] if not mention.known)
+    first = group[0].count
+    added = sum(mention.count for mention in group[1:] if not mention.known and not mention.is_tag)
+    return max([first, *(mention.count for mention in group if mention.is_tag)]) + added
 
 
 def _is_own(

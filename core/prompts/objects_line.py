@@ -8,9 +8,18 @@ from collections.abc import Sequence
 
 from ..errors import CountError
 from .counts import CountedObject
+from .notes import Kind
 from .noun_phrase import read_noun_phrase
 from .numbers import MAX_COUNT, read_number
-from .objects import FoundObject, NounPlaces, Occurrence, attribute_spans, find_objects
+from .objects import (
+    FoundObject,
+    NounPlaces,
+    Occurrence,
+    PromptReading,
+    attribute_spans,
+    find_objects,
+    read_prompt_alone,
+)
 from .plurals import same_noun, singular
 from .word_kinds import is_adjective, is_adverb, is_boundary
 from .words import split_words
@@ -55,11 +64,23 @@ def find_objects_of_line(text: str, line: str) -> tuple[FoundObject, ...]:
     Raises:
         CountError: the line is malformed, or names something that the prompt does not have.
     """
-    wanted = parse_objects_line(line)
+    return read_prompt(text, line).objects
+
+
+def read_prompt(text: str, line: str = "") -> PromptReading:
+    """The same objects, and what the prompt says of numbers without asking for a count.
+
+    Beside a line that is only what the prompt asks for none of: the line itself answers the rest.
+
+    Raises:
+        CountError: the line is malformed, or names something that the prompt does not have.
+    """
+    wanted, alone = parse_objects_line(line), read_prompt_alone(text)
     if not wanted:
-        return find_objects(text)
-    places, found = NounPlaces(split_words(text)), find_objects(text)
-    return tuple(_locate(item, wanted, places, text, found) for item in wanted)
+        return alone
+    places = NounPlaces(split_words(text))
+    objects = tuple(_locate(item, wanted, places, text, alone.objects) for item in wanted)
+    return PromptReading(objects, tuple(note for note in alone.notes if note.kind is Kind.ZERO))
 
 
 def nouns_of(text: str) -> list[str]:
