@@ -23,10 +23,12 @@ class Lettering:
     Attributes:
         outside: those that stand in no quotation marks; the marks themselves stay.
         inside: what stands in marks, with its words.
+        spans: where that stands.
     """
 
     outside: list[Word]
     inside: list[tuple[str, list[Word]]]
+    spans: list[Span]
 
 
 def quoted_spans(text: str) -> list[Span]:
@@ -55,4 +57,4 @@ def read_lettering(text: str, words: Sequence[Word]) -> Lettering:
         while at < len(spans) and word.start >= spans[at][1]:
             at += 1
         (inside[at][1] if at < len(spans) and word.start >= spans[at][0] else outside).append(word)
-    return Lettering(outside, inside)
+    return Lettering(outside, inside, spans)

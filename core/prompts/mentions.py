@@ -35,7 +35,11 @@ class Reading:
     Attributes:
         mentions: in order of the prompt.
         notes: what is said rather than counted.
+        words: the words that were read; those of lettering are not among them.
+        language: of what is written in letters of Europe.
     """
 
     mentions: Sequence[Mention] = ()
     notes: Sequence[Note] = ()
+    words: Sequence[Word] = ()
+    language: str = "en"

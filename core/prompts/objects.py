@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .counts import CountedObject
-from .lettering import read_lettering
+from .languages.east_asian import has_east_asian
+from .languages.spaced import same_in
 from .mentions import Mention
 from .notes import MAX_NOTES, Note
 from .plurals import noun_key, same_noun
-from .reader import read_english
+from .reading import read_text
 from .word_kinds import is_adjective
-from .words import Span, Word, split_words
+from .words import Span, Word
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,19 @@ class PromptReading:
 
 @dataclass(frozen=True)
 class Occurrence:
-    """One place where a noun stands: its words' indices `first` to `last`, and the words before it that may describe it."""
+    """One place where a noun stands.
 
-    first: int
-    last: int
-    before: tuple[Word, ...]
+    Attributes:
+        span: characters of the prompt.
+        text: the noun as it stands there, lower case.
+        before: the words before it that may describe it.
+        following: where the word right behind it ends; -1 where there is none.
+    """
+
+    span: Span
+    text: str
+    before: tuple[Word, ...] = ()
+    following: int = -1
 
 
 def parse_prompt(text: str) -> tuple[CountedObject, ...]:
@@ -77,8 +88,8 @@ def find_objects(text: str) -> tuple[FoundObject, ...]:
 
 def read_prompt_alone(text: str) -> PromptReading:
     """What `find_objects` gives, and what is said rather than counted."""
-    reading = read_english(text)
-    places = NounPlaces(read_lettering(text, split_words(text)).outside)
+    reading = read_text(text)
+    places = NounPlaces(reading.words, text, reading.language)
     groups = _group(reading.mentions)
     ends = Counter(end for group in groups for end in {mention.noun[-1].end for mention in group})
     rivals = Counter(noun_key(_noun_text(group[0])) for group in groups)
@@ -96,13 +107,9 @@ def _found(group: Sequence[Mention], places: NounPlaces, ends: Counter[int], has
     own = {mention.noun[-1].end for mention in group}
     noun = tuple(word.text for word in group[0].noun)
     attributes = tuple(word.text for word in group[0].attributes)
-    owned = [
-        place
-        for place in places.of(noun)
-        if _is_own(places.words, place, own, ends, attributes if has_rivals else None)
-    ]
-    named = {(places.words[place.first].start, places.words[place.last].end) for place in owned}
-    spans = tuple(sorted(named | {(mention.noun[0].start, mention.noun[-1].end) for mention in group[:1] if not owned}))
+    owned = [place for place in places.of(noun) if _is_own(place, own, ends, attributes if has_rivals else None)]
+    named = {(mention.noun[0].start, mention.noun[-1].end) for mention in group}
+    spans = tuple(sorted({place.span for place in owned} | {span for span in named if not places.has(span) or not owned}))
     item = CountedObject(" ".join(noun), _total(group), attributes)
     return FoundObject(item, spans, attribute_spans(owned, group[0].attributes))
 
@@ -110,22 +117,58 @@ def _found(group: Sequence[Mention], places: NounPlaces, ends: Counter[int], has
 class NounPlaces:
     """Where nouns stand in the words of a prompt, without a look at every word for every noun."""
 
-    def __init__(self, words: Sequence[Word]) -> None:
+    def __init__(self, words: Sequence[Word], text: str = "", language: str = "en") -> None:
         self.words = words
+        self._text = text.lower()
+        self._language = language
         self._ends: dict[str, list[int]] = defaultdict(list)
         for index, word in enumerate(words):
-            for key in {noun_key(word.text), noun_key(word.text.rsplit("-", 1)[-1])}:
+            for key in self._keys(word.text):
                 self._ends[key].append(index)
+
+    def has(self, span: Span) -> bool:
+        """Whether whole words stand at `span`."""
+        at = bisect_left(self.words, span[0], key=lambda word: word.start)
+        return at < len(self.words) and self.words[at].start == span[0]
 
     def of(self, noun: Sequence[str]) -> list[Occurrence]:
         """Every place where `noun` stands, singular or plural; "beam" is also found in "steel-beams"."""
+        if has_east_asian(noun[-1]):
+            return self._inside(" ".join(noun))
         found, before = [], list(noun[:-1])
-        for last in self._ends.get(noun_key(noun[-1]), ()):
+        for last in dict.fromkeys(index for key in self._keys(noun[-1]) for index in self._ends.get(key, ())):
             first = last - len(before)
             is_here = first >= 0 and [word.text for word in self.words[first:last]] == before
-            if is_here and _same_last(self.words[last].text, noun[-1]):
-                found.append(Occurrence(first, last, _describing(self.words, first)))
-        return found
+            if is_here and self._is_same(self.words[last].text, noun[-1]):
+                found.append(self._occurrence(first, last))
+        return sorted(found, key=lambda place: place.span)
+
+    def _occurrence(self, first: int, last: int) -> Occurrence:
+        behind = self.words[last + 1] if last + 1 < len(self.words) else None
+        following = -1 if behind is None or behind.is_punctuation else behind.end
+        text = " ".join(word.text for word in self.words[first : last + 1])
+        return Occurrence((self.words[first].start, self.words[last].end), text, _describing(self.words, first), following)
+
+    def _inside(self, noun: str) -> list[Occurrence]:
+        """Places of a noun in a script that writes no spaces between words, or ties particles to them."""
+        starts = [found.start() for found in re.finditer(re.escape(noun), self._text)][:_MOST_PLACES]
+        return [Occurrence((start, start + len(noun)), noun) for start in starts]
+
+    def _keys(self, text: str) -> set[str]:
+        parts = re.split("[-']", text)
+        if self._language == "en":
+            return {noun_key(text), *(noun_key(part) for part in parts if len(part) > 1)}
+        return {part[:_KEY] for part in (text, *parts) if part}
+
+    def _is_same(self, text: str, noun: str) -> bool:
+        parts = [text, *(re.split("[-']", text) if "-" not in noun else [])]
+        if self._language == "en":
+            return any(same_noun(part, noun) for part in parts)
+        return any(part == noun or same_in(self._language, part, noun) for part in parts)
+
+
+_KEY = 3  # letters by which words are looked up that may have several endings
+_MOST_PLACES = 1_000
 
 
 def attribute_spans(places: Sequence[Occurrence], known: Sequence[Word]) -> tuple[tuple[Span, ...], ...]:
@@ -175,9 +218,7 @@ def _total(group: Sequence[Mention]) -> int:
     return max([first, *(mention.count for mention in group if mention.is_tag)]) + added
 
 
-def _is_own(
-    words: Sequence[Word], place: Occurrence, own: set[int], ends: Counter[int], attributes: Sequence[str] | None
-) -> bool:
+def _is_own(place: Occurrence, own: set[int], ends: Counter[int], attributes: Sequence[str] | None) -> bool:
     """Whether an occurrence belongs to an object: one it was read from, or a later one that no other object claims.
 
     Args:
@@ -185,12 +226,10 @@ def _is_own(
         ends: where those of all objects end, and of how many.
         attributes: the object's attributes where another object has the same noun: they must then stand before it.
     """
-    end = words[place.last].end
+    end = place.span[1]
     if end in own:
         return True
-    following = words[place.last + 1].end if place.last + 1 < len(words) else -1
-    is_anothers = ends[following] > (following in own)
-    if end in ends or (is_anothers and not words[place.last + 1].is_punctuation):
+    if end in ends or ends[place.following] > (place.following in own):
         return False
     if attributes is None:
         return True
@@ -200,7 +239,3 @@ def _is_own(
 
 def _noun_text(mention: Mention) -> str:
     return " ".join(word.text for word in mention.noun)
-
-
-def _same_last(text: str, noun: str) -> bool:
-    return same_noun(text, noun) or ("-" in text and "-" not in noun and same_noun(text.rsplit("-", 1)[-1], noun))

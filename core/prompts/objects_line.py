@@ -146,7 +146,7 @@ def _short(piece: str) -> str:
 def _locate(
     item: CountedObject, wanted: Sequence[CountedObject], nouns: NounPlaces, text: str, found: Sequence[FoundObject]
 ) -> FoundObject:
-    words, places = nouns.words, nouns.of(item.noun.split())
+    places = nouns.of(item.noun.split())
     if not places:
         raise missing_noun(item.noun, nouns_of(text), "the prompt")
     rivals = [other for other in wanted if other is not item and same_noun(other.noun, item.noun)]
@@ -162,9 +162,8 @@ def _locate(
     first = fitting[0]
     known = [next((w for place in fitting for w in place.before if w.text == name), None) for name in attributes]
     described = [word for word in known if word is not None]
-    noun = " ".join(word.text for word in words[first.first : first.last + 1])
-    spans = tuple((words[place.first].start, words[place.last].end) for place in fitting)
-    counted = CountedObject(noun, item.count, tuple(word.text for word in described))
+    spans = tuple(place.span for place in fitting)
+    counted = CountedObject(first.text, item.count, tuple(word.text for word in described))
     return FoundObject(counted, spans, attribute_spans(fitting, described))
 
 

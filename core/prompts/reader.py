@@ -25,7 +25,6 @@ from .grammar_words import (
     PREPOSITIONS,
     SUBORDINATORS,
 )
-from .lettering import Lettering, read_lettering
 from .mentions import Mention, Reading
 from .notes import Kind, Note
 from .noun_forms import SAME_IN_BOTH
@@ -35,7 +34,7 @@ from .plurals import is_plural, noun_key, singular
 from .trailing_counts import read_trailing_count
 from .uncounted import is_counted_noun, plural_of, read_uncounted, said_of, written
 from .word_kinds import is_adverb, is_base_verb, is_boundary, is_past_participle, is_present_participle
-from .words import Word, split_words
+from .words import Word
 
 _IMPERATIVES = frozenset(
     "draw show generate create make imagine paint render want need see picture depict sketch".split()
@@ -54,19 +53,10 @@ _MOST_BY_MISTAKE = 20  # "three cat" is a slip of the pen, "500 castle" is not
 _NEEDS_CLAUSE = frozenset("as before after until since than like so".split())
 
 
-def read_english(text: str) -> Reading:
-    """Counted noun phrases of `text`, in order, and what it says of numbers without asking for a count."""
-    words = split_words(text)
-    lettering = read_lettering(text, words)
-    reader = _Reader(lettering.outside)
-    mentions = without_parts_of_a_sum(reader.read(), reader.stops)
-    return Reading(mentions, [*reader.notes, *_notes_of(lettering)])
-
-
-def _notes_of(lettering: Lettering) -> list[Note]:
-    """What stands in quotation marks and would be counted elsewhere."""
-    inside = [(text, _Reader(words).read()) for text, words in lettering.inside]
-    return [Note(Kind.LETTERING, text) for text, mentions in inside if any(mention.count > 1 for mention in mentions)]
+def read_english(words: list[Word]) -> Reading:
+    """Counted noun phrases of `words`, in order, and what they say of numbers without asking for a count."""
+    reader = _Reader(words)
+    return Reading(without_parts_of_a_sum(reader.read(), reader.stops), reader.notes)
 
 
 def without_parts_of_a_sum(mentions: list[Mention], stops: list[int]) -> list[Mention]:
