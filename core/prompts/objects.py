@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .counts import CountedObject
 from .languages.east_asian import has_east_asian
@@ -109,7 +109,9 @@ def _found(group: Sequence[Mention], places: NounPlaces, ends: Counter[int], has
     attributes = tuple(word.text for word in group[0].attributes)
     owned = [place for place in places.of(noun) if _is_own(place, own, ends, attributes if has_rivals else None)]
     named = {(mention.noun[0].start, mention.noun[-1].end) for mention in group}
-    spans = tuple(sorted({place.span for place in owned} | {span for span in named if not places.has(span) or not owned}))
+    spans = tuple(
+        sorted({place.span for place in owned} | {span for span in named if not places.has(span) or not owned})
+    )
     item = CountedObject(" ".join(noun), _total(group), attributes)
     return FoundObject(item, spans, attribute_spans(owned, group[0].attributes))
 
@@ -133,21 +135,33 @@ class NounPlaces:
 
     def of(self, noun: Sequence[str]) -> list[Occurrence]:
         """Every place where `noun` stands, singular or plural; "beam" is also found in "steel-beams"."""
-        if has_east_asian(noun[-1]):
+        if has_east_asian(noun[-1]) or _WITHOUT_SPACES.search(noun[-1]):
             return self._inside(" ".join(noun))
         found, before = [], list(noun[:-1])
         for last in dict.fromkeys(index for key in self._keys(noun[-1]) for index in self._ends.get(key, ())):
             first = last - len(before)
             is_here = first >= 0 and [word.text for word in self.words[first:last]] == before
             if is_here and self._is_same(self.words[last].text, noun[-1]):
-                found.append(self._occurrence(first, last))
+                found.append(self._without_elision(self._occurrence(first, last), noun))
         return sorted(found, key=lambda place: place.span)
+
+    def _without_elision(self, place: Occurrence, noun: Sequence[str]) -> Occurrence:
+        """The place less an article that an apostrophe ties to it: "un'ape"."""
+        before, mark, after = place.text.rpartition("'")
+        if self._language == "en" or not mark or not self._is_same(after, " ".join(noun)):
+            return place
+        return replace(place, span=(place.span[0] + len(before) + 1, place.span[1]), text=after)
 
     def _occurrence(self, first: int, last: int) -> Occurrence:
         behind = self.words[last + 1] if last + 1 < len(self.words) else None
         following = -1 if behind is None or behind.is_punctuation else behind.end
         text = " ".join(word.text for word in self.words[first : last + 1])
-        return Occurrence((self.words[first].start, self.words[last].end), text, _describing(self.words, first), following)
+        around = _describing(self.words, first) if self._language == "en" else self._around(first, last)
+        return Occurrence((self.words[first].start, self.words[last].end), text, around, following)
+
+    def _around(self, first: int, last: int) -> tuple[Word, ...]:
+        """What may describe a noun where adjectives stand on either side of it."""
+        return (*self.words[max(first - _DESCRIBING, 0) : first], *self.words[last + 1 : last + 1 + _DESCRIBING])
 
     def _inside(self, noun: str) -> list[Occurrence]:
         """Places of a noun in a script that writes no spaces between words, or ties particles to them."""
@@ -167,6 +181,8 @@ class NounPlaces:
         return any(part == noun or same_in(self._language, part, noun) for part in parts)
 
 
+_DESCRIBING = 3
+_WITHOUT_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")  # Thai, Lao, Burmese, Khmer
 _KEY = 3  # letters by which words are looked up that may have several endings
 _MOST_PLACES = 1_000
 

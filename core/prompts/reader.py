@@ -287,11 +287,8 @@ class _Reader:
     def _read_other(self, index: int) -> int:
         text = self._text(index)
         at_start, self.clause_start = self.clause_start, False
-        if after := self._read_negated(index) or self._read_twins(index):
+        if after := self._read_negated(index) or self._read_twins(index) or self._read_peer_phrase(index):
             return after
-        if beside := self._length_of_peer_phrase(index):
-            self.role = Role.PEER
-            return index + beside
         if self.words[index].is_punctuation:
             self._read_punctuation(text)
         elif text in CONJUNCTIONS:
@@ -317,10 +314,13 @@ class _Reader:
         elif text not in _NEGATED_LISTS or text == ",":
             self.negated = -1
 
-    def _length_of_peer_phrase(self, index: int) -> int:
-        """Number of words of "next to" and the like at `index`; 0 for other words."""
+    def _read_peer_phrase(self, index: int) -> int:
+        """Index behind "next to" and the like; 0 where no such words stand."""
         fitting = (p for p in PEER_PHRASES if tuple(word.text for word in self.words[index : index + len(p)]) == p)
-        return len(next(fitting, ()))
+        length = len(next(fitting, ()))
+        if length:
+            self.role = Role.PEER
+        return index + length if length else 0
 
     def _is_beside(self, index: int) -> bool:
         """ "lemons near an apple" lie beside it; "a dog sleeping near a log" does so somewhere."""

@@ -21,7 +21,9 @@ def read_text(text: str) -> Reading:
     here = _read(lettering.outside, language)
     east = read_east_asian(text, lettering.spans)
     mentions: Sequence[Mention] = sorted([*here.mentions, *east.mentions], key=lambda mention: mention.noun[0].start)
-    inside = [(said, [*_read(words, language).mentions, *read_east_asian(said).mentions]) for said, words in lettering.inside]
+    inside = [
+        (said, [*_read(words, language).mentions, *read_east_asian(said).mentions]) for said, words in lettering.inside
+    ]
     quoted = [Note(Kind.LETTERING, said) for said, found in inside if any(mention.count > 1 for mention in found)]
     return Reading(mentions, [*here.notes, *east.notes, *quoted], lettering.outside, language)
 

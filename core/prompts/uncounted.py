@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .notes import Kind, Note
@@ -11,16 +11,22 @@ from .numbers import MAX_COUNT, read_number
 from .plurals import is_plural, plural
 from .words import Word
 
-_BOUNDS = tuple(
-    tuple(phrase.split())
-    for phrase in (
+
+def _by_first_word(*phrases: str) -> dict[str, list[tuple[str, ...]]]:
+    table: dict[str, list[tuple[str, ...]]] = {}
+    for phrase in phrases:
+        table.setdefault(phrase.split()[0], []).append(tuple(phrase.split()))
+    return table
+
+
+_BOUNDS = _by_first_word(
+    *(
         "at least", "at most", "no more than", "not more than", "no fewer than", "no less than", "more than", "less than",
         "fewer than", "up to", "a minimum of", "a maximum of", "minimum of", "maximum of", "as many as",
     )
 )  # fmt: skip
-_VAGUE = tuple(
-    tuple(phrase.split())
-    for phrase in (
+_VAGUE = _by_first_word(
+    *(
         "a few", "few", "several", "many", "multiple", "numerous", "a handful of", "a lot of", "lots of", "plenty of",
         "dozens of", "hundreds of", "thousands of", "a number of", "a couple hundred",
     )
@@ -100,9 +106,9 @@ def plural_of(phrase: NounPhrase) -> str:
     return plural(" ".join(word.text for word in (*phrase.attributes, *phrase.noun)))
 
 
-def _begins(words: Sequence[Word], start: int, phrases: Sequence[tuple[str, ...]]) -> int:
+def _begins(words: Sequence[Word], start: int, phrases: Mapping[str, Sequence[tuple[str, ...]]]) -> int:
     """Index behind the first of the phrases that stands at `words[start]`; 0 where none does."""
-    for phrase in phrases:
+    for phrase in phrases.get(words[start].text, ()):
         end = start + len(phrase)
         if end < len(words) and all(words[start + at].text == part for at, part in enumerate(phrase)):
             return end

@@ -64,6 +64,37 @@ def read_east_asian(text: str, outside: Sequence[Span] | None = None) -> Reading
     return Reading(mentions, notes)
 
 
+def read_item(text: str) -> tuple[int, str] | None:
+    """Count and noun of an item of a list: "3只猫", "猫 3匹", "고양이 3마리", or a bare number with anything.
+
+    Returns:
+        None where it has no number, is a range, or more is left of it than the noun.
+    """
+    spaced = _SPACED_ITEM.fullmatch(text.strip())
+    if spaced and (language_of(text) == "ko" or not re.search(r"\s", spaced[2])):
+        return int(spaced[1]), spaced[2].lower()
+    reading = read_east_asian(text)
+    if reading.notes:
+        return None
+    for mention in reading.mentions:
+        spans = [(word.start, word.end) for word in (*mention.attributes, *mention.noun)]
+        begin, end = min(span[0] for span in spans), max(span[1] for span in spans)
+        rest = f"{text[:begin]} {text[end:]}"
+        if _COUNT_ALONE.fullmatch(rest.strip()):
+            return mention.count, text[begin:end].lower()
+    bare = _BARE.fullmatch(text.strip())
+    if bare is None or (language_of(text) != "ko" and re.search(r"\S\s+\S", bare["behind"] or "")):
+        return None
+    return value_of(bare["first"] or bare["last"]), (bare["behind"] or bare["before"]).strip().lower()
+
+
+_SPACED_ITEM = re.compile(r"(\d{1,5})\s+([^\d]+)")
+_COUNT_ALONE = re.compile(rf"(?:{table.NUMERAL}|[가-힣]{{1,3}})\s?[^\W\d]{{0,3}}\s*[のがは的의가이]?")
+_BARE = re.compile(
+    rf"(?P<first>{table.NUMERAL})\s*(?P<behind>[^\d]+)|(?P<before>[^\d]+?)\s*[:：=x×]?\s*(?P<last>{table.NUMERAL})"
+)
+
+
 def value_of(numeral: str) -> int:
     """The number that a numeral of digits or of Chinese letters writes; 0 where the letters write none ("两三")."""
     if numeral.isdecimal():
@@ -156,8 +187,8 @@ def _chinese_count(text: str, match: re.Match[str]) -> _Find | None:
 
 def _chinese_noun(text: str, start: int) -> tuple[Span, tuple[Span, ...]]:
     """The noun behind a counter, and what describes it; an empty span where there is none."""
-    stretch = _STRETCH.match(text, start)
-    end = min(stretch.end(), start + _LONGEST_CLAUSE) if stretch else start
+    stretch = _STRETCH.match(text, start, start + _LONGEST_CLAUSE)
+    end = stretch.end() if stretch else start
     attributes: list[Span] = []
     at = begin = start
     while at < end and (found := _ZH_END.search(text, at, end)):
@@ -193,14 +224,18 @@ def _names_picture(text: str, at: int, end: int) -> bool:
 
 # Japanese
 
-_BEHIND_ITS_NOUN = re.compile(rf"[\u3400-\u9fff]{table.NUMERAL}[匹羽人名個本台枚頭冊体機]\s*(?:[、。,.]|$)")  # "猫二匹"
+_BEHIND_ITS_NOUN = re.compile(
+    rf"[\u3400-\u9fff]\s?{table.NUMERAL}[匹羽人名個本台枚頭冊体機]\s*(?:[、。,.]|$)"
+)  # "猫二匹"
 _JA_COUNTER = "|".join(sorted(map(re.escape, table.JA_COUNTERS), key=len, reverse=True))
 _JA = re.compile(
     rf"(?P<bound>{table.JA_BOUNDS})?(?:(?P<low>{table.NUMERAL}{_RANGE})?(?P<number>{table.NUMERAL}|[数何])"
     rf"(?!{table.JA_UNITS})(?P<counter>{_JA_COUNTER})|(?P<word>{'|'.join(table.JA_WORDS)}))(?P<behind>{table.JA_BOUNDS_BEHIND})?(?P<of>の)?"
 )
 _JA_VAGUE = re.compile(table.JA_VAGUE)
-_JA_RUN = re.compile(rf"(?P<noun>{table.JA_NOUNS})|(?P<kanji>[\u3400-\u9fff々]+)|(?P<kata>[\u30a1-\u30ffｦ-ﾟA-Za-z]+)|(?P<hira>[\u3041-\u309f]+)")
+_JA_RUN = re.compile(
+    rf"(?P<noun>{table.JA_NOUNS})|(?P<kanji>[\u3400-\u9fff々]+)|(?P<kata>[\u30a1-\u30ffｦ-ﾟA-Za-z]+)|(?P<hira>[\u3041-\u309f]+)"
+)
 _JA_PARTICLE = re.compile(rf"(?:{table.JA_PARTICLES})")
 _JA_FRAME = re.compile(rf"(?:{table.JA_FRAMES})$")
 _JA_COUPLE = re.compile(rf"(?:{table.JA_COUPLES})$")
@@ -246,8 +281,8 @@ def _japanese_count(text: str, match: re.Match[str], previous: int) -> _Find | N
 
 def _japanese_noun_behind(text: str, start: int) -> tuple[Span, tuple[Span, ...], int]:
     """The noun of "3匹の黒い猫が": its place, what describes it, and where the phrase ends."""
-    stretch = _STRETCH.match(text, start)
-    end = min(stretch.end(), start + _LONGEST_CLAUSE) if stretch else start
+    stretch = _STRETCH.match(text, start, start + _LONGEST_CLAUSE)
+    end = stretch.end() if stretch else start
     noun, attributes = (start, start), []
     at = start
     while at < end and (run := _JA_RUN.match(text, at, end)):
@@ -281,7 +316,11 @@ def _japanese_noun_behind(text: str, start: int) -> tuple[Span, tuple[Span, ...]
 
 def _is_okurigana(text: str, run: re.Match[str], end: int) -> bool:
     """Whether hiragana behind a noun's letters belongs to a word that describes what follows: "黒い猫"."""
-    return run.end() < end and text[run.end() - 1] in "いなたるうくすの" and not text[run.start() : run.end()] in {"とな", "には"}
+    return (
+        run.end() < end
+        and text[run.end() - 1] in "いなたるうくすの"
+        and text[run.start() : run.end()] not in {"とな", "には"}
+    )
 
 
 def _hiragana_noun(text: str, at: int, end: int) -> int:
@@ -362,7 +401,8 @@ def _korean_count(text: str, match: re.Match[str], previous: int) -> _Find | Non
     numeral, counter = match["number"], match["counter"] or ""
     if match["bare"] is not None:
         return _korean_without_counter(text, match, previous)
-    noun, attributes = (0, 0), ()
+    noun: Span = (0, 0)
+    attributes: tuple[Span, ...] = ()
     if match["of"]:
         noun = _korean_noun_behind(text, match.end())
     if noun[0] == noun[1]:
@@ -430,11 +470,11 @@ def _describes(word: str) -> bool:
     return word in table.KO_ADJECTIVES or (len(word) > 1 and word.endswith(table.KO_DESCRIBING))
 
 
-
-
 def _without_particle(word: str) -> str:
     """A noun less the particle at its end."""
-    if word in table.KO_NOUNS_LIKE_PARTICLES or any(word.endswith(noun) for noun in table.KO_NOUNS_LIKE_PARTICLES if len(noun) > 1):
+    if word in table.KO_NOUNS_LIKE_PARTICLES or any(
+        word.endswith(noun) for noun in table.KO_NOUNS_LIKE_PARTICLES if len(noun) > 1
+    ):
         return word
     found = _KO_PARTICLE.search(word)
     return word[: found.start()] if found and found.start() > 0 else word

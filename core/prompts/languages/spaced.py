@@ -16,10 +16,9 @@ from .spaced_tables import NOUNS_LIKE_ADJECTIVES, SPACED, Grammar
 _CYRILLIC = re.compile("[а-яё]")
 # English words that no other language here has; they weigh against the others.
 _ENGLISH = frozenset(
-    "the of and with on at is are an by from two three four five seven eight nine ten this that her his their photo next to for "
-    "wearing sitting standing holding girl boy woman man cats dogs"
-    .split()
-)  # fmt: skip
+    "the of and with on at is are an by from two three four five seven eight nine ten this that her his their photo next to "
+    "for wearing sitting standing holding girl boy woman man cats dogs".split()
+)
 _ALSO_ENGLISH = frozenset("die des son sur dos per due sei que gli con sin com via pas plus sole foto".split())
 _LEAST = 2  # words that tell a language; of a short text one, if none is English
 _FEW = 12
@@ -57,6 +56,17 @@ def read_spaced(words: Sequence[Word], language: str) -> Reading:
     return _SpacedReader(_without_elisions(words, SPACED[language]), SPACED[language]).read()
 
 
+def read_item(words: Sequence[Word], language: str) -> tuple[Mention | None, int]:
+    """The first counted noun of an item of a list, whatever its part in a sentence would be, and how many words it takes.
+
+    Returns:
+        None where there is no number or no noun, with the number of words that were read.
+    """
+    reader = _SpacedReader(_without_elisions(words, SPACED[language]), SPACED[language])
+    after = reader.step(0)
+    return (reader.mentions[0] if reader.mentions else None), after
+
+
 def same_in(language: str, one: str, other: str) -> bool:
     """Whether two lower-case words are forms of one noun."""
     ends = SPACED[language].endings
@@ -89,13 +99,14 @@ class _SpacedReader:
     def read(self) -> Reading:
         index = 0
         while index < len(self.words):
-            index = self._step(index)
+            index = self.step(index)
         return Reading(self.mentions, self.notes)
 
     def _text(self, index: int) -> str:
         return self.words[index].text if 0 <= index < len(self.words) else ""
 
-    def _step(self, index: int) -> int:
+    def step(self, index: int) -> int:
+        """Read what stands at `index`. Returns the index behind it."""
         for phrases, kind in ((self.grammar.vague, Kind.VAGUE), (self.grammar.bounds, Kind.BOUND)):
             if after := self._begins(index, phrases):
                 is_couple = self.words[index + 1].capital if self.grammar.capitals and after == index + 2 else False
@@ -122,7 +133,11 @@ class _SpacedReader:
             return None
         if value >= 20 and value % 10 == 0:
             joint = index + 1 + (bool(self.grammar.joint) and self._text(index + 1) == self.grammar.joint)
-            low = 1 if self._text(joint) in self.grammar.ones | self.grammar.articles else self.grammar.numbers.get(self._text(joint), 0)
+            low = (
+                1
+                if self._text(joint) in self.grammar.ones | self.grammar.articles
+                else self.grammar.numbers.get(self._text(joint), 0)
+            )
             is_one = self._text(joint) in self.grammar.articles and joint == index + 1
             if 0 < low < 10 and not is_one:
                 return value + low, joint + 1
@@ -183,7 +198,7 @@ class _SpacedReader:
 
     def _is_adjective(self, index: int) -> bool:
         text = self._text(index)
-        if not self._can_be_noun(index + 1) or self._is_verb(index + 1) or text in NOUNS_LIKE_ADJECTIVES:
+        if not self._can_be_noun(index + 1) or text in NOUNS_LIKE_ADJECTIVES:
             return False
         if self.grammar.capitals and self.words[index].capital:
             return False
@@ -191,7 +206,7 @@ class _SpacedReader:
             return True
         begins = any(text.startswith(stem) and len(text) <= len(stem) + _ENDING for stem in self.grammar.before)
         ends = bool(self.grammar.before_ends) and text.endswith(tuple(self.grammar.before_ends))
-        return begins or (ends and len(text) > _ENDING)
+        return (begins and not self._is_verb(index + 1)) or (ends and len(text) > _ENDING)
 
     def _behind(self, index: int) -> tuple[Word, ...]:
         """The adjective behind a noun, where it tells objects apart."""
@@ -211,7 +226,9 @@ class _SpacedReader:
     def _is_group(self, text: str, following: int) -> bool:
         """Whether a noun only groups the number behind it: "un groupe de cinq"."""
         number = self._number(following + 1) if self._text(following) in self.grammar.links else None
-        return number is not None and self._can_be_noun(number[1]) and self._text(number[1]) not in self.grammar.not_things
+        return (
+            number is not None and self._can_be_noun(number[1]) and self._text(number[1]) not in self.grammar.not_things
+        )
 
     def _plays_a_part(self, start: int) -> bool:
         """Whether an article's noun is a subject, beside one, or what the picture shows."""
