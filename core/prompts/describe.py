@@ -18,6 +18,11 @@ def describe_objects(objects: Sequence[CountedObject]) -> str:
     return ", ".join(lines) or "nothing is counted"
 
 
+def line_of(item: CountedObject) -> str:
+    """The noun as an objects line would write it beside its count."""
+    return " ".join((*item.attributes, item.noun)) if item.noun.isascii() else item.noun
+
+
 def _noun_of(item: CountedObject) -> str:
     """ "star" for one of "stars", whatever the prompt's own form is."""
     return singular(item.noun) if item.count == 1 and item.noun not in TWO_PART_THINGS else item.noun

@@ -146,7 +146,6 @@ _ZH_END = re.compile(
 _ZH_ADJECTIVE = re.compile(rf"(?:{table.ZH_BEFORE})(?=.)")
 _ZH_FRAME = re.compile(rf"(?:{table.ZH_FRAMES})$")
 _ZH_COUPLE = re.compile(rf"(?:{table.ZH_COUPLES})$")
-_ZH_PEOPLE = re.compile("[人男女]")
 
 
 def _chinese(text: str) -> Iterator[_Find]:
@@ -163,9 +162,7 @@ def _chinese(text: str) -> Iterator[_Find]:
 
 def _chinese_count(text: str, match: re.Match[str]) -> _Find | None:
     counter, numeral, before = match["counter"] or "", match["number"], text[max(match.start() - 2, 0) : match.start()]
-    if before.endswith(("第", "每")) or (not counter and not _ZH_PEOPLE.match(text, match.end())):
-        return None
-    if not counter and match.end() + 1 < len(text) and text[match.end()] != "人":
+    if before.endswith(("第", "每")) or not (counter or text.startswith("人", match.end())):
         return None
     noun, attributes = _chinese_noun(text, match.end())
     name = text[slice(*noun)]
@@ -176,7 +173,7 @@ def _chinese_count(text: str, match: re.Match[str]) -> _Find | None:
         kind = Kind.BOUND if match["bound"] else Kind.RANGE if match["low"] or numeral not in "几数" else Kind.VAGUE
         said = numeral if value else "三"
         return _said(kind, text, match.span(), noun, said, counter)
-    if counter in table.ZH_GROUPS:
+    if counter and counter in table.ZH_GROUPS:
         return _said(Kind.VAGUE, text, match.span(), noun, "三", "个") if value == 1 else None
     is_place = value == 1 and re.search(f"(?:{table.ZH_PLACES})$", before)
     if is_place or (value == 1 and _ZH_FRAME.search(name)):

@@ -216,8 +216,10 @@ class _SpacedReader:
     def _linked(self, head: int) -> int:
         """Index of the noun behind a set and its "of"; -1 where no noun follows, as behind "ein Paar küsst sich"."""
         index = head + 1 + (self._text(head + 1) in self.grammar.links)
-        is_couple = self._text(head) in self.grammar.couples and self.grammar.capitals
-        is_noun = self._can_be_noun(index) and not (is_couple and not self.words[index].capital)
+        if self._text(head) in self.grammar.couples and self._can_be_noun(index):
+            is_noun = self.words[index].capital if self.grammar.capitals else index > head + 1
+        else:
+            is_noun = self._can_be_noun(index)
         return index if is_noun and not self._is_verb(index) else -1
 
     def _is_verb(self, index: int) -> bool:

@@ -184,7 +184,7 @@ FRENCH = Grammar(
         "photo image peinture tableau dessin illustration portrait scène aquarelle photographie rendu croquis plan"
     ),
     links=_words("de d des du"),
-    sets=_numbers("paire:2 paires:2 douzaine:12 douzaines:12 dizaine:10 trio:3 duo:2"),
+    sets=_numbers("paire:2 paires:2 couple:2 couples:2 douzaine:12 douzaines:12 dizaine:10 trio:3 duo:2"),
     couples=_words("couple couples"),
     before=(
         "petit grand gros vieux vieil jeune beau bel bon nouve jol haut long autre premi dernier mauvais gentil énorme "
@@ -233,7 +233,7 @@ SPANISH = Grammar(
         "foto imagen pintura cuadro dibujo ilustración retrato escena acuarela fotografía render boceto primer"
     ),
     links=_words("de del"),
-    sets=_numbers("par:2 pares:2 docena:12 docenas:12 trío:3 dúo:2 decena:10"),
+    sets=_numbers("par:2 pares:2 pareja:2 parejas:2 docena:12 docenas:12 trío:3 dúo:2 decena:10"),
     couples=_words("pareja parejas"),
     before="pequeñ grand gran viej buen bell hermos nuev alt otr primer últim enorme hermosa lind bonit".split(),
     behind=(
@@ -274,7 +274,7 @@ PORTUGUESE = Grammar(
     beside=_phrases("com|ao lado de|junto a|e|atrás de|além de|mais"),
     frames=_words("foto imagem pintura quadro desenho ilustração retrato cena aquarela fotografia render esboço"),
     links=_words("de do da dos das"),
-    sets=_numbers("par:2 pares:2 dúzia:12 dúzias:12 trio:3 dupla:2 dezena:10"),
+    sets=_numbers("par:2 pares:2 casal:2 casais:2 dúzia:12 dúzias:12 trio:3 dupla:2 dezena:10"),
     couples=_words("casal casais"),
     before="pequen grand velh bel bonit bo nov alt outr primeir últim enorm lind".split(),
     behind=(
@@ -313,7 +313,7 @@ ITALIAN = Grammar(
         "foto immagine dipinto quadro disegno illustrazione ritratto scena acquerello fotografia rendering schizzo"
     ),
     links=_words("di d del"),
-    sets=_numbers("paio:2 paia:2 dozzina:12 dozzine:12 trio:3 duo:2 decina:10"),
+    sets=_numbers("paio:2 paia:2 coppia:2 coppie:2 dozzina:12 dozzine:12 trio:3 duo:2 decina:10"),
     couples=_words("coppia coppie"),
     before="piccol grand vecchi bel buon nuov alt altr prim ultim enorm giovan".split(),
     behind=(
