@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from ...core.errors import CountError
-from ...core.prompts import describe_objects, line_of, read_prompt, too_many
+from ...core.prompts import line_of, read_prompt, shown_of, too_many
 from .token_positions import prompt_without_weights
 
 PATH = "/headcount/read"
@@ -35,12 +35,11 @@ def reading_of(text: str, line: str) -> dict[str, Any]:
         reading = read_prompt(prompt_without_weights(text), line)
     except CountError as error:
         return {"objects": [], "notes": [], "error": str(error)}
-    items = [found.item for found in reading.objects]
-    remark = too_many(sum(item.count for item in items))
+    remark = too_many(sum(found.item.count for found in reading.objects))
     return {
         "objects": [
-            {"count": item.count, "noun": item.noun, "name": line_of(item), "shown": describe_objects([item])}
-            for item in items
+            {"count": found.item.count, "noun": found.item.noun, "name": line_of(found), "shown": shown_of(found)}
+            for found in reading.objects
         ],
         "notes": [*reading.sentences, *([remark] if remark else [])],
         "error": "",

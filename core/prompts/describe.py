@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .counts import CountedObject, Counts
+from .languages.east_asian import has_east_asian
 from .numbers import TWO_PART_THINGS
+from .objects import FoundObject
 from .plurals import singular
 
 MAX_THINGS = 8  # in all; what ISAC and NUMINA are made for
@@ -18,9 +20,24 @@ def describe_objects(objects: Sequence[CountedObject]) -> str:
     return ", ".join(lines) or "nothing is counted"
 
 
-def line_of(item: CountedObject) -> str:
-    """The noun as an objects line would write it beside its count."""
-    return " ".join((*item.attributes, item.noun)) if item.noun.isascii() else item.noun
+def shown_of(found: FoundObject) -> str:
+    """Count, noun and adjectives in the order of the prompt: "3 red cats", "3 chats noirs"."""
+    item = found.item
+    return f"{item.count} {_in_order(found, _noun_of(item))}"
+
+
+def line_of(found: FoundObject) -> str:
+    """The noun with its adjectives as an objects line would write them beside its count."""
+    return found.item.noun if has_east_asian(found.item.noun) else _in_order(found, found.item.noun)
+
+
+def _in_order(found: FoundObject, noun: str) -> str:
+    start = found.nouns[0][0]
+    places = [
+        (min(spans, key=lambda span: abs(span[0] - start)), name)
+        for spans, name in zip(found.attributes, found.item.attributes, strict=True)
+    ]
+    return " ".join(name for _, name in sorted([*places, (found.nouns[0], noun)]))
 
 
 def _noun_of(item: CountedObject) -> str:

@@ -14,6 +14,7 @@ from .words import Word
 
 ALONE = frozenset("single lone lonely solitary sole solo".split())
 _UNITS_AFTER = frozenset("year-old years-old % ' \" : / st nd rd th".split())
+_FRACTIONS = frozenset("half halves third thirds quarter quarters fifth fifths".split())
 _SIZE = re.compile(r"\d+x")  # of "4x4"
 _AGES = frozenset("old tall long wide high deep thick".split())
 _NOT_BEFORE_A_COUNT = frozenset("$ # number no top route level version v f : ^".split())
@@ -89,7 +90,7 @@ def is_unit(text: str) -> bool:
 
 _UNITS = frozenset(
     "year month week day hour minute mm cm m km inch foot ft meter metre mile yard pound lb kg ton liter litre gallon bit k p "
-    "fps dpi watt degree dollar percent string tier star point piece speed lane story storey".split()
+    "fps dpi watt degree dollar percent string tier star quarter pack point piece speed lane story storey".split()
 )
 
 
@@ -97,7 +98,7 @@ def _checked(words: Sequence[Word], start: int, value: int, after: int) -> Quant
     digits = words[start].text[0].isdigit()
     if not 1 <= value <= MAX_COUNT or (words[start].text.isdigit() and value in YEARS):
         return None
-    if after >= len(words) or words[after].text in _UNITS_AFTER or words[after].text == "of":
+    if after >= len(words) or words[after].text in _UNITS_AFTER | _FRACTIONS or words[after].text == "of":
         return None
     if start and (words[start - 1].text in _NOT_BEFORE_A_COUNT or _is_a_fraction(words, start)):
         return None

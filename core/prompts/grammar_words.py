@@ -67,7 +67,7 @@ NOT_THINGS = frozenset(
     "metres mile miles kilometer kilometers kilometre cm mm km kg lb lbs pound pounds ton tons gram grams liter liters "
     "litre litres gallon gallons dollar dollars euro euros cent cents yard yards px pixel pixels dpi fps k d mph kmh oclock "
     "o'clock pm am ad bc iso stop stops dimension dimensions acre acres age ages aged old x season seasons "
-    "element elements".split()
+    "element elements wonders lives".split()
 )
 # "behind a house" adds a house to count, "beside a stream" only says where.
 SCENERY = frozenset(

@@ -137,8 +137,10 @@ class _Reader:
         return self._read_counted(index, quantity)
 
     def _read_zero(self, index: int) -> int:
-        """Index behind "0 red circles", which no map of nothing can be steered to; 0 where no such words stand."""
+        """Index behind "0 red circles", which no map of nothing can be steered to, or a number too high; 0 where none is."""
         number = read_number(self.words, index)
+        if number is not None and number[0] > MAX_COUNT:
+            return number[1]
         if number is None or number[0] != 0:
             return 0
         phrase = read_noun_phrase(self.words, number[1], True)

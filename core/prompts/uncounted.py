@@ -66,6 +66,8 @@ def _range(words: Sequence[Word], start: int, low: int, after: int) -> Uncounted
             return _said(words, start, after + 2, Kind.BOUND, low)
         second = read_number(words, after + 1)
         return _said(words, start, second[1], Kind.RANGE, second[0]) if second else None
+    if joint == "by" and (second := read_number(words, after + 1)):
+        return Uncounted(None, second[1])  # "a 2 by 2 grid"
     if joint == "+":
         return _said(words, start, after + 1, Kind.BOUND, low)
     if joint == "and" and words[start - 1].text == "between" and (second := read_number(words, after + 1)):

@@ -71,6 +71,8 @@ def test_said(prompt: str, expected: str, said: str) -> None:
         ('"three cats on a sofa"', "3 cats"),
         ("the dogs' bowls, two dogs", "2 dogs"),
         ("Steps: 20, CFG scale: 7, Seeds: 3", "nothing is counted"),
+        ("a 19th century gentleman, ten thousand buddhas", "1 gentleman"),
+        ("a 2 by 2 grid of portraits, one third scale, six pack abs", "nothing is counted"),
         ("Apollo 11 astronauts, Windows 95 screens", "nothing is counted"),
     ],
 )

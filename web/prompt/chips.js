@@ -3,20 +3,20 @@
 import { element } from "../page/element.js";
 import { setText } from "../page/texts.js";
 
+const LABEL = "What is counted";
+const CORRECT = "Correct the count or the noun";
 const TEXTS = {
-  label: "What is counted",
   nothing: "No number found: nothing will be steered.",
   empty: "What is counted shows here.",
   linked: "The text comes from another node: it is read when the workflow runs.",
   away: "The server does not answer.",
-  correct: "Correct the count or the noun",
 };
 
 export class Chips {
   /** @param {(line: string) => void} write gets a new objects line */
   constructor(write) {
     this.write = write;
-    this.root = element("div", { className: "headcount-reading", role: "group", aria: { label: TEXTS.label, live: "polite" } });
+    this.root = element("div", { className: "headcount-reading", role: "group", aria: { label: LABEL, live: "polite" } });
     this.#say(TEXTS.empty, "hc-quiet");
   }
 
@@ -51,7 +51,7 @@ export class Chips {
   }
 
   #chip({ shown }, index) {
-    const chip = element("button", { className: "hc-chip", type: "button", textContent: shown, title: TEXTS.correct });
+    const chip = element("button", { className: "hc-chip", type: "button", textContent: shown, title: CORRECT });
     chip.addEventListener("click", () => this.#edit(chip, index));
     return chip;
   }
@@ -62,16 +62,22 @@ export class Chips {
     const number = element("input", { type: "number", min: "0", max: "9999", value: String(count), aria: { label: "count" } });
     const noun = element("input", { type: "text", value: name, aria: { label: "noun" } });
     const form = element("span", { className: "hc-edit" }, [number, noun]);
-    const close = () => form.replaceWith(chip);
+    let isOpen = true;
+    const close = () => { // the focus leaves the form while it goes
+      if (isOpen) {
+        isOpen = false;
+        form.replaceWith(chip);
+      }
+    };
     form.addEventListener("keydown", (event) => {
       event.stopPropagation(); // the page has shortcuts
-      if (event.key === "Escape") close();
-      if (event.key !== "Enter") return;
+      if (event.key !== "Escape" && event.key !== "Enter") return;
       close();
-      this.#correct(index, Number(number.value), noun.value.trim());
+      chip.focus();
+      if (event.key === "Enter") this.#correct(index, Number(number.value), noun.value.trim());
     });
     form.addEventListener("focusout", (event) => {
-      if (form.isConnected && !form.contains(event.relatedTarget)) close();
+      if (!form.contains(event.relatedTarget)) close();
     });
     chip.replaceWith(form);
     number.select();

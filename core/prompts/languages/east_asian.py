@@ -52,7 +52,7 @@ def read_east_asian(text: str, outside: Sequence[Span] | None = None) -> Reading
         masked = masked[:start] + "\n" * (end - start) + masked[end:]
     finds = {"zh": _chinese, "ja": _japanese, "ko": _korean}[language](masked)
     mentions, notes, done = [], [], 0
-    for found in finds:
+    for found in sorted(finds, key=lambda find: find.start):
         if found.start < done:
             continue
         done = found.end
@@ -144,11 +144,15 @@ _ZH_END = re.compile(
     rf"|(?P<side>上|中|里|下|旁|前|后)(?!衣|海|国|年|尉|裤|装)|(?P<number>{table.NUMERAL}(?=[{''.join(table.ZH_COUNTERS)}]))"
 )
 _ZH_ADJECTIVE = re.compile(rf"(?:{table.ZH_BEFORE})(?=.)")
+_BEHIND_A_VERB = ("着", "了", "过")  # the letter before is the verb's: "白鹭掠过"
+_ZH_FAMILY = re.compile(rf"(一家)({table.NUMERAL})口")
 _ZH_FRAME = re.compile(rf"(?:{table.ZH_FRAMES})$")
 _ZH_COUPLE = re.compile(rf"(?:{table.ZH_COUPLES})$")
 
 
 def _chinese(text: str) -> Iterator[_Find]:
+    for match in _ZH_FAMILY.finditer(text):
+        yield _Find(match.start(), match.end(), value_of(match[2]), match.span(1))
     places = sorted([*_ZH.finditer(text), *_ZH_VAGUE.finditer(text)], key=lambda match: match.start())
     for match in places:
         groups = match.groupdict()
@@ -165,6 +169,8 @@ def _chinese_count(text: str, match: re.Match[str]) -> _Find | None:
     if before.endswith(("第", "每")) or not (counter or text.startswith("人", match.end())):
         return None
     noun, attributes = _chinese_noun(text, match.end())
+    if noun[0] == noun[1] and counter:  # "黑猫三只"
+        noun, attributes = _japanese_noun_before(text, max(match.start() - _LONGEST_NOUN, 0), match.start())
     name = text[slice(*noun)]
     if noun[0] == noun[1] or name in table.ZH_NOT_THINGS:
         return None
@@ -179,7 +185,7 @@ def _chinese_count(text: str, match: re.Match[str]) -> _Find | None:
     if is_place or (value == 1 and _ZH_FRAME.search(name)):
         return _Find(match.start(), match.end())
     times = table.ZH_COUNTERS.get(counter, 1)
-    return _Find(match.start(), noun[1], value * times, noun, attributes)
+    return _Find(min(match.start(), noun[0]), max(noun[1], match.end()), value * times, noun, attributes)
 
 
 def _chinese_noun(text: str, start: int) -> tuple[Span, tuple[Span, ...]]:
@@ -206,7 +212,7 @@ def _chinese_noun(text: str, start: int) -> tuple[Span, tuple[Span, ...]]:
             at = begin = relative + 1
             continue
         else:
-            end = found.start()
+            end = found.start() - (found["end"] in _BEHIND_A_VERB and found.start() > begin + 1)
         break
     while adjective := _ZH_ADJECTIVE.match(text, begin, end):
         attributes.append(adjective.span())

@@ -165,7 +165,7 @@ class _SpacedReader:
         if self._is_group(text, following) and not stated:
             return following + 1
         plays_a_part = stated or self._plays_a_part(start)
-        is_frame = not stated and text in self.grammar.frames
+        is_frame = not stated and text in self.grammar.frames | self.grammar.scenes
         self.counted_before = plays_a_part and not is_frame
         if self.counted_before:
             behind = self._behind(following)

@@ -37,6 +37,7 @@ class Grammar:
         conjunctions: what joins two nouns.
         beside: phrases before an article behind which a thing stands in the picture on its own.
         frames: the picture itself: "photo", "painting".
+        scenes: where things are: "a forest with two deer" has deer.
         links: what joins a frame, a set or a group with its nouns: "of".
         sets: nouns that multiply the number before them: "pair", "dozen".
         couples: people that are two.
@@ -58,6 +59,7 @@ class Grammar:
     conjunctions: frozenset[str]
     beside: tuple[tuple[str, ...], ...]
     frames: frozenset[str]
+    scenes: frozenset[str]
     links: frozenset[str]
     sets: Mapping[str, int]
     couples: frozenset[str]
@@ -124,7 +126,10 @@ GERMAN = Grammar(
     frames=_words(
         "foto bild gemälde ölgemälde aquarell zeichnung illustration porträt szene nahaufnahme fotografie rendering skizze"
     ),
-    links=_words("von mit der des aus"),
+    scenes=_words(
+        "wald straße stadt strand feld wiese park garten zimmer raum küche berg meer see himmel landschaft dorf wüste"
+    ),
+    links=_words("von der des aus"),
     sets=_numbers("dutzend:12 paar:2 stück:1 stücke:1"),
     couples=_words("paar pärchen ehepaar liebespaar"),
     before=(
@@ -183,6 +188,9 @@ FRENCH = Grammar(
     frames=_words(
         "photo image peinture tableau dessin illustration portrait scène aquarelle photographie rendu croquis plan"
     ),
+    scenes=_words(
+        "forêt rue ville plage champ prairie parc jardin chambre pièce cuisine montagne mer lac ciel paysage village désert"
+    ),
     links=_words("de d des du"),
     sets=_numbers("paire:2 paires:2 couple:2 couples:2 douzaine:12 douzaines:12 dizaine:10 trio:3 duo:2"),
     couples=_words("couple couples"),
@@ -232,6 +240,9 @@ SPANISH = Grammar(
     frames=_words(
         "foto imagen pintura cuadro dibujo ilustración retrato escena acuarela fotografía render boceto primer"
     ),
+    scenes=_words(
+        "bosque calle ciudad playa campo prado parque jardín habitación cocina montaña mar lago cielo paisaje pueblo desierto"
+    ),
     links=_words("de del"),
     sets=_numbers("par:2 pares:2 pareja:2 parejas:2 docena:12 docenas:12 trío:3 dúo:2 decena:10"),
     couples=_words("pareja parejas"),
@@ -273,6 +284,9 @@ PORTUGUESE = Grammar(
     conjunctions=_words("e ou &"),
     beside=_phrases("com|ao lado de|junto a|e|atrás de|além de|mais"),
     frames=_words("foto imagem pintura quadro desenho ilustração retrato cena aquarela fotografia render esboço"),
+    scenes=_words(
+        "floresta rua cidade praia campo parque jardim quarto sala cozinha montanha mar lago céu paisagem vila deserto"
+    ),
     links=_words("de do da dos das"),
     sets=_numbers("par:2 pares:2 casal:2 casais:2 dúzia:12 dúzias:12 trio:3 dupla:2 dezena:10"),
     couples=_words("casal casais"),
@@ -311,6 +325,9 @@ ITALIAN = Grammar(
     beside=_phrases("con|accanto a|accanto ad|di fianco a|e|ed|dietro a|più"),
     frames=_words(
         "foto immagine dipinto quadro disegno illustrazione ritratto scena acquerello fotografia rendering schizzo"
+    ),
+    scenes=_words(
+        "bosco strada città spiaggia campo prato parco giardino stanza cucina montagna mare lago cielo paesaggio deserto"
     ),
     links=_words("di d del"),
     sets=_numbers("paio:2 paia:2 coppia:2 coppie:2 dozzina:12 dozzine:12 trio:3 duo:2 decina:10"),
@@ -356,6 +373,7 @@ RUSSIAN = Grammar(
     conjunctions=_words("и или & да"),
     beside=(),
     frames=_words("фото изображение картина рисунок портрет сцена акварель фотография иллюстрация"),
+    scenes=frozenset(),
     links=frozenset(),
     sets=_numbers("пара:2 пары:2 пар:2 дюжина:12 дюжины:12 десяток:10"),
     couples=frozenset(),
