@@ -84,6 +84,7 @@ ROOMS = frozenset(
 )
 # A number behind one of these is its name: "episode 4", "iphone 15".
 NAMED_BY_NUMBER = frozenset(
+    "nintendo commodore "
     "episode chapter season volume page size style room gate platform flight highway player figure stage phase part act "
     "mark mk model series type class channel district area apollo boeing windows xbox playstation iphone galaxy formula iso "
     "portra seed steps scale cfg score engine war gen generation edition issue day route unit building".split()

@@ -72,6 +72,7 @@ export class Chips {
     form.addEventListener("keydown", (event) => {
       event.stopPropagation(); // the page has shortcuts
       if (event.key !== "Escape" && event.key !== "Enter") return;
+      event.preventDefault(); // no click on the chip that has the focus next
       close();
       chip.focus();
       if (event.key === "Enter") this.#correct(index, Number(number.value), noun.value.trim());

@@ -177,6 +177,8 @@ class _SpacedReader:
     def _behind_measure(self, start: int, after: int) -> int:
         """Past "5 Meter" behind an article: "ein 5 Meter hoher Turm"."""
         number = self._number(after)
+        if re.match(r"\d+-", self._text(after)):  # "30-jährige"
+            return after + 1
         is_measure = number is not None and self._text(number[1]) in self.grammar.not_things
         return number[1] + 1 if is_measure and number is not None else after
 
