@@ -21,15 +21,23 @@ class PromptReading {
     const [width, height] = node.computeSize();
     node.setSize([Math.max(node.size[0], width), Math.max(node.size[1], height)]);
     all.add(this);
-    alsoAt(node, "onRemoved", () => all.delete(this));
+    alsoAt(node, "onRemoved", () => { this.isRemoved = true; });
   }
 
   /** Read the texts if they have changed, and have not since the last look: nobody is in the middle of a word. */
   look() {
+    if (this.isRemoved && !this.#liveOn()) return;
     const texts = JSON.stringify([this.#value("text"), this.#value("objects")]);
     const isAtRest = texts === this.seen;
     this.seen = texts;
     if (isAtRest && texts !== this.asked) this.#ask(texts);
+  }
+
+  /** Undo makes a node anew, and Nodes 2.0 may go on showing the elements of the old one: they are the new one's then. */
+  #liveOn() {
+    if (!this.chips.root.isConnected) all.delete(this);
+    else this.node = app.canvas.graph?.getNodeById(this.node.id) ?? this.node;
+    return this.chips.root.isConnected;
   }
 
   async #ask(texts) {

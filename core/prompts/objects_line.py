@@ -157,6 +157,8 @@ def _read_item(piece: str, language: str) -> CountedObject:
             raise CountError(f"objects: '{_short(piece)}' is not one count with one noun; {_HOW}")
         return CountedObject(found[1], _checked(found[0], piece))
     words = split_words(re.sub("[()]", " ", piece))
+    if not words:
+        raise CountError(f"objects: '{_short(piece)}' has no count; {_HOW}")
     said = read_uncounted(words, 0)
     if said is not None and said.note is not None:
         raise CountError(f"objects: '{_short(piece)}' gives no exact count; {_HOW}")
@@ -193,8 +195,9 @@ def _in_english(words: Sequence[Word], count: int, after: int, piece: str) -> Co
 
 def _in(language: str, words: Sequence[Word], piece: str) -> CountedObject:
     mention, after = spaced.read_item(words, language)
-    _check_named(mention.noun if mention else (), words[after:], piece)
-    assert mention is not None
+    if mention is None:
+        raise CountError(f"objects: '{_short(piece)}' names no object; {_HOW}")
+    _check_named(mention.noun, words[after:], piece)
     noun = mention.noun[0].text
     count = (
         mention.count // 2 if noun in SPACED[language].couples else mention.count
