@@ -7,8 +7,6 @@ import sys
 import time
 from typing import Any
 
-from aiohttp import web
-
 from ...core.errors import CountError
 from ...core.prompts import line_of, read_prompt, shown_of, too_many
 from .token_positions import prompt_without_weights
@@ -18,6 +16,7 @@ MAX_TEXT, MAX_LINE = 10_000, 2_000  # characters; a longer prompt is read when i
 _MAX_BODY = 8 * (MAX_TEXT + MAX_LINE)  # bytes
 _BURST, _PER_SECOND = 60, 20.0  # readings; a page asks for all its nodes at once when it opens
 _AT_ONCE = 2
+_TOO_LONG = "too long to be read while typing"
 
 
 def reading_of(text: str, line: str) -> dict[str, Any]:
@@ -66,21 +65,26 @@ _RATE = _RateLimit(_BURST, _PER_SECOND)
 _SLOTS = asyncio.Semaphore(_AT_ONCE)
 
 
-async def answer(request: web.Request) -> web.Response:
+async def answer(request: Any) -> Any:
     """The route: {"text", "objects"} in, `reading_of` out; 400, 413 and 429 for what is none, too long or too often."""
+    web: Any = sys.modules["aiohttp.web"]  # ComfyUI's server runs on it
+
+    def refused(status: int, why: str) -> Any:
+        return web.json_response({"error": why}, status=status)
+
     if not _RATE.takes():
-        return web.json_response({"error": "too many readings at once"}, status=429)
+        return refused(429, "too many readings at once")
     if (request.content_length or 0) > _MAX_BODY:
-        return web.json_response({"error": "too long to be read while typing"}, status=413)
+        return refused(413, _TOO_LONG)
     try:
         asked = await request.json()
         text, line = asked["text"], asked.get("objects", "")
     except (ValueError, KeyError, TypeError, AttributeError):
-        return web.json_response({"error": 'expected {"text": ..., "objects": ...}'}, status=400)
+        return refused(400, 'expected {"text": ..., "objects": ...}')
     if not isinstance(text, str) or not isinstance(line, str):
-        return web.json_response({"error": "text and objects must be texts"}, status=400)
+        return refused(400, "text and objects must be texts")
     if len(text) > MAX_TEXT or len(line) > MAX_LINE:
-        return web.json_response({"error": "too long to be read while typing"}, status=413)
+        return refused(413, _TOO_LONG)
     async with _SLOTS:
         return web.json_response(await asyncio.to_thread(reading_of, text, line))
 

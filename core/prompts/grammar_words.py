@@ -89,6 +89,8 @@ NAMED_BY_NUMBER = frozenset(
     "mark mk model series type class channel district area apollo boeing windows xbox playstation iphone galaxy formula iso "
     "portra seed steps scale cfg score engine war gen generation edition issue day route unit building".split()
 )
+# Counted as they are, though they have a plural: "three broccoli".
+COUNTED_AS_THEY_ARE = frozenset("broccoli asparagus sushi kimono emoji".split())
 # A picture named after things: "seven samurai movie", "three cats logo".
 NAMED_AFTER_THINGS = frozenset("movie anime style poster album manga comic logo theme wallpaper".split())
 # A sum may be made of these: "five people, two women and three men".

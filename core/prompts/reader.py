@@ -14,6 +14,7 @@ from .grammar_words import (
     AUXILIARIES,
     COLLECTIVES,
     CONJUNCTIONS,
+    COUNTED_AS_THEY_ARE,
     DEFINITE,
     FRAMES,
     NAMED_AFTER_THINGS,
@@ -109,7 +110,7 @@ class _Reader:
     def read(self) -> list[Mention]:
         index = 0
         while index < len(self.words):
-            index = self._step(index)
+            index = max(self._step(index), index + 1)
         return self.mentions
 
     def _text(self, index: int) -> str:
@@ -188,7 +189,11 @@ class _Reader:
         """Whether a number above one can belong to the phrase: its head is a plural, and no more than named by it."""
         head, following = phrase.noun[-1].text, self._text(phrase.after)
         measures = (len(phrase.noun) > 1 and is_unit(phrase.noun[0].text)) or (head == "feet" and following in _ALONG)
-        return (is_plural(head) or head in SAME_IN_BOTH) and not measures and following not in NAMED_AFTER_THINGS
+        return (
+            (is_plural(head) or head in SAME_IN_BOTH | COUNTED_AS_THEY_ARE)
+            and not measures
+            and following not in NAMED_AFTER_THINGS
+        )
 
     def _say_singular(self, start: int, quantity: Quantity, phrase: NounPhrase) -> None:
         """Say that "three cat" is not counted; a measure or a name ("5 star hotel", "Xbox 360") needs no word."""

@@ -117,6 +117,11 @@ def test_what_is_said(prompt: str, said: str) -> None:
     assert reading.objects == ()
 
 
+@pytest.mark.parametrize("text", ["paar 」 Katzen at ” . not", "paar", "Dutzend und", "par", "1 . 三 。 第"])
+def test_every_text_comes_to_an_end(text: str) -> None:
+    assert all(found.nouns for found in find_objects(text))
+
+
 @pytest.mark.parametrize(
     "part",
     ["三只红色的猫和两只狗在草地上，", "三只两三百", "3匹の黒い猫が犬と、", "あいうえお", "검은 고양이 세 마리, ", "猫狗鸟",

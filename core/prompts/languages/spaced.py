@@ -99,7 +99,7 @@ class _SpacedReader:
     def read(self) -> Reading:
         index = 0
         while index < len(self.words):
-            index = self.step(index)
+            index = max(self.step(index), index + 1)
         return Reading(self.mentions, self.notes)
 
     def _text(self, index: int) -> str:
