@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from headcount.bridge.comfyui.run_notes import RunNotes
 from headcount.bridge.prompts import reading_route
+from headcount.bridge.prompts.conditionings import CountedConditionings, warn_of_nothing
 from headcount.bridge.prompts.reading_route import MAX_LINE, MAX_TEXT, PATH, answer, reading_of
 from headcount.core.prompts import find_objects_of_line
 
@@ -100,3 +102,14 @@ def test_too_often(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [limit.takes() for _ in range(61)].count(True) == 60
     now[0] += 1
     assert [limit.takes() for _ in range(21)].count(True) == 20
+
+
+def test_a_run_says_why_nothing_is_steered(caplog: pytest.LogCaptureFixture) -> None:
+    notes = RunNotes("a test")
+    warn_of_nothing(
+        CountedConditionings([], ["'a few cats' is no number: write one, such as 'three cats'"]), notes, "steered"
+    )
+    assert caplog.messages == [
+        "a test: the prompt counts nothing: this picture is not steered. 'a few cats' is no number: write one, such as "
+        "'three cats'"
+    ]
