@@ -32,6 +32,8 @@ from headcount.core.prompts import (  # noqa: E402
     parse_prompt,
     same_noun,
 )
+from headcount.core.prompts.languages.spaced import same_in  # noqa: E402
+from headcount.core.prompts.languages.spaced_tables import SPACED  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -126,9 +128,14 @@ def _objects(row: Row) -> tuple[CountedObject, ...]:
 
 
 def names_the_same(noun: str, target: str) -> bool:
-    """Whether two nouns have the same head, singular or plural: "camera bags" and "bag", "steel-beams" and "beams"."""
-    heads = (text.lower().replace("-", " ").split()[-1] for text in (noun, target))
-    return same_noun(*heads)
+    """Whether two nouns have the same head, singular or plural: "camera bags" and "bag", "黑猫" and "猫"."""
+    words = [text.lower().replace("-", " ").split() for text in (noun, target)]
+    first, other = (text[-1] for text in words)
+    if same_noun(first, other) or (not first.isascii() and (first.endswith(other) or other.endswith(first))):
+        return True
+    return any(
+        same_in(language, words[0][0], words[1][0]) for language in SPACED
+    )  # "chats noirs": the head comes first
 
 
 def report(results: list[RowResult]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from comfy_api.latest import ComfyExtension, io
 from ..bridge.comfyui.copies import folder_of_other_copy
 from ..bridge.comfyui.node_text import keep_results_with_their_run
 from ..bridge.demo_models.files import VIDEO_WEIGHTS
+from ..bridge.prompts.reading_route import add_reading_route
 from ._checked import checked
 from .attention_map_recorder import AttentionMapRecorder
 from .attention_map_viewer import AttentionMapViewer
@@ -61,4 +62,5 @@ class HeadcountExtension(ComfyExtension):
 async def comfy_entrypoint() -> HeadcountExtension:
     """Entry point that ComfyUI calls once, after importing the pack."""
     keep_results_with_their_run()
+    add_reading_route()
     return HeadcountExtension()

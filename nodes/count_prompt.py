@@ -24,7 +24,7 @@ class CountPrompt(io.ComfyNode):
             category="Headcount",
             description=(
                 "Encodes a prompt like CLIP Text Encode and finds out how many of which objects it asks for, and which "
-                "tokens name them. Write plain English: 'two cats and a dog on a sofa'."
+                "tokens name them. Write plainly: 'two cats and a dog on a sofa'."
             ),
             search_aliases=["count", "number of objects", "clip text encode", "prompt", "how many"],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],

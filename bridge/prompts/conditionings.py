@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,6 +31,18 @@ class CountedConditioning:
     text_layout: TextLayout
 
 
+class CountedConditionings(list[CountedConditioning]):
+    """Those of a run that count something.
+
+    Attributes:
+        uncounted: what their prompts, and those that count nothing, say of numbers without asking for a count.
+    """
+
+    def __init__(self, counted: Iterable[CountedConditioning], uncounted: Iterable[str]) -> None:
+        super().__init__(counted)
+        self.uncounted = tuple(dict.fromkeys(uncounted))
+
+
 def carried_counts(options: Mapping[str, Any]) -> Counts | None:
     """What Count Prompt has put into the options of a conditioning; None where it has not.
 
@@ -43,7 +55,7 @@ def carried_counts(options: Mapping[str, Any]) -> Counts | None:
 
 def counted_conditionings(
     positive: list[dict[str, Any]], node: str, family: Family, connected: Counts | None = None
-) -> list[CountedConditioning]:
+) -> CountedConditionings:
     """The positive conditionings that count something.
 
     Args:
@@ -63,7 +75,10 @@ def counted_conditionings(
             f"{node} does not know where the words of the positive prompt are. Encode it with Count Prompt and connect "
             f"that node's CONDITIONING to the sampler's positive input, or its COUNTS to {node}"
         )
-    return [_counted(conditioning, counts, family) for conditioning, counts in known if counts.objects]
+    return CountedConditionings(
+        (_counted(conditioning, counts, family) for conditioning, counts in known if counts.objects),
+        (note for _, counts in known for note in counts.notes),
+    )
 
 
 def warn_of_counts(counted: Sequence[CountedConditioning], notes: RunNotes) -> None:
@@ -75,9 +90,10 @@ def warn_of_counts(counted: Sequence[CountedConditioning], notes: RunNotes) -> N
 
 
 def warn_of_nothing(counted: Sequence[CountedConditioning], notes: RunNotes, done: str) -> None:
-    """Say that the prompt counts nothing in this run, and what is therefore not `done` to the picture."""
+    """Say that the prompt counts nothing in this run, what is therefore not `done` to the picture, and why."""
     if not counted:
-        notes.warn(f"the prompt counts nothing: this picture is not {done}")
+        why = counted.uncounted if isinstance(counted, CountedConditionings) else ()
+        notes.warn(". ".join((f"the prompt counts nothing: this picture is not {done}", *why)))
 
 
 def _layout(conditioning: dict[str, Any], counts: Counts, family: Family) -> TextLayout:

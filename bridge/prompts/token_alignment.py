@@ -79,7 +79,11 @@ def align(prompt: str, characters: Sequence[TokenCharacter], on_piece: Callable[
 def comparable(letter: str) -> str:
     """A letter without case, accents and spaces; one letter may become several or none."""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", letter).casefold())
-    return "".join(form for form in plain if not form.isspace() and not unicodedata.combining(form))
+    return "".join(
+        form
+        for form in plain
+        if not (form.isspace() or unicodedata.combining(form) or unicodedata.category(form) == "Cf")  # soft hyphens
+    )
 
 
 def shared_blocks(one: str, other: str, on_piece: Callable[[], None] | None = None) -> Iterator[Block]:

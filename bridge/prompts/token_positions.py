@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import comfy.model_management
@@ -23,7 +24,7 @@ from ...core.prompts import (
     Span,
     WordTokens,
     as_carried,
-    find_objects_of_line,
+    read_prompt,
 )
 from .own_text import KEY as OWN_TEXT
 from .own_text import ends_of
@@ -55,9 +56,10 @@ def count_prompt(clip: Any, text: str, objects_line: str = "") -> tuple[Tokens, 
         CountError: the line is malformed or names what the prompt does not have, or an encoder lost a noun.
     """
     prompt = prompt_without_weights(text)
-    objects = find_objects_of_line(prompt, objects_line)
+    reading = read_prompt(prompt, objects_line)
     tokens: Tokens = clip.tokenize(text)
-    return tokens, locate_objects(tokens, clip.tokenizer, prompt, objects)
+    located = locate_objects(tokens, clip.tokenizer, prompt, reading.objects)
+    return tokens, replace(located, notes=reading.sentences)
 
 
 def encode_count_prompt(clip: Any, text: str, objects_line: str = "") -> tuple[list[Any], Counts]:

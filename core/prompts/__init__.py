@@ -5,9 +5,9 @@ from __future__ import annotations
 from .carried import as_carried, from_carried
 from .context import TextLayout, TokenSpan, context_positions, context_words, one_encoder, shared_encoder, too_short
 from .counts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens, WordTokens
-from .describe import describe_objects, summary_of, too_many
-from .objects import FoundObject, NounPlaces, find_objects, parse_prompt
-from .objects_line import find_objects_of_line, parse_objects_line
+from .describe import describe_objects, line_of, shown_of, summary_of, too_many
+from .objects import FoundObject, NounPlaces, PromptReading, find_objects, parse_prompt
+from .objects_line import find_objects_of_line, parse_objects_line, read_prompt
 from .plurals import plural, same_noun, singular
 from .words import Span, split_words
 
@@ -18,6 +18,7 @@ __all__ = [
     "FoundObject",
     "NounPlaces",
     "ObjectTokens",
+    "PromptReading",
     "Span",
     "TextLayout",
     "TokenSpan",
@@ -29,12 +30,15 @@ __all__ = [
     "find_objects",
     "find_objects_of_line",
     "from_carried",
+    "line_of",
     "one_encoder",
     "parse_objects_line",
     "parse_prompt",
     "plural",
+    "read_prompt",
     "same_noun",
     "shared_encoder",
+    "shown_of",
     "singular",
     "split_words",
     "summary_of",

@@ -51,7 +51,8 @@ def _read(plain: Mapping[str, Any]) -> Counts:
         for key, found in plain["words"].items()
     }
     lengths = {key: int(length) for key, length in plain["lengths"].items()}
-    return Counts(str(plain["prompt"]), objects, tokens, lengths, words)
+    notes = tuple(map(str, plain.get("notes", ())))  # those saved by 0.5 have none
+    return Counts(str(plain["prompt"]), objects, tokens, lengths, words, notes)
 
 
 def _places(positions: Any) -> tuple[int, ...]:

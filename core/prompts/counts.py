@@ -59,6 +59,7 @@ class Counts:
         tokens: per text encoder key of ComfyUI ("l", "g", "t5xxl", ...), the positions of each object, in object order.
         lengths: per text encoder key, the length of its token sequence.
         words: per text encoder key, every word of the prompt that is among its tokens, in prompt order.
+        notes: what the prompt says of numbers without asking for a count, each with what to write instead.
     """
 
     prompt: str
@@ -66,6 +67,7 @@ class Counts:
     tokens: Mapping[str, tuple[ObjectTokens, ...]] = field(default_factory=dict)
     lengths: Mapping[str, int] = field(default_factory=dict)
     words: Mapping[str, tuple[WordTokens, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:

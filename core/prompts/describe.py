@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .counts import CountedObject, Counts
+from .languages.east_asian import has_east_asian
 from .numbers import TWO_PART_THINGS
+from .objects import FoundObject
 from .plurals import singular
-from .zeros import find_zeros
 
 MAX_THINGS = 8  # in all; what ISAC and NUMINA are made for
 _HOW_TO_COUNT = "nothing is counted: write a number, such as 'three cats', or fill *objects*"
@@ -19,6 +20,26 @@ def describe_objects(objects: Sequence[CountedObject]) -> str:
     return ", ".join(lines) or "nothing is counted"
 
 
+def shown_of(found: FoundObject) -> str:
+    """Count, noun and adjectives in the order of the prompt: "3 red cats", "3 chats noirs"."""
+    item = found.item
+    return f"{item.count} {_in_order(found, _noun_of(item))}"
+
+
+def line_of(found: FoundObject) -> str:
+    """The noun with its adjectives as an objects line would write them beside its count."""
+    return found.item.noun if has_east_asian(found.item.noun) else _in_order(found, found.item.noun)
+
+
+def _in_order(found: FoundObject, noun: str) -> str:
+    start = found.nouns[0][0]
+    places = [
+        (min(spans, key=lambda span: abs(span[0] - start)), name)
+        for spans, name in zip(found.attributes, found.item.attributes, strict=True)
+    ]
+    return " ".join(name for _, name in sorted([*places, (found.nouns[0], noun)]))
+
+
 def _noun_of(item: CountedObject) -> str:
     """ "star" for one of "stars", whatever the prompt's own form is."""
     return singular(item.noun) if item.count == 1 and item.noun not in TWO_PART_THINGS else item.noun
@@ -27,9 +48,8 @@ def _noun_of(item: CountedObject) -> str:
 def summary_of(counts: Counts) -> str:
     """What is counted, as `describe_objects` says it, and what a person should know about it, a line each."""
     lines = [describe_objects(counts.objects) if counts.objects else _HOW_TO_COUNT]
-    lines += [f"0 {thing} cannot be steered: put it into the negative prompt" for thing in find_zeros(counts.prompt)]
     remark = too_many(counts.total)
-    return "\n".join([*lines, remark] if remark else lines)
+    return "\n".join([*lines, *counts.notes, *([remark] if remark else [])])
 
 
 def too_many(total: int) -> str:

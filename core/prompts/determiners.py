@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .grammar_words import ARTICLES, COLLECTIVES, DEFINITE, FRAMES, POSSESSIVES
+from .grammar_words import ARTICLES, COLLECTIVES, DEFINITE, FRAMES, NAMED_BY_NUMBER, POSSESSIVES
 from .numbers import MAX_COUNT, YEARS, is_number, read_number
 from .plurals import is_plural
 from .word_kinds import is_adjective, is_boundary
@@ -13,6 +14,10 @@ from .words import Word
 
 ALONE = frozenset("single lone lonely solitary sole solo".split())
 _UNITS_AFTER = frozenset("year-old years-old % ' \" : / st nd rd th".split())
+_FRACTIONS = frozenset("half halves third thirds quarter quarters fifth fifths".split())
+_SIZE = re.compile(r"\d+x")  # of "4x4"
+_AGES = frozenset("old tall long wide high deep thick".split())
+_NOT_BEFORE_A_COUNT = frozenset("$ # number no top route level version v f : ^".split())
 
 
 @dataclass(frozen=True)
@@ -24,12 +29,14 @@ class Quantity:
         stated: whether it was said ("two", "a single"), not only implied by "a".
         known: whether the things were mentioned before ("the two cats").
         after: index of the first word behind it.
+        is_tag: whether it is written in one word with its noun ("2girls"); such tags repeat, and do not add up.
     """
 
     count: int
     stated: bool
     known: bool
     after: int
+    is_tag: bool = False
 
 
 def read_quantity(words: Sequence[Word], start: int) -> Quantity | None:
@@ -39,47 +46,86 @@ def read_quantity(words: Sequence[Word], start: int) -> Quantity | None:
         number = read_number(words, start + 1)
         if number is None or not 1 <= number[0] <= MAX_COUNT:
             return None
-        return Quantity(number[0], True, text in DEFINITE, number[1])
+        return Quantity(number[0], True, text in DEFINITE, skip_measure(words, number[1]))
     number = read_number(words, start)
     if number is not None:
         return _checked(words, start, *number)
+    following = words[start + 1].text if start + 1 < len(words) else ""
     if text in ARTICLES or text == "another":
-        following = words[start + 1].text if start + 1 < len(words) else ""
         if text in ARTICLES and following in ALONE:
             return Quantity(1, True, False, start + 2)
-        if text in ARTICLES and following and is_number(following):  # "a three year old boy", "a 1967 roadster"
-            measure = tuple(word.text for word in words[start + 2 : start + 4])
-            return Quantity(1, False, False, start + 2 + 2 * (measure in {("year", "old"), ("years", "old")}))
-        return Quantity(1, False, False, start + 1) if following and not is_boundary(following) else None
+        if not following or (is_boundary(following) and not is_number(following)):
+            return None
+        return Quantity(1, False, False, skip_measure(words, start + 1))
+    if text == "both" and following and not is_boundary(following):
+        return Quantity(2, True, False, start + 1)
     if text in ALONE and (start == 0 or words[start - 1].is_punctuation or words[start - 1].text == "and"):
         return Quantity(1, True, False, start + 1)
     return None
 
 
+def skip_measure(words: Sequence[Word], start: int) -> int:
+    """Index behind a measure at `words[start]`: "3 year old", "12 inch", "1967"; `start` itself where there is none."""
+    if start + 1 < len(words) and _SIZE.fullmatch(words[start].text) and words[start + 1].text.isdigit():
+        return start + 2
+    number = read_number(words, start)
+    if number is None or words[start].text in ARTICLES:
+        return start
+    unit = number[1]
+    if unit >= len(words) or is_boundary(words[unit].text):
+        return start
+    if words[start].text.isdigit() and number[0] in YEARS and not is_unit(words[unit].text):
+        return unit
+    after = unit + 1
+    if after < len(words) and words[after].text in _AGES:
+        return after + 1
+    is_before_a_noun = after < len(words) and not is_boundary(words[after].text)
+    return after if is_before_a_noun and not is_plural(words[unit].text) else unit
+
+
+def is_unit(text: str) -> bool:
+    """Whether a word is a measure's own: "mm", "year"."""
+    return text in _UNITS
+
+
+_UNITS = frozenset(
+    "year month week day hour minute mm cm m km inch foot ft meter metre mile yard pound lb kg ton liter litre gallon bit k p "
+    "fps dpi watt degree dollar percent string tier star quarter pack point piece speed lane story storey".split()
+)
+
+
 def _checked(words: Sequence[Word], start: int, value: int, after: int) -> Quantity | None:
     digits = words[start].text[0].isdigit()
-    if not 1 <= value <= MAX_COUNT or (digits and value in YEARS):
+    if not 1 <= value <= MAX_COUNT or (words[start].text.isdigit() and value in YEARS):
         return None
-    if after >= len(words) or words[after].text in _UNITS_AFTER or words[after].text == "of":
+    if after >= len(words) or words[after].text in _UNITS_AFTER | _FRACTIONS or words[after].text == "of":
         return None
-    if start and words[start - 1].text in {
-        "$",
-        "#",
-        "number",
-        "no",
-        "top",
-        "route",
-        "level",
-        "version",
-        "v",
-        "f",
-        "/",
-        ":",
-    }:
+    if start and (words[start - 1].text in _NOT_BEFORE_A_COUNT or _is_a_fraction(words, start)):
+        return None
+    if digits and _is_a_name(words, start, after):
         return None
     if value == 1 and not digits and words[after].text in ALONE:
         after += 1
-    return Quantity(value, True, False, after)
+    is_tag = after == start + 1 and words[start].end == words[after].start and words[after].text[0].isalpha()
+    return Quantity(value, True, False, after if is_tag else skip_measure(words, after), is_tag)
+
+
+def _is_a_fraction(words: Sequence[Word], start: int) -> bool:
+    """Whether the number behind a slash belongs to what is before it: "f/8", "1/250", but not "two cats/one dog"."""
+    return words[start - 1].text == "/" and (
+        start < 2 or len(words[start - 2].text) < 2 or is_number(words[start - 2].text)
+    )
+
+
+def _is_a_name(words: Sequence[Word], start: int, after: int) -> bool:
+    """Whether digits end a name: "Apollo 11 astronauts", "episode 4"."""
+    if not start:
+        return False
+    before = words[start - 1]
+    if before.text in NAMED_BY_NUMBER:
+        return True
+    begins = start == 1 or words[start - 2].is_punctuation
+    return before.capital and not begins and not is_boundary(before.text) and not words[after].capital
 
 
 def skip_grouping(words: Sequence[Word], start: int) -> int:

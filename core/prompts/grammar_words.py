@@ -66,20 +66,38 @@ NOT_THINGS = frozenset(
     "effect mood atmosphere light lighting weather climate rest variety lens aperture inch inches foot meter meters metre "
     "metres mile miles kilometer kilometers kilometre cm mm km kg lb lbs pound pounds ton tons gram grams liter liters "
     "litre litres gallon gallons dollar dollars euro euros cent cents yard yards px pixel pixels dpi fps k d mph kmh oclock "
-    "o'clock pm am ad bc iso stop stops dimension dimensions acre acres age ages aged old x".split()
+    "o'clock pm am ad bc iso stop stops dimension dimensions acre acres age ages aged old x season seasons "
+    "element elements wonders lives".split()
 )
 # "behind a house" adds a house to count, "beside a stream" only says where.
 SCENERY = frozenset(
     "stream river lake ocean sea pond road street path trail highway forest jungle wood woods mountain mountains hill cliff "
     "wall beach shore coast coastline riverbank bank field meadow valley canyon desert city town village skyline horizon "
     "garden park waterfall harbor harbour canal creek pool wave waves swamp marsh sidewalk curtain crowd audience window "
-    "sun moon".split()
+    "sun moon fountain landmark".split()
 )
 # "a kitchen with two cats" is where the cats are.
 ROOMS = frozenset(
     "room bedroom bathroom kitchen hall hallway corridor studio office classroom library restaurant cafe bar shop store "
     "market farm yard backyard courtyard square plaza park station airport stadium theater theatre scene interior world "
     "place space land area".split()
+)
+# A number behind one of these is its name: "episode 4", "iphone 15".
+NAMED_BY_NUMBER = frozenset(
+    "nintendo commodore "
+    "episode chapter season volume page size style room gate platform flight highway player figure stage phase part act "
+    "mark mk model series type class channel district area apollo boeing windows xbox playstation iphone galaxy formula iso "
+    "portra seed steps scale cfg score engine war gen generation edition issue day route unit building".split()
+)
+# Counted as they are, though they have a plural: "three broccoli".
+COUNTED_AS_THEY_ARE = frozenset("broccoli asparagus sushi kimono emoji".split())
+# A picture named after things: "seven samurai movie", "three cats logo".
+NAMED_AFTER_THINGS = frozenset("movie anime style poster album manga comic logo theme wallpaper".split())
+# A sum may be made of these: "five people, two women and three men".
+PEOPLE = frozenset(
+    "person people friend child kid adult student player member human man woman boy girl lady gentleman guy baby toddler "
+    "teenager teen brother sister son daughter mother father parent grandparent grandmother grandfather family group figure "
+    "character dancer musician".split()
 )
 # Belong to a thing that is counted already: "with three heads", "on two legs".
 PARTS = frozenset(

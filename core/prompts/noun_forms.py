@@ -32,7 +32,7 @@ SAME_IN_BOTH = frozenset(
     "sheep deer fish aircraft spacecraft hovercraft watercraft moose bison salmon trout squid shrimp swine elk offspring "
     "jellyfish goldfish starfish swordfish catfish cod tuna carp quail bass species series police cattle reindeer koi "
     "samurai ninja crossroads headquarters spacewomen geisha ronin sumo folk livestock poultry clownfish angelfish crayfish "
-    "shellfish pufferfish dragonfish bonsai chassis".split()
+    "shellfish pufferfish dragonfish bonsai chassis pokemon onigiri gyoza kaiju mecha paparazzi".split()
 )
 SAME_AS_PLURAL = SAME_IN_BOTH - {"livestock", "poultry", "bonsai", "sumo", "ninja", "samurai", "bass", "chassis"}
 

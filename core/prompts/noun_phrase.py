@@ -22,6 +22,8 @@ from .word_kinds import (
 )
 from .words import Word
 
+_BEHIND_ORDINALS = frozenset(["century", "grade", "generation", "floor"])
+
 
 @dataclass(frozen=True)
 class NounPhrase:
@@ -52,12 +54,17 @@ def read_noun_phrase(words: Sequence[Word], start: int, plural: bool, coordinate
     nouns = 0
     while (index := _skip_joined_adjectives(words, index, kept, nouns)) < len(words):
         text = words[index].text
+        if kept and text == "next" and _text(words, index + 1) == "to":
+            break
         if (is_boundary(text) and not _is_a_can(words, index)) or (
             nouns and _is_verb_here(words, index, plural, coordinated)
         ):
             break
         if kept and not nouns and can_be_noun(kept[-1].text) and _is_closing_verb(words, index):
             break
+        if text in _BEHIND_ORDINALS and not kept and words[index - 1].text[0].isdigit():  # "a 19th century gentleman"
+            index += 1
+            continue
         if text.endswith("'s"):
             kept, nouns, index = [], 0, index + 1
             continue

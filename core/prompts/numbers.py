@@ -60,6 +60,8 @@ def read_number(words: Sequence[Word], start: int) -> tuple[int, int] | None:
     value, after = (None, index) if article and not scale else _read_plain(words, index)
     if _text(words, after) in _DOZENS and (_text(words, after) == "dozen" or value is not None):
         value, after = (1 if value is None else value) * _DOZENS[_text(words, after)], after + 1
+        if [_text(words, after + step) for step in range(3)] == ["and", "a", "half"]:
+            value, after = value + 6, after + 3
         after += _text(words, after) == "of" and _text(words, after + 1) not in {"the", "them", "these"}
     return _read_set(words, value, after, start) or (None if value is None else (value, after))
 
@@ -89,10 +91,13 @@ def _read_half_dozen(words: Sequence[Word], index: int) -> tuple[int, int] | Non
 def _read_plain(words: Sequence[Word], index: int) -> tuple[int | None, int]:
     """Digits or number words from `index`: (value or None, index after them)."""
     text = _text(words, index)
+    following = _text(words, index + 1)
     if times := _TIMES.fullmatch(text):
-        return _value_of(times.group(1)), index + 1
+        is_size = following.isdigit() and words[index].end == words[index + 1].start  # "3x3"
+        return (None, index) if is_size else (_value_of(times.group(1)), index + 1)
     if _DIGITS.fullmatch(text):
-        return _value_of(text.replace(",", "")), index + 1
+        is_times = following in {"x", "×", "*"} and _text(words, index + 2).isalpha()
+        return _value_of(text.replace(",", "")), index + 1 + is_times
     total, current, first = 0, 0, index
     while index - first < _MAX_WORDS and (parts := _number_parts(words, index, first)):
         for part in parts:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .counts import CountedObject
+from .languages.east_asian import has_east_asian
+from .languages.spaced import same_in
+from .mentions import Mention
+from .notes import MAX_NOTES, Note
 from .plurals import noun_key, same_noun
-from .reader import Mention, read_mentions
+from .reading import read_text
 from .word_kinds import is_adjective
-from .words import Span, Word, split_words
+from .words import Span, Word
 
 
 @dataclass(frozen=True)
@@ -29,12 +35,38 @@ class FoundObject:
 
 
 @dataclass(frozen=True)
-class Occurrence:
-    """One place where a noun stands: its words' indices `first` to `last`, and the words before it that may describe it."""
+class PromptReading:
+    """What a prompt asks for.
 
-    first: int
-    last: int
-    before: tuple[Word, ...]
+    Attributes:
+        objects: in order of the prompt.
+        notes: what it says of numbers without asking for a count.
+    """
+
+    objects: tuple[FoundObject, ...]
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The notes in words, each once."""
+        return tuple(dict.fromkeys(map(str, self.notes)))[:MAX_NOTES]
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """One place where a noun stands.
+
+    Attributes:
+        span: characters of the prompt.
+        text: the noun as it stands there, lower case.
+        before: the words before it that may describe it.
+        following: where the word right behind it ends; -1 where there is none.
+    """
+
+    span: Span
+    text: str
+    before: tuple[Word, ...] = ()
+    following: int = -1
 
 
 def parse_prompt(text: str) -> tuple[CountedObject, ...]:
@@ -51,11 +83,18 @@ def find_objects(text: str) -> tuple[FoundObject, ...]:
 
     The time that it takes grows with the length of `text`, not with its square.
     """
-    places = NounPlaces(split_words(text))
-    groups = _group(read_mentions(text))
+    return read_prompt_alone(text).objects
+
+
+def read_prompt_alone(text: str) -> PromptReading:
+    """What `find_objects` gives, and what is said rather than counted."""
+    reading = read_text(text)
+    places = NounPlaces(reading.words, text, reading.language)
+    groups = _group(reading.mentions)
     ends = Counter(end for group in groups for end in {mention.noun[-1].end for mention in group})
     rivals = Counter(noun_key(_noun_text(group[0])) for group in groups)
-    return tuple(_found(group, places, ends, rivals[noun_key(_noun_text(group[0]))] > 1) for group in groups)
+    objects = tuple(_found(group, places, ends, rivals[noun_key(_noun_text(group[0]))] > 1) for group in groups)
+    return PromptReading(objects, tuple(reading.notes))
 
 
 def _found(group: Sequence[Mention], places: NounPlaces, ends: Counter[int], has_rivals: bool) -> FoundObject:
@@ -68,12 +107,11 @@ def _found(group: Sequence[Mention], places: NounPlaces, ends: Counter[int], has
     own = {mention.noun[-1].end for mention in group}
     noun = tuple(word.text for word in group[0].noun)
     attributes = tuple(word.text for word in group[0].attributes)
-    owned = [
-        place
-        for place in places.of(noun)
-        if _is_own(places.words, place, own, ends, attributes if has_rivals else None)
-    ]
-    spans = tuple((places.words[place.first].start, places.words[place.last].end) for place in owned)
+    owned = [place for place in places.of(noun) if _is_own(place, own, ends, attributes if has_rivals else None)]
+    named = {(mention.noun[0].start, mention.noun[-1].end) for mention in group}
+    spans = tuple(
+        sorted({place.span for place in owned} | {span for span in named if not places.has(span) or not owned})
+    )
     item = CountedObject(" ".join(noun), _total(group), attributes)
     return FoundObject(item, spans, attribute_spans(owned, group[0].attributes))
 
@@ -81,22 +119,72 @@ def _found(group: Sequence[Mention], places: NounPlaces, ends: Counter[int], has
 class NounPlaces:
     """Where nouns stand in the words of a prompt, without a look at every word for every noun."""
 
-    def __init__(self, words: Sequence[Word]) -> None:
+    def __init__(self, words: Sequence[Word], text: str = "", language: str = "en") -> None:
         self.words = words
+        self._text = text.lower()
+        self._language = language
         self._ends: dict[str, list[int]] = defaultdict(list)
         for index, word in enumerate(words):
-            for key in {noun_key(word.text), noun_key(word.text.rsplit("-", 1)[-1])}:
+            for key in self._keys(word.text):
                 self._ends[key].append(index)
+
+    def has(self, span: Span) -> bool:
+        """Whether whole words stand at `span`."""
+        at = bisect_left(self.words, span[0], key=lambda word: word.start)
+        return at < len(self.words) and self.words[at].start == span[0]
 
     def of(self, noun: Sequence[str]) -> list[Occurrence]:
         """Every place where `noun` stands, singular or plural; "beam" is also found in "steel-beams"."""
+        if has_east_asian(noun[-1]) or _WITHOUT_SPACES.search(noun[-1]):
+            return self._inside(" ".join(noun))
         found, before = [], list(noun[:-1])
-        for last in self._ends.get(noun_key(noun[-1]), ()):
+        for last in dict.fromkeys(index for key in self._keys(noun[-1]) for index in self._ends.get(key, ())):
             first = last - len(before)
             is_here = first >= 0 and [word.text for word in self.words[first:last]] == before
-            if is_here and _same_last(self.words[last].text, noun[-1]):
-                found.append(Occurrence(first, last, _describing(self.words, first)))
-        return found
+            if is_here and self._is_same(self.words[last].text, noun[-1]):
+                found.append(self._without_elision(self._occurrence(first, last), noun))
+        return sorted(found, key=lambda place: place.span)
+
+    def _without_elision(self, place: Occurrence, noun: Sequence[str]) -> Occurrence:
+        """The place less an article that an apostrophe ties to it: "un'ape"."""
+        before, mark, after = place.text.rpartition("'")
+        if self._language == "en" or not mark or not self._is_same(after, " ".join(noun)):
+            return place
+        return replace(place, span=(place.span[0] + len(before) + 1, place.span[1]), text=after)
+
+    def _occurrence(self, first: int, last: int) -> Occurrence:
+        behind = self.words[last + 1] if last + 1 < len(self.words) else None
+        following = -1 if behind is None or behind.is_punctuation else behind.end
+        text = " ".join(word.text for word in self.words[first : last + 1])
+        around = _describing(self.words, first) if self._language == "en" else self._around(first, last)
+        return Occurrence((self.words[first].start, self.words[last].end), text, around, following)
+
+    def _around(self, first: int, last: int) -> tuple[Word, ...]:
+        """What may describe a noun where adjectives stand on either side of it."""
+        return (*self.words[max(first - _DESCRIBING, 0) : first], *self.words[last + 1 : last + 1 + _DESCRIBING])
+
+    def _inside(self, noun: str) -> list[Occurrence]:
+        """Places of a noun in a script that writes no spaces between words, or ties particles to them."""
+        starts = [found.start() for found in re.finditer(re.escape(noun), self._text)][:_MOST_PLACES]
+        return [Occurrence((start, start + len(noun)), noun) for start in starts]
+
+    def _keys(self, text: str) -> set[str]:
+        parts = re.split("[-']", text)
+        if self._language == "en":
+            return {noun_key(text), *(noun_key(part) for part in parts if len(part) > 1)}
+        return {part[:_KEY] for part in (text, *parts) if part}
+
+    def _is_same(self, text: str, noun: str) -> bool:
+        parts = [text, *(re.split("[-']", text) if "-" not in noun else [])]
+        if self._language == "en":
+            return any(same_noun(part, noun) for part in parts)
+        return any(part == noun or same_in(self._language, part, noun) for part in parts)
+
+
+_DESCRIBING = 3
+_WITHOUT_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")  # Thai, Lao, Burmese, Khmer
+_KEY = 3  # letters by which words are looked up that may have several endings
+_MOST_PLACES = 1_000
 
 
 def attribute_spans(places: Sequence[Occurrence], known: Sequence[Word]) -> tuple[tuple[Span, ...], ...]:
@@ -141,12 +229,12 @@ def _group(mentions: Sequence[Mention]) -> list[list[Mention]]:
 
 
 def _total(group: Sequence[Mention]) -> int:
-    return group[0].count + sum(mention.count for mention in group[1:] if not mention.known)
+    first = group[0].count
+    added = sum(mention.count for mention in group[1:] if not mention.known and not mention.is_tag)
+    return max([first, *(mention.count for mention in group if mention.is_tag)]) + added
 
 
-def _is_own(
-    words: Sequence[Word], place: Occurrence, own: set[int], ends: Counter[int], attributes: Sequence[str] | None
-) -> bool:
+def _is_own(place: Occurrence, own: set[int], ends: Counter[int], attributes: Sequence[str] | None) -> bool:
     """Whether an occurrence belongs to an object: one it was read from, or a later one that no other object claims.
 
     Args:
@@ -154,12 +242,10 @@ def _is_own(
         ends: where those of all objects end, and of how many.
         attributes: the object's attributes where another object has the same noun: they must then stand before it.
     """
-    end = words[place.last].end
+    end = place.span[1]
     if end in own:
         return True
-    following = words[place.last + 1].end if place.last + 1 < len(words) else -1
-    is_anothers = ends[following] > (following in own)
-    if end in ends or (is_anothers and not words[place.last + 1].is_punctuation):
+    if end in ends or ends[place.following] > (place.following in own):
         return False
     if attributes is None:
         return True
@@ -169,7 +255,3 @@ def _is_own(
 
 def _noun_text(mention: Mention) -> str:
     return " ".join(word.text for word in mention.noun)
-
-
-def _same_last(text: str, noun: str) -> bool:
-    return same_noun(text, noun) or ("-" in text and "-" not in noun and same_noun(text.rsplit("-", 1)[-1], noun))

@@ -8,37 +8,57 @@ from collections.abc import Sequence
 
 from ..errors import CountError
 from .counts import CountedObject
+from .determiners import skip_measure
+from .languages import east_asian, spaced
+from .languages.east_asian import has_east_asian
+from .languages.spaced import language_of
+from .languages.spaced_tables import SPACED
+from .notes import Kind
 from .noun_phrase import read_noun_phrase
 from .numbers import MAX_COUNT, read_number
-from .objects import FoundObject, NounPlaces, Occurrence, attribute_spans, find_objects
+from .objects import (
+    FoundObject,
+    NounPlaces,
+    Occurrence,
+    PromptReading,
+    attribute_spans,
+    find_objects,
+    read_prompt_alone,
+)
 from .plurals import same_noun, singular
+from .uncounted import read_uncounted
 from .word_kinds import is_adjective, is_adverb, is_boundary
-from .words import split_words
+from .words import Word, split_words
 
-_SEPARATOR = re.compile(r"[,;\n]")
+_SEPARATOR = re.compile(r"[,;\n|、，；。｜]|/(?!\d)|\.(?!\d)")
+_WEIGHTED = re.compile(r"\(([^():]+):\d+(?:\.\d+)?\)")
+_TRAILING = re.compile(r"\s*(\D*[^\W\d])\s*(?:[:=×*]|\bx|\()\s*(\d+)\s*\)?\s*")  # "cats: 3", "cats x3", "cats (3)"
 _MAX_KINDS = 100  # no text encoder holds more, and no picture shows them
 _QUOTED = 60  # characters of an item
 _OWN_TABLE = "asked:"
 _HOW = "write a count and a noun for each object, such as '2 cats, 1 dog'"
+_ONE = frozenset(["a", "an", "single", "lone"])
 
 
 def parse_objects_line(line: str) -> tuple[CountedObject, ...]:
-    """Objects of a line such as "2 cats, 1 dog"; commas, semicolons, line breaks and "and" separate them.
+    """Objects of a line such as "2 cats, 1 dog"; marks, line breaks, "and" and a new number separate them.
 
     Returns:
         objects in order of the line; empty for an empty line, and for a table of Count Check or Count Search, which begins
         with "asked:": pages of ComfyUI before 1.47 could save a node's own table as the value of this line.
 
     Raises:
-        CountError: an item has no count, no noun or a count that is none, an object stands there twice, or there are
-            too many.
+        CountError: an item has no count, no noun, a count that is none, or words that are neither; an object stands there
+            twice; or there are too many.
     """
     if line.lstrip().startswith(_OWN_TABLE):
         return ()
     items: list[CountedObject] = []
+    line = _WEIGHTED.sub(r"\1", line)
+    language = language_of(split_words(line))
     for part in _SEPARATOR.split(line):
-        for piece in _split_at_and(part):
-            item = _read_item(piece)
+        for piece in _pieces(part, language):
+            item = _read_item(piece, language)
             if any(same_noun(item.noun, other.noun) and item.attributes == other.attributes for other in items):
                 raise CountError(f"objects: '{item.noun}' stands there twice; give one count for it")
             items.append(item)
@@ -55,11 +75,23 @@ def find_objects_of_line(text: str, line: str) -> tuple[FoundObject, ...]:
     Raises:
         CountError: the line is malformed, or names something that the prompt does not have.
     """
-    wanted = parse_objects_line(line)
+    return read_prompt(text, line).objects
+
+
+def read_prompt(text: str, line: str = "") -> PromptReading:
+    """The same objects, and what the prompt says of numbers without asking for a count.
+
+    Beside a line that is only what the prompt asks for none of: the line itself answers the rest.
+
+    Raises:
+        CountError: the line is malformed, or names something that the prompt does not have.
+    """
+    wanted, alone = parse_objects_line(line), read_prompt_alone(text)
     if not wanted:
-        return find_objects(text)
-    places, found = NounPlaces(split_words(text)), find_objects(text)
-    return tuple(_locate(item, wanted, places, text, found) for item in wanted)
+        return alone
+    places = NounPlaces(split_words(text), text, language_of(split_words(text)))
+    objects = tuple(_locate(item, wanted, places, text, alone.objects) for item in wanted)
+    return PromptReading(objects, tuple(note for note in alone.notes if note.kind is Kind.ZERO))
 
 
 def nouns_of(text: str) -> list[str]:
@@ -67,6 +99,8 @@ def nouns_of(text: str) -> list[str]:
     nouns = [found.item.noun for found in find_objects(text)]
     known = {part for noun in nouns for part in noun.split()}
     for word in split_words(text):
+        if has_east_asian(word.text) and nouns:
+            continue
         kind = is_boundary(word.text) or is_adverb(word.text) or is_adjective(word.text) or len(word.text) < 2
         if not kind and not word.text[0].isdigit() and word.text not in known:
             nouns.append(word.text)
@@ -84,37 +118,101 @@ def missing_noun(noun: str, has: Sequence[str], where: str) -> CountError:
     return CountError(f"'{noun}' is not in {where}; {where} has: {', '.join(has[:12])}{hint}")
 
 
-def _split_at_and(part: str) -> list[str]:
-    """Pieces between "and", where a count follows it: not in "1 black and white cat"."""
+def _pieces(part: str, language: str) -> list[str]:
+    """Items of a part without marks: a new one begins at "and" before a count, and at a count with a word behind it."""
+    if has_east_asian(part):
+        return [piece for piece in (text.strip() for text in _EAST_ASIAN_AND.split(part)) if piece]
     words, pieces, begin = split_words(part), [], 0
+    counted = named = False  # whether the piece has its count, and its noun
     for index, word in enumerate(words[:-1]):
-        following = words[index + 1].text
-        if word.text in {"and", "&", "+"} and (following in {"a", "an"} or read_number(words, index + 1)):
+        is_count = _number_at(words, index, language) is not None or word.text in _ONE
+        is_joint = word.text in _JOINTS and (_number_at(words, index + 1, language) or words[index + 1].text in _ONE)
+        if named and (is_joint or (is_count and words[index + 1].text[0].isalpha())):
             pieces.append(part[begin : word.start])
-            begin = word.end
+            begin, counted, named = (word.end if is_joint else word.start), is_count, False
+        named = named or (counted and word.text[0].isalpha() and not is_count and not is_joint)
+        counted = counted or is_count
     return [piece.strip() for piece in [*pieces, part[begin:]] if piece.strip()]
 
 
-def _read_item(piece: str) -> CountedObject:
-    words = split_words(piece)
-    number = read_number(words, 0)
-    if number is None and words[0].text in {"a", "an", "single", "lone"}:
+_JOINTS = frozenset("and & + plus und et y e ed и".split())
+_EAST_ASIAN_AND = re.compile(
+    r"(?:和|与|と|及び|そして|그리고)(?=\s*[0-9一二两三四五六七八九十])|(?<=[리명개대권])[와과]\s"
+)
+
+
+def _number_at(words: Sequence[Word], index: int, language: str) -> tuple[int, int] | None:
+    number = read_number(words, index)
+    if number is None and language != "en" and words[index].text in SPACED[language].numbers:
+        return SPACED[language].numbers[words[index].text], index + 1
+    return number
+
+
+def _read_item(piece: str, language: str) -> CountedObject:
+    if trailing := _TRAILING.fullmatch(piece):
+        piece = f"{trailing[2]} {trailing[1]}"
+    if has_east_asian(piece):
+        found = east_asian.read_item(piece)
+        if found is None:
+            raise CountError(f"objects: '{_short(piece)}' is not one count with one noun; {_HOW}")
+        return CountedObject(found[1], _checked(found[0], piece))
+    words = split_words(re.sub("[()]", " ", piece))
+    if not words:
+        raise CountError(f"objects: '{_short(piece)}' has no count; {_HOW}")
+    said = read_uncounted(words, 0)
+    if said is not None and said.note is not None:
+        raise CountError(f"objects: '{_short(piece)}' gives no exact count; {_HOW}")
+    number = _number_at(words, 0, language)
+    if number is None and words[0].text in _ONE:
         number = (1, 1)
     broken = re.match(r"-\s*\d|\d+[.,/:]\d", piece)
     if number is None and not broken:
         raise CountError(f"objects: '{_short(piece)}' has no count; {_HOW}")
     count, after = number or (0, 1)
+    _checked(count, piece)
+    return (
+        _in_english(words, count, skip_measure(words, after), piece)
+        if language == "en"
+        else _in(language, words, piece)
+    )
+
+
+def _checked(count: int, piece: str) -> int:
     if not 1 <= count <= MAX_COUNT:
         raise CountError(
             f"objects: the count in '{_short(piece)}' must be a whole number from 1 to {MAX_COUNT}; {_HOW}"
         )
+    return count
+
+
+def _in_english(words: Sequence[Word], count: int, after: int, piece: str) -> CountedObject:
     phrase = read_noun_phrase(words, after, count > 1)
-    named = [word for word in words[after:] if not word.is_punctuation]
-    noun = phrase.noun or tuple(named[-1:])
-    if not noun or len(named) > len(phrase.attributes) + len(noun) + 2:
-        raise CountError(f"objects: '{_short(piece)}' names no object; {_HOW}")
+    noun = phrase.noun or phrase.attributes[-1:]
+    _check_named(noun, words[phrase.after :], piece)
     attributes = tuple(word.text for word in phrase.attributes if word not in noun)
     return CountedObject(" ".join(word.text for word in noun), count, attributes)
+
+
+def _in(language: str, words: Sequence[Word], piece: str) -> CountedObject:
+    mention, after = spaced.read_item(words, language)
+    if mention is None:
+        raise CountError(f"objects: '{_short(piece)}' names no object; {_HOW}")
+    _check_named(mention.noun, words[after:], piece)
+    noun = mention.noun[0].text
+    count = (
+        mention.count // 2 if noun in SPACED[language].couples else mention.count
+    )  # here a pair is what it is called
+    return CountedObject(noun, count, tuple(word.text for word in mention.attributes))
+
+
+def _check_named(noun: Sequence[Word], behind: Sequence[Word], piece: str) -> None:
+    if not noun:
+        raise CountError(f"objects: '{_short(piece)}' names no object; {_HOW}")
+    left = [word.text for word in behind if not word.is_punctuation]
+    if left:
+        raise CountError(
+            f"objects: '{_short(' '.join(left))}' in '{_short(piece)}' is neither a count nor a part of the noun; {_HOW}"
+        )
 
 
 def _short(piece: str) -> str:
@@ -125,7 +223,10 @@ def _short(piece: str) -> str:
 def _locate(
     item: CountedObject, wanted: Sequence[CountedObject], nouns: NounPlaces, text: str, found: Sequence[FoundObject]
 ) -> FoundObject:
-    words, places = nouns.words, nouns.of(item.noun.split())
+    places = nouns.of(item.noun.split())
+    if not places and has_east_asian(item.noun):  # described in another way than in the prompt
+        nearest = [other.item.noun for other in found if item.noun.endswith(other.item.noun)]
+        places = nouns.of(nearest[:1]) if nearest else []
     if not places:
         raise missing_noun(item.noun, nouns_of(text), "the prompt")
     rivals = [other for other in wanted if other is not item and same_noun(other.noun, item.noun)]
@@ -141,9 +242,8 @@ def _locate(
     first = fitting[0]
     known = [next((w for place in fitting for w in place.before if w.text == name), None) for name in attributes]
     described = [word for word in known if word is not None]
-    noun = " ".join(word.text for word in words[first.first : first.last + 1])
-    spans = tuple((words[place.first].start, words[place.last].end) for place in fitting)
-    counted = CountedObject(noun, item.count, tuple(word.text for word in described))
+    spans = tuple(place.span for place in fitting)
+    counted = CountedObject(first.text, item.count, tuple(word.text for word in described))
     return FoundObject(counted, spans, attribute_spans(fitting, described))
 
 

@@ -4,60 +4,102 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import replace
 
+from .adjectives import COLORS
 from .counting_rules import Role, is_counted, is_second_half
-from .determiners import Quantity, read_quantity, skip_frame, skip_grouping, two_things_in_a_row
+from .determiners import Quantity, is_unit, read_quantity, skip_frame, skip_grouping, two_things_in_a_row
 from .grammar_words import (
     ARTICLES,
     AUXILIARIES,
+    COLLECTIVES,
     CONJUNCTIONS,
+    COUNTED_AS_THEY_ARE,
     DEFINITE,
+    FRAMES,
+    NAMED_AFTER_THINGS,
+    NOT_THINGS,
     PEER_PHRASES,
     PEER_PREPOSITIONS,
-    PLACE_PREPOSITIONS,
+    PEOPLE,
     POSSESSIVES,
     PREPOSITIONS,
     SUBORDINATORS,
 )
+from .mentions import Mention, Reading
+from .notes import Kind, Note
+from .noun_forms import SAME_IN_BOTH
 from .noun_phrase import NounPhrase, read_noun_phrase
-from .plurals import is_plural, noun_key
+from .numbers import MAX_COUNT, read_number
+from .plurals import is_plural, noun_key, singular
+from .trailing_counts import read_trailing_count
+from .uncounted import is_counted_noun, plural_of, read_uncounted, said_of, written
 from .word_kinds import is_adverb, is_base_verb, is_boundary, is_past_participle, is_present_participle
-from .words import Word, split_words
-
-
-@dataclass(frozen=True)
-class Mention:
-    """A counted noun phrase.
-
-    Attributes:
-        count: how many it asks for.
-        noun: words of the noun.
-        attributes: adjectives before it.
-        known: whether it repeats something mentioned before ("the two cats").
-    """
-
-    count: int
-    noun: tuple[Word, ...]
-    attributes: tuple[Word, ...]
-    known: bool
-
+from .words import Word
 
 _IMPERATIVES = frozenset(
     "draw show generate create make imagine paint render want need see picture depict sketch".split()
 )
+# What they show stands in the picture on its own: "I can see a car".
+_SHOWING = frozenset(
+    "see shows depicts depicting showing features featuring contains containing includes including imagine".split()
+)
+_NEGATIONS = frozenset("no not without never".split())
+_NEGATED_LISTS = frozenset(["and", "or", "nor", "any", "a", "an", "the", ","])
+_SETS_OF_PEOPLE = {"couple": 2, "couples": 2, "duo": 2, "trio": 3, "quartet": 4, "quintet": 5}
+KINDS_OF_TWINS = frozenset("sisters brothers girls boys babies women men".split())
+_ALONG = frozenset("tall long wide high deep thick away apart under above below of from across".split())
+_TWINS = {"twins": 2, "triplets": 3, "quadruplets": 4}
+_MOST_BY_MISTAKE = 20  # "three cat" is a slip of the pen, "500 castle" is not
 _NEEDS_CLAUSE = frozenset("as before after until since than like so".split())
 
 
-def read_mentions(text: str) -> list[Mention]:
-    """Counted noun phrases of `text`, in order."""
-    return _Reader(split_words(text)).read()
+def read_english(words: list[Word]) -> Reading:
+    """Counted noun phrases of `words`, in order, and what they say of numbers without asking for a count."""
+    reader = _Reader(words)
+    return Reading(without_parts_of_a_sum(reader.read(), reader.stops), reader.notes)
+
+
+def without_parts_of_a_sum(mentions: list[Mention], stops: list[int]) -> list[Mention]:
+    """Mentions less those that the one before them sums up in its sentence: "five people, two women and three men"."""
+    kept: list[Mention] = []
+    index = 0
+    while index < len(mentions):
+        whole = mentions[index]
+        kept.append(whole)
+        index += 1
+        if whole.count > 1 and _is_of_people(whole):
+            index += _parts_of(whole, mentions[index : index + _MOST_PARTS], stops)
+    return kept
+
+
+def _parts_of(whole: Mention, following: list[Mention], stops: list[int]) -> int:
+    """How many of the mentions that follow make up `whole`."""
+    total = 0
+    for size, part in enumerate(following, start=1):
+        total += part.count
+        same_sentence = bisect_right(stops, whole.noun[-1].end) == bisect_right(stops, part.noun[-1].end)
+        if not same_sentence or total > whole.count or not _is_of_people(part):
+            return 0
+        if total == whole.count:
+            return size if size > 1 else 0
+    return 0
+
+
+def _is_of_people(mention: Mention) -> bool:
+    return singular(mention.noun[-1].text) in PEOPLE
+
+
+_MOST_PARTS = 8
 
 
 class _Reader:
     def __init__(self, words: list[Word]) -> None:
         self.words = words
         self.mentions: list[Mention] = []
+        self.notes: list[Note] = []
+        self.parts = -1  # number of mentions of which the last was told apart: "three cats, one black"
+        self.negated = -1  # index of the word that negates what follows
         self.of_noun: dict[str, list[Mention]] = defaultdict(list)
         self.stops = [word.end for word in words if word.text in {".", "!", ";", "\n"}]
         self.role = Role.SUBJECT
@@ -68,16 +110,25 @@ class _Reader:
     def read(self) -> list[Mention]:
         index = 0
         while index < len(self.words):
-            index = self._step(index)
+            index = max(self._step(index), index + 1)
         return self.mentions
 
     def _text(self, index: int) -> str:
         return self.words[index].text if 0 <= index < len(self.words) else ""
 
     def _step(self, index: int) -> int:
+        if (said := read_uncounted(self.words, index)) is not None:
+            self.notes += [said.note] if said.note else []
+            self.clause_start = False
+            return said.after
+        if self.clause_start and (trailing := read_trailing_count(self.words, index)) is not None:
+            self._note(trailing.mention)
+            return trailing.after
+        if after := self._read_group(index):
+            return after
         quantity = read_quantity(self.words, index)
         if quantity is None:
-            return self._read_other(index)
+            return self._read_zero(index) or self._read_other(index)
         self.clause_start = False
         if (after := skip_frame(self.words, quantity.after)) > quantity.after:
             self.role = Role.SUBJECT
@@ -86,14 +137,37 @@ class _Reader:
             return after
         return self._read_counted(index, quantity)
 
+    def _read_zero(self, index: int) -> int:
+        """Index behind "0 red circles", which no map of nothing can be steered to, or a number too high; 0 where none is."""
+        number = read_number(self.words, index)
+        if number is not None and number[0] > MAX_COUNT:
+            return number[1]
+        if number is None or number[0] != 0:
+            return 0
+        phrase = read_noun_phrase(self.words, number[1], True)
+        if not is_counted_noun(phrase) or phrase.noun[-1].text in NOT_THINGS:
+            return 0
+        self.notes.append(Note(Kind.ZERO, said_of(self.words, index, phrase.after), plural_of(phrase)))
+        return phrase.after
+
     def _read_counted(self, start: int, quantity: Quantity) -> int:
         phrase = read_noun_phrase(self.words, quantity.after, quantity.count > 1, self.in_list)
         following = self._text(phrase.after)
         if not phrase.noun:
-            if phrase.attributes and following in CONJUNCTIONS:
+            if phrase.attributes and following in CONJUNCTIONS | {",", ""} and self._is_part(quantity, start):
+                self.parts = len(self.mentions)
+            elif phrase.attributes and following in CONJUNCTIONS:
                 self.waiting.append((quantity, phrase))
             return max(phrase.after, start + 1)
         role = self._role_of(start, phrase)
+        if self.parts == len(self.mentions) and phrase.noun[-1].text in COLORS and self._is_part(quantity, start):
+            return phrase.after
+        if self.negated >= 0:
+            self._say_negated(start, phrase)
+            return phrase.after
+        if quantity.count > 1 and not self._is_several(phrase):
+            self._say_singular(start, quantity, phrase)
+            return self._after_measure(start, phrase)
         if is_counted(phrase, role, quantity.stated, following):
             self._add(quantity, phrase)
         self.waiting = []
@@ -101,6 +175,57 @@ class _Reader:
         if role is Role.SUBJECT and not quantity.stated and following in CONJUNCTIONS:
             return self._read_second_half(phrase.after)
         return self._after_noun(phrase.after)
+
+    def _is_part(self, quantity: Quantity, start: int) -> bool:
+        """Whether a number tells what is among the things counted last in its sentence: "three cats, one black"."""
+        if not self.mentions or not quantity.stated or quantity.count >= self.mentions[-1].count:
+            return False
+        end, place = self.mentions[-1].noun[-1].end, self.words[start].start
+        return bisect_right(self.stops, end) == bisect_right(self.stops, place) and self._text(start - 1) in {
+            ",", ":", "and", "(", "-", "–", "—",
+        }  # fmt: skip
+
+    def _is_several(self, phrase: NounPhrase) -> bool:
+        """Whether a number above one can belong to the phrase: its head is a plural, and no more than named by it."""
+        head, following = phrase.noun[-1].text, self._text(phrase.after)
+        measures = (len(phrase.noun) > 1 and is_unit(phrase.noun[0].text)) or (head == "feet" and following in _ALONG)
+        return (
+            (is_plural(head) or head in SAME_IN_BOTH | COUNTED_AS_THEY_ARE)
+            and not measures
+            and following not in NAMED_AFTER_THINGS
+        )
+
+    def _say_singular(self, start: int, quantity: Quantity, phrase: NounPhrase) -> None:
+        """Say that "three cat" is not counted; a measure or a name ("5 star hotel", "Xbox 360") needs no word."""
+        before, following = self._text(start - 1), self._text(phrase.after)
+        names = start > 0 and before[:1].isalnum() and not is_boundary(before)
+        is_plain = len(phrase.noun) == 1 and (not following or is_boundary(following)) and not quantity.is_tag
+        unit = is_unit(phrase.noun[0].text) or phrase.noun[0].text in NOT_THINGS | FRAMES or "-" in phrase.noun[0].text
+        if is_plain and not unit and not names and quantity.count <= _MOST_BY_MISTAKE:
+            said = said_of(self.words, start, phrase.after)
+            self.notes.append(Note(Kind.ONE_OF_IT, said, f"{written(quantity.count)} {plural_of(phrase)}"))
+
+    def _after_measure(self, start: int, phrase: NounPhrase) -> int:
+        """Past a measure and its noun, or its frame: "8 bit pixel art of a cat"."""
+        self.waiting = []
+        return max(phrase.after, start + 1) + (self._text(phrase.after) == "of")
+
+    def _say_negated(self, start: int, phrase: NounPhrase) -> None:
+        if is_counted_noun(phrase):
+            said = said_of(self.words, self.negated, phrase.after)
+            noun = " ".join(word.text for word in (*phrase.attributes, *phrase.noun))
+            self.notes.append(Note(Kind.NONE, said, noun))
+
+    def _read_group(self, index: int) -> int:
+        """Index behind the number of "a family of four"; 0 where no such words stand."""
+        number = read_number(self.words, index) if index > 1 and self._text(index - 1) == "of" else None
+        if number is None or self._text(index - 2) not in COLLECTIVES or not 1 < number[0] <= MAX_COUNT:
+            return 0
+        following = self._text(number[1])
+        if following and not is_boundary(following):
+            return 0
+        self._note(Mention(number[0], (self.words[index - 2],)))
+        return number[1]
 
     def _role_of(self, start: int, phrase: NounPhrase) -> Role:
         """The role so far, or subject where a verb follows: "... and a dog running", "as a banner falls"."""
@@ -115,9 +240,18 @@ class _Reader:
 
     def _add(self, quantity: Quantity, phrase: NounPhrase) -> None:
         known = quantity.known or self._is_one_of_them(quantity, phrase)
+        if phrase.noun[-1].text in {"one", "ones"} and self.mentions and phrase.attributes:
+            phrase = self._of_the_same(phrase)
+        count = quantity.count * _SETS_OF_PEOPLE.get(phrase.noun[-1].text, 1)
         for waiting, adjectives in self.waiting:
             self._note(Mention(waiting.count, phrase.noun, adjectives.attributes, waiting.known))
-        self._note(Mention(quantity.count, phrase.noun, phrase.attributes, known))
+        self._note(Mention(count, phrase.noun, phrase.attributes, known, quantity.is_tag))
+
+    def _of_the_same(self, phrase: NounPhrase) -> NounPhrase:
+        """ "three small dogs and two big ones" are dogs, too."""
+        same = self.mentions[-1].noun
+        ones = phrase.noun[-1]
+        return replace(phrase, noun=(*same[:-1], replace(same[-1], start=ones.start, end=ones.end)))
 
     def _note(self, mention: Mention) -> None:
         self.mentions.append(mention)
@@ -159,26 +293,69 @@ class _Reader:
 
     def _read_other(self, index: int) -> int:
         text = self._text(index)
-        peers = next((p for p in PEER_PHRASES if tuple(w.text for w in self.words[index : index + len(p)]) == p), None)
         at_start, self.clause_start = self.clause_start, False
-        if peers:
-            self.role = Role.PEER
-            return index + len(peers)
+        if after := self._read_negated(index) or self._read_twins(index) or self._read_peer_phrase(index):
+            return after
         if self.words[index].is_punctuation:
             self._read_punctuation(text)
         elif text in CONJUNCTIONS:
             self.in_list = True
         elif text in DEFINITE | POSSESSIVES and not (text == "that" and is_boundary(self._text(index + 1) or ",")):
             return self._read_known(index)
+        elif text in _SHOWING or (text == "at" and self._text(index - 1) == "look" and index == 1):
+            self.role = Role.SUBJECT
         elif text in SUBORDINATORS:
             self.role, self.in_list = Role.SUBJECT, False
-        elif text in PEER_PREPOSITIONS or text in PLACE_PREPOSITIONS:
-            self.role = Role.PEER if text in PEER_PREPOSITIONS else Role.PLACE
+        elif text in PREPOSITIONS:
+            self.role = Role.PEER if text in PEER_PREPOSITIONS or self._is_beside(index) else Role.PLACE
         elif at_start and (after := max(skip_frame(self.words, index), skip_grouping(self.words, index))) > index:
             return after
         elif not (at_start and text in _IMPERATIVES):
             self._read_verb(index, text)
         return index + 1
+
+    def _read_negation(self, index: int, text: str) -> None:
+        before = self._text(index - 1)
+        if text in _NEGATIONS or (text, before) in {("of", "instead"), ("than", "rather")}:
+            self.negated = index - (before in {"instead", "rather"})
+        elif text not in _NEGATED_LISTS or text == ",":
+            self.negated = -1
+
+    def _read_peer_phrase(self, index: int) -> int:
+        """Index behind "next to" and the like; 0 where no such words stand."""
+        fitting = (p for p in PEER_PHRASES if tuple(word.text for word in self.words[index : index + len(p)]) == p)
+        length = len(next(fitting, ()))
+        if length:
+            self.role = Role.PEER
+        return index + length if length else 0
+
+    def _is_beside(self, index: int) -> bool:
+        """ "lemons near an apple" lie beside it; "a dog sleeping near a log" does so somewhere."""
+        follows = bool(self.mentions) and self.mentions[-1].noun[-1] is self.words[index - 1]
+        return self.words[index].text == "near" and follows
+
+    def _read_negated(self, index: int) -> int:
+        """Index behind the bare noun of "no dogs" or "without any people"; 0 where none stands at `index`."""
+        self._read_negation(index, self._text(index))
+        if self.negated < 0:
+            return 0
+        following = index if self.words[index].text not in _NEGATIONS | _NEGATED_LISTS else index + 1
+        if following >= len(self.words) or is_boundary(self._text(following)):
+            return 0
+        phrase = read_noun_phrase(self.words, following, True)
+        self._say_negated(index, phrase)
+        return phrase.after if is_counted_noun(phrase) else 0
+
+    def _read_twins(self, index: int) -> int:
+        """Index behind "twins" or "twin sisters", which are two; 0 where no such words stand."""
+        is_two = self.words[index].text == "twin"
+        if self._text(index) not in _TWINS and not (is_two and self._text(index + 1) in KINDS_OF_TWINS):
+            return 0
+        noun = self.words[index + is_two]
+        if self.role in (Role.SUBJECT, Role.PEER) and self._text(index - 1) not in ARTICLES | DEFINITE | POSSESSIVES:
+            attributes = (self.words[index],) if is_two else ()
+            self._note(Mention(_TWINS.get(noun.text, 2), (noun,), attributes, False))
+        return index + 1 + is_two
 
     def _read_known(self, index: int) -> int:
         """Past "the dancers" or "their paws", which name nothing new, and past their verb."""

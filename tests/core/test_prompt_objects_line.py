@@ -25,6 +25,16 @@ KINDS = ", ".join(f"1 {first}a{second}o" for first in "bdfgklmnrt" for second in
         ("a dozen eggs", "12 eggs"),
         ("2x cats", "2 cats"),
         ("2 red", "2 red"),
+        ("2 cats / 1 dog | 3 birds. 4 fish", "2 cats, 1 dog, 3 birds, 4 fish"),
+        ("2 cats 1 dog + 3 birds", "2 cats, 1 dog, 3 birds"),
+        ("cats: 2, dogs=3, birds x4, fish (5)", "2 cats, 3 dogs, 4 birds, 5 fish"),
+        ("3 (stars:1.2)", "3 stars"),
+        ("3 10 year old boys", "3 boys"),
+        ("3 猫, 2只狗、一个女孩", "3 猫, 2 狗, 1 女孩"),
+        ("猫 3匹、2匹の犬", "3 猫, 2 犬"),
+        ("고양이 3마리, 2 개", "3 고양이, 2 개"),
+        ("3 Katzen und zwei Hunde", "3 katzen, 2 hunde"),
+        ("3 बिल्लियाँ", "3 बिल्लियाँ"),
         ("1 red stars, 1 pair of scissors", "1 red star, 1 scissors"),
         ("", "nothing is counted"),
         (" ,; \n", "nothing is counted"),
@@ -47,6 +57,16 @@ def test_lines(line: str, expected: str) -> None:
         ("hundred " * 5_000 + "cats", "must be a whole number from 1 to 9999"),
         ("2.5 cats", "the count in '2.5 cats' must be a whole number from 1 to 9999"),
         ("1 dog, 2", "'2' names no object"),
+        ("2 cats sleeping", "objects: 'sleeping' in '2 cats sleeping' is neither a count nor a part of the noun"),
+        ("2 cats 3", "'3' in '2 cats 3' is neither a count nor a part of the noun"),
+        ("2-4 cats", "'2-4 cats' gives no exact count"),
+        ("at least 2 cats", "'at least 2 cats' gives no exact count"),
+        ("a few cats", "'a few cats' gives no exact count"),
+        ("2 女孩 站着", "'2 女孩 站着' is not one count with one noun"),
+        ("()", "'()' has no count"),
+        ("drei Katzen, zwei der", "'zwei der' names no object"),
+        ("drei Katzen sitzen", "'sitzen' in 'drei Katzen sitzen' is neither a count nor a part of the noun"),
+        ("猫", "'猫' is not one count with one noun"),
         ("2 cats, 3 cat", "'cat' stands there twice; give one count for it"),
         (KINDS + ", 1 dog", "objects names more than 100 kinds of objects; name those that matter most"),
     ],
@@ -74,6 +94,24 @@ def test_line_overrules_counts_and_finds_words_without_a_number() -> None:
     found = find_objects_of_line("Cats and a dog in front of trees", "5 cat, 2 trees")
     assert [item.item for item in found] == [CountedObject("cats", 5), CountedObject("trees", 2)]
     assert found[0].nouns == ((0, 4),)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "line", "places"),
+    [
+        ("三只猫和两只狗在草地上", "3 猫, 2 狗", ["猫", "狗"]),
+        ("猫と犬がいる", "3 猫, 2匹の犬", ["猫", "犬"]),
+        ("고양이가 강아지와 있다", "3 고양이, 강아지 2마리", ["고양이", "강아지"]),
+        ("แมวสามตัว", "3 แมว", ["แมว"]),
+        ("तीन बिल्लियाँ", "3 बिल्लियाँ", ["बिल्लियाँ"]),
+        ("l'homme et des chats noirs", "1 homme, 2 chats noirs", ["homme", "chats"]),
+        ("un'ape e le farfalle", "1 ape, 2 farfalla", ["ape", "farfalle"]),
+        ("debris-pieces on the ground", "3 debris", ["debris-pieces"]),
+    ],
+)
+def test_nouns_of_every_script(prompt: str, line: str, places: list[str]) -> None:
+    found = find_objects_of_line(prompt, line)
+    assert [prompt[slice(*one.nouns[0])] for one in found] == places
 
 
 def test_empty_line_counts_the_prompt() -> None:

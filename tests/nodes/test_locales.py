@@ -89,7 +89,8 @@ def test_what_the_page_elements_say_is_translated(language: str) -> None:
     """What they say in place of a result or a view; and no translation is of a text that none of them says."""
     code = "".join(path.read_text(encoding="utf-8") for path in (FOLDER.parent / "web").rglob("*.js"))
     said = re.findall(r'(?:const EMPTY =|new ViewError\(|\bwhy =) ?"([^"]+)"', code)
-    assert len(said) == 5 and set(phrases_of(language)["page"]) == set(said)
+    said += re.findall(r'"([^"]+)"', re.search(r"const TEXTS = \{(.*?)\}", code, re.DOTALL)[1])
+    assert len(said) == 9 and set(phrases_of(language)["page"]) == set(said)
 
 
 @every_language

@@ -1,0 +1,1 @@
+"""Grammar of languages other than English: data in `spaced_tables` and `east_asian_tables`, one reader for each kind."""

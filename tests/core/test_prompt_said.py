@@ -1,0 +1,92 @@
+"""English that asks for no exact number is said with what to write instead; habits of prompts are read."""
+
+from __future__ import annotations
+
+import pytest
+from headcount.core.prompts import describe_objects, find_objects, parse_prompt, read_prompt
+
+RANGE = "'{}' is a range: write one number, such as '{}'"
+BOUND = "'{}' is no exact number: write '{}'"
+VAGUE = "'{}' is no number: write one, such as '{}'"
+NONE = "'{}' counts nothing: put '{}' into the negative prompt"
+LETTERING = "'{}' in quotation marks is lettering: take the marks away to count it"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected", "said"),
+    [
+        ("2-3 cats", "", RANGE.format("2-3 cats", "three cats")),
+        ("0-3 cats, 10 cats", "10 cats", RANGE.format("0-3 cats", "three cats")),
+        ("three or four birds", "", RANGE.format("three or four birds", "four birds")),
+        ("between two and five boats", "", RANGE.format("between two and five boats", "five boats")),
+        ("at least three dogs", "", BOUND.format("at least three dogs", "three dogs")),
+        ("no more than three dogs", "", BOUND.format("no more than three dogs", "three dogs")),
+        ("5+ cats", "", BOUND.format("5+ cats", "five cats")),
+        ("3 or more red cats", "", BOUND.format("3 or more red cats", "three red cats")),
+        ("a few hearts", "", VAGUE.format("a few hearts", "three hearts")),
+        ("several trees and two dogs", "2 dogs", VAGUE.format("several trees", "three trees")),
+        ("no dogs", "", NONE.format("no dogs", "dogs")),
+        ("not two cats but three dogs", "3 dogs", NONE.format("not two cats", "cats")),
+        ("a room without people, with three chairs", "1 room, 3 chairs", NONE.format("without people", "people")),
+        ("instead of two dogs, three cats", "3 cats", NONE.format("instead of two dogs", "dogs")),
+        ('a sign that says "two dogs", three cats', "1 sign, 3 cats", LETTERING.format("two dogs")),
+        ("A man says 'two dogs', three cats", "1 man, 3 cats", LETTERING.format("two dogs")),
+        ("three cat on a table", "", "'three cat' is not counted: write 'three cats' if it asks for so many"),
+    ],
+)
+def test_said(prompt: str, expected: str, said: str) -> None:
+    reading = read_prompt(prompt)
+    assert describe_objects([found.item for found in reading.objects]) == (expected or "nothing is counted")
+    assert reading.sentences == (said,)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("I can see a car", "1 car"),
+        ("look at a cow", "1 cow"),
+        ("one orange next to six apples", "1 orange, 6 apples"),
+        ("4 lemons near a red apple", "4 lemons, 1 red apple"),
+        ("three cats, one black, one white and one orange", "3 cats"),
+        ("a group of five people, two women and three men", "5 people"),
+        ("two kids, one swing, and one slide", "2 kids, 1 swing, 1 slide"),
+        ("a family of four", "4 family"),
+        ("a couple sitting on a bench", "2 couple"),
+        ("both cats and twins", "2 cats, 2 twins"),
+        ("twin sisters with a dog", "2 twin sisters, 1 dog"),
+        ("a dozen and a half eggs", "18 eggs"),
+        ("two cats/one dog", "2 cats, 1 dog"),
+        ("cats x3, dog x 2", "3 cats, 2 dog"),
+        ("cats (3), dogs: 2, birds 4", "3 cats, 2 dogs, 4 birds"),
+        ("number of cats: 3", "3 cats"),
+        ("3-cats, 6+girls, 1dog", "3 cats, 6 girls, 1 dog"),
+        ("2men, 1girl", "2 men, 1 girl"),
+        ("2girls, classroom\n2girls, blonde hair", "2 girls"),
+        ("and 3 [stars]", "3 stars"),
+        ("two \u200bca\u00adts", "2 cats"),
+        ("2 x cats", "2 cats"),
+        ("1,500 candles", "1500 candles"),
+        ("three small dogs and two big ones", "3 small dogs, 2 big dogs"),
+        ("two 4x4 trucks and four 1967 mustangs", "2 trucks, 4 mustangs"),
+        ('"three cats on a sofa"', "3 cats"),
+        ("the dogs' bowls, two dogs", "2 dogs"),
+        ("Steps: 20, CFG scale: 7, Seeds: 3", "nothing is counted"),
+        ("a 19th century gentleman, ten thousand buddhas", "1 gentleman"),
+        ("a 2 by 2 grid of portraits, one third scale, six pack abs", "nothing is counted"),
+        ("Apollo 11 astronauts, Windows 95 screens", "nothing is counted"),
+    ],
+)
+def test_read(prompt: str, expected: str) -> None:
+    assert describe_objects(parse_prompt(prompt)) == expected
+
+
+def test_nouns_of_lettering_are_no_places_of_a_noun() -> None:
+    (dogs,) = find_objects('three dogs under a sign that says "dogs"')[:1]
+    assert dogs.nouns == ((6, 10),)
+
+
+def test_each_thing_is_said_once_and_not_too_much() -> None:
+    said = read_prompt(
+        "a few cats, a few cats, " + ", ".join(f"{low}-{low + 1} dogs" for low in range(2, 30))
+    ).sentences
+    assert len(said) == 8 == len(set(said))
