@@ -14,6 +14,7 @@ from .hidream import HIDREAM
 from .hunyuan_video import HUNYUAN_IMAGE, HUNYUAN_VIDEO
 from .ltx import LTX
 from .lumina import LUMINA
+from .minimax import MINIMAX_H3
 from .mochi import MOCHI
 from .pixart import PIXART
 from .qwen_image import QWEN_IMAGE
@@ -23,7 +24,7 @@ from .wan import WAN
 
 FAMILIES = (UNET, SD3, PIXART, FLUX, CHROMA, QWEN_IMAGE, LUMINA, HIDREAM)
 # Read over all frames at once, and without gradients. HunyuanImage is here since it shares HunyuanVideo's architecture.
-VIDEO_FAMILIES = (WAN, HUNYUAN_VIDEO, HUNYUAN_IMAGE, LTX, MOCHI, COSMOS, COSMOS_PREDICT2)
+VIDEO_FAMILIES = (WAN, HUNYUAN_VIDEO, HUNYUAN_IMAGE, LTX, MINIMAX_H3, MOCHI, COSMOS, COSMOS_PREDICT2)
 RECORDED_FAMILIES = (*FAMILIES, *VIDEO_FAMILIES)
 
 

@@ -33,33 +33,11 @@ from headcount.core.prompts.context import context_positions, context_words
 from torch import Tensor, nn
 
 from ..helpers.families import SMALL, Small, build, built, small
+from ..helpers.family_calls import NODE, SIGMA, first_with_text, noise, positive_of, record, with_other_noun
 from ..helpers.models import CPU, Setup, sample
 
-NODE = "a test"
-SIGMA = 0.8
 every_model = pytest.mark.parametrize("one", SMALL, ids=lambda one: one.name)
 every_transformer = pytest.mark.parametrize("one", [one for one in SMALL if one.grid], ids=lambda one: one.name)
-
-
-def positive_of(setup: Setup, x: Tensor) -> dict[str, Any]:
-    with torch.inference_mode():
-        conds = {"positive": comfy.sampler_helpers.convert_cond(setup.positive)}
-        return comfy.samplers.process_conds(setup.model.model, x, conds, CPU, torch.zeros_like(x))["positive"][0]
-
-
-def noise(one: Small, batch: int = 1) -> Tensor:
-    return torch.randn(batch, *one.shape, generator=torch.Generator().manual_seed(0))
-
-
-def record(setup: Setup, x: Tensor, attention: Any = users_own) -> Capture:
-    """One model call with the positive conditioning."""
-    setup.model.model.current_patcher = setup.model
-    capture = Capture(family_of(setup.model, NODE).reader((x.shape[-2], x.shape[-1])))
-    run = hooked_options(setup.model.model_options, capture, attention, keep_previous=False)
-    with torch.inference_mode():
-        conds = [[positive_of(setup, x)]]
-        comfy.samplers.calc_cond_batch(setup.model.model, conds, x, torch.full((len(x),), SIGMA), run)
-    return capture
 
 
 def values_and_outputs(setup: Setup, x: Tensor) -> tuple[Capture, dict[int, tuple[Tensor, Tensor]]]:
@@ -163,7 +141,7 @@ def test_one_picture_cell_moves_its_own_query(one: Small) -> None:
 def test_one_text_token_moves_its_own_key(one: Small) -> None:
     """What is changed of the noun's embedding is found at the noun's positions, in the first layer that sees text."""
     setup, x = built(one.name), noise(one)
-    before, after = (_first_with_text(changed, x) for changed in (setup, _with_other_noun(setup, one)))
+    before, after = (first_with_text(changed, x) for changed in (setup, with_other_noun(setup, one)))
     keys, others = (call.keys[:, :, call.columns("cross")] for call in (before, after))
     moved = changed_by(keys, others)
     found = set(torch.nonzero(moved > 1e-4 * keys.norm()).flatten().tolist())
@@ -175,20 +153,6 @@ def test_one_text_token_moves_its_own_key(one: Small) -> None:
     if before.kind == "joint":
         image = (call.keys[:, :, call.image] for call in (before, after))
         torch.testing.assert_close(*image)
-
-
-def _first_with_text(setup: Setup, x: Tensor) -> AttentionCall:
-    return next(call for call in record(setup, x).sink.calls if call.columns("cross") is not None)
-
-
-def _with_other_noun(setup: Setup, one: Small) -> Setup:
-    """Another embedding for "cats", wherever an encoder's features stand in the conditioning."""
-    text, options = setup.positive[0][0].clone(), dict(setup.positive[0][1])
-    text[:, [2, 8] if one.config.__name__ == "SD3" else [2]] *= -1.5
-    if "conditioning_llama3" in options:
-        options["conditioning_llama3"] = options["conditioning_llama3"].clone()
-        options["conditioning_llama3"][..., 2, :] *= -1.5
-    return replace(setup, positive=[[text, options]])
 
 
 @every_model

@@ -16,6 +16,7 @@ import comfy.model_base
 import comfy.model_patcher
 import comfy.supported_models as supported
 import torch
+from comfy.nested_tensor import NestedTensor
 from headcount.core.prompts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens
 from headcount.core.prompts.counts import WordTokens
 from torch import Tensor
@@ -40,6 +41,7 @@ class TextOf:
         pictures: tokens of a start picture as CLIP Vision gives them, and their width.
         lettering: number of tokens of ByT5.
         more: further entries.
+        width: of a token's features.
     """
 
     length: int = 7
@@ -48,6 +50,7 @@ class TextOf:
     pictures: tuple[int, int] | None = None
     lettering: int = 0
     more: Mapping[str, Any] = field(default_factory=dict)
+    width: int = WIDTH
 
     def __call__(self, generator: torch.Generator, side: int) -> Text:
         options = dict(self.more)
@@ -62,7 +65,7 @@ class TextOf:
             options["clip_vision_output"] = seen
         if self.lettering:
             options["conditioning_byt5small"] = torch.randn(1, self.lettering, 1472, generator=generator)
-        return torch.randn(1, self.length, WIDTH, generator=generator), options
+        return torch.randn(1, self.length, self.width, generator=generator), options
 
 
 ONCE = ((2,), (4,))
@@ -84,7 +87,9 @@ class Small:
         nouns: where the two nouns lie in the text that the model reads.
         text_length: T, of that text.
         model_type: how the model predicts; None for what the configuration says.
-        start, cut: tokens in front of a noun in its encoder's sequence, and how many of them the model never sees.
+        start: tokens in front of a prompt in its encoder's sequence, which the model never sees.
+        sound: shape of the sound that lies in a latent beside the video, without the batch; () for none.
+        alone: the model works on one video at a time.
     """
 
     name: str
@@ -98,6 +103,12 @@ class Small:
     text_length: int = 7
     model_type: comfy.model_base.ModelType | None = None
     start: int = 0
+    sound: tuple[int, ...] = ()
+    alone: bool = False
+
+    def batch(self, wanted: int) -> int:
+        """How many pictures or videos to make where a test wants so many."""
+        return 1 if self.alone else wanted
 
     def counts(self) -> Counts:
         """Two cats with an attribute at tokens 2 and 1 of every encoder's prompt, one dog at its token 4."""
@@ -117,11 +128,17 @@ class Small:
 
     def latent(self, batch: int = 1) -> Tensor:
         """An empty latent."""
-        return torch.zeros(batch, *self.shape)
+        batch = self.batch(batch)
+        video = torch.zeros(batch, *self.shape)
+        return NestedTensor([video, torch.zeros(batch, *self.sound)]) if self.sound else video
 
     def run(self, batch: int = 1, **options: Any) -> Run:
         """A short run."""
-        return Run(latent=self.latent(batch), batch=batch, **{"steps": 3, "cfg": 2.0, "scheduler": "simple", **options})
+        return Run(
+            latent=self.latent(batch),
+            batch=self.batch(batch),
+            **{"steps": 3, "cfg": 2.0, "scheduler": "simple", **options},
+        )
 
 
 def _sd3_text(generator: torch.Generator, side: int) -> Text:
@@ -399,7 +416,7 @@ def build(one: Small, inference: bool = True) -> Setup:
         patcher = comfy.model_patcher.ModelPatcher(base, CPU, CPU)
         (text, options), (other, others) = one.text(generator, 0), one.text(generator, 1)
         positive = [[text, {**options, CONDITIONING_KEY: one.counts()}]]
-        return Setup(patcher, positive, [[other, others]], one.shape[0])
+        return Setup(patcher, positive, [[other, others]], one.shape[0], one.sound)
 
 
 @cache

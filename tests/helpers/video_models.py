@@ -104,6 +104,38 @@ LTX = {
     "caption_channels": WIDTH,
     "num_layers": 2,
 }
+LTX_2 = {
+    **LTX,
+    "image_model": "ltxav",
+    "audio_cross_attention_dim": 48,
+    "audio_attention_head_dim": 24,
+    "audio_num_attention_heads": 2,
+    "connector_attention_head_dim": WIDTH // 2,
+    "connector_num_attention_heads": 2,
+    "connector_num_layers": 1,
+}
+LTX_23 = {
+    **LTX_2,
+    "caption_proj_before_connector": True,
+    "caption_projection_first_linear": False,
+    "cross_attention_adaln": True,
+    "apply_gated_attention": True,
+    "connector_apply_gated_attention": True,
+    "connector_attention_head_dim": 24,
+}
+MINIMAX = {
+    "image_model": "minimax_h3",
+    "hidden_size": 48,
+    "num_layers": 2,
+    "token_refiner_num_layers": 1,
+    "num_attention_heads": 2,
+    "attention_head_dim": 96,  # its positions take as many channels as the real one's
+    "ffn_hidden_size": 64,
+    "text_dim": WIDTH,
+    "timestep_input_dim": 32,
+    "time_embed_hidden_size": 48,
+    "time_embed_dim": 24,
+}
 MOCHI = {
     "image_model": "mochi_preview",
     "depth": 2,
@@ -170,6 +202,8 @@ OF_HUNYUAN_15: Options = {
     "calls": HUNYUAN_CALLS[:2],
     "unread": 2,
 }
+OF_LTX_2, OF_LTX_23 = (TextOf(width=width, more={"unprocessed_ltxav_embeds": True}) for width in (WIDTH, 48 + 48))
+SOUND: Options = {"text_length": 1024, "sound": (8, 5, 16), "unread": 8}
 
 VIDEOS = (
     SmallVideo("Wan 2.1", supported.WAN21_T2V, WAN, UMT5, ODD),
@@ -222,6 +256,18 @@ VIDEOS = (
         unread=2,
     ),
     SmallVideo("LTX-Video", supported.LTXV, LTX, T5, CELLS, text=TextOf(read=6)),
+    SmallVideo("LTX-2", supported.LTXAV, LTX_2, {"gemma3_12b": 7}, CELLS, text=OF_LTX_2, **SOUND),
+    SmallVideo("LTX-2.3", supported.LTXAV, LTX_23, {"gemma3_12b": 7}, CELLS, text=OF_LTX_23, **SOUND),
+    SmallVideo(
+        "MiniMax H3",
+        supported.MiniMaxH3,
+        MINIMAX,
+        {"qwen3vl_32b": 7},
+        (24, 3, 7, 12),
+        calls=(("block.0", "joint"), ("block.1", "joint")),
+        sound=(32, 2, 5),
+        alone=True,
+    ),
     SmallVideo(
         "Mochi",
         supported.GenmoMochi,
