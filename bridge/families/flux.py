@@ -30,9 +30,12 @@ def order_of(inputs: ModelInputs) -> TokenOrder:
 
 
 def reference_tokens(inputs: ModelInputs, patch: int) -> int:
-    """How many image tokens belong to reference latents."""
-    sizes = [patches(tuple(latent.shape[-2:]), patch) for latent in inputs.conditions.get("ref_latents") or ()]
-    return sum(height * width for height, width in sizes)
+    """How many image tokens belong to reference latents, (B, C, h, w) or (B, C, F, h, w)."""
+    tokens = 0
+    for latent in inputs.conditions.get("ref_latents") or ():
+        height, width = patches((latent.shape[-2], latent.shape[-1]), patch)
+        tokens += height * width * (latent.shape[2] if latent.ndim == 5 else 1)
+    return tokens
 
 
 def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:

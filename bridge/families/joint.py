@@ -38,11 +38,11 @@ def patches(size: Grid, patch: int) -> Grid:
     return -(-size[0] // patch), -(-size[1] // patch)
 
 
-def text_first(inputs: ModelInputs, patch: int, others: int = 0) -> TokenOrder:
+def text_first(inputs: ModelInputs, patch: int, others: int = 0, text_calls: int = 0) -> TokenOrder:
     """[text, image, other images]: `others` is the number of tokens behind those of the picture."""
     grid = patches(inputs.latent, patch)
     start, end = inputs.text, inputs.text + grid[0] * grid[1]
-    return TokenOrder(grid, slice(0, start), slice(start, end), end + others)
+    return TokenOrder(grid, slice(0, start), slice(start, end), end + others, text_calls)
 
 
 class JointReader:

@@ -12,6 +12,7 @@ from .family import Family, comfy_class
 from .flux import FLUX
 from .hidream import HIDREAM
 from .hunyuan_video import HUNYUAN_IMAGE, HUNYUAN_VIDEO
+from .krea import KREA_2
 from .ltx import LTX
 from .lumina import LUMINA
 from .minimax import MINIMAX_H3
@@ -22,7 +23,7 @@ from .sd3 import SD3
 from .unet import UNET
 from .wan import WAN
 
-FAMILIES = (UNET, SD3, PIXART, FLUX, CHROMA, QWEN_IMAGE, LUMINA, HIDREAM)
+FAMILIES = (UNET, SD3, PIXART, FLUX, CHROMA, QWEN_IMAGE, LUMINA, HIDREAM, KREA_2)
 # Read over all frames at once, and without gradients. HunyuanImage is here since it shares HunyuanVideo's architecture.
 VIDEO_FAMILIES = (WAN, HUNYUAN_VIDEO, HUNYUAN_IMAGE, LTX, MINIMAX_H3, MOCHI, COSMOS, COSMOS_PREDICT2)
 RECORDED_FAMILIES = (*FAMILIES, *VIDEO_FAMILIES)

@@ -145,7 +145,7 @@ def test_one_text_token_moves_its_own_key(one: Small) -> None:
     keys, others = (call.keys[:, :, call.columns("cross")] for call in (before, after))
     moved = changed_by(keys, others)
     found = set(torch.nonzero(moved > 1e-4 * keys.norm()).flatten().tolist())
-    if one.name in ("Lumina 2", "Z-Image"):  # their context refiner lets every token hear of every other
+    if one.name in ("Lumina 2", "Z-Image", "Krea 2"):  # their context refiner lets every token hear of every other
         assert set(one.nouns[0]) <= found
         assert int(moved.argmax()) == one.nouns[0][0]
     else:
@@ -296,20 +296,42 @@ def test_no_hook_stays_on_pixart(name: str) -> None:
     assert not any(module._forward_hooks for module in modules)
 
 
-@pytest.mark.parametrize("name", ["Flux 1", "Flux 2", "Qwen-Image"])
-def test_reference_pictures_are_not_the_picture(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        *((name, "index") for name in ("Flux 1", "Flux 2", "Qwen-Image", "Krea 2")),
+        *((name, "index_timestep_zero") for name in ("Qwen-Image", "Krea 2")),
+    ],
+)
+def test_reference_pictures_are_not_the_picture(name: str, method: str) -> None:
     """Kontext and the edit models see other pictures behind theirs: kept as keys of the softmax, never as image."""
     one = small(name)
     setup = built(name)
     reference = torch.randn(1, *one.shape, generator=torch.Generator().manual_seed(5))[..., :6, :4]
     text, options = setup.positive[0]
-    setup = replace(setup, positive=[[text, {**options, "reference_latents": [reference]}]])
+    setup = replace(
+        setup, positive=[[text, {**options, "reference_latents": [reference], "reference_latents_method": method}]]
+    )
     capture, seen = values_and_outputs(setup, noise(one))
     for call in capture.sink.calls:
         assert call.keys.shape[2] > call.image.stop and call.grid == one.grid
         assert_is_the_models(call, *seen[call.place])
     model, maps = with_recorder(setup.model)
     assert maps.record_for(sample(model, setup, one.run()))[1]
+
+
+def test_references_that_krea_does_not_read() -> None:
+    """Without a method ComfyUI's Krea 2 leaves them out."""
+    one, setup = small("Krea 2"), built("Krea 2")
+    text, options = setup.positive[0]
+    setup = replace(setup, positive=[[text, {**options, "reference_latents": [noise(one)]}]])
+    assert {call.keys.shape[2] for call in record(setup, noise(one)).sink.calls} == {one.text_length + 48}
+
+
+def test_layers_of_a_picture_are_refused() -> None:
+    one = replace(small("Qwen-Image"), shape=(16, 3, 16, 12))
+    with pytest.raises(CountError, match="Qwen-Image-Layered makes several layers of a picture at once"):
+        record(built("Qwen-Image"), noise(one))
 
 
 def test_image_only_attention_of_sd35_medium() -> None:
@@ -396,7 +418,7 @@ class TestMissingEncoders:
             self.layout(name, torch.zeros(1, 7, 8), conditioning_llama3=torch.zeros(1, 3, 1, 8))
 
 
-@pytest.mark.parametrize("name", ["Flux 1", "Chroma", "PixArt Sigma", "Qwen-Image", "Lumina 2", "SDXL"])
+@pytest.mark.parametrize("name", ["Flux 1", "Chroma", "PixArt Sigma", "Qwen-Image", "Lumina 2", "Krea 2", "SDXL"])
 def test_the_clip_of_another_model_is_refused_by_name(name: str) -> None:
     setup, one = built(name), small(name)
     other = {"q": ()} if name != "SDXL" else {"l": (), "t5xxl": ()}

@@ -19,6 +19,7 @@ import comfy.text_encoders.hidream
 import comfy.text_encoders.hunyuan_image
 import comfy.text_encoders.hunyuan_video
 import comfy.text_encoders.hydit
+import comfy.text_encoders.krea2
 import comfy.text_encoders.lt
 import comfy.text_encoders.lumina2
 import comfy.text_encoders.minimax
@@ -57,6 +58,7 @@ SHIPPED: dict[str, Callable[..., Any]] = {
     "aura": te.aura_t5.AuraT5Tokenizer,
     "qwen_image": te.qwen_image.QwenImageTokenizer,
     "hunyuan_image": te.hunyuan_image.HunyuanImageTokenizer,
+    "krea_2": te.krea2.Krea2Tokenizer,
     "minimax_h3": te.minimax.MiniMaxH3Tokenizer,
     "hunyuan_video": te.hunyuan_video.HunyuanVideoTokenizer,
     "z_image": te.z_image.ZImageTokenizer,
@@ -307,6 +309,11 @@ def ltx_2() -> Any:
     return text_model(te.lt.LTXAVTEModel, gemma3_12b=network, text_embedding_projection=lambda x: x[:, 0], **parts)
 
 
+def krea_2() -> Any:
+    network = IdEncoder(8, layers=3, masks=True)
+    return text_model(te.krea2.Krea2TEModel, clip_name="qwen3vl_4b", clip="clip_q", clip_q=network)
+
+
 def minimax_h3() -> Any:
     return one_network(te.minimax.MiniMaxH3TEModel, "qwen3vl_32b")
 
@@ -341,6 +348,7 @@ ENCODERS: dict[str, tuple[str, Callable[[], Any]]] = {
     "lumina2": ("Lumina 2", lambda: one_network(te.lumina2.LuminaModel, "gemma2_2b")),
     "z_image": ("Lumina 2", lambda: one_network(te.z_image.ZImageTEModel, "qwen3_4b")),
     "ltx_2": ("LTX", ltx_2),
+    "krea_2": ("Krea 2", krea_2),
     "minimax_h3": ("MiniMax H3", minimax_h3),
     "hidream": (
         "HiDream",

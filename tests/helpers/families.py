@@ -294,6 +294,19 @@ HIDREAM = {
     "max_resolution": [64, 64],
     "llama_layers": [0, 2],
 }
+KREA_2 = {
+    "image_model": "krea2",
+    "features": 64,
+    "tdim": 32,
+    "txtdim": WIDTH // 2,
+    "heads": 4,
+    "kvheads": 2,
+    "multiplier": 1,
+    "layers": 2,
+    "txtlayers": 2,
+    "txtheads": 2,
+    "txtkvheads": 2,
+}
 V_PREDICTION = comfy.model_base.ModelType.V_PREDICTION
 ADM = POOLED + 6 * 256
 FOUR, SIXTEEN = (4, 16, 12), (16, 16, 12)
@@ -369,6 +382,7 @@ SMALL = (
         nouns=((2, 9, 15), (4, 11, 17)),
         text_length=19,
     ),
+    Small("Krea 2", supported.Krea2, KREA_2, {"qwen3vl_4b": 41}, (16, 1, 15, 12), (8, 6), start=34),
 )
 # Classes of ComfyUI's own around the same diffusion models; each differs in what its diffusion model gets beside the text.
 RELATIVES = (

@@ -31,6 +31,7 @@ _ENCODERS = {
     "gemma2_2b": "Gemma 2",
     "qwen3_4b": "Qwen 3",
     "qwen3_8b": "Qwen 3",
+    "qwen3vl_4b": "Qwen 3 VL",
     "qwen3vl_32b": "Qwen 3 VL",
     "gemma3_12b": "Gemma 3",
     "llama": "Llama 3",
