@@ -10,7 +10,7 @@ from typing import Any
 import comfy.sample
 import pytest
 import torch
-from comfy.ldm.wan.model import WanModel_S2V
+from comfy.ldm.wan.model_wandancer import WanDancerModel
 from headcount.bridge.families.table import RECORDED_FAMILIES
 from headcount.bridge.recording.maps import MapsHandle
 from headcount.bridge.recording.recorder import with_recorder
@@ -255,7 +255,7 @@ def test_pages_of_a_real_run() -> None:
     }
 
 
-@pytest.mark.parametrize("kind", [WanModel_S2V, nn.Linear])
+@pytest.mark.parametrize("kind", [WanDancerModel, nn.Linear])
 def test_others_are_refused_by_name(kind: type) -> None:
     model = SimpleNamespace(model=SimpleNamespace(diffusion_model=kind.__new__(kind)))
     with pytest.raises(CountError, match=r"^Attention Map Recorder cannot read .*Wan 2\.1 and 2\.2; Hunyuan") as said:

@@ -17,8 +17,8 @@ import comfy.text_encoders.hunyuan_video
 import comfy.text_encoders.lt
 import pytest
 import torch
-from comfy.ldm.wan.model import HumoWanModel, WanModel_S2V
-from comfy.ldm.wan.model_animate import AnimateWanModel
+from comfy.ldm.wan.ar_model import CausalWanModel
+from comfy.ldm.wan.model_wandancer import WanDancerModel
 from comfy_extras.nodes_lt import LTXVAddGuide
 from headcount.bridge.attention.capture import Capture
 from headcount.bridge.attention.hook import hooked_options, users_own
@@ -232,11 +232,27 @@ def test_pictures_as_long_as_the_text() -> None:
     assert torch.equal(calls[1].keys, calls_of(other, noise(one))[1].keys), "another start picture, the same text"
 
 
+PICTURE = random(1, 16, 1, 8, 12, seed=5)
+SPEECH = random(1, 25, 1024, 12, seed=6)
+OF_SCAIL = {"reference_latents": [PICTURE], "pose_video_latent": random(1, 16, 3, 4, 6, seed=6)}
+MASKS_OF_SCAIL = {
+    "driving_mask_28ch": random(1, 3, 28, 4, 6, seed=7),
+    "ref_mask_28ch": random(1, 4, 28, 8, 12, seed=8),
+    "ref_mask_flag": False,
+}
+
+
 @pytest.mark.parametrize(
     ("name", "more", "before", "behind"),
     [
         ("Wan 2.1 Fun", {"reference_latents": [random(1, 16, 1, 8, 12, seed=5)]}, 24, 0),
         ("Wan 2.1", {"time_dim_concat": random(1, 16, 2, 7, 12, seed=5)}, 0, 48),
+        ("Wan 2.1", {"context_latents": [random(1, 16, 3, 7, 12, seed=5), random(1, 16, 1, 4, 6, seed=6)]}, 0, 78),
+        ("Wan 2.1 SCAIL", OF_SCAIL, 24, 18),
+        ("Wan 2.1 SCAIL 2", {**OF_SCAIL, **MASKS_OF_SCAIL}, 24, 18),
+        ("Wan 2.1 HuMo", {"reference_latents": [PICTURE], "audio_embed": random(1, 3, 8, 5, 1280, seed=6)}, 0, 24),
+        ("Wan 2.2 S2V", {"reference_latents": [PICTURE], "audio_embed": SPEECH}, 0, 24),
+        ("Wan 2.2 S2V", {"reference_motion": random(1, 16, 19, 8, 12, seed=6)}, 0, 24 + 6 + 4),
         ("HunyuanVideo 1", {"ref_latent": random(1, 16, 1, 8, 12, seed=5)}, 24, 0),
     ],
 )
@@ -255,6 +271,19 @@ def test_reference_pictures_are_not_the_video(name: str, more: dict[str, Any], b
             assert call.keys[:, :, call.columns("self")].shape[2] == one.tokens
         if call.kind == "cross":
             assert call.keys[:, :, call.columns("cross")].shape[2] == one.text_length
+        assert_is_the_models(call, *seen[call.place])
+
+
+def test_a_face_and_a_pose_of_animate_are_not_the_video(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pose is added to the video's tokens; ComfyUI shows nobody the attention to the face, behind every fifth block."""
+    one, setup = video("Wan 2.2 Animate"), built_video("Wan 2.2 Animate")
+    encoder = setup.model.model.diffusion_model.motion_encoder
+    monkeypatch.setattr(encoder, "get_motion", lambda pictures: random(len(pictures), 512, seed=4))  # needs 512 x 512
+    more = {"pose_video_latent": random(1, 16, 2, 8, 12, seed=5), "face_video_pixels": random(1, 3, 4, 8, 8, seed=6)}
+    capture, seen = record(given(setup, **more), noise(one))
+    assert tuple((call.layer, call.kind) for call in capture.sink.calls) == one.calls
+    assert capture.seen == len(one.calls) + one.unread
+    for call in capture.sink.calls:
         assert_is_the_models(call, *seen[call.place])
 
 
@@ -432,7 +461,7 @@ def test_pictures_with_a_latent_of_five_dimensions() -> None:
     assert {(call.kind, call.frames, call.grid) for call in capture.sink.calls} == {("joint", 1, one.grid)}
 
 
-@pytest.mark.parametrize("kind", [WanModel_S2V, HumoWanModel, AnimateWanModel])
+@pytest.mark.parametrize("kind", [CausalWanModel, WanDancerModel])
 def test_relatives_of_wan_that_differ_are_refused(kind: type) -> None:
     model = SimpleNamespace(model=SimpleNamespace(diffusion_model=kind.__new__(kind)))
     with pytest.raises(CountError, match=r"^Numina cannot read .*It works with Wan 2\.1 and 2\.2; HunyuanVideo"):

@@ -241,6 +241,29 @@ VIDEOS = (
         **OF_PICTURES,
     ),
     SmallVideo("Wan 2.2 5B", supported.WAN22_T2V, {**WAN, "in_dim": 48, "out_dim": 48}, UMT5, (48, 3, 7, 12)),
+    SmallVideo(
+        "Wan 2.2 Animate",
+        supported.WAN22_Animate,
+        {**WAN, "model_type": "animate", "in_dim": 36, "num_layers": 5},
+        UMT5,
+        EVEN,
+        text=PICTURE_TEXT,
+        calls=_both(5),
+        unread=5,
+    ),
+    SmallVideo(
+        "Wan 2.1 SCAIL", supported.WAN21_SCAIL, {**WAN, "model_type": "scail", "in_dim": 20}, UMT5, EVEN, **OF_PICTURES
+    ),
+    SmallVideo(
+        "Wan 2.1 SCAIL 2",
+        supported.WAN21_SCAIL2,
+        {**WAN, "model_type": "scail2", "in_dim": 20},
+        UMT5,
+        EVEN,
+        **OF_PICTURES,
+    ),
+    SmallVideo("Wan 2.1 HuMo", supported.WAN21_HuMo, {**WAN, "model_type": "humo", "in_dim": 36}, UMT5, EVEN),
+    SmallVideo("Wan 2.2 S2V", supported.WAN22_S2V, {**WAN, "model_type": "s2v"}, UMT5, EVEN),
     SmallVideo("HunyuanVideo 1", supported.HunyuanVideo, HUNYUAN, LLAMA, EVEN, **OF_HUNYUAN),
     SmallVideo("HunyuanVideo 1.5", supported.HunyuanVideo15, HUNYUAN_15, QWEN_VL, (32, 3, 4, 6), **OF_HUNYUAN_15),
     SmallVideo(
