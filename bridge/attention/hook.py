@@ -17,13 +17,11 @@ from torch import Tensor
 
 from ..comfyui.compatibility import unpacked, without_graphs
 from ..comfyui.streams import video_shape
-from ..families.family import ModelInputs
+from ..families.family import FOR_GRADIENT, ModelInputs
 from .arguments import ModelAttention, model_attention
 
 SLOT = "optimized_attention_override"
 KEY = "headcount"
-FOR_GRADIENT = "headcount_for_gradient"
-"""In `transformer_options`: True for a model call that this pack makes for a gradient, with or without a graph."""
 AttentionFunction = Callable[..., Tensor]
 
 

@@ -10,7 +10,7 @@ from comfy.model_base import Chroma as ChromaBase
 
 from ...core.prompts import Counts, TextLayout, one_encoder
 from .family import Family, ModelInputs
-from .flux import flux_blocks_reader
+from .flux import overwriting_reader
 from .joint import TokenOrder, text_first
 
 
@@ -24,4 +24,4 @@ def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     return one_encoder(counts, "t5xxl", conditioning["cross_attn"].shape[1])
 
 
-CHROMA = Family("Chroma", (Chroma,), (ChromaBase,), flux_blocks_reader(order_of), (), text_layout)
+CHROMA = Family("Chroma", (Chroma,), (ChromaBase,), overwriting_reader(order_of), (), text_layout)

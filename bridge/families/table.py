@@ -19,11 +19,12 @@ from .minimax import MINIMAX_H3
 from .mochi import MOCHI
 from .pixart import PIXART
 from .qwen_image import QWEN_IMAGE
+from .qwen_image_21 import QWEN_IMAGE_21
 from .sd3 import SD3
 from .unet import UNET
 from .wan import WAN
 
-FAMILIES = (UNET, SD3, PIXART, FLUX, CHROMA, QWEN_IMAGE, LUMINA, HIDREAM, KREA_2)
+FAMILIES = (UNET, SD3, PIXART, FLUX, CHROMA, QWEN_IMAGE, QWEN_IMAGE_21, LUMINA, HIDREAM, KREA_2)
 # Read over all frames at once, and without gradients. HunyuanImage is here since it shares HunyuanVideo's architecture.
 VIDEO_FAMILIES = (WAN, HUNYUAN_VIDEO, HUNYUAN_IMAGE, LTX, MINIMAX_H3, MOCHI, COSMOS, COSMOS_PREDICT2)
 RECORDED_FAMILIES = (*FAMILIES, *VIDEO_FAMILIES)

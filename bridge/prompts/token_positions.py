@@ -100,10 +100,10 @@ def locate_objects(tokens: Tokens, tokenizer: Any, prompt: str, found: Sequence[
     positions: dict[str, tuple[ObjectTokens, ...]] = {}
     words: dict[str, tuple[WordTokens, ...]] = {}
     lengths: dict[str, int] = {}
-    tokens = {key: _as_encoded(tokens[key], tokenizer, key) for key in tokens}
+    # Beside the tokens of its encoders a tokenizer may hand on settings.
+    read = {key: chunks for key, chunks in tokens.items() if key not in _OTHER_TEXT and isinstance(chunks, Sequence)}
+    tokens = {key: _as_encoded(chunks, tokenizer, key) for key, chunks in read.items()}
     for key in tokens:
-        if key in _OTHER_TEXT:
-            continue
         lengths[key] = sequence_length(tokens[key])
         if found:
             characters = _prompt_characters(tokens, tokenizer, key)

@@ -32,7 +32,7 @@ from headcount.core.prompts import CONDITIONING_KEY
 from headcount.core.prompts.context import context_positions, context_words
 from torch import Tensor, nn
 
-from ..helpers.families import SMALL, Small, build, built, small
+from ..helpers.families import NEWER, SMALL, Small, build, built, newer, small
 from ..helpers.family_calls import NODE, SIGMA, first_with_text, noise, positive_of, record, with_other_noun
 from ..helpers.models import CPU, Setup, sample
 
@@ -78,13 +78,19 @@ def _of_pixart(setup: Setup, x: Tensor) -> tuple[Capture, dict[int, tuple[Tensor
 def assert_is_the_models(call: AttentionCall, value: Tensor, output: Tensor) -> None:
     """The call's probabilities, applied to the values, give what the model's own attention gave for these queries."""
     heads = [head_probabilities(call, head) @ value[:, head] for head in range(value.shape[1])]
-    rows = output[:, call.image] if call.kind == "joint" else output
+    rows = output[:, call.rows(output.shape[1])]
     torch.testing.assert_close(rows, torch.cat(heads, -1), rtol=1e-3, atol=1e-4)
 
 
 def changed_by(tokens: Tensor, others: Tensor) -> Tensor:
     """(N,) how far each token moved, over pictures, heads and channels."""
     return (tokens - others).square().sum((0, 1, 3)).sqrt()
+
+
+@pytest.mark.parametrize("name", newer(*NEWER))
+def test_models_that_a_newer_comfyui_has(name: str) -> None:
+    """Every test of this file is of them, too, where they are there."""
+    assert family_of(built(name).model, NODE) in FAMILIES
 
 
 @every_model
@@ -300,6 +306,7 @@ def test_no_hook_stays_on_pixart(name: str) -> None:
     ("name", "method"),
     [
         *((name, "index") for name in ("Flux 1", "Flux 2", "Qwen-Image", "Krea 2")),
+        *((one.name, "index") for one in SMALL if one.name == "Qwen-Image 2.1"),
         *((name, "index_timestep_zero") for name in ("Qwen-Image", "Krea 2")),
     ],
 )
@@ -314,7 +321,7 @@ def test_reference_pictures_are_not_the_picture(name: str, method: str) -> None:
     )
     capture, seen = values_and_outputs(setup, noise(one))
     for call in capture.sink.calls:
-        assert call.keys.shape[2] > call.image.stop and call.grid == one.grid
+        assert call.keys.shape[2] > one.text_length + one.grid[0] * one.grid[1] and call.grid == one.grid
         assert_is_the_models(call, *seen[call.place])
     model, maps = with_recorder(setup.model)
     assert maps.record_for(sample(model, setup, one.run()))[1]
@@ -326,6 +333,23 @@ def test_references_that_krea_does_not_read() -> None:
     text, options = setup.positive[0]
     setup = replace(setup, positive=[[text, {**options, "reference_latents": [noise(one)]}]])
     assert {call.keys.shape[2] for call in record(setup, noise(one)).sink.calls} == {one.text_length + 48}
+
+
+@pytest.mark.parametrize("name", newer("Qwen-Image 2.1"))
+def test_references_within_the_text_are_refused(name: str) -> None:
+    one, setup = small(name), built(name)
+    text, options = setup.positive[0]
+    setup = replace(setup, positive=[[text, {**options, "reference_latents": [noise(one)], "image_slots": [3]}]])
+    model, _ = with_recorder(setup.model)
+    with pytest.raises(CountError, match="has its reference images within the text"):
+        sample(model, setup, one.run())
+
+
+@pytest.mark.parametrize("name", newer("Qwen-Image 2.1"))
+def test_a_text_as_long_as_the_picture(name: str) -> None:
+    one, setup = small(name), built(name)
+    setup = replace(setup, positive=[[torch.randn(1, 48, 32), setup.positive[0][1]]])
+    assert [call.kind for call in record(setup, noise(one)).sink.calls] == ["joint", "joint"]
 
 
 def test_layers_of_a_picture_are_refused() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from time import process_time
 from types import SimpleNamespace
@@ -64,6 +66,9 @@ SHIPPED: dict[str, Callable[..., Any]] = {
     "z_image": te.z_image.ZImageTokenizer,
     "omnigen2": te.omnigen2.Omnigen2Tokenizer,
 }
+if find_spec("comfy.text_encoders.qwen_image21"):  # ComfyUI 0.37 and newer
+    qwen_image21 = import_module("comfy.text_encoders.qwen_image21")
+    SHIPPED["qwen_image_21"] = qwen_image21.QwenImage21Tokenizer
 FROM_CHECKPOINT = ("wan", "lumina2", "hunyuan_dit")
 SENTENCES = [
     "two red cats and three teddy bears on a table",
@@ -314,6 +319,12 @@ def krea_2() -> Any:
     return text_model(te.krea2.Krea2TEModel, clip_name="qwen3vl_4b", clip="clip_q", clip_q=network)
 
 
+def qwen_21() -> Any:
+    network = IdEncoder(8, masks=True)
+    network.image_spans = []  # of pictures among the tokens
+    return text_model(qwen_image21.QwenImage21TEModel, clip_name="qwen3vl_8b", clip="clip_q", clip_q=network)
+
+
 def minimax_h3() -> Any:
     return one_network(te.minimax.MiniMaxH3TEModel, "qwen3vl_32b")
 
@@ -359,6 +370,8 @@ ENCODERS: dict[str, tuple[str, Callable[[], Any]]] = {
         lambda: text_model(te.hidream.HiDreamTEModel, clip_l=L, clip_g=G, t5xxl=None, llama=IdEncoder(4096, 33)),
     ),
 }
+if "qwen_image_21" in SHIPPED:
+    ENCODERS["qwen_image_21"] = ("Qwen-Image 2.1", lambda: qwen_21())
 TOKENIZERS = {"pixart": te.pixart_t5.PixArtTokenizer, "chroma": te.pixart_t5.PixArtTokenizer}
 
 

@@ -15,6 +15,7 @@ import comfy.clip_vision
 import comfy.model_base
 import comfy.model_patcher
 import comfy.supported_models as supported
+import pytest
 import torch
 from comfy.nested_tensor import NestedTensor
 from headcount.core.prompts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens
@@ -294,6 +295,14 @@ HIDREAM = {
     "max_resolution": [64, 64],
     "llama_layers": [0, 2],
 }
+QWEN_21 = {
+    "image_model": "qwen_image21",
+    "num_layers": 2,
+    "attention_head_dim": 24,
+    "num_attention_heads": 2,
+    "context_in_dim": WIDTH,
+    "axes_dims_rope": (8, 8, 8),
+}
 KREA_2 = {
     "image_model": "krea2",
     "features": 64,
@@ -314,7 +323,7 @@ T5, SD3_LENGTHS = {"t5xxl": 7}, {"l": 6, "g": 6, "t5xxl": 7}
 OF_SD3: Options = {"text": _sd3_text, "nouns": ((2, 8), (4, 10)), "text_length": 13}
 OF_KLEIN: Options = {"text": TextOf(512, pooled=True), "text_length": 512}
 
-SMALL = (
+SMALL: tuple[Small, ...] = (
     Small("Stable Diffusion 1.5", supported.SD15, UNET, {"l": 7}, FOUR),
     Small("Stable Diffusion 2.1", supported.SD20, LINEAR_UNET, {"h": 7}, FOUR, model_type=V_PREDICTION),
     Small("SDXL", supported.SDXL, {**SDXL_UNET, "adm_in_channels": ADM}, {"l": 7, "g": 7}, FOUR, text=POOLED_TEXT),
@@ -384,6 +393,12 @@ SMALL = (
     ),
     Small("Krea 2", supported.Krea2, KREA_2, {"qwen3vl_4b": 41}, (16, 1, 15, 12), (8, 6), start=34),
 )
+# What only a newer ComfyUI than the oldest supported one has: name of the model to the name of its entry in ComfyUI's list.
+NEWER = {"Qwen-Image 2.1": "QwenImage21"}
+if hasattr(supported, "QwenImage21"):
+    SMALL += (
+        Small("Qwen-Image 2.1", supported.QwenImage21, QWEN_21, {"qwen3vl_8b": 21}, (64, 8, 6), (8, 6), start=14),
+    )
 # Classes of ComfyUI's own around the same diffusion models; each differs in what its diffusion model gets beside the text.
 RELATIVES = (
     Small(
@@ -414,6 +429,13 @@ RELATIVES = (
         "Lotus", supported.LotusD, {**LINEAR_UNET, "num_classes": "sequential", "adm_in_channels": 4}, {"h": 7}, FOUR
     ),
 )
+
+
+def newer(*names: str) -> list[Any]:
+    """Names of models for `parametrize`, of which an older ComfyUI has not all."""
+    there = {one.name for one in SMALL}
+    absent = pytest.mark.skip(reason="this ComfyUI has no such model")
+    return [name if name in there else pytest.param(name, marks=absent) for name in names]
 
 
 def small(name: str) -> Small:
