@@ -15,6 +15,7 @@ from typing import Any
 import comfy.model_management
 import comfy.sd1_clip
 import comfy.sdxl_clip
+import comfy.text_encoders.anima
 import comfy.text_encoders.aura_t5
 import comfy.text_encoders.flux
 import comfy.text_encoders.hidream
@@ -60,6 +61,7 @@ SHIPPED: dict[str, Callable[..., Any]] = {
     "aura": te.aura_t5.AuraT5Tokenizer,
     "qwen_image": te.qwen_image.QwenImageTokenizer,
     "hunyuan_image": te.hunyuan_image.HunyuanImageTokenizer,
+    "anima": te.anima.AnimaTokenizer,
     "krea_2": te.krea2.Krea2Tokenizer,
     "minimax_h3": te.minimax.MiniMaxH3Tokenizer,
     "hunyuan_video": te.hunyuan_video.HunyuanVideoTokenizer,
@@ -360,6 +362,7 @@ ENCODERS: dict[str, tuple[str, Callable[[], Any]]] = {
     "z_image": ("Lumina 2", lambda: one_network(te.z_image.ZImageTEModel, "qwen3_4b")),
     "ltx_2": ("LTX", ltx_2),
     "krea_2": ("Krea 2", krea_2),
+    "anima": ("Anima", lambda: one_network(te.anima.AnimaTEModel, "qwen3_06b")),
     "minimax_h3": ("MiniMax H3", minimax_h3),
     "hidream": (
         "HiDream",
@@ -379,6 +382,9 @@ def as_the_model_reads_it(name: str, encoded: tuple[Any, ...]) -> tuple[dict[str
     """The conditioning, and one number per token of the text in the order of the model's attention."""
     text, extra = encoded[0], encoded[2] if len(encoded) > 2 else {}
     conditioning = {"cross_attn": text, **extra}
+    if name == "anima":  # the model reads T5's words, filled up
+        ids = extra["t5xxl_ids"].float()
+        return conditioning, torch.nn.functional.pad(ids, (0, 512 - len(ids)))
     if name == "ltx_2":  # the model fills its text up
         return conditioning, torch.nn.functional.pad(text[0, :, 0], (0, 1024 - text.shape[1]))
     if not name.startswith("hidream"):

@@ -53,7 +53,16 @@ from ..helpers.models import Run, Setup, sample, sample_latent
 from ..helpers.video_models import VIDEOS, SmallVideo, TextOf, built_video, video
 from .test_token_positions import Clip, IdEncoder, text_model
 
-MIXES_TEXT = ("LTX-2", "LTX-2.3", "MiniMax H3", "HunyuanVideo 1", "HunyuanVideo 1.5", "HunyuanImage 2.1", "Mochi")
+MIXES_TEXT = (
+    "Anima",
+    "LTX-2",
+    "LTX-2.3",
+    "MiniMax H3",
+    "HunyuanVideo 1",
+    "HunyuanVideo 1.5",
+    "HunyuanImage 2.1",
+    "Mochi",
+)
 every_model = pytest.mark.parametrize("one", VIDEOS, ids=lambda one: one.name)
 te = comfy.text_encoders
 Seen = dict[int, tuple[Tensor, Tensor]]
@@ -129,13 +138,16 @@ def test_one_cell_of_one_frame_moves_its_own_token(one: SmallVideo, frame: int) 
 @every_model
 def test_one_text_token_moves_its_own_key(one: SmallVideo) -> None:
     setup, x = built_video(one.name), noise(one)
-    length = min(one.text_length, setup.positive[0][0].shape[1])  # LTX-2 adds tokens, Mochi leaves the padding out
+    length = min(one.text_length, setup.positive[0][0].shape[1], one.lengths.get("t5xxl", 1024))  # less what pads it
     for token in (0, 2, length - 2):
-        text = setup.positive[0][0].clone()
-        text[:, token] *= -1.5
+        text, ids = setup.positive[0][0].clone(), setup.positive[0][1].get("t5xxl_ids")
+        if ids is None:
+            text[:, token] *= -1.5
+            other = given(setup, text)
+        else:  # Anima's words
+            other = given(setup, t5xxl_ids=ids + 50 * (torch.arange(len(ids)) == token))
         before, after = (
-            next(call for call in calls_of(which, x) if call.columns("cross") is not None)
-            for which in (setup, given(setup, text))
+            next(call for call in calls_of(which, x) if call.columns("cross") is not None) for which in (setup, other)
         )
         columns = before.columns("cross")
         keys = [call.keys[:, :, columns] for call in (before, after)]
@@ -551,6 +563,12 @@ def test_pictures_in_front_of_the_prompt_of_minimax(prompt: int, own: int) -> No
     layout = layout_of(one.name, one.counts(), given_text)
     assert layout.length == len(tags) and layout.own == own
     assert [found.noun for found in context_positions(one.counts(), layout)] == [(8,), (10,)]
+
+
+def test_anima_without_the_tokens_of_t5_is_refused() -> None:
+    one = video("Anima")
+    with pytest.raises(CountError, match="no tokens of T5; connect the CLIP that belongs to Anima to Count Prompt"):
+        layout_of(one.name, one.counts(), {"cross_attn": torch.zeros(1, 9, 8)})
 
 
 @pytest.mark.parametrize(("tokens", "own"), [(7, 1024), (9, 7), (1024, 1024), (1100, 7)])

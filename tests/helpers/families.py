@@ -91,6 +91,7 @@ class Small:
         start: tokens in front of a prompt in its encoder's sequence, which the model never sees.
         sound: shape of the sound that lies in a latent beside the video, without the batch; () for none.
         alone: the model works on one video at a time.
+        shrink: makes parts of ComfyUI's diffusion model smaller whose size no configuration sets.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Small:
     start: int = 0
     sound: tuple[int, ...] = ()
     alone: bool = False
+    shrink: Callable[[Any], None] = lambda _: None
 
     def batch(self, wanted: int) -> int:
         """How many pictures or videos to make where a test wants so many."""
@@ -295,6 +297,22 @@ HIDREAM = {
     "max_resolution": [64, 64],
     "llama_layers": [0, 2],
 }
+RADIANCE = {
+    **CHROMA,
+    "image_model": "chroma_radiance",
+    "in_channels": 3,
+    "out_channels": 3,
+    "patch_size": 4,
+    "nerf_hidden_size": 16,
+    "nerf_mlp_ratio": 2,
+    "nerf_depth": 1,
+    "nerf_max_freqs": 2,
+    "nerf_tile_size": 0,
+    "nerf_final_head_type": "conv",
+    "nerf_embedder_dtype": None,
+    "use_x0": False,
+    "use_sequential_txt_ids": False,
+}
 QWEN_21 = {
     "image_model": "qwen_image21",
     "num_layers": 2,
@@ -391,6 +409,7 @@ SMALL: tuple[Small, ...] = (
         nouns=((2, 9, 15), (4, 11, 17)),
         text_length=19,
     ),
+    Small("Chroma Radiance", supported.ChromaRadiance, RADIANCE, T5, (3, 30, 24), (8, 6), text=POOLED_TEXT),
     Small("Krea 2", supported.Krea2, KREA_2, {"qwen3vl_4b": 41}, (16, 1, 15, 12), (8, 6), start=34),
 )
 # What only a newer ComfyUI than the oldest supported one has: name of the model to the name of its entry in ComfyUI's list.
@@ -448,6 +467,7 @@ def build(one: Small, inference: bool = True) -> Setup:
     generator = torch.Generator().manual_seed(1)
     with torch.inference_mode(inference):
         base = lab.model_of(lab.configured(one.config, one.unet_config), CPU, one.model_type)
+        one.shrink(base.diffusion_model)
         base.diffusion_model.load_state_dict(random_weights(base.diffusion_model))
         patcher = comfy.model_patcher.ModelPatcher(base, CPU, CPU)
         (text, options), (other, others) = one.text(generator, 0), one.text(generator, 1)

@@ -105,6 +105,9 @@ def with_moved_cell(x: Tensor) -> tuple[Tensor, tuple[int, int, int]]:
 def with_other_noun(setup: Setup, one: Small) -> Setup:
     """Another embedding for "cats", wherever an encoder's features stand in the conditioning."""
     text, options = setup.positive[0][0].clone(), dict(setup.positive[0][1])
+    if "t5xxl_ids" in options:  # Anima's words
+        options["t5xxl_ids"] = options["t5xxl_ids"] + 5 * (torch.arange(7) == 2)
+        return replace(setup, positive=[[text, options]])
     text[:, [2, 8] if one.config.__name__ == "SD3" else [2]] *= -1.5
     if "conditioning_llama3" in options:
         options["conditioning_llama3"] = options["conditioning_llama3"].clone()

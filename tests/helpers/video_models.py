@@ -5,16 +5,37 @@ from __future__ import annotations
 import atexit
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
+import comfy.ops
 import comfy.supported_models as supported
+import torch
+from comfy.ldm.anima.model import LLMAdapter
 
 from benchmarks.lab import models as lab
 
-from .families import POOLED, POOLED_TEXT, T5, WIDTH, Options, Small, TextOf, build
+from .families import POOLED, POOLED_TEXT, T5, WIDTH, Options, Small, Text, TextOf, build
 from .models import Setup
 
 VISION = 16
 PICTURES = 5  # tokens of a start picture
+
+
+def _anima_text(generator: torch.Generator, side: int) -> Text:
+    """Qwen's features, and the ids and weights of T5's tokens."""
+    text, options = TextOf(9)(generator, side)
+    return text, {**options, "t5xxl_ids": torch.arange(7, dtype=torch.int) + 10 * side, "t5xxl_weights": torch.ones(7)}
+
+
+def _with_small_adapter(anima: Any) -> None:
+    size = {"source_dim": WIDTH, "target_dim": WIDTH, "model_dim": WIDTH, "num_layers": 1, "num_heads": 2}
+    adapter = LLMAdapter(**size, dtype=torch.float32, operations=comfy.ops.disable_weight_init)
+
+    def weigh_words(loaded: Any, _: Any) -> None:
+        loaded.embed.weight.mul_(20)  # as in trained models a word's own embedding says more than its neighbours'
+
+    adapter.register_load_state_dict_post_hook(weigh_words)
+    anima.llm_adapter = adapter
 
 
 def _both(blocks: int) -> tuple[tuple[str, str], ...]:
@@ -190,6 +211,8 @@ PREDICT2 = {
 }
 del PREDICT2["extra_per_block_abs_pos_emb_type"]
 
+ANIMA = {**PREDICT2, "image_model": "anima"}
+
 UMT5, LLAMA = {"umt5xxl": 7}, {"l": 5, "llama": 7 + 95}
 ODD, EVEN, CELLS = (16, 3, 7, 12), (16, 3, 8, 12), (128, 3, 4, 6)
 PICTURE_TEXT = TextOf(pictures=(PICTURES, 1280))
@@ -302,6 +325,17 @@ VIDEOS = (
     ),
     SmallVideo("Cosmos 1", supported.CosmosT2V, COSMOS, T5, EVEN),
     SmallVideo("Cosmos Predict2", supported.CosmosT2IPredict2, PREDICT2, T5, EVEN),
+    SmallVideo(
+        "Anima",
+        supported.Anima,
+        ANIMA,
+        {"qwen3_06b": 9, "t5xxl": 7},
+        (16, 1, 7, 12),
+        text=_anima_text,
+        text_length=512,
+        shrink=_with_small_adapter,
+        frames=1,
+    ),
 )
 # Classes of ComfyUI's own around the same diffusion models; each differs in what its diffusion model gets beside the text.
 VIDEO_RELATIVES = (
