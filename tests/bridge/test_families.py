@@ -17,6 +17,7 @@ from comfy.ldm.pixart.pixartms import PixArtMS
 from headcount.bridge.attention.capture import Capture
 from headcount.bridge.attention.hook import hooked_options, users_own
 from headcount.bridge.demo_models.files import load_shapes_model
+from headcount.bridge.families.qwen_image_21 import QWEN_IMAGE_21
 from headcount.bridge.families.table import FAMILIES, family_of
 from headcount.bridge.gradients.attention_gradient import GradientPass
 from headcount.bridge.gradients.differentiable import training_kernels
@@ -340,14 +341,14 @@ def test_references_that_krea_does_not_read() -> None:
     assert {call.keys.shape[2] for call in record(setup, noise(one)).sink.calls} == {one.text_length + 48}
 
 
-@pytest.mark.parametrize("name", newer("Qwen-Image 2.1"))
-def test_references_within_the_text_are_refused(name: str) -> None:
-    one, setup = small(name), built(name)
-    text, options = setup.positive[0]
-    setup = replace(setup, positive=[[text, {**options, "reference_latents": [noise(one)], "image_slots": [3]}]])
-    model, _ = with_recorder(setup.model)
+def test_references_within_the_text_are_refused() -> None:
+    """As ComfyUI's own edit node of Qwen-Image 2.1 gives them."""
+    reference, text = torch.zeros(1, 64, 4, 4), torch.zeros(1, 7, 8)
+    conditioning = {"cross_attn": text, "reference_latents": [reference], "image_slots": [3]}
+    counts = replace(small("Krea 2").counts(), lengths={"qwen3vl_8b": 21})
     with pytest.raises(CountError, match="has its reference images within the text"):
-        sample(model, setup, one.run())
+        QWEN_IMAGE_21.text_layout(counts, conditioning)
+    assert QWEN_IMAGE_21.text_layout(counts, {"cross_attn": text, "reference_latents": [reference]}).own == 7
 
 
 @pytest.mark.parametrize("name", newer("Qwen-Image 2.1"))
