@@ -34,7 +34,7 @@ from comfy.model_base import (
 from torch import Tensor
 
 from ...core.prompts import Counts, TextLayout, one_encoder
-from .family import Family, ModelInputs
+from .family import Family, ModelInputs, comfy_class
 from .joint import TokenOrder, patches
 from .video import Watched, separate_order, video_reader
 
@@ -66,7 +66,7 @@ def order_of(inputs: ModelInputs) -> TokenOrder:
         behind.append(reference)
     elif reference is not None and model.ref_conv is not None:
         before = (reference.shape[-2] // patch) * (reference.shape[-1] // patch)
-    if type(model) is WanModel:  # Bernini's references and videos to edit
+    if comfy_class(model) is WanModel:  # Bernini's references and videos to edit
         behind += conditions.get("context_latents") or ()
     others = sum(_tokens(latent, patch) for latent in behind) + _motion_tokens(inputs)
     return separate_order(inputs, patches(inputs.latent, patch), inputs.frames, before, others)
