@@ -25,8 +25,8 @@ class IsacAttentionControl(io.ComfyNode):
                 "Steers the picture while it forms, from the model's own attention, so that the asked number of things "
                 "appears and different things do not mix. Put it between the model and the sampler, and encode the "
                 "prompt with Count Prompt. Works with Stable Diffusion 1.5 to 3.5, SDXL, PixArt, Flux, Chroma, Qwen-Image, "
-                "Lumina 2, Z-Image, HiDream and the Shapes demo model; mode fast costs a quarter to a half more than plain "
-                "sampling, exact a half to one and a quarter more."
+                "Lumina 2, Z-Image, HiDream, Krea 2 and the Shapes demo model; mode fast costs a quarter to a half more than "
+                "plain sampling, exact a half to one and a quarter more."
             ),
             search_aliases=["count", "number of objects", "instances", "attend and excite", "isac", "headcount"],
             inputs=[

@@ -24,8 +24,9 @@ class NuminaCountGuide(io.ComfyNode):
                 "Looks, at an early step, how many of each thing the video or picture is about to show. Where that is not "
                 "what the prompt asks for, it starts again from the same noise and makes the model look at the prompt's "
                 "words in the right places. Put it between the model and the sampler, and encode the prompt with Count "
-                "Prompt. Works with Wan 2.1 and 2.2, HunyuanVideo, LTX, Mochi and Cosmos, and with the picture models that "
-                "ISAC Attention Control knows, PixArt left out. Costs about 1.4 times plain sampling where it starts again."
+                "Prompt. Works with Wan 2.1 and 2.2, HunyuanVideo, LTX, MiniMax H3, Mochi, Cosmos and Anima, and with the "
+                "picture models that ISAC Attention Control knows, PixArt left out. Costs about 1.4 times plain sampling where "
+                "it starts again."
             ),
             search_aliases=["count", "number of objects", "video", "wan", "numina", "headcount"],
             inputs=[

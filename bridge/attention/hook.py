@@ -16,13 +16,12 @@ from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 from torch import Tensor
 
 from ..comfyui.compatibility import unpacked, without_graphs
-from ..families.family import ModelInputs
+from ..comfyui.streams import video_shape
+from ..families.family import FOR_GRADIENT, ModelInputs
 from .arguments import ModelAttention, model_attention
 
 SLOT = "optimized_attention_override"
 KEY = "headcount"
-FOR_GRADIENT = "headcount_for_gradient"
-"""In `transformer_options`: True for a model call that this pack makes for a gradient, with or without a graph."""
 AttentionFunction = Callable[..., Tensor]
 
 
@@ -95,7 +94,8 @@ def hooked_options(
         inner = dict(transformer_options or {})
         arguments = (x, t, c_concat, c_crossattn, control, inner)
         text = 0 if c_crossattn is None else c_crossattn.shape[1]
-        size, frames = (x.shape[-2], x.shape[-1]), x.shape[2] if x.ndim == 5 else 1
+        shape = video_shape(x.shape, kwargs.get("latent_shapes"))
+        size, frames = (shape[-2], shape[-1]), shape[2] if len(shape) == 5 else 1
         inputs = ModelInputs(executor.class_obj.diffusion_model, size, text, kwargs, inner, frames)
         around = None if is_for_gradient(x, inner) and not hook.of_gradients else hook.begin(inputs)
         if around is None:

@@ -1,4 +1,4 @@
-"""Chroma: Flux's blocks, [text, image]."""
+"""Chroma and Chroma Radiance, which works on pixels: Flux's blocks, [text, image]."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from comfy.ldm.chroma.model import Chroma
+from comfy.ldm.chroma_radiance.model import ChromaRadiance
 from comfy.model_base import Chroma as ChromaBase
+from comfy.model_base import ChromaRadiance as RadianceBase
 
 from ...core.prompts import Counts, TextLayout, one_encoder
 from .family import Family, ModelInputs
-from .flux import flux_blocks_reader
+from .flux import overwriting_reader
 from .joint import TokenOrder, text_first
 
 
@@ -24,4 +26,6 @@ def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     return one_encoder(counts, "t5xxl", conditioning["cross_attn"].shape[1])
 
 
-CHROMA = Family("Chroma", (Chroma,), (ChromaBase,), flux_blocks_reader(order_of), (), text_layout)
+CHROMA = Family(
+    "Chroma", (Chroma, ChromaRadiance), (ChromaBase, RadianceBase), overwriting_reader(order_of), (), text_layout
+)

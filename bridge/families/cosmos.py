@@ -1,18 +1,24 @@
-"""Cosmos 1 and Cosmos Predict2: self- and cross-attention over all frames."""
+"""Cosmos 1, Cosmos Predict2 and Anima: self- and cross-attention over all frames, of which Anima's pictures have one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from comfy.ldm.anima.model import Anima
 from comfy.ldm.cosmos.model import GeneralDIT
 from comfy.ldm.cosmos.predict2 import MiniTrainDIT
+from comfy.model_base import Anima as AnimaBase
 from comfy.model_base import CosmosPredict2, CosmosVideo
 
+from ...core.errors import CountError
 from ...core.prompts import Counts, TextLayout, one_encoder
 from .family import Family, ModelInputs
 from .joint import TokenOrder, patches
 from .video import Watched, separate_order, video_reader
+
+_ANIMA_TEXT = 512
 
 
 def attentions(model: GeneralDIT) -> Iterator[Watched]:
@@ -43,7 +49,18 @@ def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     return one_encoder(counts, "t5xxl", conditioning["cross_attn"].shape[1])
 
 
+def anima_text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
+    """T5's tokens, each filled with what Qwen's features say of it, padded to 512 at least."""
+    ids = conditioning.get("t5xxl_ids")
+    if ids is None:
+        raise CountError("the conditioning has no tokens of T5; connect the CLIP that belongs to Anima to Count Prompt")
+    own = one_encoder(counts, "t5xxl", ids.shape[-1])
+    length = max(own.length, _ANIMA_TEXT)
+    return replace(own, length=length, own=length if own.length == own.own else own.own)
+
+
 COSMOS = Family("Cosmos 1", (GeneralDIT,), (CosmosVideo,), video_reader(attentions, order_of), (), text_layout)
 COSMOS_PREDICT2 = Family(
     "Cosmos Predict2", (MiniTrainDIT,), (CosmosPredict2,), video_reader(predict2_attentions, order_of), (), text_layout
 )
+ANIMA = Family("Anima", (Anima,), (AnimaBase,), video_reader(predict2_attentions, order_of), (), anima_text_layout)

@@ -13,6 +13,8 @@ from ...core.attention import AttentionCall, Grid
 from ...core.prompts import Counts, TextLayout
 
 Options = Mapping[str, Any]
+FOR_GRADIENT = "headcount_for_gradient"
+"""In `transformer_options`: True for a model call that this pack makes for a gradient, with or without a graph."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class ModelInputs:
         latent: (height, width) of the latent, of a part of it where a conditioning has an area.
         text: number of tokens in the text context.
         conditions: ComfyUI's further inputs by name, such as "ref_latents".
-        options: ComfyUI's transformer_options.
+        options: ComfyUI's transformer_options, a copy for this call.
         frames: of the latent, of one context window where the run has several; 1 for a picture.
     """
 

@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from comfy.ldm.flux.layers import DoubleStreamBlock, SingleStreamBlock
 from comfy.ldm.flux.model import Flux
 from comfy.model_base import Flux as FluxBase
 from comfy.model_base import Flux2
@@ -30,9 +29,12 @@ def order_of(inputs: ModelInputs) -> TokenOrder:
 
 
 def reference_tokens(inputs: ModelInputs, patch: int) -> int:
-    """How many image tokens belong to reference latents."""
-    sizes = [patches(tuple(latent.shape[-2:]), patch) for latent in inputs.conditions.get("ref_latents") or ()]
-    return sum(height * width for height, width in sizes)
+    """How many image tokens belong to reference latents, (B, C, h, w) or (B, C, F, h, w)."""
+    tokens = 0
+    for latent in inputs.conditions.get("ref_latents") or ():
+        height, width = patches((latent.shape[-2], latent.shape[-1]), patch)
+        tokens += height * width * (latent.shape[2] if latent.ndim == 5 else 1)
+    return tokens
 
 
 def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
@@ -46,16 +48,15 @@ def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     return TextLayout(length + padding, layout.own + padding, (TokenSpan(encoder, padding),))
 
 
-class FluxBlocksReader(JointReader):
-    """Reads models made of Flux's blocks, and lets gradients through them."""
+class OverwritingReader(JointReader):
+    """Reads models whose blocks overwrite their input, such as Flux's, and lets gradients through them."""
 
     @contextmanager
     def begin(self, inputs: ModelInputs, record: Record) -> Iterator[None]:
         with super().begin(inputs, record), ExitStack() as stack:
             if torch.is_grad_enabled():
                 for module in inputs.diffusion.modules():
-                    if isinstance(module, DoubleStreamBlock | SingleStreamBlock):
-                        _keep_apart(module, stack)
+                    _keep_apart(module, stack)
             yield
 
 
@@ -66,9 +67,9 @@ def _keep_apart(block: nn.Module, stack: ExitStack) -> None:
             stack.callback(norm.register_forward_pre_hook(lambda _, inputs: (inputs[0].clone(),)).remove)
 
 
-def flux_blocks_reader(order_of: Callable[[ModelInputs], TokenOrder]) -> Callable[[Grid], JointReader]:
-    """What a family of Flux's blocks gives as its reader."""
-    return lambda _: FluxBlocksReader(order_of)
+def overwriting_reader(order_of: Callable[[ModelInputs], TokenOrder]) -> Callable[[Grid], JointReader]:
+    """What a family of such blocks gives as its reader."""
+    return lambda _: OverwritingReader(order_of)
 
 
 def _is_ovis(diffusion: Any) -> bool:
@@ -82,7 +83,7 @@ FLUX = Family(
     "Flux 1 and 2, Kontext",
     (Flux,),
     (FluxBase, Flux2),
-    flux_blocks_reader(order_of),
+    overwriting_reader(order_of),
     (),
     text_layout,
     unread={"Ovis-Image": _is_ovis},

@@ -19,16 +19,15 @@ from comfy.model_base import (
 from comfy.model_base import HunyuanVideo as HunyuanVideoBase
 from torch import Tensor
 
-from ...core.errors import CountError
 from ...core.prompts import Counts, TextLayout, one_encoder
 from . import qwen_image
 from .family import Family, ModelInputs
 from .joint import TokenOrder, patches
+from .text import behind_template
 from .video import Watched, video_reader
 
 _LLAMA, _LLAMA_TEMPLATE = "llama", 95  # tokens in front of the prompt, which ComfyUI's text encoders cut off
 _QWEN, _QWEN_TEMPLATE = "qwen25_7b", 98
-_OWN_TEMPLATE = ("<|im_start|>", "<|start_header_id|>")
 
 
 def attentions(model: HunyuanVideo) -> Iterator[Watched]:
@@ -68,9 +67,7 @@ def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     length = conditioning["cross_attn"].shape[1]
     if _QWEN not in counts.lengths:
         return one_encoder(counts, _LLAMA, length, cut=_LLAMA_TEMPLATE)
-    if counts.prompt.startswith(_OWN_TEMPLATE):
-        raise CountError("the prompt brings its own template for Qwen; write the prompt only, the template is added")
-    return one_encoder(counts, _QWEN, length, cut=_QWEN_TEMPLATE)
+    return behind_template(counts, _QWEN, length, _QWEN_TEMPLATE)
 
 
 _READER = video_reader(attentions, order_of)

@@ -23,6 +23,7 @@ class TokenOrder:
         length: number of all tokens, reference pictures and padding included.
         text_calls: how many attention calls over text alone come before the first one that sees the image.
         frames: F, of a video.
+        image_calls: an attention call over as many tokens as the image has is the image's own.
     """
 
     grid: Grid
@@ -31,6 +32,7 @@ class TokenOrder:
     length: int
     text_calls: int = 0
     frames: int = 1
+    image_calls: bool = True
 
 
 def patches(size: Grid, patch: int) -> Grid:
@@ -38,11 +40,11 @@ def patches(size: Grid, patch: int) -> Grid:
     return -(-size[0] // patch), -(-size[1] // patch)
 
 
-def text_first(inputs: ModelInputs, patch: int, others: int = 0) -> TokenOrder:
+def text_first(inputs: ModelInputs, patch: int, others: int = 0, text_calls: int = 0) -> TokenOrder:
     """[text, image, other images]: `others` is the number of tokens behind those of the picture."""
     grid = patches(inputs.latent, patch)
     start, end = inputs.text, inputs.text + grid[0] * grid[1]
-    return TokenOrder(grid, slice(0, start), slice(start, end), end + others)
+    return TokenOrder(grid, slice(0, start), slice(start, end), end + others, text_calls)
 
 
 class JointReader:
@@ -62,15 +64,17 @@ class JointReader:
 
     def read(self, queries: Tensor, keys: Tensor, bias: Tensor | None, options: Options) -> AttentionCall | None:
         self._calls += 1
-        order = self._order
-        if order is None or self._calls <= order.text_calls or queries.shape[2] != keys.shape[2]:
+        order, rows, columns = self._order, queries.shape[2], keys.shape[2]
+        if order is None or self._calls <= order.text_calls:
             return None
-        layer = self._layer(options)
-        if keys.shape[2] == order.length:
-            rows = bias if bias is None or bias.shape[2] == 1 else bias[:, :, order.image]
-            pixels = queries[:, :, order.image]
-            return AttentionCall(layer, "joint", order.grid, pixels, keys, order.text, order.image, rows)
-        if keys.shape[2] == order.grid[0] * order.grid[1]:
+        layer, pixels = self._layer(options), order.grid[0] * order.grid[1]
+        if columns == order.length and rows == pixels:  # the image asks about all tokens by itself
+            return AttentionCall(layer, "joint", order.grid, queries, keys, order.text, order.image, bias)
+        if columns == order.length and rows == columns:
+            bias = bias if bias is None or bias.shape[2] == 1 else bias[:, :, order.image]
+            queries = queries[:, :, order.image]
+            return AttentionCall(layer, "joint", order.grid, queries, keys, order.text, order.image, bias)
+        if columns == rows == pixels and order.image_calls:
             return AttentionCall(layer, "self", order.grid, queries, keys, bias=bias)
         return None
 

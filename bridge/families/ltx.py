@@ -1,18 +1,25 @@
-"""LTX-Video: self- and cross-attention over all frames, one token for each cell of the latent."""
+"""LTX-Video and LTX-2: self- and cross-attention over all frames, one token for each cell of the latent.
+
+LTX-2 works on sound, too, by attentions of its own, which are not read.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from comfy.ldm.lightricks.av_model import LTXAVModel
 from comfy.ldm.lightricks.model import LTXVModel
-from comfy.model_base import LTXV
+from comfy.model_base import LTXAV, LTXV
 from torch import Tensor
 
-from ...core.prompts import Counts, TextLayout, one_encoder
+from ...core.prompts import Counts, TextLayout, TokenSpan, one_encoder
 from .family import Family, ModelInputs
 from .joint import TokenOrder
 from .video import Watched, separate_order, video_reader
+
+_GEMMA = "gemma3_12b"
+_SHORTEST, _REGISTERS = 1024, 128  # LTX-2 fills its text up with learnt tokens: to this length, and to a multiple
 
 
 def attentions(model: LTXVModel) -> Iterator[Watched]:
@@ -37,8 +44,20 @@ def order_of(inputs: ModelInputs) -> TokenOrder:
 
 
 def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
-    """T5's tokens, padded to 128 at least; the padding is masked."""
-    return one_encoder(counts, "t5xxl", conditioning["cross_attn"].shape[1])
+    """T5's tokens, padded to 128 at least, where the padding is masked; Gemma's for LTX-2."""
+    length = conditioning["cross_attn"].shape[1]
+    if _GEMMA not in counts.lengths:
+        return one_encoder(counts, "t5xxl", length)
+    own = one_encoder(counts, _GEMMA, length).own
+    filled = -(-max(length, _SHORTEST) // _REGISTERS) * _REGISTERS
+    return TextLayout(filled, filled if length in (own, filled) else own, (TokenSpan(_GEMMA, 0),))
 
 
-LTX = Family("LTX-Video", (LTXVModel,), (LTXV,), video_reader(attentions, order_of), (), text_layout)
+LTX = Family(
+    "LTX-Video and LTX-2",
+    (LTXVModel, LTXAVModel),
+    (LTXV, LTXAV),
+    video_reader(attentions, order_of),
+    (),
+    text_layout,
+)

@@ -9,27 +9,29 @@ from comfy.ldm.qwen_image.model import QwenImageTransformer2DModel, QwenImageTra
 from comfy.model_base import QwenImage
 
 from ...core.errors import CountError
-from ...core.prompts import Counts, TextLayout, one_encoder
+from ...core.prompts import Counts, TextLayout
 from .family import Family, ModelInputs
 from .flux import reference_tokens
 from .joint import TokenOrder, joint_reader, text_first
+from .text import behind_template
 
-_ENCODER = "qwen25_7b"
 _TEMPLATE = 34  # tokens of the template in front of the prompt; ComfyUI's text encoder cuts them off
-_OWN_TEMPLATE = ("<|im_start|>", "<|start_header_id|>")
 
 
 def order_of(inputs: ModelInputs) -> TokenOrder:
     """The picture comes first among the images; those of an edit follow it."""
+    if inputs.frames > 1:
+        raise CountError(
+            "Qwen-Image-Layered makes several layers of a picture at once, and its attention is not that of one picture. Take "
+            "the node off this model; Count Prompt and Count Check work with it"
+        )
     patch = inputs.diffusion.patch_size
     return text_first(inputs, patch, reference_tokens(inputs, patch))
 
 
 def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     """Qwen's tokens behind the template."""
-    if counts.prompt.startswith(_OWN_TEMPLATE):
-        raise CountError("the prompt brings its own template for Qwen; write the prompt only, the template is added")
-    return one_encoder(counts, _ENCODER, conditioning["cross_attn"].shape[1], cut=_TEMPLATE)
+    return behind_template(counts, "qwen25_7b", conditioning["cross_attn"].shape[1], _TEMPLATE)
 
 
 QWEN_IMAGE = Family(

@@ -7,23 +7,27 @@ from typing import Any
 
 from ...core.errors import CountError
 from .chroma import CHROMA
-from .cosmos import COSMOS, COSMOS_PREDICT2
+from .cosmos import ANIMA, COSMOS, COSMOS_PREDICT2
 from .family import Family, comfy_class
 from .flux import FLUX
 from .hidream import HIDREAM
 from .hunyuan_video import HUNYUAN_IMAGE, HUNYUAN_VIDEO
+from .krea import KREA_2
 from .ltx import LTX
 from .lumina import LUMINA
+from .minimax import MINIMAX_H3
 from .mochi import MOCHI
 from .pixart import PIXART
 from .qwen_image import QWEN_IMAGE
+from .qwen_image_21 import QWEN_IMAGE_21
 from .sd3 import SD3
 from .unet import UNET
 from .wan import WAN
 
-FAMILIES = (UNET, SD3, PIXART, FLUX, CHROMA, QWEN_IMAGE, LUMINA, HIDREAM)
-# Read over all frames at once, and without gradients. HunyuanImage is here since it shares HunyuanVideo's architecture.
-VIDEO_FAMILIES = (WAN, HUNYUAN_VIDEO, HUNYUAN_IMAGE, LTX, MOCHI, COSMOS, COSMOS_PREDICT2)
+FAMILIES = (UNET, SD3, PIXART, FLUX, CHROMA, QWEN_IMAGE, QWEN_IMAGE_21, LUMINA, HIDREAM, KREA_2)
+# Read over all frames at once, and without gradients. HunyuanImage and Anima are here since they share the architecture of a
+# video model; ComfyUI's has no way back in Anima's.
+VIDEO_FAMILIES = (WAN, HUNYUAN_VIDEO, HUNYUAN_IMAGE, LTX, MINIMAX_H3, MOCHI, COSMOS, COSMOS_PREDICT2, ANIMA)
 RECORDED_FAMILIES = (*FAMILIES, *VIDEO_FAMILIES)
 
 

@@ -40,7 +40,7 @@ class GradientProbe:
         """Gradients as the whole queries and keys, of which the call is a part, see `Reader.read`."""
         if self.call is None:
             return None
-        rows, columns = self.call.image or slice(None), slice(self.call.keys.shape[2])
+        rows, columns = self.call.rows(queries.shape[2]), slice(self.call.keys.shape[2])
         gradient = self.step.gradient(replace(self.call, queries=queries[:, :, rows], keys=keys[:, :, columns]))
         return _padded(gradient.queries, queries, rows), _padded(gradient.keys, keys, columns)
 

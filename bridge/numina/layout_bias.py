@@ -63,7 +63,7 @@ class LayoutBias:
     def _bias(self, call: AttentionCall, attention: ModelAttention, answer: Tensor) -> None:
         each = len(answer) // max(len(self._uuids), 1)
         window = window_of(attention.options, each, call.frames, self._shape)
-        first = 0 if call.image is None else call.image.start
+        first = call.rows(attention.queries.shape[2]).start
         for index, uuid in enumerate(self._uuids):
             guides = self._guides.get(uuid, {})
             for row, item in enumerate(window.items):

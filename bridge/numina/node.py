@@ -14,6 +14,7 @@ from torch import Tensor
 from ...core.prompts import Counts
 from ..comfyui.compatibility import warn_of_own_attention
 from ..comfyui.run_notes import RunNotes
+from ..comfyui.streams import stream_shapes, video_in, video_shape
 from ..families.family import Family
 from ..families.pixart import PIXART
 from ..families.table import FAMILIES, VIDEO_FAMILIES, family_of
@@ -73,16 +74,18 @@ def with_numina(
     def sample(executor, guider, sigmas, extra_args, callback, noise, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
         refuse_no_pictures(noise, NODE)
         counted, clock = _counted_and_clock(guider, sigmas, family, settings, counts)
+        streams = stream_shapes(guider.conds)
+        shape = video_shape(noise.shape, streams)
         warn_of_counts(counted, notes)
         if not counted or (clock.reference is None and layout is None):
             why = _left_alone(len(sigmas) - 1, settings, notes) if counted else NOTHING_COUNTED
             samples = executor(guider, sigmas, extra_args, callback, noise, *rest)
-            keep_run(handle, guider.inner_model, samples, lambda _: None, why, notes)
+            keep_run(handle, guider.inner_model, video_in(samples, streams), lambda _: None, why, notes)
             return samples
-        run = GuidedRun(counted, family, clock, settings, tuple(noise.shape))
+        run = GuidedRun(counted, family, clock, settings, shape)
         warn_of_own_attention(guider.inner_model, NODE)
         if layout is not None:
-            run.follow(drawn_guides(counted, layout, settings, guider.inner_model, tuple(noise.shape)))
+            run.follow(drawn_guides(counted, layout, settings, guider.inner_model, shape))
 
         def sampled(adapt: Callable[[dict[str, Any]], dict[str, Any]]) -> Tensor:
             options = _without_parts(adapt(run.options(extra_args["model_options"])), noise, guider)
@@ -90,9 +93,9 @@ def with_numina(
 
         samples = _once_or_twice(run, sampled, guider, _rewinding(noise, patched.load_device))
         if shared is not None:
-            shared.keep(run.counted, tuple(noise.shape), run.guides)
+            shared.keep(run.counted, shape, run.guides)
         why = _OWN_LAYOUT if layout is not None else _why_nothing(run.reader, notes)
-        keep_run(handle, guider.inner_model, samples, partial(record_of, run), why, notes)
+        keep_run(handle, guider.inner_model, video_in(samples, streams), partial(record_of, run), why, notes)
         return samples
 
     def noted(*call):  # noqa: ANN002, ANN202 - as above
@@ -155,12 +158,13 @@ def with_shared_guide(model: Any, settings: NuminaSettings, counts: Counts | Non
     def sample(executor, guider, sigmas, extra_args, callback, noise, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
         refuse_no_pictures(noise, NODE)
         counted, clock = _counted_and_clock(guider, sigmas, family, settings, counts)
-        guides = shared.guides_for(counted, tuple(noise.shape)) if counted else {}
+        shape = video_shape(noise.shape, stream_shapes(guider.conds))
+        guides = shared.guides_for(counted, shape) if counted else {}
         if guides:
-            run = GuidedRun(counted, family, clock, settings, tuple(noise.shape))
+            run = GuidedRun(counted, family, clock, settings, shape)
             run.follow(guides)
             extra_args = {**extra_args, "model_options": run.options(extra_args["model_options"])}
-        elif counted and shared.is_of_another(counted, tuple(noise.shape)):
+        elif counted and shared.is_of_another(counted, shape):
             notes.warn(_ANOTHER_VIDEO)
         return executor(guider, sigmas, extra_args, callback, noise, *rest)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import dropwhile
 from typing import Any
 
 import comfy.model_management
@@ -36,6 +37,8 @@ Tokens = Mapping[str, Sequence[Sequence[tuple[Any, ...]]]]
 # These read song lyrics and quoted lettering, not the prompt's objects.
 _OTHER_TEXT = frozenset({"lyrics", "byt5"})
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
+# Their padding stands in front of the prompt, and ComfyUI's text encoder cuts it off.
+_PADDING_CUT = frozenset({"gemma3_12b"})
 _PROBES = ("7", "zebra")  # two prompts with no common beginning or end, to see what a tokenizer puts around a prompt
 
 
@@ -99,9 +102,10 @@ def locate_objects(tokens: Tokens, tokenizer: Any, prompt: str, found: Sequence[
     positions: dict[str, tuple[ObjectTokens, ...]] = {}
     words: dict[str, tuple[WordTokens, ...]] = {}
     lengths: dict[str, int] = {}
+    # Beside the tokens of its encoders a tokenizer may hand on settings.
+    read = {key: chunks for key, chunks in tokens.items() if key not in _OTHER_TEXT and isinstance(chunks, Sequence)}
+    tokens = {key: _as_encoded(chunks, tokenizer, key) for key, chunks in read.items()}
     for key in tokens:
-        if key in _OTHER_TEXT:
-            continue
         lengths[key] = sequence_length(tokens[key])
         if found:
             characters = _prompt_characters(tokens, tokenizer, key)
@@ -124,6 +128,14 @@ def _prompt_characters(tokens: Tokens, tokenizer: Any, key: str) -> list[TokenCh
     start = before if _texts(characters[:before]) == _texts(template[0]) else 0
     end = len(characters) - behind
     return characters[start : end if _texts(characters[end:]) == _texts(template[1]) else len(characters)]
+
+
+def _as_encoded(chunks: Sequence[Sequence[tuple[Any, ...]]], tokenizer: Any, key: str) -> Sequence[Sequence[Any]]:
+    """The tokens of which the text encoder gives features."""
+    if key not in _PADDING_CUT:
+        return chunks
+    padding = _encoder_tokenizer(tokenizer, key).pad_token
+    return [list(dropwhile(lambda entry: entry[0] == padding, chunk)) for chunk in chunks]
 
 
 def _encoder_tokenizer(tokenizer: Any, key: str) -> Any:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...core.attention import RunRecord
 from ...core.errors import CountError
+from ..comfyui.streams import video_of
 
 NOTHING_COUNTED = (
     "The prompt of this run counts nothing, so nothing was steered or recorded. Write a number, such as 'three cats', or fill "
@@ -57,6 +58,7 @@ class MapsHandle:
         Raises:
             CountError: there was no run, or `samples` are not numbers.
         """
+        samples = video_of(samples)
         if not bool(samples.isfinite().all()):
             raise CountError(NOT_NUMBERS)
         with self._lock:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...core.attention import RunRecord, RunRecorder
 from ..comfyui.run_notes import RunNotes
+from ..comfyui.streams import stream_shapes, video_in
 from ..sampling.steered_sampler import BeforeStep, run_sampler, sampler_function
 from ..sampling.whole_image import refuse_no_pictures
 from .maps import NOT_NUMBERS, EmptyRun, MapsHandle
@@ -29,7 +30,7 @@ def keep_run(
 
     Args:
         model: ComfyUI's model that sampled.
-        samples: the state that its sampler ended with.
+        samples: the state that its sampler ended with, without sound.
         finish: makes the record, of the LATENT that the sampler's node gives.
         why_nothing: what the nodes behind the handle say where there is no record.
     """
@@ -81,7 +82,8 @@ def with_watched_runs(
             )
             recorder = run.finish()
             record_of = _no_record if recorder is None else recorder.finish
-            keep_run(handle, guider.inner_model, samples, record_of, run.why_nothing, notes)
+            video = video_in(samples, stream_shapes(guider.conds))
+            keep_run(handle, guider.inner_model, video, record_of, run.why_nothing, notes)
         return samples
 
     patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, key, sample)

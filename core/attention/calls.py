@@ -31,8 +31,8 @@ class AttentionCall:
         queries: (B, H, N, d), of image tokens only.
         keys: (B, H, K, d), all that the softmax runs over: N image tokens, T text tokens, or both.
         text: which keys are the text tokens of a "joint" call.
-        image: which tokens of the attention the queries are; in a "joint" or "self" call their keys too, in the same
-            order. None where they are all of the image tokens, and these have an attention of their own.
+        image: which tokens of the attention the queries are, in a "joint" or "self" call their keys in the same order.
+            None where they are all of the image tokens, and these have an attention of their own.
         bias: added to the scores before the softmax, broadcastable to (B, H, N, K); None where the model masks nothing.
         image_grid: grid of the image keys, where the queries are only a part of the image tokens; None for `grid`.
         place: which of the model's attention calls this is, from 1.
@@ -58,6 +58,10 @@ class AttentionCall:
         if self.kind != kind:
             return None
         return slice(None) if self.kind == "cross" or self.image is None else self.image
+
+    def rows(self, queries: int) -> slice:
+        """Which of the queries of the model's attention these are; it has so many, of the image alone or of all tokens."""
+        return slice(0, queries) if self.image is None or self.queries.shape[2] == queries else self.image
 
 
 def outline(call: AttentionCall) -> AttentionCall:

@@ -40,7 +40,7 @@ def types_of(node: Any) -> set[str]:
 
 CORE_TYPES = set().union(*map(types_of, (*comfy_nodes.NODE_CLASS_MAPPINGS.values(), RTDETR_detect, DrawBBoxes)))
 # Other packs' types that the boxes are read from as well, named in ComfyUI's own list of types, and the old name of its boxes.
-ALSO_READ = {io.SEGS.io_type, io.BBOX.io_type, io.BoundingBoxes.io_type, "JSON"}
+ALSO_READ = {io.SEGS.io_type, io.BBOX.io_type, io.BoundingBoxes.io_type, io.Array.io_type, "JSON"}
 # What only nodes of this pack hand to each other.
 OWN_TYPES = {
     "HEADCOUNT_COUNTS",

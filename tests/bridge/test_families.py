@@ -6,7 +6,6 @@ Each claim is made of the first layers of the real forward pass, so that a chang
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import comfy.model_base
@@ -14,11 +13,11 @@ import comfy.model_patcher
 import comfy.samplers
 import pytest
 import torch
-from comfy.ldm.chroma_radiance.model import ChromaRadiance
 from comfy.ldm.pixart.pixartms import PixArtMS
 from headcount.bridge.attention.capture import Capture
 from headcount.bridge.attention.hook import hooked_options, users_own
 from headcount.bridge.demo_models.files import load_shapes_model
+from headcount.bridge.families.qwen_image_21 import QWEN_IMAGE_21
 from headcount.bridge.families.table import FAMILIES, family_of
 from headcount.bridge.gradients.attention_gradient import GradientPass
 from headcount.bridge.gradients.differentiable import training_kernels
@@ -32,34 +31,12 @@ from headcount.core.prompts import CONDITIONING_KEY
 from headcount.core.prompts.context import context_positions, context_words
 from torch import Tensor, nn
 
-from ..helpers.families import SMALL, Small, build, built, small
+from ..helpers.families import NEWER, SMALL, Small, build, built, newer, small
+from ..helpers.family_calls import NODE, SIGMA, first_with_text, noise, positive_of, record, with_other_noun
 from ..helpers.models import CPU, Setup, sample
 
-NODE = "a test"
-SIGMA = 0.8
 every_model = pytest.mark.parametrize("one", SMALL, ids=lambda one: one.name)
 every_transformer = pytest.mark.parametrize("one", [one for one in SMALL if one.grid], ids=lambda one: one.name)
-
-
-def positive_of(setup: Setup, x: Tensor) -> dict[str, Any]:
-    with torch.inference_mode():
-        conds = {"positive": comfy.sampler_helpers.convert_cond(setup.positive)}
-        return comfy.samplers.process_conds(setup.model.model, x, conds, CPU, torch.zeros_like(x))["positive"][0]
-
-
-def noise(one: Small, batch: int = 1) -> Tensor:
-    return torch.randn(batch, *one.shape, generator=torch.Generator().manual_seed(0))
-
-
-def record(setup: Setup, x: Tensor, attention: Any = users_own) -> Capture:
-    """One model call with the positive conditioning."""
-    setup.model.model.current_patcher = setup.model
-    capture = Capture(family_of(setup.model, NODE).reader((x.shape[-2], x.shape[-1])))
-    run = hooked_options(setup.model.model_options, capture, attention, keep_previous=False)
-    with torch.inference_mode():
-        conds = [[positive_of(setup, x)]]
-        comfy.samplers.calc_cond_batch(setup.model.model, conds, x, torch.full((len(x),), SIGMA), run)
-    return capture
 
 
 def values_and_outputs(setup: Setup, x: Tensor) -> tuple[Capture, dict[int, tuple[Tensor, Tensor]]]:
@@ -100,13 +77,19 @@ def _of_pixart(setup: Setup, x: Tensor) -> tuple[Capture, dict[int, tuple[Tensor
 def assert_is_the_models(call: AttentionCall, value: Tensor, output: Tensor) -> None:
     """The call's probabilities, applied to the values, give what the model's own attention gave for these queries."""
     heads = [head_probabilities(call, head) @ value[:, head] for head in range(value.shape[1])]
-    rows = output[:, call.image] if call.kind == "joint" else output
+    rows = output[:, call.rows(output.shape[1])]
     torch.testing.assert_close(rows, torch.cat(heads, -1), rtol=1e-3, atol=1e-4)
 
 
 def changed_by(tokens: Tensor, others: Tensor) -> Tensor:
     """(N,) how far each token moved, over pictures, heads and channels."""
     return (tokens - others).square().sum((0, 1, 3)).sqrt()
+
+
+@pytest.mark.parametrize("name", newer(*NEWER))
+def test_models_that_a_newer_comfyui_has(name: str) -> None:
+    """Every test of this file is of them, too, where they are there."""
+    assert family_of(built(name).model, NODE) in FAMILIES
 
 
 @every_model
@@ -163,11 +146,16 @@ def test_one_picture_cell_moves_its_own_query(one: Small) -> None:
 def test_one_text_token_moves_its_own_key(one: Small) -> None:
     """What is changed of the noun's embedding is found at the noun's positions, in the first layer that sees text."""
     setup, x = built(one.name), noise(one)
-    before, after = (_first_with_text(changed, x) for changed in (setup, _with_other_noun(setup, one)))
+    before, after = (first_with_text(changed, x) for changed in (setup, with_other_noun(setup, one)))
     keys, others = (call.keys[:, :, call.columns("cross")] for call in (before, after))
     moved = changed_by(keys, others)
     found = set(torch.nonzero(moved > 1e-4 * keys.norm()).flatten().tolist())
-    if one.name in ("Lumina 2", "Z-Image"):  # their context refiner lets every token hear of every other
+    if one.name in (
+        "Lumina 2",
+        "Z-Image",
+        "Krea 2",
+        "Anima",
+    ):  # their context refiner lets every token hear of every other
         assert set(one.nouns[0]) <= found
         assert int(moved.argmax()) == one.nouns[0][0]
     else:
@@ -175,20 +163,6 @@ def test_one_text_token_moves_its_own_key(one: Small) -> None:
     if before.kind == "joint":
         image = (call.keys[:, :, call.image] for call in (before, after))
         torch.testing.assert_close(*image)
-
-
-def _first_with_text(setup: Setup, x: Tensor) -> AttentionCall:
-    return next(call for call in record(setup, x).sink.calls if call.columns("cross") is not None)
-
-
-def _with_other_noun(setup: Setup, one: Small) -> Setup:
-    """Another embedding for "cats", wherever an encoder's features stand in the conditioning."""
-    text, options = setup.positive[0][0].clone(), dict(setup.positive[0][1])
-    text[:, [2, 8] if one.config.__name__ == "SD3" else [2]] *= -1.5
-    if "conditioning_llama3" in options:
-        options["conditioning_llama3"] = options["conditioning_llama3"].clone()
-        options["conditioning_llama3"][..., 2, :] *= -1.5
-    return replace(setup, positive=[[text, options]])
 
 
 @every_model
@@ -262,7 +236,9 @@ def test_gradient_is_that_of_finite_differences(one: Small) -> None:
     """In double precision, along a random direction: no in-place write and no missing path spoils the gradient."""
     setup = build(one, inference=False)
     setup.model.model.diffusion_model.double()
-    setup.model.model.diffusion_model.dtype = torch.float64
+    for module in setup.model.model.diffusion_model.modules():  # ComfyUI's parts that cast to what they were made in
+        if isinstance(getattr(module, "dtype", None), torch.dtype):
+            module.dtype = torch.float64
     setup.model.model.current_patcher = setup.model
     x = noise(one).double()
     positive, objective = positive_of(setup, x), SquaredAttention()
@@ -332,20 +308,60 @@ def test_no_hook_stays_on_pixart(name: str) -> None:
     assert not any(module._forward_hooks for module in modules)
 
 
-@pytest.mark.parametrize("name", ["Flux 1", "Flux 2", "Qwen-Image"])
-def test_reference_pictures_are_not_the_picture(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        *((name, "index") for name in ("Flux 1", "Flux 2", "Qwen-Image", "Krea 2")),
+        *((one.name, "index") for one in SMALL if one.name == "Qwen-Image 2.1"),
+        *((name, "index_timestep_zero") for name in ("Qwen-Image", "Krea 2")),
+    ],
+)
+def test_reference_pictures_are_not_the_picture(name: str, method: str) -> None:
     """Kontext and the edit models see other pictures behind theirs: kept as keys of the softmax, never as image."""
     one = small(name)
     setup = built(name)
     reference = torch.randn(1, *one.shape, generator=torch.Generator().manual_seed(5))[..., :6, :4]
     text, options = setup.positive[0]
-    setup = replace(setup, positive=[[text, {**options, "reference_latents": [reference]}]])
+    setup = replace(
+        setup, positive=[[text, {**options, "reference_latents": [reference], "reference_latents_method": method}]]
+    )
     capture, seen = values_and_outputs(setup, noise(one))
     for call in capture.sink.calls:
-        assert call.keys.shape[2] > call.image.stop and call.grid == one.grid
+        assert call.keys.shape[2] > one.text_length + one.grid[0] * one.grid[1] and call.grid == one.grid
         assert_is_the_models(call, *seen[call.place])
     model, maps = with_recorder(setup.model)
     assert maps.record_for(sample(model, setup, one.run()))[1]
+
+
+def test_references_that_krea_does_not_read() -> None:
+    """Without a method ComfyUI's Krea 2 leaves them out."""
+    one, setup = small("Krea 2"), built("Krea 2")
+    text, options = setup.positive[0]
+    setup = replace(setup, positive=[[text, {**options, "reference_latents": [noise(one)]}]])
+    assert {call.keys.shape[2] for call in record(setup, noise(one)).sink.calls} == {one.text_length + 48}
+
+
+def test_references_within_the_text_are_refused() -> None:
+    """As ComfyUI's own edit node of Qwen-Image 2.1 gives them."""
+    reference, text = torch.zeros(1, 64, 4, 4), torch.zeros(1, 7, 8)
+    conditioning = {"cross_attn": text, "reference_latents": [reference], "image_slots": [3]}
+    counts = replace(small("Krea 2").counts(), lengths={"qwen3vl_8b": 21})
+    with pytest.raises(CountError, match="has its reference images within the text"):
+        QWEN_IMAGE_21.text_layout(counts, conditioning)
+    assert QWEN_IMAGE_21.text_layout(counts, {"cross_attn": text, "reference_latents": [reference]}).own == 7
+
+
+@pytest.mark.parametrize("name", newer("Qwen-Image 2.1"))
+def test_a_text_as_long_as_the_picture(name: str) -> None:
+    one, setup = small(name), built(name)
+    setup = replace(setup, positive=[[torch.randn(1, 48, 32), setup.positive[0][1]]])
+    assert [call.kind for call in record(setup, noise(one)).sink.calls] == ["joint", "joint"]
+
+
+def test_layers_of_a_picture_are_refused() -> None:
+    one = replace(small("Qwen-Image"), shape=(16, 3, 16, 12))
+    with pytest.raises(CountError, match="Qwen-Image-Layered makes several layers of a picture at once"):
+        record(built("Qwen-Image"), noise(one))
 
 
 def test_image_only_attention_of_sd35_medium() -> None:
@@ -432,7 +448,7 @@ class TestMissingEncoders:
             self.layout(name, torch.zeros(1, 7, 8), conditioning_llama3=torch.zeros(1, 3, 1, 8))
 
 
-@pytest.mark.parametrize("name", ["Flux 1", "Chroma", "PixArt Sigma", "Qwen-Image", "Lumina 2", "SDXL"])
+@pytest.mark.parametrize("name", ["Flux 1", "Chroma", "PixArt Sigma", "Qwen-Image", "Lumina 2", "Krea 2", "SDXL"])
 def test_the_clip_of_another_model_is_refused_by_name(name: str) -> None:
     setup, one = built(name), small(name)
     other = {"q": ()} if name != "SDXL" else {"l": (), "t5xxl": ()}
@@ -485,13 +501,11 @@ def test_other_families_are_refused_by_name() -> None:
 
 
 def test_relatives_that_differ_are_refused() -> None:
-    """Chroma Radiance works on pixels, Stable Video Diffusion on frames and without a text."""
-    radiance = SimpleNamespace(diffusion_model=ChromaRadiance.__new__(ChromaRadiance))
+    """Stable Video Diffusion works on frames and without a text."""
     video = comfy.model_base.SVD_img2vid.__new__(comfy.model_base.SVD_img2vid)
     nn.Module.__init__(video)
     video.diffusion_model = built("SDXL").model.model.diffusion_model
-    for model in (radiance, video):
-        assert not any(family.has(model) for family in FAMILIES)
+    assert not any(family.has(video) for family in FAMILIES)
 
 
 def test_no_model_is_said_so() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import comfy.sample
 import pytest
 import torch
-from comfy.ldm.wan.model import WanModel_S2V
+from comfy.ldm.wan.model_wandancer import WanDancerModel
 from headcount.bridge.families.table import RECORDED_FAMILIES
 from headcount.bridge.recording.maps import MapsHandle
 from headcount.bridge.recording.recorder import with_recorder
@@ -41,21 +41,21 @@ def recorded(setup: Setup, run: Run) -> tuple[Tensor, RunRecord]:
 @every_model
 def test_two_videos(one: SmallVideo) -> None:
     """Nothing changes in them, and each has its frames."""
-    setup, run = built_video(one.name), one.run(batch=2)
+    setup, run, videos = built_video(one.name), one.run(batch=2), one.batch(2)
     samples, found = recorded(setup, run)
     assert torch.equal(sample(setup.model, setup, run), samples)
     assert found.frames == one.frames and found.grid == one.grid and len(found.steps) == 3
-    assert len(found.cross_attention) == len(found.self_attention) == 2 * one.frames
+    assert len(found.cross_attention) == len(found.self_attention) == videos * one.frames
     heat = word_heat(found, found.all_words[:2])
-    assert heat.shape == (2 * one.frames, 2, *one.grid) and heat.min() >= 0 and heat.max() <= 1
+    assert heat.shape == (videos * one.frames, 2, *one.grid) and heat.min() >= 0 and heat.max() <= 1
     assert heat.flatten(2).std(-1).min() > 1e-4, "attention of a model with degenerate weights proves nothing"
-    assert (heat[0] - heat[one.frames]).abs().max() > 1e-4, "the second video has maps of its own"
+    assert one.alone or (heat[0] - heat[one.frames]).abs().max() > 1e-4, "the second video has maps of its own"
     assert {part.layer for part in found.layers if part.step == 1} == {layer for layer, _ in one.calls}
     rows = found.self_attention.float().sum(-1)
     torch.testing.assert_close(rows, torch.ones_like(rows), atol=1e-2, rtol=0)
 
 
-@every_model
+@pytest.mark.parametrize("one", [one for one in VIDEOS if not one.alone], ids=lambda one: one.name)
 def test_the_second_video_is_the_one_that_is_sampled_alone(one: SmallVideo) -> None:
     setup = built_video(one.name)
     noise = comfy.sample.prepare_noise(one.latent(2), 3)
@@ -64,7 +64,7 @@ def test_the_second_video_is_the_one_that_is_sampled_alone(one: SmallVideo) -> N
         model, maps = with_recorder(setup.model)
         with torch.inference_mode():
             samples = comfy.sample.sample(
-                model, part, 2, 2.0, "euler", "simple", setup.positive, setup.negative, torch.zeros_like(part), seed=3,
+                model, part, 2, 2.0, "euler", "simple", setup.positive, setup.negative, one.latent(part.shape[0]), seed=3,
                 disable_pbar=True,
             )  # fmt: skip
         heat.append(noun_heat_over_time(maps.record_for(samples)[0]))
@@ -176,7 +176,7 @@ def test_views_and_masks(one: SmallVideo) -> None:
     setup = built_video(one.name)
     model, maps = with_recorder(setup.model)
     samples = sample(model, setup, one.run(batch=2))
-    many = 2 * one.frames
+    many = one.batch(2) * one.frames
     for show, views in (("words", 2), ("regions", 1), ("steps", 6)):
         view = view_maps(maps, samples, None, ViewSettings(show))
         assert len(view.pictures) == len(view.masks) == views * many and torch.isfinite(view.pictures).all()
@@ -255,7 +255,7 @@ def test_pages_of_a_real_run() -> None:
     }
 
 
-@pytest.mark.parametrize("kind", [WanModel_S2V, nn.Linear])
+@pytest.mark.parametrize("kind", [WanDancerModel, nn.Linear])
 def test_others_are_refused_by_name(kind: type) -> None:
     model = SimpleNamespace(model=SimpleNamespace(diffusion_model=kind.__new__(kind)))
     with pytest.raises(CountError, match=r"^Attention Map Recorder cannot read .*Wan 2\.1 and 2\.2; Hunyuan") as said:

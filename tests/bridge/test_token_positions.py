@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from time import process_time
 from types import SimpleNamespace
@@ -14,13 +16,17 @@ from typing import Any
 import comfy.model_management
 import comfy.sd1_clip
 import comfy.sdxl_clip
+import comfy.text_encoders.anima
 import comfy.text_encoders.aura_t5
 import comfy.text_encoders.flux
 import comfy.text_encoders.hidream
 import comfy.text_encoders.hunyuan_image
 import comfy.text_encoders.hunyuan_video
 import comfy.text_encoders.hydit
+import comfy.text_encoders.krea2
+import comfy.text_encoders.lt
 import comfy.text_encoders.lumina2
+import comfy.text_encoders.minimax
 import comfy.text_encoders.omnigen2
 import comfy.text_encoders.pixart_t5
 import comfy.text_encoders.qwen_image
@@ -31,7 +37,7 @@ import comfy.text_encoders.z_image
 import pytest
 import sentencepiece
 import torch
-from headcount.bridge.families.table import FAMILIES
+from headcount.bridge.families.table import RECORDED_FAMILIES
 from headcount.bridge.families.unet import UNET
 from headcount.bridge.prompts.token_alignment import align
 from headcount.bridge.prompts.token_characters import TokenCharacter
@@ -56,10 +62,16 @@ SHIPPED: dict[str, Callable[..., Any]] = {
     "aura": te.aura_t5.AuraT5Tokenizer,
     "qwen_image": te.qwen_image.QwenImageTokenizer,
     "hunyuan_image": te.hunyuan_image.HunyuanImageTokenizer,
+    "anima": te.anima.AnimaTokenizer,
+    "krea_2": te.krea2.Krea2Tokenizer,
+    "minimax_h3": te.minimax.MiniMaxH3Tokenizer,
     "hunyuan_video": te.hunyuan_video.HunyuanVideoTokenizer,
     "z_image": te.z_image.ZImageTokenizer,
     "omnigen2": te.omnigen2.Omnigen2Tokenizer,
 }
+if find_spec("comfy.text_encoders.qwen_image21"):  # ComfyUI 0.37 and newer
+    qwen_image21 = import_module("comfy.text_encoders.qwen_image21")
+    SHIPPED["qwen_image_21"] = qwen_image21.QwenImage21Tokenizer
 FROM_CHECKPOINT = ("wan", "lumina2", "hunyuan_dit")
 SENTENCES = [
     "two red cats and three teddy bears on a table",
@@ -108,6 +120,7 @@ def clips(pieces_model: bytes) -> dict[str, Clip]:
     model = torch.tensor(list(pieces_model), dtype=torch.uint8)
     built["wan"] = Clip(te.wan.WanT5Tokenizer(tokenizer_data={"spiece_model": model}))
     built["lumina2"] = Clip(te.lumina2.LuminaTokenizer(tokenizer_data={"spiece_model": model}))
+    built["ltx_2"] = Clip(te.lt.LTXAVGemmaTokenizer(tokenizer_data={"spiece_model": model}))
     built["hunyuan_dit"] = Clip(te.hydit.HyditTokenizer(tokenizer_data={"mt5xl.spiece_model": model}))
     return built
 
@@ -296,17 +309,18 @@ def test_noun_that_an_encoder_cut_off_is_named(clips: dict[str, Clip]) -> None:
 class IdEncoder:
     """In place of a text encoder's network: a token's features are its id, so that one can see where it ends up."""
 
-    def __init__(self, width: int, layers: int = 0, masks: bool = False) -> None:
+    def __init__(self, width: int, layers: int = 0, masks: bool = False, padding: int = -1) -> None:
         self._width = width
         self._layers = layers
         self._masks = masks
+        self._padding = padding
 
     def encode_token_weights(self, pairs: Any) -> tuple[Any, ...]:
         ids = torch.tensor([float(entry[0]) for chunk in pairs for entry in chunk])
         features = ids.view(1, -1, 1).expand(1, -1, self._width)
         if self._layers:
             features = features.unsqueeze(1).expand(-1, self._layers, -1, -1)
-        masks = ({"attention_mask": torch.ones(1, len(ids))},) if self._masks else ()
+        masks = ({"attention_mask": (ids != self._padding).long()[None]},) if self._masks else ()
         return features, torch.zeros(1, self._width), *masks
 
 
@@ -327,6 +341,28 @@ def three_layers(name: str) -> Any:
     """Flux 2's text encoder, which lays the features of three of its network's layers side by side."""
     part = IdEncoder(8, layers=3, masks=True)
     return text_model(te.flux.Flux2TEModel, clip_name=name, clip=f"clip_{name}", **{f"clip_{name}": part})
+
+
+def ltx_2() -> Any:
+    """LTX-2's text encoder, which puts the features of all layers together."""
+    parts = {"text_projection_type": "dual_linear", "execution_device": torch.device("cpu"), "compat_mode": False}
+    network = IdEncoder(8, layers=2, masks=True, padding=0)
+    return text_model(te.lt.LTXAVTEModel, gemma3_12b=network, text_embedding_projection=lambda x: x[:, 0], **parts)
+
+
+def krea_2() -> Any:
+    network = IdEncoder(8, layers=3, masks=True)
+    return text_model(te.krea2.Krea2TEModel, clip_name="qwen3vl_4b", clip="clip_q", clip_q=network)
+
+
+def qwen_21() -> Any:
+    network = IdEncoder(8, masks=True)
+    network.image_spans = []  # of pictures among the tokens
+    return text_model(qwen_image21.QwenImage21TEModel, clip_name="qwen3vl_8b", clip="clip_q", clip_q=network)
+
+
+def minimax_h3() -> Any:
+    return one_network(te.minimax.MiniMaxH3TEModel, "qwen3vl_32b")
 
 
 L, G, T5 = IdEncoder(768), IdEncoder(1280), IdEncoder(4096)
@@ -358,6 +394,10 @@ ENCODERS: dict[str, tuple[str, Callable[[], Any]]] = {
     "qwen_image": ("Qwen-Image", lambda: one_network(te.qwen_image.QwenImageTEModel, "qwen25_7b")),
     "lumina2": ("Lumina 2", lambda: one_network(te.lumina2.LuminaModel, "gemma2_2b")),
     "z_image": ("Lumina 2", lambda: one_network(te.z_image.ZImageTEModel, "qwen3_4b")),
+    "ltx_2": ("LTX", ltx_2),
+    "krea_2": ("Krea 2", krea_2),
+    "anima": ("Anima", lambda: one_network(te.anima.AnimaTEModel, "qwen3_06b")),
+    "minimax_h3": ("MiniMax H3", minimax_h3),
     "hidream": (
         "HiDream",
         lambda: text_model(te.hidream.HiDreamTEModel, clip_l=L, clip_g=G, t5xxl=T5, llama=IdEncoder(4096, 33)),
@@ -367,6 +407,8 @@ ENCODERS: dict[str, tuple[str, Callable[[], Any]]] = {
         lambda: text_model(te.hidream.HiDreamTEModel, clip_l=L, clip_g=G, t5xxl=None, llama=IdEncoder(4096, 33)),
     ),
 }
+if "qwen_image_21" in SHIPPED:
+    ENCODERS["qwen_image_21"] = ("Qwen-Image 2.1", lambda: qwen_21())
 TOKENIZERS = {"pixart": te.pixart_t5.PixArtTokenizer, "chroma": te.pixart_t5.PixArtTokenizer}
 
 
@@ -374,6 +416,11 @@ def as_the_model_reads_it(name: str, encoded: tuple[Any, ...]) -> tuple[dict[str
     """The conditioning, and one number per token of the text in the order of the model's attention."""
     text, extra = encoded[0], encoded[2] if len(encoded) > 2 else {}
     conditioning = {"cross_attn": text, **extra}
+    if name == "anima":  # the model reads T5's words, filled up
+        ids = extra["t5xxl_ids"].float()
+        return conditioning, torch.nn.functional.pad(ids, (0, 512 - len(ids)))
+    if name == "ltx_2":  # the model fills its text up
+        return conditioning, torch.nn.functional.pad(text[0, :, 0], (0, 1024 - text.shape[1]))
     if not name.startswith("hidream"):
         # CLIP-G's features stand behind room for those of a missing CLIP-L.
         return conditioning, text[0].amax(-1)
@@ -386,7 +433,7 @@ def as_the_model_reads_it(name: str, encoded: tuple[Any, ...]) -> tuple[dict[str
 def test_nouns_are_where_the_family_says(clips: dict[str, Clip], name: str, prompt: str) -> None:
     """From the prompt to the model's context, through ComfyUI's own tokenizers and text encoders."""
     start, encoder = ENCODERS[name]
-    family = next(one for one in FAMILIES if one.name.startswith(start))
+    family = next(one for one in RECORDED_FAMILIES if one.name.startswith(start))
     clip = Clip(TOKENIZERS[name]()) if name in TOKENIZERS else clips[name.split()[0]]
     tokens, counts = count_prompt(clip, prompt)
     conditioning, ids = as_the_model_reads_it(name, encoder().encode_token_weights(tokens))
@@ -395,7 +442,8 @@ def test_nouns_are_where_the_family_says(clips: dict[str, Clip], name: str, prom
     for stretch in layout.stretches:
         found = context_positions(counts, replace(layout, stretches=(stretch,)))
         for item, own in zip(counts.tokens[stretch.encoder], found, strict=True):
-            flat = [entry[0] for chunk in tokens[stretch.encoder] for entry in chunk]
+            read = [entry[0] for chunk in tokens[stretch.encoder] for entry in chunk]
+            flat = read[len(read) - counts.lengths[stretch.encoder] :]
             assert [int(ids[place]) for place in own.noun] == [flat[place] for place in item.noun]
             for mine, attribute in zip(own.attributes, item.attributes, strict=True):
                 assert [int(ids[place]) for place in mine] == [flat[place] for place in attribute]
@@ -415,7 +463,7 @@ def test_nouns_are_where_the_family_says(clips: dict[str, Clip], name: str, prom
 )
 def test_how_often_the_model_reads_a_noun(clips: dict[str, Clip], name: str, places: int) -> None:
     start, encoder = ENCODERS[name]
-    family = next(one for one in FAMILIES if one.name.startswith(start))
+    family = next(one for one in RECORDED_FAMILIES if one.name.startswith(start))
     tokens, counts = count_prompt(clips[name.split()[0]], "two cats")
     conditioning, _ = as_the_model_reads_it(name, encoder().encode_token_weights(tokens))
     (found,) = context_positions(counts, family.text_layout(counts, conditioning))

@@ -17,8 +17,8 @@ import comfy.text_encoders.hunyuan_video
 import comfy.text_encoders.lt
 import pytest
 import torch
-from comfy.ldm.wan.model import HumoWanModel, WanModel_S2V
-from comfy.ldm.wan.model_animate import AnimateWanModel
+from comfy.ldm.wan.ar_model import CausalWanModel
+from comfy.ldm.wan.model_wandancer import WanDancerModel
 from comfy_extras.nodes_lt import LTXVAddGuide
 from headcount.bridge.attention.capture import Capture
 from headcount.bridge.attention.hook import hooked_options, users_own
@@ -37,46 +37,40 @@ from transformers import PreTrainedTokenizerFast
 
 from ..helpers.families import POOLED, WIDTH, small
 from ..helpers.families import built as built_picture
-from ..helpers.models import CPU, Run, Setup, sample
+from ..helpers.family_calls import (
+    NODE,
+    SIGMA,
+    call_model,
+    capture_for,
+    changed,
+    given,
+    most_changed,
+    noise,
+    positive_of,
+    random,
+)
+from ..helpers.models import Run, Setup, sample, sample_latent
 from ..helpers.video_models import VIDEOS, SmallVideo, TextOf, built_video, video
 from .test_token_positions import Clip, IdEncoder, text_model
 
-NODE = "a test"
-SIGMA = 0.8
-MIXES_TEXT = ("HunyuanVideo 1", "HunyuanVideo 1.5", "HunyuanImage 2.1", "Mochi")
+MIXES_TEXT = (
+    "Anima",
+    "LTX-2",
+    "LTX-2.3",
+    "MiniMax H3",
+    "HunyuanVideo 1",
+    "HunyuanVideo 1.5",
+    "HunyuanImage 2.1",
+    "Mochi",
+)
 every_model = pytest.mark.parametrize("one", VIDEOS, ids=lambda one: one.name)
 te = comfy.text_encoders
 Seen = dict[int, tuple[Tensor, Tensor]]
 
 
-def random(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
-def noise(one: SmallVideo, batch: int = 1) -> Tensor:
-    return random(batch, *one.shape)
-
-
-def given(setup: Setup, text: Tensor | None = None, **more: Any) -> Setup:
-    """With another text, or with further entries in the positive conditioning."""
-    own, options = setup.positive[0]
-    return replace(setup, positive=[[own if text is None else text, {**options, **more}]])
-
-
-def positive_of(setup: Setup, x: Tensor) -> dict[str, Any]:
-    with torch.inference_mode():
-        conds = {"positive": comfy.sampler_helpers.convert_cond(setup.positive)}
-        return comfy.samplers.process_conds(setup.model.model, x, conds, CPU, torch.zeros_like(x))["positive"][0]
-
-
-def capture_for(setup: Setup, **options: Any) -> Capture:
-    return Capture(family_of(setup.model, NODE, VIDEO_FAMILIES).reader((8, 8)), **options)
-
-
 def record(setup: Setup, x: Tensor, **options: Any) -> tuple[Capture, Seen]:
     """One model call with the positive conditioning; every attention's values (B, H, K, d) and output (B, N, H * d)."""
-    setup.model.model.current_patcher = setup.model
-    capture, seen = capture_for(setup, **options), Seen()
+    capture, seen = capture_for(setup, x, **options), Seen()
 
     def keep(function: Any, q: Tensor, k: Tensor, v: Tensor, heads: int, *args: Any, **kwargs: Any) -> Tensor:
         value = v if kwargs.get("skip_reshape") else v.unflatten(-1, (heads, -1)).transpose(1, 2)
@@ -85,10 +79,7 @@ def record(setup: Setup, x: Tensor, **options: Any) -> tuple[Capture, Seen]:
         seen[capture.seen] = (value.clone(), rows.clone())
         return output
 
-    run = hooked_options(setup.model.model_options, capture, keep, keep_previous=False)
-    with torch.inference_mode():
-        conds = [[positive_of(setup, x)]]
-        comfy.samplers.calc_cond_batch(setup.model.model, conds, x, torch.full((len(x),), SIGMA), run)
+    call_model(setup, x, capture, keep)
     return capture, seen
 
 
@@ -101,15 +92,6 @@ def assert_is_the_models(call: AttentionCall, value: Tensor, output: Tensor) -> 
     heads = [head_probabilities(call, head) @ value[:, head] for head in range(value.shape[1])]
     rows = output if call.image is None else output[:, call.image]
     torch.testing.assert_close(rows, torch.cat(heads, -1), rtol=1e-3, atol=1e-4)
-
-
-def changed(before: Tensor, after: Tensor) -> set[int]:
-    """Which of (B, H, N, d) tokens differ."""
-    return set(torch.nonzero((before - after).abs().amax((0, 1, 3)) > 1e-4).flatten().tolist())
-
-
-def most_changed(before: Tensor, after: Tensor) -> int:
-    return int((before - after).square().sum((0, 1, 3)).argmax())
 
 
 @every_model
@@ -129,7 +111,7 @@ def test_recorded_probabilities_are_those_of_the_model(one: SmallVideo, batch: i
     assert capture.seen == len(one.calls) + one.unread
     for call in capture.sink.calls:
         assert (call.frames, call.grid) == (one.frames, one.grid)
-        assert call.queries.shape[0] == batch and call.queries.shape[2] == one.tokens
+        assert call.queries.shape[0] == one.batch(batch) and call.queries.shape[2] == one.tokens
         for kind, tokens in (("self", one.tokens), ("cross", one.text_length)):
             columns = call.columns(kind)
             assert columns is None or call.keys[:, :, columns].shape[2] == tokens
@@ -156,12 +138,16 @@ def test_one_cell_of_one_frame_moves_its_own_token(one: SmallVideo, frame: int) 
 @every_model
 def test_one_text_token_moves_its_own_key(one: SmallVideo) -> None:
     setup, x = built_video(one.name), noise(one)
-    for token in (0, 2, one.text_length - 2):
-        text = setup.positive[0][0].clone()
-        text[:, token] *= -1.5
+    length = min(one.text_length, setup.positive[0][0].shape[1], one.lengths.get("t5xxl", 1024))  # less what pads it
+    for token in (0, 2, length - 2):
+        text, ids = setup.positive[0][0].clone(), setup.positive[0][1].get("t5xxl_ids")
+        if ids is None:
+            text[:, token] *= -1.5
+            other = given(setup, text)
+        else:  # Anima's words
+            other = given(setup, t5xxl_ids=ids + 50 * (torch.arange(len(ids)) == token))
         before, after = (
-            next(call for call in calls_of(which, x) if call.columns("cross") is not None)
-            for which in (setup, given(setup, text))
+            next(call for call in calls_of(which, x) if call.columns("cross") is not None) for which in (setup, other)
         )
         columns = before.columns("cross")
         keys = [call.keys[:, :, columns] for call in (before, after)]
@@ -183,7 +169,7 @@ def test_positions_of_nouns(one: SmallVideo) -> None:
 def test_sampling_is_recorded_and_not_changed(one: SmallVideo) -> None:
     """Also with both conditionings in one batch, of which one is kept; and no hook is left on the model."""
     setup = built_video(one.name)
-    model, capture = setup.model.clone(), capture_for(setup)
+    model, capture = setup.model.clone(), capture_for(setup, noise(one))
     model.model_options = hooked_options(model.model_options, capture, users_own, keep_previous=False)
     plain, recorded = (sample(made, setup, one.run(batch=2)) for made in (setup.model, model))
     assert torch.equal(plain, recorded) and bool(torch.isfinite(plain).all()) and plain.std() > 0.1
@@ -191,6 +177,21 @@ def test_sampling_is_recorded_and_not_changed(one: SmallVideo) -> None:
     assert found == list(one.calls) * (len(found) // len(one.calls)) and len(found) >= 3 * len(one.calls)
     modules = list(setup.model.model.diffusion_model.modules())
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in modules)
+
+
+@pytest.mark.parametrize("one", [one for one in VIDEOS if one.sound], ids=lambda one: one.name)
+def test_a_video_with_its_sound_is_recorded_and_guided(one: SmallVideo) -> None:
+    """Maps belong to the latent of both, as to that of the video alone which goes to the VAE."""
+    setup, run = built_video(one.name), one.run()
+    plain = sample_latent(setup.model, setup, run).unbind()
+    assert [tuple(stream.shape) for stream in plain] == [(1, *one.shape), (1, *one.sound)]
+    for node in (with_recorder, lambda model: with_numina(model, NuminaSettings())):
+        model, maps = node(setup.model)
+        latent = sample_latent(model, setup, run)
+        assert all(map(torch.equal, plain, latent.unbind())) == (node is with_recorder)
+        for samples in (latent, latent.unbind()[0]):
+            record, belongs = maps.record_for(samples)
+            assert belongs and len(record.cross_attention) == one.frames and record.grid == one.grid
 
 
 def test_no_hook_stays_after_an_error() -> None:
@@ -243,11 +244,27 @@ def test_pictures_as_long_as_the_text() -> None:
     assert torch.equal(calls[1].keys, calls_of(other, noise(one))[1].keys), "another start picture, the same text"
 
 
+PICTURE = random(1, 16, 1, 8, 12, seed=5)
+SPEECH = random(1, 25, 1024, 12, seed=6)
+OF_SCAIL = {"reference_latents": [PICTURE], "pose_video_latent": random(1, 16, 3, 4, 6, seed=6)}
+MASKS_OF_SCAIL = {
+    "driving_mask_28ch": random(1, 3, 28, 4, 6, seed=7),
+    "ref_mask_28ch": random(1, 4, 28, 8, 12, seed=8),
+    "ref_mask_flag": False,
+}
+
+
 @pytest.mark.parametrize(
     ("name", "more", "before", "behind"),
     [
         ("Wan 2.1 Fun", {"reference_latents": [random(1, 16, 1, 8, 12, seed=5)]}, 24, 0),
         ("Wan 2.1", {"time_dim_concat": random(1, 16, 2, 7, 12, seed=5)}, 0, 48),
+        ("Wan 2.1", {"context_latents": [random(1, 16, 3, 7, 12, seed=5), random(1, 16, 1, 4, 6, seed=6)]}, 0, 78),
+        ("Wan 2.1 SCAIL", OF_SCAIL, 24, 18),
+        ("Wan 2.1 SCAIL 2", {**OF_SCAIL, **MASKS_OF_SCAIL}, 24, 18),
+        ("Wan 2.1 HuMo", {"reference_latents": [PICTURE], "audio_embed": random(1, 3, 8, 5, 1280, seed=6)}, 0, 24),
+        ("Wan 2.2 S2V", {"reference_latents": [PICTURE], "audio_embed": SPEECH}, 0, 24),
+        ("Wan 2.2 S2V", {"reference_motion": random(1, 16, 19, 8, 12, seed=6)}, 0, 24 + 6 + 4),
         ("HunyuanVideo 1", {"ref_latent": random(1, 16, 1, 8, 12, seed=5)}, 24, 0),
     ],
 )
@@ -266,6 +283,19 @@ def test_reference_pictures_are_not_the_video(name: str, more: dict[str, Any], b
             assert call.keys[:, :, call.columns("self")].shape[2] == one.tokens
         if call.kind == "cross":
             assert call.keys[:, :, call.columns("cross")].shape[2] == one.text_length
+        assert_is_the_models(call, *seen[call.place])
+
+
+def test_a_face_and_a_pose_of_animate_are_not_the_video(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pose is added to the video's tokens; ComfyUI shows nobody the attention to the face, behind every fifth block."""
+    one, setup = video("Wan 2.2 Animate"), built_video("Wan 2.2 Animate")
+    encoder = setup.model.model.diffusion_model.motion_encoder
+    monkeypatch.setattr(encoder, "get_motion", lambda pictures: random(len(pictures), 512, seed=4))  # needs 512 x 512
+    more = {"pose_video_latent": random(1, 16, 2, 8, 12, seed=5), "face_video_pixels": random(1, 3, 4, 8, 8, seed=6)}
+    capture, seen = record(given(setup, **more), noise(one))
+    assert tuple((call.layer, call.kind) for call in capture.sink.calls) == one.calls
+    assert capture.seen == len(one.calls) + one.unread
+    for call in capture.sink.calls:
         assert_is_the_models(call, *seen[call.place])
 
 
@@ -301,7 +331,7 @@ def test_guides_of_ltx_are_not_the_video(strength: float, smaller: int, guides: 
     """LTXVAddGuide puts them behind the other frames; of one of lower resolution the model sees every other token."""
     one = video("LTX-Video")
     setup, run = with_guide(one, strength, smaller)
-    model, capture, seen = setup.model.clone(), capture_for(setup), Seen()
+    model, capture, seen = setup.model.clone(), capture_for(setup, noise(one)), Seen()
 
     def keep(function: Any, q: Tensor, k: Tensor, v: Tensor, heads: int, *args: Any, **kwargs: Any) -> Tensor:
         output = function(q, k, v, heads, *args, **kwargs)
@@ -391,7 +421,7 @@ def test_context_windows_are_read_on_their_own_frames() -> None:
         context_length=2,
         dim=2,
     )
-    model, capture = setup.model.clone(), capture_for(setup)
+    model, capture = setup.model.clone(), capture_for(setup, noise(one))
     model.model_options = hooked_options(
         {**model.model_options, "context_handler": handler}, capture, users_own, keep_previous=False
     )
@@ -420,7 +450,7 @@ def test_one_conditioning_of_a_batch() -> None:
     x = noise(one)
     positive, negative = positive_of(setup, x), positive_of(replace(setup, positive=setup.negative), x)
     alone = calls_of(setup, x)
-    capture = capture_for(setup, uuid=positive["uuid"])
+    capture = capture_for(setup, x, uuid=positive["uuid"])
     run = hooked_options(setup.model.model_options, capture, users_own, keep_previous=False)
     with torch.inference_mode():
         conds = [[positive], [negative]]
@@ -443,7 +473,7 @@ def test_pictures_with_a_latent_of_five_dimensions() -> None:
     assert {(call.kind, call.frames, call.grid) for call in capture.sink.calls} == {("joint", 1, one.grid)}
 
 
-@pytest.mark.parametrize("kind", [WanModel_S2V, HumoWanModel, AnimateWanModel])
+@pytest.mark.parametrize("kind", [CausalWanModel, WanDancerModel])
 def test_relatives_of_wan_that_differ_are_refused(kind: type) -> None:
     model = SimpleNamespace(model=SimpleNamespace(diffusion_model=kind.__new__(kind)))
     with pytest.raises(CountError, match=r"^Numina cannot read .*It works with Wan 2\.1 and 2\.2; HunyuanVideo"):
@@ -525,7 +555,30 @@ def test_nouns_among_the_tokens_of_t5(name: str, tokenizer: type) -> None:
     assert read > 5 and layout.length == layout.own == read
 
 
-@pytest.mark.parametrize("name", ["Wan 2.1", "LTX-Video", "Mochi", "Cosmos 1", "HunyuanVideo 1"])
+@pytest.mark.parametrize(("prompt", "own"), [(7, 13), (8, 7)])
+def test_pictures_in_front_of_the_prompt_of_minimax(prompt: int, own: int) -> None:
+    """First and last frame and reference pictures: each has a label, and only the text behind the last is the prompt."""
+    one, tags = video("MiniMax H3"), torch.tensor([1, 1, 0, 0, 1, 0] + [1] * prompt)
+    given_text = {"cross_attn": torch.zeros(1, len(tags), 8), "minimax_token_tags": tags}
+    layout = layout_of(one.name, one.counts(), given_text)
+    assert layout.length == len(tags) and layout.own == own
+    assert [found.noun for found in context_positions(one.counts(), layout)] == [(8,), (10,)]
+
+
+def test_anima_without_the_tokens_of_t5_is_refused() -> None:
+    one = video("Anima")
+    with pytest.raises(CountError, match="no tokens of T5; connect the CLIP that belongs to Anima to Count Prompt"):
+        layout_of(one.name, one.counts(), {"cross_attn": torch.zeros(1, 9, 8)})
+
+
+@pytest.mark.parametrize(("tokens", "own"), [(7, 1024), (9, 7), (1024, 1024), (1100, 7)])
+def test_the_text_of_ltx_2_is_filled_up(tokens: int, own: int) -> None:
+    one = video("LTX-2")
+    layout = layout_of(one.name, one.counts(), {"cross_attn": torch.zeros(1, tokens, 8)})
+    assert layout.length == (1152 if tokens > 1024 else 1024) and layout.own == own
+
+
+@pytest.mark.parametrize("name", ["Wan 2.1", "LTX-Video", "LTX-2", "MiniMax H3", "Mochi", "Cosmos 1", "HunyuanVideo 1"])
 def test_the_clip_of_another_model_is_refused_by_name(name: str) -> None:
     counts = replace(video(name).counts(), lengths={"g": 7})
     with pytest.raises(CountError, match="connect the CLIP that belongs to the model to Count Prompt"):

@@ -15,7 +15,9 @@ import comfy.clip_vision
 import comfy.model_base
 import comfy.model_patcher
 import comfy.supported_models as supported
+import pytest
 import torch
+from comfy.nested_tensor import NestedTensor
 from headcount.core.prompts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens
 from headcount.core.prompts.counts import WordTokens
 from torch import Tensor
@@ -40,6 +42,7 @@ class TextOf:
         pictures: tokens of a start picture as CLIP Vision gives them, and their width.
         lettering: number of tokens of ByT5.
         more: further entries.
+        width: of a token's features.
     """
 
     length: int = 7
@@ -48,6 +51,7 @@ class TextOf:
     pictures: tuple[int, int] | None = None
     lettering: int = 0
     more: Mapping[str, Any] = field(default_factory=dict)
+    width: int = WIDTH
 
     def __call__(self, generator: torch.Generator, side: int) -> Text:
         options = dict(self.more)
@@ -62,7 +66,7 @@ class TextOf:
             options["clip_vision_output"] = seen
         if self.lettering:
             options["conditioning_byt5small"] = torch.randn(1, self.lettering, 1472, generator=generator)
-        return torch.randn(1, self.length, WIDTH, generator=generator), options
+        return torch.randn(1, self.length, self.width, generator=generator), options
 
 
 ONCE = ((2,), (4,))
@@ -84,7 +88,10 @@ class Small:
         nouns: where the two nouns lie in the text that the model reads.
         text_length: T, of that text.
         model_type: how the model predicts; None for what the configuration says.
-        start, cut: tokens in front of a noun in its encoder's sequence, and how many of them the model never sees.
+        start: tokens in front of a prompt in its encoder's sequence, which the model never sees.
+        sound: shape of the sound that lies in a latent beside the video, without the batch; () for none.
+        alone: the model works on one video at a time.
+        shrink: makes parts of ComfyUI's diffusion model smaller whose size no configuration sets.
     """
 
     name: str
@@ -98,6 +105,13 @@ class Small:
     text_length: int = 7
     model_type: comfy.model_base.ModelType | None = None
     start: int = 0
+    sound: tuple[int, ...] = ()
+    alone: bool = False
+    shrink: Callable[[Any], None] = lambda _: None
+
+    def batch(self, wanted: int) -> int:
+        """How many pictures or videos to make where a test wants so many."""
+        return 1 if self.alone else wanted
 
     def counts(self) -> Counts:
         """Two cats with an attribute at tokens 2 and 1 of every encoder's prompt, one dog at its token 4."""
@@ -117,11 +131,17 @@ class Small:
 
     def latent(self, batch: int = 1) -> Tensor:
         """An empty latent."""
-        return torch.zeros(batch, *self.shape)
+        batch = self.batch(batch)
+        video = torch.zeros(batch, *self.shape)
+        return NestedTensor([video, torch.zeros(batch, *self.sound)]) if self.sound else video
 
     def run(self, batch: int = 1, **options: Any) -> Run:
         """A short run."""
-        return Run(latent=self.latent(batch), batch=batch, **{"steps": 3, "cfg": 2.0, "scheduler": "simple", **options})
+        return Run(
+            latent=self.latent(batch),
+            batch=self.batch(batch),
+            **{"steps": 3, "cfg": 2.0, "scheduler": "simple", **options},
+        )
 
 
 def _sd3_text(generator: torch.Generator, side: int) -> Text:
@@ -277,6 +297,43 @@ HIDREAM = {
     "max_resolution": [64, 64],
     "llama_layers": [0, 2],
 }
+RADIANCE = {
+    **CHROMA,
+    "image_model": "chroma_radiance",
+    "in_channels": 3,
+    "out_channels": 3,
+    "patch_size": 4,
+    "nerf_hidden_size": 16,
+    "nerf_mlp_ratio": 2,
+    "nerf_depth": 1,
+    "nerf_max_freqs": 2,
+    "nerf_tile_size": 0,
+    "nerf_final_head_type": "conv",
+    "nerf_embedder_dtype": None,
+    "use_x0": False,
+    "use_sequential_txt_ids": False,
+}
+QWEN_21 = {
+    "image_model": "qwen_image21",
+    "num_layers": 2,
+    "attention_head_dim": 24,
+    "num_attention_heads": 2,
+    "context_in_dim": WIDTH,
+    "axes_dims_rope": (8, 8, 8),
+}
+KREA_2 = {
+    "image_model": "krea2",
+    "features": 64,
+    "tdim": 32,
+    "txtdim": WIDTH // 2,
+    "heads": 4,
+    "kvheads": 2,
+    "multiplier": 1,
+    "layers": 2,
+    "txtlayers": 2,
+    "txtheads": 2,
+    "txtkvheads": 2,
+}
 V_PREDICTION = comfy.model_base.ModelType.V_PREDICTION
 ADM = POOLED + 6 * 256
 FOUR, SIXTEEN = (4, 16, 12), (16, 16, 12)
@@ -284,7 +341,7 @@ T5, SD3_LENGTHS = {"t5xxl": 7}, {"l": 6, "g": 6, "t5xxl": 7}
 OF_SD3: Options = {"text": _sd3_text, "nouns": ((2, 8), (4, 10)), "text_length": 13}
 OF_KLEIN: Options = {"text": TextOf(512, pooled=True), "text_length": 512}
 
-SMALL = (
+SMALL: tuple[Small, ...] = (
     Small("Stable Diffusion 1.5", supported.SD15, UNET, {"l": 7}, FOUR),
     Small("Stable Diffusion 2.1", supported.SD20, LINEAR_UNET, {"h": 7}, FOUR, model_type=V_PREDICTION),
     Small("SDXL", supported.SDXL, {**SDXL_UNET, "adm_in_channels": ADM}, {"l": 7, "g": 7}, FOUR, text=POOLED_TEXT),
@@ -352,7 +409,15 @@ SMALL = (
         nouns=((2, 9, 15), (4, 11, 17)),
         text_length=19,
     ),
+    Small("Chroma Radiance", supported.ChromaRadiance, RADIANCE, T5, (3, 30, 24), (8, 6), text=POOLED_TEXT),
+    Small("Krea 2", supported.Krea2, KREA_2, {"qwen3vl_4b": 41}, (16, 1, 15, 12), (8, 6), start=34),
 )
+# What only a newer ComfyUI than the oldest supported one has: name of the model to the name of its entry in ComfyUI's list.
+NEWER = {"Qwen-Image 2.1": "QwenImage21"}
+if hasattr(supported, "QwenImage21"):
+    SMALL += (
+        Small("Qwen-Image 2.1", supported.QwenImage21, QWEN_21, {"qwen3vl_8b": 21}, (64, 8, 6), (8, 6), start=14),
+    )
 # Classes of ComfyUI's own around the same diffusion models; each differs in what its diffusion model gets beside the text.
 RELATIVES = (
     Small(
@@ -385,6 +450,13 @@ RELATIVES = (
 )
 
 
+def newer(*names: str) -> list[Any]:
+    """Names of models for `parametrize`, of which an older ComfyUI has not all."""
+    there = {one.name for one in SMALL}
+    absent = pytest.mark.skip(reason="this ComfyUI has no such model")
+    return [name if name in there else pytest.param(name, marks=absent) for name in names]
+
+
 def small(name: str) -> Small:
     """The small model of that name."""
     return next(one for one in (*SMALL, *RELATIVES) if one.name == name)
@@ -395,11 +467,12 @@ def build(one: Small, inference: bool = True) -> Setup:
     generator = torch.Generator().manual_seed(1)
     with torch.inference_mode(inference):
         base = lab.model_of(lab.configured(one.config, one.unet_config), CPU, one.model_type)
+        one.shrink(base.diffusion_model)
         base.diffusion_model.load_state_dict(random_weights(base.diffusion_model))
         patcher = comfy.model_patcher.ModelPatcher(base, CPU, CPU)
         (text, options), (other, others) = one.text(generator, 0), one.text(generator, 1)
         positive = [[text, {**options, CONDITIONING_KEY: one.counts()}]]
-        return Setup(patcher, positive, [[other, others]], one.shape[0])
+        return Setup(patcher, positive, [[other, others]], one.shape[0], one.sound)
 
 
 @cache

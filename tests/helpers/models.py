@@ -17,6 +17,7 @@ import comfy.supported_models
 import numpy as np
 import torch
 from comfy_extras.nodes_custom_sampler import BasicScheduler, CFGGuider, KSamplerSelect, SamplerCustomAdvanced
+from headcount.bridge.comfyui.streams import video_of
 from headcount.bridge.demo_models.files import load_shapes_model
 from headcount.bridge.demo_models.model import ShapesModel
 from headcount.bridge.prompts.token_positions import encode_count_prompt
@@ -42,12 +43,13 @@ TINY_TOKENS, TINY_WIDTH = 7, TINY_UNET["context_dim"]
 
 @dataclass(frozen=True)
 class Setup:
-    """A model and the two conditionings of a run."""
+    """A model and the two conditionings of a run; `sound` is the shape of a latent's sound, without the batch."""
 
     model: comfy.model_patcher.ModelPatcher
     positive: Conditioning
     negative: Conditioning
     channels: int
+    sound: tuple[int, ...] = ()
 
     @property
     def counts(self) -> Counts:
@@ -144,7 +146,12 @@ def start(setup: Setup, run: Run) -> tuple[Tensor, Tensor]:
     return latent, comfy.sample.prepare_noise(latent, run.seed)
 
 
-def sample(
+def sample(model: comfy.model_patcher.ModelPatcher, setup: Setup, run: Run = Run(), **options: Any) -> Tensor:
+    """What KSampler does; of a video with sound the video alone. See `sample_latent`."""
+    return video_of(sample_latent(model, setup, run, **options))
+
+
+def sample_latent(
     model: comfy.model_patcher.ModelPatcher,
     setup: Setup,
     run: Run = Run(),
@@ -153,8 +160,8 @@ def sample(
     callback: Callable[..., None] | None = None,
     positive: Conditioning | None = None,
     negative: Conditioning | None = None,
-) -> Tensor:
-    """What KSampler does."""
+) -> Any:
+    """What KSampler does: the samples of its LATENT."""
     with torch.inference_mode(inference):
         latent, noise = start(setup, run)
         return comfy.sample.sample(

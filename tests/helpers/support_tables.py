@@ -15,7 +15,7 @@ from headcount.bridge.views.viewer import ViewSettings, view_maps
 from headcount.core.errors import CountError
 
 from .every_model import CONFIGS, classes_of, skeleton
-from .families import SMALL, Small, built
+from .families import NEWER, SMALL, Small, built
 from .models import Run, Setup, sample, shapes_setup
 from .video_models import VIDEOS, built_video
 
@@ -31,6 +31,10 @@ _ENCODERS = {
     "gemma2_2b": "Gemma 2",
     "qwen3_4b": "Qwen 3",
     "qwen3_8b": "Qwen 3",
+    "qwen3vl_4b": "Qwen 3 VL",
+    "qwen3vl_8b": "Qwen 3 VL",
+    "qwen3vl_32b": "Qwen 3 VL",
+    "gemma3_12b": "Gemma 3",
     "llama": "Llama 3",
     "mistral3_24b": "Mistral 3; its tokenizer could not be tried here",
 }
@@ -52,6 +56,7 @@ def family_table() -> list[str]:
         "before the first step, any that is not in the table. Of ComfyUI's own list these are:",
         *wrap(", ".join(refused_models()), 120),
         "and, of classes that are read, " + ", ".join(unread) + ".",
+        f"Where ComfyUI is new enough to have them, {', '.join(NEWER)} is read and steered, too.",
     ]
 
 

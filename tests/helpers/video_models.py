@@ -5,16 +5,37 @@ from __future__ import annotations
 import atexit
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
+import comfy.ops
 import comfy.supported_models as supported
+import torch
+from comfy.ldm.anima.model import LLMAdapter
 
 from benchmarks.lab import models as lab
 
-from .families import POOLED, POOLED_TEXT, T5, WIDTH, Options, Small, TextOf, build
+from .families import POOLED, POOLED_TEXT, T5, WIDTH, Options, Small, Text, TextOf, build
 from .models import Setup
 
 VISION = 16
 PICTURES = 5  # tokens of a start picture
+
+
+def _anima_text(generator: torch.Generator, side: int) -> Text:
+    """Qwen's features, and the ids and weights of T5's tokens."""
+    text, options = TextOf(9)(generator, side)
+    return text, {**options, "t5xxl_ids": torch.arange(7, dtype=torch.int) + 10 * side, "t5xxl_weights": torch.ones(7)}
+
+
+def _with_small_adapter(anima: Any) -> None:
+    size = {"source_dim": WIDTH, "target_dim": WIDTH, "model_dim": WIDTH, "num_layers": 1, "num_heads": 2}
+    adapter = LLMAdapter(**size, dtype=torch.float32, operations=comfy.ops.disable_weight_init)
+
+    def weigh_words(loaded: Any, _: Any) -> None:
+        loaded.embed.weight.mul_(20)  # as in trained models a word's own embedding says more than its neighbours'
+
+    adapter.register_load_state_dict_post_hook(weigh_words)
+    anima.llm_adapter = adapter
 
 
 def _both(blocks: int) -> tuple[tuple[str, str], ...]:
@@ -104,6 +125,38 @@ LTX = {
     "caption_channels": WIDTH,
     "num_layers": 2,
 }
+LTX_2 = {
+    **LTX,
+    "image_model": "ltxav",
+    "audio_cross_attention_dim": 48,
+    "audio_attention_head_dim": 24,
+    "audio_num_attention_heads": 2,
+    "connector_attention_head_dim": WIDTH // 2,
+    "connector_num_attention_heads": 2,
+    "connector_num_layers": 1,
+}
+LTX_23 = {
+    **LTX_2,
+    "caption_proj_before_connector": True,
+    "caption_projection_first_linear": False,
+    "cross_attention_adaln": True,
+    "apply_gated_attention": True,
+    "connector_apply_gated_attention": True,
+    "connector_attention_head_dim": 24,
+}
+MINIMAX = {
+    "image_model": "minimax_h3",
+    "hidden_size": 48,
+    "num_layers": 2,
+    "token_refiner_num_layers": 1,
+    "num_attention_heads": 2,
+    "attention_head_dim": 96,  # its positions take as many channels as the real one's
+    "ffn_hidden_size": 64,
+    "text_dim": WIDTH,
+    "timestep_input_dim": 32,
+    "time_embed_hidden_size": 48,
+    "time_embed_dim": 24,
+}
 MOCHI = {
     "image_model": "mochi_preview",
     "depth": 2,
@@ -158,6 +211,8 @@ PREDICT2 = {
 }
 del PREDICT2["extra_per_block_abs_pos_emb_type"]
 
+ANIMA = {**PREDICT2, "image_model": "anima"}
+
 UMT5, LLAMA = {"umt5xxl": 7}, {"l": 5, "llama": 7 + 95}
 ODD, EVEN, CELLS = (16, 3, 7, 12), (16, 3, 8, 12), (128, 3, 4, 6)
 PICTURE_TEXT = TextOf(pictures=(PICTURES, 1280))
@@ -170,6 +225,8 @@ OF_HUNYUAN_15: Options = {
     "calls": HUNYUAN_CALLS[:2],
     "unread": 2,
 }
+OF_LTX_2, OF_LTX_23 = (TextOf(width=width, more={"unprocessed_ltxav_embeds": True}) for width in (WIDTH, 48 + 48))
+SOUND: Options = {"text_length": 1024, "sound": (8, 5, 16), "unread": 8}
 
 VIDEOS = (
     SmallVideo("Wan 2.1", supported.WAN21_T2V, WAN, UMT5, ODD),
@@ -207,6 +264,29 @@ VIDEOS = (
         **OF_PICTURES,
     ),
     SmallVideo("Wan 2.2 5B", supported.WAN22_T2V, {**WAN, "in_dim": 48, "out_dim": 48}, UMT5, (48, 3, 7, 12)),
+    SmallVideo(
+        "Wan 2.2 Animate",
+        supported.WAN22_Animate,
+        {**WAN, "model_type": "animate", "in_dim": 36, "num_layers": 5},
+        UMT5,
+        EVEN,
+        text=PICTURE_TEXT,
+        calls=_both(5),
+        unread=5,
+    ),
+    SmallVideo(
+        "Wan 2.1 SCAIL", supported.WAN21_SCAIL, {**WAN, "model_type": "scail", "in_dim": 20}, UMT5, EVEN, **OF_PICTURES
+    ),
+    SmallVideo(
+        "Wan 2.1 SCAIL 2",
+        supported.WAN21_SCAIL2,
+        {**WAN, "model_type": "scail2", "in_dim": 20},
+        UMT5,
+        EVEN,
+        **OF_PICTURES,
+    ),
+    SmallVideo("Wan 2.1 HuMo", supported.WAN21_HuMo, {**WAN, "model_type": "humo", "in_dim": 36}, UMT5, EVEN),
+    SmallVideo("Wan 2.2 S2V", supported.WAN22_S2V, {**WAN, "model_type": "s2v"}, UMT5, EVEN),
     SmallVideo("HunyuanVideo 1", supported.HunyuanVideo, HUNYUAN, LLAMA, EVEN, **OF_HUNYUAN),
     SmallVideo("HunyuanVideo 1.5", supported.HunyuanVideo15, HUNYUAN_15, QWEN_VL, (32, 3, 4, 6), **OF_HUNYUAN_15),
     SmallVideo(
@@ -222,6 +302,18 @@ VIDEOS = (
         unread=2,
     ),
     SmallVideo("LTX-Video", supported.LTXV, LTX, T5, CELLS, text=TextOf(read=6)),
+    SmallVideo("LTX-2", supported.LTXAV, LTX_2, {"gemma3_12b": 7}, CELLS, text=OF_LTX_2, **SOUND),
+    SmallVideo("LTX-2.3", supported.LTXAV, LTX_23, {"gemma3_12b": 7}, CELLS, text=OF_LTX_23, **SOUND),
+    SmallVideo(
+        "MiniMax H3",
+        supported.MiniMaxH3,
+        MINIMAX,
+        {"qwen3vl_32b": 7},
+        (24, 3, 7, 12),
+        calls=(("block.0", "joint"), ("block.1", "joint")),
+        sound=(32, 2, 5),
+        alone=True,
+    ),
     SmallVideo(
         "Mochi",
         supported.GenmoMochi,
@@ -233,6 +325,17 @@ VIDEOS = (
     ),
     SmallVideo("Cosmos 1", supported.CosmosT2V, COSMOS, T5, EVEN),
     SmallVideo("Cosmos Predict2", supported.CosmosT2IPredict2, PREDICT2, T5, EVEN),
+    SmallVideo(
+        "Anima",
+        supported.Anima,
+        ANIMA,
+        {"qwen3_06b": 9, "t5xxl": 7},
+        (16, 1, 7, 12),
+        text=_anima_text,
+        text_length=512,
+        shrink=_with_small_adapter,
+        frames=1,
+    ),
 )
 # Classes of ComfyUI's own around the same diffusion models; each differs in what its diffusion model gets beside the text.
 VIDEO_RELATIVES = (
