@@ -73,6 +73,23 @@ VIEWS = {
             ("flux_numina", "Flux 1 Dev", "NUMINA"),
         )
     },
+    **{
+        name: (False, View(WORKFLOWS / f"{name}.jpg", titles, band))
+        for name, titles, band in (
+            ("sam3_count_photo", ("Load Image", "SAM3 Counter", "Counted"), ("SAM 3.1", "count a photo")),
+            (
+                "sam3_keep_right",
+                ("Count Prompt", "SAM3 Counter", "Counted", "Count Check"),
+                ("SAM 3.1", "keep right images"),
+            ),
+            ("sam3_find_seed", ("Count Prompt", "SAM3 Counter", "Count Search"), ("SAM 3.1", "find a seed")),
+            ("ask_language_model", ("Generate Text: ask it", "Counts from Text"), ("Qwen 3.5", "ask it")),
+        )
+    },
+    "detector_count_photo": (
+        False,
+        View(WORKFLOWS / "detector_count_photo.jpg", ("Load Image", "Detector Counter", "Counted")),
+    ),
     "t2icount_photo": (
         False,
         View(WORKFLOWS / "t2icount_photo.jpg", ("Load Image", "Load T2ICount Model", "T2ICount Counter")),

@@ -18,6 +18,8 @@ from .count_prompt import CountPrompt
 from .count_search import CountSearch
 from .count_search_candidates import CountSearchCandidates
 from .count_search_pick import CountSearchPick
+from .counts_from_text import CountsFromText
+from .detector_counter import DetectorCounterNode
 from .instance_masks import InstanceMasks
 from .isac_attention_control import IsacAttentionControl
 from .isac_latent_selection import IsacLatentSelection
@@ -26,6 +28,7 @@ from .load_shapes_demo_model import LoadShapesDemoModel
 from .load_shapes_video_model import LoadShapesVideoModel
 from .load_t2icount_model import LoadT2ICountModel
 from .numina_count_guide import NuminaCountGuide
+from .sam3_counter import Sam3CounterNode
 from .t2icount_counter import T2ICountCounter
 
 NODES: list[type[io.ComfyNode]] = [
@@ -40,7 +43,10 @@ NODES: list[type[io.ComfyNode]] = [
     AttentionMapViewer,
     InstanceMasks,
     LoadT2ICountModel,
+    Sam3CounterNode,
+    DetectorCounterNode,
     T2ICountCounter,
+    CountsFromText,
     CountCheck,
     LoadDemoModel,
     LoadShapesDemoModel,

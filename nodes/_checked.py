@@ -6,7 +6,7 @@ ComfyUI compares widgets with the schema before a run, but not what a link bring
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import wraps
 from math import inf
 from numbers import Integral, Real
@@ -30,12 +30,20 @@ def checked(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
 
     @wraps(plain_execute)
     def execute(cls: type[io.ComfyNode], *args: Any, **kwargs: Any) -> io.NodeOutput:
-        given = signature.bind(cls, *args, **kwargs).arguments
-        check_values(node.define_schema().inputs, {**given, **kwargs})  # also those that it takes as **values
+        schema, given = node.define_schema(), {**signature.bind(cls, *args, **kwargs).arguments, **kwargs}
+        for values in _each_of_lists(given) if schema.is_input_list else [given]:
+            check_values(schema.inputs, values)  # also those that it takes as **values
         return plain_execute(cls, *args, **kwargs)
 
     node.execute = classmethod(execute)
     return node
+
+
+def _each_of_lists(given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Values one by one, of a node that gets all values of a link at once."""
+    for name, values in given.items():
+        for value in values if isinstance(values, list | tuple) else [values]:
+            yield {name: value}
 
 
 def check_values(inputs: list[io.Input], values: Mapping[str, Any]) -> None:

@@ -31,7 +31,9 @@ class CountSearch(io.ComfyNode):
             inputs=[
                 *sampler_inputs(),
                 counter_input(
-                    "counter", tooltip="T2ICOUNT of Load T2ICount Model: counts what each seed is going to show."
+                    "counter",
+                    tooltip="COUNTER of SAM3 Counter, Detector Counter or Load Demo Model, or T2ICOUNT of Load T2ICount "
+                    "Model: counts what each seed is going to show.",
                 ),
                 *preview_inputs(),
                 io.Boolean.Input(

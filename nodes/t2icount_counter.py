@@ -72,6 +72,11 @@ class T2ICountCounter(io.ComfyNode):
                 ),
                 CountedType.Output(display_name="COUNTED", tooltip="For Count Check and Count Search Pick."),
                 io.String.Output(display_name="table", tooltip="What was counted, one line per picture."),
+                io.Mask.Output(
+                    display_name="object masks",
+                    tooltip="A mask of each object, in the order of BOUNDING_BOX, of a counter that gives masks, such as SAM3 "
+                    "Counter. One empty mask where there is none.",
+                ),
             ],
         )
 
@@ -81,5 +86,5 @@ class T2ICountCounter(io.ComfyNode):
         shown = {**image_preview(results.overlays, cls), **result_output(results.result, cls)}
         return io.NodeOutput(
             results.rounded, results.numbers, results.density, results.overlays, results.similarity, results.boxes,
-            results.counted, results.table, ui=shown,
+            results.counted, results.table, results.masks, ui=shown,
         )  # fmt: skip

@@ -120,12 +120,7 @@ class T2ICountFile:
 
 
 def t2icount_counter(file: Path) -> LoadedCounter:
-    """The network of a T2ICount file in fp32, which gives the numbers of the authors; ComfyUI says where it runs."""
-    from headcount.bridge.t2icount.backbone import count_network
-    from headcount.bridge.t2icount.files import read_weights
-    from headcount.bridge.t2icount.loaded import LoadedCounter
-    from headcount.core.t2icount.checkpoint import CONFIG_ENTRY, config_named, load_network
+    """A T2ICount file in fp32, which gives the numbers of the authors; ComfyUI, imported here only, says where it runs."""
+    from headcount.bridge.t2icount.loaded import counter_of_file
 
-    weights, metadata = read_weights(file)
-    config = config_named(metadata[CONFIG_ENTRY]) if CONFIG_ENTRY in metadata else None
-    return LoadedCounter(load_network(weights, count_network, config).float())
+    return counter_of_file(file)

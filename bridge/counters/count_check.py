@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from comfy_execution.graph_utils import ExecutionBlocker
 from torch import Tensor
 
-from ...core.counting import USUAL, BoxSettings, CountCheck, Counted, asked_numbers, check_counts, count_boxes
+from ...core.counting import (
+    USUAL,
+    BoxSettings,
+    CountCheck,
+    Counted,
+    asked_as_counted,
+    box_labels,
+    check_counts,
+    count_boxes,
+)
 from ...core.errors import CountError
-from ...core.prompts import Counts, parse_objects_line
+from ...core.prompts import CountedObject, Counts, parse_objects_line
 from ..comfyui.node_text import NodeResult
 from .inputs import require_one_source
 
@@ -42,8 +51,8 @@ class Checked:
     shown: Tensor
 
 
-def asked_for(counts: Counts | None, objects: str) -> dict[str, int]:
-    """Noun -> number from the objects line, or from COUNTS where that line is empty.
+def asked_for(counts: Counts | None, objects: str) -> tuple[CountedObject, ...]:
+    """The objects of the objects line, or of COUNTS where that line is empty.
 
     Raises:
         CountError: there is neither, or the line is malformed.
@@ -53,14 +62,14 @@ def asked_for(counts: Counts | None, objects: str) -> dict[str, int]:
         raise CountError(
             f"{NODE} does not know what was asked for. Connect COUNTS of Count Prompt, or write objects, as '3 cats, 1 dog'"
         )
-    return asked_numbers(asked)
+    return tuple(asked)
 
 
 def check_pictures(
     image: Tensor,
     counted: Counted | None,
     boxes: Any,
-    asked: Mapping[str, int],
+    asked: Sequence[CountedObject],
     tolerance: int,
     if_none_right: str,
     box_settings: BoxSettings = USUAL,
@@ -71,6 +80,7 @@ def check_pictures(
         image: (N, H, W, C) pictures.
         counted: their counts; without them `boxes` are counted.
         boxes: BOUNDING_BOX of a detector that saw the pictures, or another form that `read_boxes` knows.
+        asked: what was asked for; adjectives matter where they were counted ("red cats" and "blue cats").
         if_none_right: BEST or STOP.
         box_settings: which boxes count.
 
@@ -78,15 +88,17 @@ def check_pictures(
         CountError: the inputs do not fit each other; the message says which.
     """
     require_one_source(counted, boxes, NODE, "these pictures")
+    names = box_labels(boxes, len(image)) if counted is None else counted.nouns
+    wanted, told = asked_as_counted(asked, names)
     notes: tuple[str, ...] = ()
     if counted is None:
-        found_boxes = count_boxes(boxes, asked, len(image), box_settings)
-        counted, asked, notes = found_boxes.counted, found_boxes.asked, found_boxes.notes
+        found_boxes = count_boxes(boxes, wanted, len(image), box_settings)
+        counted, wanted, notes = found_boxes.counted, found_boxes.asked, found_boxes.notes
     if len(counted.numbers) != len(image):
         raise CountError(
             f"{NODE} got {len(image)} pictures and counts of {len(counted.numbers)}. Connect the IMAGE that was counted"
         )
-    check = check_counts(counted, asked, tolerance, notes)
+    check = check_counts(counted, wanted, tolerance, (*notes, *([told] if told else [])))
     best = image[check.best : check.best + 1]
     right = image[list(check.right)] if check.right else best
     passes = bool(check.right) or if_none_right == BEST

@@ -20,12 +20,13 @@ def checked_counter(counter: Any, node: str) -> Counter:
     """
     if counter is None:
         raise CountError(
-            f"{node} got no counter; connect T2ICOUNT of Load T2ICount Model, or COUNTER of Load Demo Model"
+            f"{node} got no counter; connect COUNTER of SAM3 Counter, Detector Counter or Load Demo Model, or T2ICOUNT of Load "
+            "T2ICount Model"
         )
     if not callable(getattr(counter, "count", None)):
         raise CountError(
-            f"{node}: what is connected as its counter is of class {type(counter).__name__} and cannot count. Connect T2ICOUNT "
-            "of Load T2ICount Model, or HEADCOUNT_COUNTER of another node"
+            f"{node}: what is connected as its counter is of class {type(counter).__name__} and cannot count. Connect COUNTER "
+            "of SAM3 Counter, Detector Counter or Load Demo Model, or T2ICOUNT of Load T2ICount Model"
         )
     return counter
 

@@ -6,15 +6,25 @@ counter. The sum of the previews is its cost; the image itself is an ordinary ru
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import comfy.model_management
 import torch
 
-from ...core.counting import USUAL, BoxSettings, Counted, Counter, asked_numbers, count_boxes
+from ...core.counting import (
+    USUAL,
+    BoxSettings,
+    Counted,
+    Counter,
+    asked_as_counted,
+    asked_numbers,
+    box_labels,
+    count_boxes,
+    reads_attributes,
+)
 from ...core.errors import CountError
-from ...core.prompts import CONDITIONING_KEY, Counts, parse_objects_line, plural
+from ...core.prompts import CONDITIONING_KEY, CountedObject, Counts, parse_objects_line, plural
 from ..counters.inputs import checked_counter, require_one_source
 from ..prompts.conditionings import carried_counts
 from .counter_scorer import CountedCandidate, counted_candidates, mean_over_frames, ranked
@@ -41,7 +51,8 @@ def find_seeds(search: Search[SearchSettings], counter: Counter) -> SearchResult
     Raises:
         CountError: nothing is asked for, or see `previews_of`.
     """
-    asked = asked_of(search)
+    asked = asked_of(search, reads_attributes(counter))
+    _, told = asked_as_counted(_objects_of(search), asked)
     previews = previews_of(search)
     initial, progress = previews.initial, previews.progress()
     tried: list[CountedCandidate] = []
@@ -55,26 +66,32 @@ def find_seeds(search: Search[SearchSettings], counter: Counter) -> SearchResult
         if is_enough and search.settings.stop_when_found:
             break
     progress.end()
-    return ranked(tried, torch.cat(images), initial, asked)
+    return ranked(tried, torch.cat(images), initial, asked, [told] if told else [])
 
 
-def asked_of(search: Search[SearchSettings]) -> dict[str, int]:
+def asked_of(search: Search[SearchSettings], attributes: bool = False) -> dict[str, int]:
     """Noun in the plural -> number; several positive conditionings ask for their objects together.
+
+    Args:
+        attributes: whether adjectives belong to the nouns, for a counter that reads them.
 
     Raises:
         CountError: nothing is asked for.
     """
+    asked = {plural(noun): number for noun, number in asked_numbers(_objects_of(search), attributes).items()}
+    if not asked:
+        raise CountError(f"{_NODE} has nothing to choose by: the positive prompt counts nothing")
+    return asked
+
+
+def _objects_of(search: Search[SearchSettings]) -> list[CountedObject]:
     carried = _carried(search)
     if not carried:
         raise CountError(
             f"{_NODE} does not know what is asked for. Encode the positive prompt with Count Prompt and connect that "
             f"node's CONDITIONING to positive, or its COUNTS to {_NODE}"
         )
-    objects = [item for counts in carried for item in counts.objects]
-    asked = {plural(noun): number for noun, number in asked_numbers(objects).items()}
-    if not asked:
-        raise CountError(f"{_NODE} has nothing to choose by: the positive prompt counts nothing")
-    return asked
+    return [item for counts in carried for item in counts.objects]
 
 
 def _carried(search: Search[SearchSettings]) -> list[Counts]:
@@ -91,12 +108,12 @@ class PreviewedCandidates:
     Attributes:
         initial: where they started.
         previews: what they are predicted to show, in the order of their indices.
-        asked: noun -> number where the positive conditioning says so; empty where it does not.
+        asked: the objects, in the plural, where the positive conditioning says them; empty where it does not.
     """
 
     initial: InitialLatent
     previews: PreviewBatch
-    asked: dict[str, int]
+    asked: tuple[CountedObject, ...]
 
 
 def preview_for_pick(search: Search[SearchSettings]) -> PreviewedCandidates:
@@ -108,8 +125,8 @@ def preview_for_pick(search: Search[SearchSettings]) -> PreviewedCandidates:
     previews = previews_of(search.with_progress())
     batches = [batch for _, batch in previews.decoded(previews.progress())]
     every = PreviewBatch(torch.cat([batch.frames for batch in batches]), batches[0].frames_each)
-    is_asked = any(counts.objects for counts in _carried(search))
-    return PreviewedCandidates(previews.initial, every, asked_of(search) if is_asked else {})
+    asked = [replace(item, noun=plural(item.noun)) for counts in _carried(search) for item in counts.objects]
+    return PreviewedCandidates(previews.initial, every, tuple(asked))
 
 
 def pick(
@@ -132,9 +149,10 @@ def pick(
         CountError: the inputs do not fit each other; the message says which.
     """
     require_one_source(counted, boxes, _PICK, "the candidates' pictures")
-    asked = _asked_for_pick(candidates, counts, objects)
+    wanted = _asked_for_pick(candidates, counts, objects)
     initial, previews = candidates.initial, candidates.previews
     frames = len(previews.frames)
+    asked, told = asked_as_counted(wanted, box_labels(boxes, frames) if counted is None else counted.nouns)
     notes: tuple[str, ...] = ()
     if counted is None:
         found_boxes = count_boxes(boxes, asked, frames, box_settings)
@@ -146,12 +164,11 @@ def pick(
         )
     means = mean_over_frames(counted, previews.frames_each)
     tried = counted_candidates(initial, range(len(previews.images)), means, asked)
-    return ranked(tried, previews.images, initial, asked, notes)
+    return ranked(tried, previews.images, initial, asked, (*notes, *([told] if told else [])))
 
 
-def _asked_for_pick(candidates: PreviewedCandidates, counts: Counts | None, objects: str) -> dict[str, int]:
-    line = parse_objects_line(objects)
-    asked = asked_numbers(line or (counts.objects if counts is not None else ())) or candidates.asked
+def _asked_for_pick(candidates: PreviewedCandidates, counts: Counts | None, objects: str) -> tuple[CountedObject, ...]:
+    asked = tuple(parse_objects_line(objects) or (counts.objects if counts is not None else ())) or candidates.asked
     if not asked:
         raise CountError(
             f"{_PICK} does not know what is asked for. Encode the positive prompt with Count Prompt, or write objects, such "

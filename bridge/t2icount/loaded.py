@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import comfy.model_management
 import comfy.model_patcher
@@ -18,10 +19,10 @@ from ...core.t2icount.network import CountNetwork
 from ...core.t2icount.text import ClassText
 from ...core.t2icount.windows import window_corners
 from ..counters.maps import point_boxes
+from ..counters.pictures import rgb_pictures
 from .backbone import count_network, make_castable
 from .files import model_path, read_weights
 from .noun_tokens import NounTokens
-from .pictures import rgb_pictures
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _BATCH = 4
@@ -116,7 +117,15 @@ def load_counter(name: str, precision: str) -> LoadedCounter:
     Raises:
         CountError: the file is missing or damaged, or holds something else.
     """
-    path = model_path(name)
+    return counter_of_file(model_path(name), PRECISIONS[precision])
+
+
+def counter_of_file(path: Path, dtype: torch.dtype = torch.float32) -> LoadedCounter:
+    """The counter in a file that may lie anywhere.
+
+    Raises:
+        CountError: see `load_counter`.
+    """
     weights, metadata = read_weights(path)
     try:
         config = config_named(metadata[CONFIG_ENTRY]) if CONFIG_ENTRY in metadata else None
@@ -124,7 +133,7 @@ def load_counter(name: str, precision: str) -> LoadedCounter:
     except CountError as error:
         raise CountError(f"{path.name}: {error}") from error
     del weights  # so that each tensor goes as soon as it is converted
-    return LoadedCounter(network.to(PRECISIONS[precision]))
+    return LoadedCounter(network.to(dtype))
 
 
 def counted_of(nouns: Sequence[str], results: Iterable[PictureCount]) -> Counted:

@@ -9,15 +9,15 @@ import comfy.utils
 import torch
 from torch import Tensor
 
-from ...core.counting import Counted, Counter, count_words
+from ...core.counting import Counted, Counter, count_words, object_masks, reads_attributes
 from ...core.drawing import count_overlay
 from ...core.prompts import Counts
 from ..comfyui.node_text import NodeResult
 from ..counters.inputs import checked_counter, count_with_progress
 from ..counters.maps import spread_counts, with_boxes
+from ..counters.pictures import rgb_pictures
 from .loaded import LoadedCounter, counted_of
 from .nouns import nouns_to_count
-from .pictures import rgb_pictures
 
 NODE = "T2ICount Counter"
 Boxes = list[list[dict[str, Any]]]
@@ -34,6 +34,7 @@ class CounterResults:
         similarity: (N * K, H, W) in 0..1.
         boxes: per picture, a small box around each point; its label is the noun, its score the similarity there.
         counted: the same for other nodes.
+        masks: (M, H, W) a mask of each of the M boxes, in their order; (1, H, W) zeros where there are none.
         table: one line per picture.
         result: what the node says of it.
     """
@@ -45,6 +46,7 @@ class CounterResults:
     similarity: Tensor
     boxes: Boxes
     counted: Counted
+    masks: Tensor
     table: str
     result: NodeResult
 
@@ -58,8 +60,8 @@ def count_in_pictures(counter: Counter, image: Tensor, text: str, counts: Counts
     Raises:
         CountError: nothing to count, pictures that are none, a counter that is none, or words that it does not know.
     """
-    nouns, pictures = nouns_to_count(text, counts), rgb_pictures(image)
     counter, bar = checked_counter(counter, NODE), comfy.utils.ProgressBar(1)
+    nouns, pictures = nouns_to_count(text, counts, reads_attributes(counter)), rgb_pictures(image)
     if isinstance(counter, LoadedCounter):
         results = list(counter.each_picture(pictures, nouns, bar.update_absolute, scale))
         counted = counted_of(nouns, results)
@@ -84,9 +86,15 @@ def count_in_pictures(counter: Counter, image: Tensor, text: str, counts: Counts
         similarity=similarity,
         boxes=list(counted.boxes or ()),
         counted=counted,
+        masks=_masks_of_objects(counted, (pictures.shape[1], pictures.shape[2])),
         table=_table(counted),
         result=_result_of(counted),
     )
+
+
+def _masks_of_objects(counted: Counted, size: tuple[int, int]) -> Tensor:
+    masks = object_masks(counted, size)
+    return torch.zeros(1, *size) if masks is None or not len(masks) else masks
 
 
 def _result_of(counted: Counted) -> NodeResult:

@@ -12,13 +12,14 @@ from ..prompts.token_positions import prompt_without_weights
 _BETWEEN = re.compile(r"[,;\n]")
 
 
-def nouns_to_count(text: str, counts: Counts | None) -> tuple[str, ...]:
+def nouns_to_count(text: str, counts: Counts | None, attributes: bool = False) -> tuple[str, ...]:
     """Nouns in their order, each once.
 
     Args:
         text: nouns separated by commas, semicolons or line breaks. They are counted as they are written; the signs of prompt
             weights are left out, "(cats:1.2)" is "cats".
-        counts: where the text is empty: what a prompt asks for, in the plural and without adjectives.
+        counts: where the text is empty: what a prompt asks for, in the plural.
+        attributes: whether its adjectives belong to the nouns, for a counter that reads them.
 
     Raises:
         CountError: neither names anything.
@@ -26,7 +27,7 @@ def nouns_to_count(text: str, counts: Counts | None) -> tuple[str, ...]:
     parts = (" ".join(part.split()) for part in _BETWEEN.split(prompt_without_weights(text)))
     nouns = [part for part in parts if part]
     if not nouns and counts is not None:
-        nouns = [plural(noun) for noun in asked_numbers(counts.objects)]
+        nouns = [plural(noun) for noun in asked_numbers(counts.objects, attributes)]
     if not nouns:
         why = "text is empty" + ("" if counts is None else ", and the prompt of COUNTS asks for no number of things")
         raise CountError(

@@ -2,32 +2,75 @@
 
 from __future__ import annotations
 
-from .asked import asked_numbers, columns_of
-from .box import USUAL, BoxSettings
-from .boxes import count_boxes, counted_from_boxes
+from .answers import read_answers
+from .asked import asked_as_counted, asked_numbers, columns_of
+from .box import USUAL, Box, BoxSettings
+from .boxes import box_labels, count_boxes, counted_from_boxes
 from .check import CountCheck, check_counts
 from .counted import Counted, Point
+<<<<<<< HEAD
 from .counter import Counter
-from .own_layout import NounBoxes, UnitBox, own_layout
+from .layout import NounBoxes, UnitBox, own_layout
+=======
+from .counter import Counter, reads_attributes
+from .detections import (
+    ALWAYS,
+    DENSE,
+    NEVER,
+    Detected,
+    DetectionSettings,
+    box_inside,
+    box_pixels,
+    counted_detections,
+    distinct,
+    object_masks,
+)
+>>>>>>> w25/counters
 from .ranking import distances, misses
+from .tiles import Tile, four_tiles, joined
 from .wording import count_words
 
 __all__ = [
+    "ALWAYS",
+    "DENSE",
+    "NEVER",
     "USUAL",
+    "Box",
     "BoxSettings",
     "CountCheck",
     "Counted",
     "Counter",
+<<<<<<< HEAD
     "NounBoxes",
     "Point",
     "UnitBox",
+=======
+    "Detected",
+    "DetectionSettings",
+    "Point",
+    "Tile",
+    "asked_as_counted",
+>>>>>>> w25/counters
     "asked_numbers",
+    "box_inside",
+    "box_labels",
+    "box_pixels",
     "check_counts",
     "columns_of",
     "count_boxes",
     "count_words",
+    "counted_detections",
     "counted_from_boxes",
     "distances",
+    "distinct",
+    "four_tiles",
+    "joined",
     "misses",
+<<<<<<< HEAD
     "own_layout",
+=======
+    "object_masks",
+    "read_answers",
+    "reads_attributes",
+>>>>>>> w25/counters
 ]

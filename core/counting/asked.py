@@ -5,20 +5,57 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..errors import CountError
-from ..prompts import CountedObject, same_noun
+from ..prompts import CountedObject, plural, same_noun
 from .counted import Counted
 
 
-def asked_numbers(objects: Sequence[CountedObject]) -> dict[str, int]:
+def asked_numbers(objects: Sequence[CountedObject], attributes: bool = False) -> dict[str, int]:
     """Noun -> how many of it are asked for, in the order of the prompt.
 
-    Objects of one noun add up, whatever their adjectives ("2 red cats, 1 blue cat" is 3 cats), because counters do not tell
-    them apart. The noun stands as it does where it is asked for first.
+    Objects of one noun add up. The noun stands as it does where it is asked for first.
+
+    Args:
+        attributes: whether adjectives belong to the noun: "2 red cats, 1 blue cat" is then 2 red cats and 1 blue cat, for
+            counters that tell them apart. Otherwise it is 3 cats.
     """
+    return _summed((_described(item) if attributes else item.noun, item.count) for item in objects)
+
+
+def asked_as_counted(objects: Sequence[CountedObject], counted: Iterable[str]) -> tuple[dict[str, int], str]:
+    """What is asked for, in the terms of what was counted.
+
+    Args:
+        counted: the nouns that were counted, or the labels that a detector gave.
+
+    Returns:
+        noun -> number, with the adjectives where these were counted, and what to tell the user of objects of one noun that
+        were not told apart; "" where none were mixed up.
+    """
+    own = list(counted)
+    names = [
+        _described(item) if any(same_noun(_described(item), noun) for noun in own) else item.noun for item in objects
+    ]
+    asked = _summed((name, item.count) for name, item in zip(names, objects, strict=True))
+    told = []
+    for noun in asked:
+        kinds = dict.fromkeys(
+            _described(item) for name, item in zip(names, objects, strict=True) if same_noun(name, noun)
+        )
+        if len(kinds) > 1:
+            told.append(f"{', '.join(kinds)}: counted together as {plural(noun)}, since adjectives were not told apart")
+    return asked, "; ".join(told)
+
+
+def _described(item: CountedObject) -> str:
+    return " ".join([*item.attributes, item.noun])
+
+
+def _summed(numbers: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """The numbers of each noun together, under the name that it has first."""
     asked: dict[str, int] = {}
-    for item in objects:
-        noun = next((known for known in asked if same_noun(known, item.noun)), item.noun)
-        asked[noun] = asked.get(noun, 0) + item.count
+    for name, number in numbers:
+        noun = next((known for known in asked if same_noun(known, name)), name)
+        asked[noun] = asked.get(noun, 0) + number
     return asked
 
 

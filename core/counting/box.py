@@ -56,6 +56,15 @@ class BoxSettings:
 USUAL = BoxSettings()
 
 
+def overlap(one: Box, other: Box) -> float:
+    """Intersection over union of two boxes, 0 to 1; 0 where both are empty."""
+    across = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
+    down = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
+    shared = across * down if across > 0 and down > 0 else 0.0
+    together = one.width * one.height + other.width * other.height - shared
+    return shared / together if together > 0 else 0.0
+
+
 def kept_boxes(boxes: Sequence[Box], settings: BoxSettings) -> tuple[Box, ...]:
     """The boxes of one image that count, in their order."""
     sure = [box for box in boxes if box.score is None or box.score >= settings.minimum_score]

@@ -58,6 +58,11 @@ def count_boxes(boxes: Any, asked: Mapping[str, int], pictures: int, settings: B
     return replace(found, notes=tuple(filter(None, notes)))
 
 
+def box_labels(boxes: Any, pictures: int) -> tuple[str, ...]:
+    """The labels of boxes, each once and as `clean_label` has them; see `counted_from_boxes`."""
+    return tuple(_labels(read_boxes(boxes, pictures)))
+
+
 def counted_from_boxes(boxes: Any, nouns: Sequence[str], pictures: int, settings: BoxSettings = USUAL) -> Counted:
     """Count boxes: one box is one thing, and its middle is where the thing is.
 

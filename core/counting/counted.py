@@ -26,6 +26,8 @@ class Counted:
         boxes: per image, a BOUNDING_BOX dict (x, y, width, height in pixels, label, score) for each object that the counter
             saw; None where a counter gives none.
         masks: (N, K, H, W) in 0..1 of the images' own size, where each noun is; None where a counter gives none.
+        object_masks: per image, a (h, w) bool mask for each of its `boxes`: the pixels of the object among those that the box
+            touches; None where a counter gives none. `object_masks` of this package makes masks of the images' size of them.
 
     Raises:
         CountError: the parts do not fit each other.
@@ -36,6 +38,7 @@ class Counted:
     points: tuple[tuple[tuple[Point, ...], ...], ...]
     boxes: tuple[list[dict[str, Any]], ...] | None = None
     masks: Tensor | None = None
+    object_masks: tuple[tuple[Tensor, ...], ...] | None = None
 
     def __post_init__(self) -> None:
         if self.numbers.ndim != 2 or self.numbers.shape[1] != len(self.nouns) or len(self.points) != len(self.numbers):
@@ -45,6 +48,7 @@ class Counted:
             )
         self._check_boxes()
         self._check_masks()
+        self._check_object_masks()
 
     def _check_boxes(self) -> None:
         if self.boxes is None:
@@ -65,6 +69,13 @@ class Counted:
             )
         if self.masks.numel() and not (float(self.masks.min()) >= 0 and float(self.masks.max()) <= 1):
             raise CountError("masks of a counter must hold numbers from 0 to 1")
+
+    def _check_object_masks(self) -> None:
+        if self.object_masks is None:
+            return
+        masks, boxes = [len(one) for one in self.object_masks], [len(one) for one in self.boxes or ()]
+        if masks != boxes:
+            raise CountError(f"a counter gives {masks} masks of objects for {boxes} boxes; each box needs its own")
 
     @property
     def rounded(self) -> Tensor:

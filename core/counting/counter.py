@@ -11,7 +11,10 @@ from .counted import Counted
 
 
 class Counter(Protocol):
-    """Counts objects in images. Travels as HEADCOUNT_COUNTER, and as T2ICOUNT where it is a T2ICount model."""
+    """Counts objects in images. Travels as HEADCOUNT_COUNTER, and as T2ICOUNT where it is a T2ICount model.
+
+    One that tells "red cats" from "blue cats" says so by an attribute `reads_attributes`, which is True.
+    """
 
     def count(
         self, images: Tensor, nouns: Sequence[str], on_progress: Callable[[int, int], None] | None = None
@@ -31,3 +34,8 @@ class Counter(Protocol):
             CountError: the counter cannot count these images or nouns; the message tells the user why, and what helps.
         """
         ...
+
+
+def reads_attributes(counter: Counter) -> bool:
+    """Whether a counter can be asked for "red cats", and not for "cats" only."""
+    return getattr(counter, "reads_attributes", False) is True

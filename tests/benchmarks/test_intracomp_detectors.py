@@ -9,99 +9,39 @@ import pytest
 import torch
 from PIL import Image
 from transformers import (
-    BertConfig,
-    BertTokenizer,
-    CLIPTokenizer,
-    GroundingDinoConfig,
     GroundingDinoForObjectDetection,
-    GroundingDinoImageProcessor,
     GroundingDinoProcessor,
-    Owlv2Config,
-    Owlv2ForObjectDetection,
-    Owlv2ImageProcessor,
-    Owlv2Processor,
-    OwlViTConfig,
     OwlViTForObjectDetection,
-    OwlViTImageProcessor,
     OwlViTProcessor,
-    SwinConfig,
 )
 
 from benchmarks.intracomp import main
 from benchmarks.intracomp_parts.pictures import Store
 from benchmarks.lab.counters import images_of
 from benchmarks.lab.detectors import Detector, DetectorCounter, DetectorSettings
-from demo.comfy_host import comfyui_folder
 
+from ..helpers.detectors import save_detector
 from .test_intracomp import picture_row
 
 CPU = torch.device("cpu")
 NOUNS = ("cat", "hot dog", "baseball bat")
 PICTURE = np.random.default_rng(0).integers(0, 255, (80, 128, 3), dtype=np.uint8)
 IMAGES = images_of(PICTURE[None])
-OWL = {
-    "owlv2": (Owlv2Config, Owlv2ForObjectDetection, Owlv2Processor, Owlv2ImageProcessor),
-    "owlvit": (OwlViTConfig, OwlViTForObjectDetection, OwlViTProcessor, OwlViTImageProcessor),
-}
-LAYERS = {"num_hidden_layers": 1, "num_attention_heads": 2, "hidden_size": 16, "intermediate_size": 32}
-
-
-def save_owl(folder: Path, kind: str) -> None:
-    """A tiny OWL-ViT or OWLv2 with the tokenizer of CLIP, which ComfyUI brings."""
-    config, model, processor, images = OWL[kind]
-    torch.manual_seed(0)
-    text = {**LAYERS, "vocab_size": 49408, "max_position_embeddings": 16}
-    sizes = {"vision_config": {**LAYERS, "image_size": 64, "patch_size": 16}, "projection_dim": 16}
-    made = model(config(text_config=text, **sizes))
-    with torch.no_grad():  # boxes around the patches, large enough that neighbours overlap
-        made.box_head.dense2.weight.mul_(0.1)
-        made.box_head.dense2.bias.copy_(torch.tensor([0.0, 0.0, 1.0, 1.0]))
-    made.save_pretrained(folder)
-    words = CLIPTokenizer.from_pretrained(
-        comfyui_folder() / "comfy" / "sd1_tokenizer", model_max_length=16, pad_token="!"
-    )
-    processor(image_processor=images(size={"height": 64, "width": 64}), tokenizer=words).save_pretrained(folder)
-
-
-def save_grounding_dino(folder: Path) -> None:
-    """A tiny Grounding DINO with a vocabulary of a few words."""
-    (folder / "words").mkdir(parents=True)
-    vocabulary = "[PAD] [UNK] [CLS] [SEP] . cat hot dog base ##ball bat".split()
-    (folder / "words" / "vocab.txt").write_text("\n".join(vocabulary))
-    words = BertTokenizer.from_pretrained(folder / "words")
-    backbone = SwinConfig(
-        image_size=64, embed_dim=8, depths=[1] * 4, num_heads=[1] * 4, window_size=4, out_indices=[2, 3, 4]
-    )
-    sides = {f"{side}_{name}": 2 for side in ("encoder", "decoder") for name in ("layers", "attention_heads")}
-    config = GroundingDinoConfig(
-        backbone_config=backbone, text_config=BertConfig(vocab_size=len(vocabulary), **LAYERS), d_model=32, num_queries=12,
-        encoder_ffn_dim=32, decoder_ffn_dim=32, **sides,
-    )  # fmt: skip
-    torch.manual_seed(0)
-    made = GroundingDinoForObjectDetection(config)
-    with torch.no_grad():
-        for head in made.bbox_embed:
-            head.layers[-1].bias.copy_(torch.tensor([0.0, 0.0, 1.0, 1.0]))
-    made.save_pretrained(folder)
-    images = GroundingDinoImageProcessor(size={"shortest_edge": 64, "longest_edge": 96})
-    GroundingDinoProcessor(image_processor=images, tokenizer=words).save_pretrained(folder)
+KINDS = ("owlv2", "owlvit", "grounding-dino")
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Kind of detector -> folder as `save_pretrained` writes it."""
     root = tmp_path_factory.mktemp("detectors")
-    for kind in OWL:
-        save_owl(root / kind, kind)
-    save_grounding_dino(root / "grounding-dino")
-    return {kind: root / kind for kind in (*OWL, "grounding-dino")}
+    return {kind: save_detector(root / kind, kind) for kind in KINDS}
 
 
 def detector(folder: Path, threshold: float = 0.0, most_overlap: float = 1.0) -> Detector:
     return Detector(DetectorSettings(str(folder), threshold, most_overlap), CPU)
 
 
-@pytest.mark.parametrize("kind", [*OWL, "grounding-dino"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_detections(folders: dict[str, Path], kind: str) -> None:
     found = detector(folders[kind]).detect(PICTURE, NOUNS)
     # Every query or patch at threshold 0; OWLv2 also looks below the picture, which it fills up to a square.

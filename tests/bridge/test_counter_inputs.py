@@ -23,7 +23,7 @@ from demo.exact_counter import ExactCounter
 
 from ..helpers.counters import untrained_counter
 
-NAMES = ("count", "exact", "density", "overlay", "similarity", "boxes", "counted", "table")
+NAMES = ("count", "exact", "density", "overlay", "similarity", "boxes", "counted", "table", "masks")
 SIZE = (20, 30)
 
 
@@ -61,14 +61,16 @@ def test_links_of_both_types_are_valid(node: Any, name: str) -> None:
 
 
 def test_what_cannot_count() -> None:
-    with pytest.raises(CountError, match=r"^Count Search got no counter; .* or COUNTER of Load Demo Model$"):
+    with pytest.raises(
+        CountError, match=r"^Count Search got no counter; connect COUNTER of SAM3 Counter, .* of Load T2ICount Model$"
+    ):
         checked_counter(None, "Count Search")
     with pytest.raises(
         CountError, match=r"^Count Search: what is connected as its counter is of class dict and cannot"
     ):
         checked_counter({"count": 3}, "Count Search")
     with pytest.raises(
-        CountError, match=r"T2ICount Counter: what is connected .* class int and cannot count\. Connect T2ICOUNT"
+        CountError, match=r"T2ICount Counter: what is connected .* class int and cannot count\. Connect COUNTER"
     ):
         run(3, torch.rand(1, *SIZE, 3), "cats")
     exact = ExactCounter()

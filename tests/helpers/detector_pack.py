@@ -67,12 +67,18 @@ class RandomSam3(io.ComfyNode):
 
     @classmethod
     def execute(cls) -> io.NodeOutput:
-        sizes = {"hidden_size": WIDTH, "intermediate_size": WIDTH, "num_attention_heads": 4, "num_hidden_layers": 1}
-        sam3_clip.SAM3_CLIP_CONFIG.update(sizes)
-        config = comfy.supported_models.SAM3(comfy.supported_models.SAM3.unet_config)
-        clip = comfy.sd.CLIP(config.clip_target(), parameters=1, model_options={"dtype": torch.float32})
-        _draw(clip.cond_stage_model)
-        return io.NodeOutput(_loaded(comfy.supported_models.SAM3, SAM3_SIZES), clip)
+        return io.NodeOutput(*untrained_sam3())
+
+
+def untrained_sam3(
+    kind: type[comfy.supported_models.SAM3] = comfy.supported_models.SAM3,
+) -> tuple[comfy.model_patcher.ModelPatcher, comfy.sd.CLIP]:
+    """MODEL and CLIP of SAM3, or of SAM3.1."""
+    sizes = {"hidden_size": WIDTH, "intermediate_size": WIDTH, "num_attention_heads": 4, "num_hidden_layers": 1}
+    sam3_clip.SAM3_CLIP_CONFIG.update(sizes)
+    clip = comfy.sd.CLIP(kind(kind.unet_config).clip_target(), parameters=1, model_options={"dtype": torch.float32})
+    _draw(clip.cond_stage_model)
+    return _loaded(kind, SAM3_SIZES), clip
 
 
 class Detectors(ComfyExtension):

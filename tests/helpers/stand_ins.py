@@ -13,6 +13,7 @@ from typing import Any
 import comfy.sd
 import comfy.sd1_clip
 import comfy.sdxl_clip
+import comfy.supported_models
 import comfy.supported_models_base
 import comfy.taesd.taesd
 import comfy.text_encoders.flux
@@ -20,6 +21,7 @@ import comfy.text_encoders.sd3_clip
 import torch
 from torch import Tensor, nn
 
+from .detector_pack import untrained_sam3
 from .families import POOLED, WIDTH, build, small
 from .models import random_weights
 
@@ -66,6 +68,9 @@ STAND_INS = {
 }
 
 
+SAM3 = "sam3.1_multiplex_fp16.safetensors"
+
+
 class _Text(nn.Module):
     """A text encoder: a random row for each token id, and a pooled vector."""
 
@@ -93,8 +98,10 @@ class _Text(nn.Module):
         return text[None], text.mean(0, keepdim=True)[:, :POOLED]
 
 
-def load(name: str) -> tuple[Any, comfy.sd.CLIP, comfy.sd.VAE]:
-    """MODEL, CLIP and VAE in the place of a file."""
+def load(name: str) -> tuple[Any, comfy.sd.CLIP, comfy.sd.VAE | None]:
+    """MODEL, CLIP and VAE in the place of a file; SAM3 has no VAE."""
+    if name == SAM3:
+        return *untrained_sam3(comfy.supported_models.SAM31), None
     stand_in = STAND_INS[name]
     setup = build(small(stand_in.model))
     target = comfy.supported_models_base.ClipTarget(
@@ -116,7 +123,7 @@ def furnish(base: Path) -> None:
     """Make a server's base folder one whose Load Checkpoint lists the real names and gives stand-ins."""
     checkpoints = base / "models" / "checkpoints"
     checkpoints.mkdir(parents=True)
-    for name in STAND_INS:
+    for name in (*STAND_INS, SAM3):
         (checkpoints / name).touch()
     pack = base / "custom_nodes" / "stand_ins"
     pack.mkdir(parents=True)

@@ -26,12 +26,15 @@ CALLS = {
     "HeadcountCountSearch": ("search_seeds",),
     "HeadcountCountSearchCandidates": ("preview_for_pick",),
     "HeadcountCountSearchPick": ("pick",),
+    "HeadcountCountsFromText": ("counts_from_text",),
+    "HeadcountDetectorCounter": ("detector_counter",),
     "HeadcountInstanceMasks": ("find_instances",),
     "HeadcountIsacAttentionControl": ("with_isac",),
     "HeadcountIsacLatentSelection": ("select_latent",),
     "HeadcountLoadDemoModel": ("load_demo_model",),
     "HeadcountLoadT2ICountModel": ("load_counter",),
     "HeadcountNuminaCountGuide": ("with_numina", "with_shared_guide"),
+    "HeadcountSam3Counter": ("sam3_counter",),
     "HeadcountT2ICountCounter": ("count_in_pictures",),
 }
 # (Node, input) -> where it arrives under another name than its own, or in fewer places than have its name.
@@ -42,6 +45,7 @@ ELSEWHERE = {
     ("HeadcountCountSearch", "sampler_name"): {"search_seeds.sampler"},
     ("HeadcountCountSearchCandidates", "latent_image"): {"preview_for_pick.latent"},
     ("HeadcountCountSearchCandidates", "sampler_name"): {"preview_for_pick.sampler"},
+    ("HeadcountDetectorCounter", "detector"): {"detector_counter.name"},
     ("HeadcountInstanceMasks", "batch_index"): {"find_instances.item"},
     ("HeadcountInstanceMasks", "instances"): {"find_instances.which"},
     ("HeadcountInstanceMasks", "maps"): {"find_instances.handle"},
@@ -99,8 +103,8 @@ def choices(entry: list[Any]) -> list[Any]:
         step = options.get("step") or 1
         near = options["default"] + (step if options["default"] + step <= options["max"] else -step)
         return [options["default"], near]
-    if kind == "STRING" and not options.get("forceInput"):
-        return [options.get("default", ""), "3 cats, 1 dog"]
+    if kind == "STRING":
+        return ["2 dogs" if options.get("forceInput") else options.get("default", ""), "3 cats, 1 dog"]
     links = [Link("first"), Link("second")]
     return [{"samples": link} for link in links] if kind == io.Latent.io_type else links
 

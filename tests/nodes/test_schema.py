@@ -27,8 +27,9 @@ def current_schemas() -> dict[str, Schema]:
     for node in NODES:
         info = node.GET_NODE_INFO_V1()
         del info["python_module"]
-        if "model_name" in info["input"].get("required", {}):
-            info["input"]["required"]["model_name"][1]["options"] = []  # the files that lie in a folder
+        for name in ("model_name", "detector"):
+            if name in info["input"].get("required", {}):
+                info["input"]["required"][name][1]["options"] = []  # what lies in a folder
         schemas[info["name"]] = json.loads(json.dumps(info))
     return dict(sorted(schemas.items()))
 

@@ -24,7 +24,7 @@ from demo.server import ComfyServer
 from ..helpers.counters import UNTRAINED, model_folder, untrained_counter, write_untrained
 
 DOCS = Path(__file__).resolve().parents[2] / "web" / "docs"
-NAMES = ("count", "exact", "density", "overlay", "similarity", "boxes", "counted", "table")
+NAMES = ("count", "exact", "density", "overlay", "similarity", "boxes", "counted", "table", "masks")
 ASKED = Counts("", (CountedObject("star", 1, ("red",)), CountedObject("circles", 2)))
 
 

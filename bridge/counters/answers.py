@@ -1,0 +1,60 @@
+"""Counts from Text: what a language model said of images becomes their counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...core.counting import Counted, asked_numbers, count_words, read_answers
+from ...core.errors import CountError
+from ...core.prompts import Counts, parse_objects_line, plural
+from ..comfyui.node_text import NodeResult
+
+NODE = "Counts from Text"
+
+
+@dataclass(frozen=True)
+class TextCounts:
+    """What Counts from Text hands on.
+
+    Attributes:
+        counted: a row for each text.
+        table: one line per text.
+        result: what the node shows.
+    """
+
+    counted: Counted
+    table: str
+    result: NodeResult
+
+
+def counts_from_text(text: Sequence[str], counts: Sequence[Counts] | None, objects: Sequence[str]) -> TextCounts:
+    """Read the answers of a language model that saw one image each. Every input is a list, as the node gets them.
+
+    Args:
+        text: the answers.
+        counts: what a prompt asks for, the first of the list; its nouns, adjectives included, are looked for.
+        objects: the first of the list: nouns to look for instead, "cats, dogs" or "3 cats, 2 dogs". With neither, the nouns
+            are those of the answers.
+
+    Raises:
+        CountError: there is no answer, one is no text, or it says no number of what is looked for.
+    """
+    texts = list(text)
+    wrong = next((answer for answer in texts if not isinstance(answer, str)), None)
+    if not texts or wrong is not None:
+        given = "nothing" if not texts else f"a {type(wrong).__name__}"
+        raise CountError(f"{NODE} got {given}. Connect the text that a language model gives, one for each picture")
+    read = read_answers(texts, _nouns(objects[0] if objects else "", counts[0] if counts else None))
+    rows = (", ".join(map(count_words, row, read.counted.nouns)) for row in read.counted.numbers.tolist())
+    lines = [*(f"picture {index}: {row}" for index, row in enumerate(rows, 1)), *read.notes]
+    table = "\n".join(lines)
+    return TextCounts(read.counted, table, NodeResult(lines[0] if len(lines) == 1 else "", table=table))
+
+
+def _nouns(objects: str, counts: Counts | None) -> list[str]:
+    """In the plural; of the line, else of COUNTS, else none."""
+    if objects.strip() and not any(map(str.isdigit, objects)):
+        return [plural(" ".join(noun.split())) for noun in objects.replace("\n", ",").split(",") if noun.strip()]
+    asked = parse_objects_line(objects) or (() if counts is None else counts.objects)
+    return [plural(noun) for noun in asked_numbers(asked, attributes=True)]

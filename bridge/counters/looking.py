@@ -1,0 +1,91 @@
+"""What every counter that detects objects does around its network: the nouns, tiles, duplicates, progress and cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import comfy.model_management
+from torch import Tensor
+
+from ...core.counting import (
+    ALWAYS,
+    NEVER,
+    Counted,
+    Detected,
+    DetectionSettings,
+    counted_detections,
+    distinct,
+    four_tiles,
+    joined,
+)
+
+Look = Callable[[Tensor, Sequence[str], Callable[[], None]], Sequence[Sequence[Detected]]]
+"""(H, W, 3) a picture and nouns to the detections of each noun; what it has to call after each noun ends a cancelled run."""
+_DEPTH = 2
+"""How often a tile may be tiled again: up to 16 parts of a picture."""
+_SMALLEST = 64
+"""Pixels of a picture's side below which it is not tiled."""
+
+
+def count_by_looks(
+    images: Tensor,
+    nouns: Sequence[str],
+    look: Look,
+    settings: DetectionSettings,
+    most: int,
+    has_masks: bool,
+    on_progress: Callable[[int, int], None] | None,
+) -> Counted:
+    """Counts of N images, one after the other; see `core.counting.Counter.count`.
+
+    Args:
+        look: what the detector sees in one picture.
+        most: how many objects it can find at once; from half of that on, a picture counts as dense.
+        has_masks: whether it gives masks.
+
+    Raises:
+        InterruptProcessingException: the user pressed cancel.
+    """
+    found = []
+    for index, image in enumerate(images):
+        seen_nouns = 0
+
+        def noun_done(before: int = index) -> None:
+            nonlocal seen_nouns
+            comfy.model_management.throw_exception_if_processing_interrupted()
+            seen_nouns = min(seen_nouns + 1, len(nouns))  # those of tiles come on top
+            if on_progress is not None:
+                on_progress(before * len(nouns) + seen_nouns, len(images) * len(nouns))
+
+        seen = _in_tiles(image, nouns, look, settings, most, noun_done)
+        found.append(distinct(seen, nouns, settings.merge_overlap))
+    return counted_detections(nouns, found, (images.shape[1], images.shape[2]), has_masks)
+
+
+def _in_tiles(
+    image: Tensor,
+    nouns: Sequence[str],
+    look: Look,
+    settings: DetectionSettings,
+    most: int,
+    noun_done: Callable[[], None],
+    depth: int = 0,
+) -> list[Sequence[Detected]]:
+    """The detections of each noun: in the whole picture, and where it is dense in its tiles as well."""
+    whole = list(look(image, nouns, noun_done))
+    height, width = image.shape[:2]
+    if settings.tiles == NEVER or depth == _DEPTH or min(height, width) < _SMALLEST:
+        return whole
+    is_tiled = settings.tiles == ALWAYS and depth == 0
+    dense = [place for place, items in enumerate(whole) if is_tiled or len(items) >= most / 2]
+    if not dense:
+        return whole
+    asked = [nouns[place] for place in dense]
+    tiles = four_tiles(height, width)
+    parts = []
+    for tile in tiles:
+        part = image[tile.top : tile.bottom, tile.left : tile.right]
+        parts.append(_in_tiles(part, asked, look, settings, most, noun_done, depth + 1))
+    for row, place in enumerate(dense):
+        whole[place] = joined(whole[place], [(tile, part[row]) for tile, part in zip(tiles, parts, strict=True)])
+    return whole
