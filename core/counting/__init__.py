@@ -8,10 +8,6 @@ from .box import USUAL, Box, BoxSettings
 from .boxes import box_labels, count_boxes, counted_from_boxes
 from .check import CountCheck, check_counts
 from .counted import Counted, Point
-<<<<<<< HEAD
-from .counter import Counter
-from .layout import NounBoxes, UnitBox, own_layout
-=======
 from .counter import Counter, reads_attributes
 from .detections import (
     ALWAYS,
@@ -25,7 +21,7 @@ from .detections import (
     distinct,
     object_masks,
 )
->>>>>>> w25/counters
+from .layout import NounBoxes, UnitBox, own_layout
 from .ranking import distances, misses
 from .tiles import Tile, four_tiles, joined
 from .wording import count_words
@@ -40,17 +36,13 @@ __all__ = [
     "CountCheck",
     "Counted",
     "Counter",
-<<<<<<< HEAD
-    "NounBoxes",
-    "Point",
-    "UnitBox",
-=======
     "Detected",
     "DetectionSettings",
+    "NounBoxes",
     "Point",
     "Tile",
+    "UnitBox",
     "asked_as_counted",
->>>>>>> w25/counters
     "asked_numbers",
     "box_inside",
     "box_labels",
@@ -66,11 +58,8 @@ __all__ = [
     "four_tiles",
     "joined",
     "misses",
-<<<<<<< HEAD
-    "own_layout",
-=======
     "object_masks",
+    "own_layout",
     "read_answers",
     "reads_attributes",
->>>>>>> w25/counters
 ]
