@@ -9,6 +9,7 @@ from .describe import describe_objects, summary_of, too_many
 from .objects import FoundObject, NounPlaces, find_objects, parse_prompt
 from .objects_line import find_objects_of_line, parse_objects_line
 from .plurals import plural, same_noun, singular
+from .scene import scene_text
 from .words import Span, split_words
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "parse_prompt",
     "plural",
     "same_noun",
+    "scene_text",
     "shared_encoder",
     "singular",
     "split_words",
