@@ -62,27 +62,7 @@ class CountRepair(io.ComfyNode):
                 boxes_input(),
                 counts_input(),
             ],
-            outputs=[
-                io.Image.Output(display_name="IMAGE", tooltip="The pictures, mended as far as it went, never worse."),
-                io.Boolean.Output(display_name="BOOLEAN", tooltip="Whether all pictures are right now."),
-                io.Mask.Output(
-                    display_name="MASK",
-                    tooltip="Per picture, where the next change is to be painted; empty where it is right.",
-                ),
-                BoxesType.Output(
-                    display_name="BOUNDING_BOX",
-                    tooltip="Per picture, a box for each change that is still to be made, labelled with what comes or goes.",
-                ),
-                io.String.Output(
-                    display_name="prompt",
-                    tooltip="What is to be painted in the mask of the first picture that is wrong, for an inpainting model.",
-                ),
-                io.String.Output(
-                    display_name="instruction",
-                    tooltip="The same picture's changes as sentences for an editing model: 'Remove one cat. Add one dog.'",
-                ),
-                io.String.Output(display_name="table", tooltip="What was counted and changed, one line per picture."),
-            ],
+            outputs=_outputs(),
         )
 
     @classmethod
@@ -152,4 +132,28 @@ def repair_inputs(default: RepairSettings) -> list[io.Input]:
             "picture's size. Large: the whole picture.",
             advanced=True,
         ),
+    ]
+
+
+def _outputs() -> list[io.Output]:
+    return [
+        io.Image.Output(display_name="IMAGE", tooltip="The pictures, mended as far as it went, never worse."),
+        io.Boolean.Output(display_name="BOOLEAN", tooltip="Whether all pictures are right now."),
+        io.Mask.Output(
+            display_name="MASK",
+            tooltip="Per picture, where the next change is to be painted; empty where it is right.",
+        ),
+        BoxesType.Output(
+            display_name="BOUNDING_BOX",
+            tooltip="Per picture, a box for each change that is still to be made, labelled with what comes or goes.",
+        ),
+        io.String.Output(
+            display_name="prompt",
+            tooltip="What is to be painted in the mask of the first picture that is wrong, for an inpainting model.",
+        ),
+        io.String.Output(
+            display_name="instruction",
+            tooltip="The same picture's changes as sentences for an editing model: 'Remove one cat. Add one dog.'",
+        ),
+        io.String.Output(display_name="table", tooltip="What was counted and changed, one line per picture."),
     ]

@@ -67,18 +67,7 @@ class GenerateUntilRight(io.ComfyNode):
                     "noun must also stand in the prompt.",
                 ),
             ],
-            outputs=[
-                io.Image.Output(
-                    display_name="IMAGE",
-                    tooltip="The right pictures, or the nearest one; if_none_right says what else.",
-                ),
-                io.Boolean.Output(display_name="BOOLEAN", tooltip="Whether it is right."),
-                io.Int.Output(
-                    display_name="seed",
-                    tooltip="The seed of the first picture. A sampler with it makes the same one where nothing was repaired.",
-                ),
-                io.String.Output(display_name="table", tooltip="What was counted and done for each seed."),
-            ],
+            outputs=_outputs(),
         )
 
     @classmethod
@@ -164,4 +153,19 @@ def _effort() -> list[io.Input]:
             step=0.5,
             tooltip="What all of it may cost, in pictures without ISAC. Nothing is begun that would go beyond. 0: no limit.",
         ),
+    ]
+
+
+def _outputs() -> list[io.Output]:
+    return [
+        io.Image.Output(
+            display_name="IMAGE",
+            tooltip="The right pictures, or the nearest one; if_none_right says what else.",
+        ),
+        io.Boolean.Output(display_name="BOOLEAN", tooltip="Whether it is right."),
+        io.Int.Output(
+            display_name="seed",
+            tooltip="The seed of the first picture. A sampler with it makes the same one where nothing was repaired.",
+        ),
+        io.String.Output(display_name="table", tooltip="What was counted and done for each seed."),
     ]

@@ -12,6 +12,7 @@ import comfy.model_management
 from torch import Tensor
 
 from ...core.counting import Counted, Counter, columns_of, count_words, misses
+from ...core.errors import CountError
 from ...core.repair import Change, PictureObjects, crop_around, picture_objects, plan_changes
 from ..comfyui.progress import SamplingProgress
 from .painter import REMOVAL_SHARE, Brush, Painter
@@ -49,12 +50,16 @@ class Looked:
 
     @property
     def says_where(self) -> bool:
-        """Whether the counter gave places, without which nothing can be mended."""
-        return self.counted.boxes is not None or any(places for places in self.counted.points[0])
+        """Whether the counter gave the places of what it counted, without which nothing can be mended."""
+        try:
+            return bool(self.objects.size)
+        except CountError:
+            return False
 
     def is_better_than(self, other: Looked) -> bool:
         """Whether it misses fewer objects, and shows no more than `other` that nobody asked for."""
-        return self.misses < other.misses and len(self.objects.others) <= len(other.objects.others)
+        is_nearer = self.misses < other.misses and self.says_where
+        return is_nearer and len(self.objects.others) <= len(other.objects.others)
 
     @property
     def words(self) -> str:
@@ -154,7 +159,7 @@ class Repair:
         An object is painted close by and alone first. Where that fails it is left to the model, which fills the place as its
         own picture of the whole prompt would have it.
         """
-        size = looked.objects.size
+        settings, size = self.painter.settings, looked.objects.size
         for attempt in count():
             changes = plan_changes(looked.objects, self.asked, attempt)
             if not changes:
@@ -164,7 +169,8 @@ class Repair:
                 if change.added is None:
                     yield change, Brush(text, whole, REMOVAL_SHARE)
                 else:
-                    yield change, Brush(text, crop_around(change.box, size, self.painter.settings.context))
+                    margin = settings.growth * max(change.box.width, change.box.height) + settings.feather + 1
+                    yield change, Brush(text, crop_around(change.box, size, settings.context, margin))
                     yield change, Brush(None, whole)
 
     def _painted(self, looked: Looked, change: Change, brush: Brush, painted: int, place: tuple[int, int]) -> Tensor:

@@ -54,7 +54,8 @@ def _gaps(centres: Tensor, width: float, height: float, taken: Sequence[Box], si
         apart = (centres - middle).abs() - half - centres.new_tensor([box.width / 2, box.height / 2])
         outside = apart.clamp_min(0).norm(dim=1)
         gaps = torch.minimum(gaps, torch.where(outside > 0, outside, apart.amax(1)))
-    return gaps - _CENTRAL * (centres - limit / 2).norm(dim=1)
+    off_centre: Tensor = (centres - limit / 2).norm(dim=1)
+    return gaps - _CENTRAL * off_centre
 
 
 def _peaks(centres: Tensor, gaps: Tensor, side: float) -> list[tuple[float, float]]:

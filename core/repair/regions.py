@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import torch
 from torch import Tensor
@@ -44,20 +45,22 @@ class Crop:
         return image[self.rows, self.columns]
 
 
-def crop_around(box: Box, size: tuple[int, int], context: float) -> Crop:
-    """What is around a box in a picture of size (H, W): both sides of the picture times one share.
+def crop_around(box: Box, size: tuple[int, int], context: float, margin: float = 0.0) -> Crop:
+    """What is around a box in a picture of size (H, W): both sides of the picture times one share, up to the whole.
 
     Args:
-        context: how many times the box's side is seen, on the side where the box takes more of the picture. Up to the whole.
+        context: how many times the box's side is seen, on the side where the box takes more of the picture.
+        margin: pixels around the box that are seen at least.
     """
-    share = min(1.0, context * max(box.height / size[0], box.width / size[1]))
-    sides = [max(1, round(length * share)) for length in size]
+    sides = [max(context * side, side + 2 * margin) for side in (box.height, box.width)]
+    share = min(1.0, max(side / length for side, length in zip(sides, size, strict=True)))
+    lengths = [max(1, ceil(length * share)) for length in size]
     x, y = box.middle
     starts = [
-        int(min(max(0.0, middle - side / 2), length - side))
-        for middle, side, length in zip((y, x), sides, size, strict=True)
+        int(min(max(0.0, middle - length / 2), whole - length))
+        for middle, length, whole in zip((y, x), lengths, size, strict=True)
     ]
-    rows, columns = (slice(start, start + side) for start, side in zip(starts, sides, strict=True))
+    rows, columns = (slice(start, start + length) for start, length in zip(starts, lengths, strict=True))
     return Crop(rows, columns)
 
 

@@ -154,8 +154,13 @@ def test_pixels_outside_stay_to_the_bit() -> None:
 def test_a_crop_has_the_form_of_the_picture(x: float, y: float, side: float, context: float) -> None:
     crop = crop_around(box(x, y, side=side), SIZE, context)
     part = crop.of(torch.zeros(*SIZE, 3))
-    assert part.shape[0] >= 1 and abs(part.shape[0] / 96 - part.shape[1] / 128) <= 1 / 96
+    assert part.shape[0] >= 1 and abs(part.shape[0] / 96 - part.shape[1] / 128) <= 1 / 96 + 1e-9
     assert crop.rows.start >= 0 and crop.rows.stop <= 96 and crop.columns.start >= 0 and crop.columns.stop <= 128
+
+
+def test_a_crop_holds_the_margin() -> None:
+    crop = crop_around(Box(60, 50, 4, 4), SIZE, 2.5, 14)
+    assert crop.rows.start <= 36 and crop.rows.stop >= 68 and crop.columns.start <= 46 and crop.columns.stop >= 78
 
 
 def test_a_large_context_is_the_whole_picture() -> None:
