@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .asks import ASKS
 from .contact_sheet import captioned
-from .counting_runs import lined_up, run_counting
+from .counting_runs import lined_up, run_counting, run_until_right
 from .picture_files import HELP, WORKFLOWS, save, thumbnail
 from .server import ComfyServer
 
@@ -26,6 +26,22 @@ def emoji_pictures(server: ComfyServer) -> None:
     lines = [list(zip(run.verdicts, run.counted, strict=True)) for run in runs]
     save(captioned(lines, 192), HELP / "HeadcountLoadDemoModel" / "emoji.jpg")
     thumbnail([lines[0][:2], lines[0][2:]], WORKFLOWS / "emoji_count.jpg")
+
+
+def repair_pictures(server: ComfyServer) -> None:
+    """A batch before and after its repair, of which the pictures that were changed are shown; the thumbnail of emoji_repair."""
+    run = run_counting(server, "emoji_repair", "five bicycles", SEED, 4)
+    pairs = zip(run.plain, run.saved, strict=True)
+    lines = [[("before", plain), ("after Count Repair", mended)] for plain, mended in pairs if (plain != mended).any()]
+    save(captioned([[cell for line in lines[:2] for cell in line]], 192), HELP / "HeadcountCountRepair" / "mended.jpg")
+    thumbnail(lines[:2], WORKFLOWS / "emoji_repair.jpg")
+
+
+def until_right_pictures(server: ComfyServer) -> None:
+    """The first right picture of four prompts; the thumbnail of emoji_until_right."""
+    cells = [(text, run_until_right(server, text, SEED)) for text in _EMOJI]
+    save(captioned([cells], 192), HELP / "HeadcountGenerateUntilRight" / "right.jpg")
+    thumbnail([cells[:2], cells[2:]], WORKFLOWS / "emoji_until_right.jpg")
 
 
 def counter_pictures(server: ComfyServer) -> None:

@@ -54,6 +54,14 @@ def run_counting(client: ComfyClient, name: str, text: str, seed: int, pictures:
     return Counting(shown(COUNTER), told(COUNTER), shown("SaveImage"), shown("PreviewImage"), told(CHECK))
 
 
+def run_until_right(client: ComfyClient, text: str, seed: int) -> np.ndarray:
+    """What workflows/emoji_until_right.json saves for a prompt."""
+    settings = {"HeadcountGenerateUntilRight": {"text": text, "seed": seed}}
+    prompt = with_widgets(workflow_prompt(client, "emoji_until_right"), settings)
+    (saved,) = _of(prompt, "SaveImage")
+    return pictures_of(client, client.run(prompt)[saved])[0]
+
+
 def _of(prompt: Prompt, kind: str) -> list[str]:
     return [node for node, placed in prompt.items() if placed["class_type"] == kind]
 

@@ -15,7 +15,9 @@ from .counting_pictures import (
     emoji_pictures,
     everything_pictures,
     pick_pictures,
+    repair_pictures,
     search_pictures,
+    until_right_pictures,
 )
 from .page_pictures import photograph_page
 from .picture_files import HELP, WORKFLOWS, save, square_thumbnail, thumbnail
@@ -95,6 +97,8 @@ def main() -> None:
         model_pictures(server)
         check_pictures(server)
         emoji_pictures(server)
+        repair_pictures(server)
+        until_right_pictures(server)
         counter_pictures(server)
         search_pictures(server)
         pick_pictures(server)

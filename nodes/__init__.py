@@ -15,11 +15,13 @@ from .attention_map_recorder import AttentionMapRecorder
 from .attention_map_viewer import AttentionMapViewer
 from .count_check import CountCheck
 from .count_prompt import CountPrompt
+from .count_repair import CountRepair
 from .count_search import CountSearch
 from .count_search_candidates import CountSearchCandidates
 from .count_search_pick import CountSearchPick
 from .counts_from_text import CountsFromText
 from .detector_counter import DetectorCounterNode
+from .generate_until_right import GenerateUntilRight
 from .instance_masks import InstanceMasks
 from .isac_attention_control import IsacAttentionControl
 from .isac_latent_selection import IsacLatentSelection
@@ -48,6 +50,8 @@ NODES: list[type[io.ComfyNode]] = [
     T2ICountCounter,
     CountsFromText,
     CountCheck,
+    CountRepair,
+    GenerateUntilRight,
     LoadDemoModel,
     LoadShapesDemoModel,
 ]

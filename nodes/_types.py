@@ -47,9 +47,9 @@ def counts_input() -> io.Input:
     )
 
 
-def counter_input(name: str, tooltip: str) -> io.Input:
+def counter_input(name: str, tooltip: str, optional: bool = False) -> io.Input:
     """The input of a node that counts: for any counter, a T2ICount model included."""
-    return io.MultiType.Input(name, [T2ICountType, CounterType], tooltip=tooltip)
+    return io.MultiType.Input(name, [T2ICountType, CounterType], tooltip=tooltip, optional=optional)
 
 
 def boxes_input() -> io.Input:

@@ -12,11 +12,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from headcount.bridge.repair.count_repair import counts_of, repair_pictures
+from headcount.bridge.repair.painter import Painter
+from headcount.bridge.repair.settings import RepairSettings
 from headcount.core.counting import Counter
 from headcount.core.prompts import plural
 from torch import Tensor
 
-from .counters import images_of
+from .counters import images_of, pixels_of
 from .method_runs import connected, losses_of, with_chosen_noise
 from .node_methods import Method
 from .operations import operations_of
@@ -81,7 +84,22 @@ class Bench:
         sampling, maps = connected(self._generator.sampling(row.prompt, row.seed), method)
         samples = self._samples(row, sampling, method)
         self._drawn.add(method.key)
-        return self._generator.pixels(samples)[0], losses_of(maps, samples)
+        pixels = self._generator.pixels(samples)
+        return self._repaired(row, sampling, method, pixels)[0], losses_of(maps, samples)
+
+    def _repaired(self, row: PromptRow, sampling: Sampling, method: Method, pixels: np.ndarray) -> np.ndarray:
+        """The pictures as Count Repair hands them on; as they are where the method has none."""
+        if (part := method.part("repairs")) is None:
+            return pixels
+        own = self.world.sampling
+        settings = RepairSettings(
+            seed=row.seed, steps=own.steps, cfg=own.cfg, sampler=own.sampler, scheduler=own.scheduler, **part[1]
+        )
+        painter = Painter(
+            model=sampling.model, clip=self.loaded.clip, vae=self.loaded.vae, positive=sampling.positive,
+            negative=sampling.negative, counts=counts_of(sampling.positive, None), settings=settings,
+        )  # fmt: skip
+        return pixels_of(repair_pictures(images_of(pixels), painter, self._decider, None).images)
 
     def _samples(self, row: PromptRow, sampling: Sampling, method: Method) -> Tensor:
         """The latent that is sampled from the noise that the method chooses."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headcount.core.errors import CountError
+from headcount.nodes.count_repair import CountRepair
 from headcount.nodes.count_search import CountSearch
 from headcount.nodes.isac_attention_control import IsacAttentionControl
 from headcount.nodes.isac_latent_selection import IsacLatentSelection
@@ -26,7 +27,8 @@ class Kind:
     """What a part of a method can be.
 
     Attributes:
-        does: "steers" or "guides" the model, or "chooses" the noise; a method has one part of each at most.
+        does: "steers" or "guides" the model, "chooses" the noise, or "repairs" the picture; a method has one part of each at
+            most.
         node: None for `best_of`.
         given: settings that differ from the node's defaults; all settings where there is no node.
         counts: it asks the world's decider.
@@ -55,10 +57,11 @@ KINDS = {
     "numina": Kind("guides", NuminaCountGuide),
     "selection": Kind("chooses", IsacLatentSelection),
     "search": Kind("chooses", CountSearch, counts=True),
+    "repair": Kind("repairs", CountRepair, counts=True),
     # Not a node: pictures of so many seeds are finished, and the decider takes the best. What a search has to beat.
     "best_of": Kind("chooses", None, {"pictures": 2}, counts=True),
 }
-_ORDER = ("steers", "guides", "chooses")
+_ORDER = ("steers", "guides", "chooses", "repairs")
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class Method:
         return any(KINDS[name].counts for name in self.parts)
 
     def part(self, does: str) -> tuple[str, dict[str, Any]] | None:
-        """Name and settings of the part that steers, guides or chooses."""
+        """Name and settings of the part that steers, guides, chooses or repairs."""
         return next((one for one in self.parts.items() if KINDS[one[0]].does == does), None)
 
 
@@ -99,7 +102,7 @@ def read_method(text: str) -> Method:
     parts = dict(_read_part(part) for part in text.split("+"))
     done = [KINDS[name].does for name in parts]
     if len(parts) < text.count("+") + 1 or len(set(done)) < len(done):
-        raise CountError(f"--methods {text}: only one part may steer, one guide and one choose the noise")
+        raise CountError(f"--methods {text}: only one part may steer, one guide, one choose the noise, and one repair")
     return Method(text, dict(sorted(parts.items(), key=lambda one: _ORDER.index(KINDS[one[0]].does))))
 
 

@@ -42,19 +42,20 @@ def count_with_progress(
     return counter.count(images, nouns, on_progress=on_progress)
 
 
-def require_one_source(counted: Counted | None, boxes: Any, node: str, images: str) -> None:
+def require_one_source(counted: Any, boxes: Any, node: str, images: str, source: str = "COUNTED of a counter") -> None:
     """Check that a node got its numbers from one side only.
 
     Args:
-        counted: COUNTED; None where nothing is connected.
+        counted: COUNTED, or a counter; None where nothing is connected.
         boxes: BOUNDING_BOX and the like; None alike.
         images: what the counter or detector has to have seen, in the words of the node.
+        source: what `counted` is, alike.
 
     Raises:
         CountError: both are connected, or neither is.
     """
     if (counted is None) == (boxes is None):
         raise CountError(
-            f"{node} needs either COUNTED of a counter or BOUNDING_BOX of a detector that saw {images}, and got "
+            f"{node} needs either {source} or BOUNDING_BOX of a detector that saw {images}, and got "
             + ("neither" if counted is None else "both; disconnect one")
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from .answers import read_answers
 from .asked import asked_as_counted, asked_numbers, columns_of
-from .box import USUAL, Box, BoxSettings
-from .boxes import box_labels, count_boxes, counted_from_boxes
+from .box import USUAL, Box, BoxSettings, kept_boxes
+from .box_forms import read_boxes
+from .boxes import box_labels, boxes_by_noun, count_boxes, counted_from_boxes
 from .check import CountCheck, check_counts
 from .counted import Counted, Point
 from .counter import Counter, reads_attributes
@@ -47,6 +48,7 @@ __all__ = [
     "box_inside",
     "box_labels",
     "box_pixels",
+    "boxes_by_noun",
     "check_counts",
     "columns_of",
     "count_boxes",
@@ -62,4 +64,7 @@ __all__ = [
     "own_layout",
     "read_answers",
     "reads_attributes",
+    "kept_boxes",
+    "misses",
+    "read_boxes",
 ]

@@ -15,7 +15,6 @@ from ..errors import CountError
 from ..prompts import parse_prompt
 from ..prompts.numbers import is_number, read_number
 from ..prompts.words import split_words
-from ..prompts.zeros import find_zeros
 from .counted import Counted
 from .labels import clean_label, listed, owner_of
 
@@ -170,8 +169,11 @@ def _of_pairs(text: str) -> dict[str, float]:
 def _of_sentence(text: str) -> dict[str, float]:
     """ "There are three cats and no dogs": as a prompt is read."""
     text = _NONE_OF.sub("zero ", _SIGNS.sub("", text))
-    found = {f"{' '.join(item.attributes)} {item.noun}".strip(): float(item.count) for item in parse_prompt(text)}
-    return {**dict.fromkeys(find_zeros(text), 0.0), **found}
+    reading = read_prompt(text)
+    zeros = [note.fix for note in reading.notes if note.kind is NoteKind.ZERO]
+    items = [found.item for found in reading.objects]
+    found = {f"{' '.join(item.attributes)} {item.noun}".strip(): float(item.count) for item in items}
+    return {**dict.fromkeys(zeros, 0.0), **found}
 
 
 def _bare_number(text: str) -> float | None:

@@ -83,6 +83,21 @@ def counted_from_boxes(boxes: Any, nouns: Sequence[str], pictures: int, settings
     return _counted([kept_boxes(found, settings) for found in read_boxes(boxes, pictures)], nouns)
 
 
+def boxes_by_noun(boxes: Sequence[Box], nouns: Sequence[str]) -> list[tuple[Box, ...]]:
+    """The boxes of one picture, sorted by the noun that they belong to, see `counted_from_boxes`.
+
+    Returns:
+        one tuple per noun and a last one with the boxes of none, each in the order of `boxes`.
+    """
+    owners = {label: owner_of(label, nouns) for label in _labels([boxes])}
+    owners[""] = 0 if len(nouns) == 1 else None
+    sorted_boxes: list[list[Box]] = [[] for _ in range(len(nouns) + 1)]
+    for box in boxes:
+        owner = owners[clean_label(box.label)]
+        sorted_boxes[len(nouns) if owner is None else owner].append(box)
+    return [tuple(found) for found in sorted_boxes]
+
+
 def _counted(boxes: Sequence[Sequence[Box]], nouns: Sequence[str]) -> Counted:
     owners = {label: owner_of(label, nouns) for label in _labels(boxes)}
     if len(nouns) == 1:

@@ -9,6 +9,7 @@ from .describe import describe_objects, line_of, shown_of, summary_of, too_many
 from .objects import FoundObject, NounPlaces, PromptReading, find_objects, parse_prompt
 from .objects_line import find_objects_of_line, parse_objects_line, read_prompt
 from .plurals import plural, same_noun, singular
+from .scene import scene_text
 from .words import Span, split_words
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "plural",
     "read_prompt",
     "same_noun",
+    "scene_text",
     "shared_encoder",
     "shown_of",
     "singular",

@@ -85,6 +85,7 @@ def test_methods_as_written() -> None:
     assert method.parts["search"]["seeds"] == 4
     assert method.parts["isac_exact"]["bind"] is False and method.parts["isac_exact"]["step_size"] == 0.05
     assert method.counts and not read_method("selection").counts
+    assert list(read_method("repair:rounds=2+search").parts) == ["search", "repair"], "what is sampled is mended"
     assert [one.name for one in read_methods(["numina", "plain", "numina"])] == ["plain", "numina"]
 
 

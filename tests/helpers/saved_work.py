@@ -22,6 +22,8 @@ FEW_STEPS = {
     "HeadcountCountSearch": {"steps": 2, "seeds": 2},
     "HeadcountCountSearchCandidates": {"steps": 2, "seeds": 2},
     "HeadcountCountCheck": {"if_none_right": "best picture"},
+    "HeadcountCountRepair": {"steps": 2, "rounds": 1},
+    "HeadcountGenerateUntilRight": {"steps": 2, "tries": 2, "rounds": 1},
 }
 """Settings with which a run takes little time, and ends in a picture although few steps draw nothing that is right."""
 

@@ -1,0 +1,189 @@
+"""Count Repair: changes a picture place by place until a counter finds what was asked for, and never for the worse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import count
+from math import inf
+
+import comfy.model_management
+from torch import Tensor
+
+from ...core.counting import Counted, Counter, columns_of, count_words, misses
+from ...core.errors import CountError
+from ...core.repair import Change, PictureObjects, crop_around, picture_objects, plan_changes
+from ..comfyui.progress import SamplingProgress
+from .painter import REMOVAL_SHARE, Brush, Painter
+
+_SEEDS = 2**64
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A picture and what a counter says of it.
+
+    Attributes:
+        image: (H, W, C).
+        counted: counts of this one picture.
+        asked: noun in the plural -> number.
+    """
+
+    image: Tensor
+    counted: Counted
+    asked: Mapping[str, int]
+
+    @cached_property
+    def misses(self) -> int:
+        """How many objects are too many or too few; 0 is right."""
+        return int(misses(self.counted, self.asked)[0])
+
+    @cached_property
+    def objects(self) -> PictureObjects:
+        """Where everything is.
+
+        Raises:
+            CountError: the counter says that something is there and not where.
+        """
+        return picture_objects(self.counted, self.asked, (self.image.shape[0], self.image.shape[1]))
+
+    @property
+    def says_where(self) -> bool:
+        """Whether the counter gave the places of what it counted, without which nothing can be mended."""
+        try:
+            return bool(self.objects.size)
+        except CountError:
+            return False
+
+    def is_better_than(self, other: Looked) -> bool:
+        """Whether it misses fewer objects, and shows no more than `other` that nobody asked for."""
+        is_nearer = self.misses < other.misses and self.says_where
+        return is_nearer and len(self.objects.others) <= len(other.objects.others)
+
+    @property
+    def words(self) -> str:
+        """ "4 cats, 1 dog"."""
+        numbers = self.counted.numbers[0, columns_of(self.counted, self.asked)].tolist()
+        return ", ".join(count_words(number, noun) for number, noun in zip(numbers, self.asked, strict=True))
+
+    @property
+    def verdict(self) -> str:
+        """ "right", or "off by 2"."""
+        return f"off by {self.misses}" if self.misses else "right"
+
+
+def look(counter: Counter, image: Tensor, asked: Mapping[str, int]) -> Looked:
+    """Count one picture (H, W, C).
+
+    Raises:
+        CountError: the counter cannot count it.
+    """
+    counted = counter.count(image[None, ..., :3], tuple(asked))
+    comfy.model_management.throw_exception_if_processing_interrupted()
+    return Looked(image, counted, asked)
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """What came of one picture.
+
+    Attributes:
+        before, after: the picture; the very same tensor where nothing was changed.
+        done: the changes that were kept.
+        painted: how many places were painted, those included that did not help.
+        cost: of painting them, in pictures.
+    """
+
+    before: Looked
+    after: Looked
+    done: tuple[Change, ...] = ()
+    painted: int = 0
+    cost: float = 0.0
+
+    @property
+    def words(self) -> str:
+        """ "4 cats: off by 1; 1 cat removed: right"."""
+        first = f"{self.before.words}: {self.before.verdict}"
+        if self.done:
+            return f"{first}; {', '.join(change.words for change in self.done)}: {self.after.verdict}"
+        return f"{first}; {count_words(self.painted, 'changes')} tried, none helped" if self.painted else first
+
+
+def unchanged(looked: Looked) -> Repaired:
+    """A picture that nothing was done to."""
+    return Repaired(looked, looked)
+
+
+@dataclass(frozen=True)
+class Repair:
+    """Mends pictures one at a time.
+
+    Attributes:
+        painter: paints a place.
+        counter: counts after each change.
+        asked: noun in the plural -> number.
+        progress: told of every step; None where nobody listens.
+    """
+
+    painter: Painter
+    counter: Counter
+    asked: Mapping[str, int]
+    progress: SamplingProgress | None = None
+
+    def run(self, first: Looked, index: int = 0, pictures: int = 1, budget: float = inf) -> Repaired:
+        """Change a picture until it is right, or its rounds or budget are spent.
+
+        Args:
+            first: the picture.
+            index, pictures: its place among those that are mended, for progress.
+            budget: what painting may cost, in pictures.
+        """
+        best, done, painted, cost = first, list[Change](), 0, 0.0
+        tries = self._tries(first)
+        while best.misses and painted < self.painter.settings.rounds:  # what misses something has a change to try
+            change, brush = next(tries)
+            price = self.painter.settings.denoise * brush.strength
+            if cost + price > budget:
+                break
+            tried = look(self.counter, self._painted(best, change, brush, painted, (index, pictures)), self.asked)
+            painted, cost = painted + 1, cost + price
+            if tried.is_better_than(best):
+                best, tries = tried, self._tries(tried)
+                done.append(change)
+        return Repaired(first, best, tuple(done), painted, cost)
+
+    def _tries(self, looked: Looked) -> Iterator[tuple[Change, Brush]]:
+        """Changes that would help, the best first, and how each is painted.
+
+        An object is painted close by and alone first. Where that fails it is left to the model, which fills the place as its
+        own picture of the whole prompt would have it.
+        """
+        settings, size = self.painter.settings, looked.objects.size
+        for attempt in count():
+            changes = plan_changes(looked.objects, self.asked, attempt)
+            if not changes:
+                return
+            for change in changes:
+                text, whole = self.painter.text_of(change), crop_around(change.box, size, inf)
+                if change.added is None:
+                    yield change, Brush(text, whole, REMOVAL_SHARE)
+                else:
+                    margin = settings.growth * max(change.box.width, change.box.height) + settings.feather + 1
+                    yield change, Brush(text, crop_around(change.box, size, settings.context, margin))
+                    yield change, Brush(None, whole)
+
+    def _painted(self, looked: Looked, change: Change, brush: Brush, painted: int, place: tuple[int, int]) -> Tensor:
+        """The picture with one change."""
+        settings, (index, pictures) = self.painter.settings, place
+        others = [box for box in looked.objects.all_boxes if box is not change.box]
+        region = self.painter.region_of(change, looked.objects.size, others)
+        before = index * settings.rounds + painted
+
+        def step_done(done: float, denoised: Tensor) -> None:
+            if self.progress is not None:
+                total = pictures * settings.rounds * settings.steps
+                self.progress(round((before + done) * settings.steps), total, denoised)
+            comfy.model_management.throw_exception_if_processing_interrupted()
+
+        return self.painter.paint(looked.image, region, brush, (settings.seed + before) % _SEEDS, step_done)

@@ -1,0 +1,171 @@
+"""Node: Generate Until Right."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..bridge.comfyui.node_text import result_output
+from ..bridge.comfyui.previews import image_preview
+from ..bridge.counters.count_check import BEST, STOP
+from ..bridge.repair.until_right import STEERINGS, Request, UntilRightSettings, generate_until_right
+from ._sampler_inputs import sampling_inputs
+from ._types import counter_input
+
+_DEFAULT = UntilRightSettings(seed=0, steps=20, cfg=8.0, sampler="euler", scheduler="normal")
+_LARGEST = 16384
+
+
+class GenerateUntilRight(io.ComfyNode):
+    """Makes pictures until the counter finds what was asked for."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="HeadcountGenerateUntilRight",
+            display_name="Generate Until Right",
+            category="Headcount",
+            description=(
+                "Makes a picture, counts it, mends it where little is wrong, and otherwise takes the next seed, until the "
+                "number of objects is right or the tries are spent. One node in place of prompt, sampler, decoder and check. "
+                "The table says what was done for each seed. It is as good as the counter."
+            ),
+            search_aliases=["count", "retry", "until right", "best of n", "loop", "number of objects", "headcount"],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            is_output_node=True,
+            inputs=[
+                io.Model.Input("model", tooltip="The model that makes the pictures, with its LoRAs."),
+                io.Clip.Input("clip", tooltip="The model's text encoder."),
+                io.Vae.Input("vae", tooltip="The model's own."),
+                counter_input(
+                    "counter",
+                    tooltip="Judges each picture, such as COUNTER of Load Demo Model. Repair needs boxes or points.",
+                ),
+                *_texts(),
+                *_size(),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=True,
+                    tooltip="The first seed that is tried; then come the next ones.",
+                ),
+                *sampling_inputs(_DEFAULT)[:-1],
+                *_effort(),
+                io.Combo.Input(
+                    "if_none_right",
+                    options=[BEST, STOP],
+                    default=BEST,
+                    tooltip="When no picture is right. best picture: hand on the one that comes nearest. "
+                    "stop: hand on no picture, so that nothing that follows is run or saved.",
+                ),
+                io.String.Input(
+                    "objects",
+                    default="",
+                    optional=True,
+                    tooltip="Leave empty to make what the prompt counts. '2 cats, 1 dog' asks for exactly these instead; each "
+                    "noun must also stand in the prompt.",
+                ),
+            ],
+            outputs=_outputs(),
+        )
+
+    @classmethod
+    def execute(
+        cls, model, clip, vae, counter, text, negative, if_none_right, sampler_name, objects="", **settings
+    ) -> io.NodeOutput:  # fmt: skip
+        request = Request(
+            model=model, clip=clip, vae=vae, counter=counter, text=text, negative=negative, objects=objects,
+            settings=UntilRightSettings(sampler=sampler_name, **settings), if_none_right=if_none_right,
+        )  # fmt: skip
+        done = generate_until_right(request)
+        shown = {**image_preview(done.shown, cls), **result_output(done.result, cls)}
+        return io.NodeOutput(done.images, done.is_right, done.seed, done.table, ui=shown)
+
+
+def _texts() -> list[io.Input]:
+    return [
+        io.String.Input(
+            "text",
+            multiline=True,
+            dynamic_prompts=True,
+            tooltip="Your prompt, with the numbers: 'three cats and a dog on a sofa'. What it counts is what has to be right.",
+        ),
+        io.String.Input(
+            "negative", multiline=True, dynamic_prompts=True, default="", tooltip="What the pictures should not show."
+        ),
+    ]
+
+
+def _size() -> list[io.Input]:
+    return [
+        io.Int.Input(
+            name,
+            default=default,
+            min=16,
+            max=_LARGEST,
+            step=8,
+            tooltip="Of a picture, in pixels; the demo models take 128.",
+        )
+        for name, default in (("width", _DEFAULT.width), ("height", _DEFAULT.height))
+    ]
+
+
+def _effort() -> list[io.Input]:
+    """How much is done for a right picture."""
+    return [
+        io.Int.Input(
+            "tries",
+            default=_DEFAULT.tries,
+            min=1,
+            max=1024,
+            tooltip="How many seeds are tried at most. It stops at the first right picture.",
+        ),
+        io.Int.Input(
+            "pictures", default=_DEFAULT.pictures, min=1, max=64, tooltip="It stops once so many pictures are right."
+        ),
+        io.Combo.Input(
+            "isac",
+            options=list(STEERINGS),
+            default=_DEFAULT.isac,
+            tooltip="fast: ISAC steers each picture while it forms, for at most half a picture more. off: plain sampling.",
+        ),
+        io.Int.Input(
+            "rounds",
+            default=_DEFAULT.rounds,
+            min=0,
+            max=64,
+            tooltip="How many places of one picture are painted to mend it, as Count Repair does. 0: no repair.",
+        ),
+        io.Int.Input(
+            "repair_up_to",
+            default=_DEFAULT.repair_up_to,
+            min=1,
+            max=100,
+            tooltip="A picture is mended where at most so many objects are too many or too few; else the next seed is tried.",
+            advanced=True,
+        ),
+        io.Float.Input(
+            "budget",
+            default=_DEFAULT.budget,
+            min=0.0,
+            max=1024.0,
+            step=0.5,
+            tooltip="What all of it may cost, in pictures without ISAC. Nothing is begun that would go beyond. 0: no limit.",
+        ),
+    ]
+
+
+def _outputs() -> list[io.Output]:
+    return [
+        io.Image.Output(
+            display_name="IMAGE",
+            tooltip="The right pictures, or the nearest one; if_none_right says what else.",
+        ),
+        io.Boolean.Output(display_name="BOOLEAN", tooltip="Whether it is right."),
+        io.Int.Output(
+            display_name="seed",
+            tooltip="The seed of the first picture. A sampler with it makes the same one where nothing was repaired.",
+        ),
+        io.String.Output(display_name="table", tooltip="What was counted and done for each seed."),
+    ]

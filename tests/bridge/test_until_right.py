@@ -1,0 +1,146 @@
+"""Generate Until Right with the emoji model: it stops at a right picture, keeps its budget, and its seeds can be made again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import comfy.model_management
+import comfy.sample
+import pytest
+import torch
+from comfy_execution.graph_utils import ExecutionBlocker
+from headcount.bridge.counters.count_check import STOP
+from headcount.bridge.isac.control import IsacSettings, with_isac
+from headcount.bridge.repair import until_right
+from headcount.bridge.repair.until_right import Request, UntilRight, UntilRightSettings, generate_until_right
+from headcount.core.counting import Counted
+from headcount.core.errors import CountError
+from torch import Tensor
+
+from .test_count_repair import PROMPT, THREE_CATS, TWO_CATS_AND_A_DOG, Scripted, loaded, setup
+
+ONE_CAT = (("cat", 0.9),)
+
+
+def generate(counter: Any, request: dict[str, Any] | None = None, **settings: Any) -> UntilRight:
+    usual = {"seed": 7, "steps": 4, "cfg": 3.0, "sampler": "euler", "scheduler": "simple", "width": 128, "height": 128}
+    inputs = {"model": loaded().model, "clip": loaded().clip, "vae": loaded().vae, "counter": counter}
+    inputs |= {"text": PROMPT, "negative": "", "settings": UntilRightSettings(**{"isac": "off", **usual, **settings})}
+    with torch.inference_mode():
+        return generate_until_right(Request(**(inputs | (request or {}))))
+
+
+def sampled(seed: int, model: Any = None) -> Tensor:
+    """What KSampler and VAE Decode make of a seed."""
+    given, _ = setup()
+    with torch.inference_mode():
+        latent = torch.zeros(1, 12, 16, 16)
+        samples = comfy.sample.sample(
+            model or given.model, comfy.sample.prepare_noise(latent, seed), 4, 3.0, "euler", "simple", given.positive,
+            given.negative, latent, disable_pbar=True, seed=seed,
+        )  # fmt: skip
+        return loaded().vae.decode(samples)
+
+
+def test_a_right_picture_ends_it() -> None:
+    done = generate(Scripted(ONE_CAT, TWO_CATS_AND_A_DOG), rounds=0)
+    assert (done.is_right, done.seed) == (True, 8) and torch.equal(done.images, sampled(8))
+    assert done.table.splitlines() == [
+        "asked: 2 cats, 1 dog",
+        "seed 7: 1 cat, 0 dogs: off by 2",
+        "seed 8: 2 cats, 1 dog: right",
+        "1 right after 2 tries; cost: 2.0 pictures",
+    ]
+    assert done.result.marks == (False, True)
+
+
+def test_a_steered_picture_can_be_made_again() -> None:
+    done = generate(Scripted(TWO_CATS_AND_A_DOG), isac="fast")
+    steered, _ = with_isac(loaded().model, IsacSettings(mode="fast"))
+    assert torch.equal(done.images, sampled(7, steered)) and not torch.equal(done.images, sampled(7))
+    assert "cost: 1.5 pictures" in done.table
+
+
+def test_what_is_nearly_right_is_mended_and_what_is_not_goes() -> None:
+    far = (("cat", 0.9),) * 7
+    done = generate(Scripted(far, THREE_CATS, TWO_CATS_AND_A_DOG), repair_up_to=2)
+    assert done.seed == 8 and not torch.equal(done.images, sampled(8))
+    assert "seed 8: 3 cats, 0 dogs: off by 2; 1 cat changed into 1 dog: right" in done.table
+    assert "cost: 2.8 pictures" in done.table
+
+
+def test_several_pictures_and_the_last_seed_wraps() -> None:
+    done = generate(Scripted(*[TWO_CATS_AND_A_DOG] * 2), pictures=2, seed=2**64 - 1)
+    assert torch.equal(done.images, torch.cat([sampled(2**64 - 1), sampled(0)]))
+
+
+def test_none_right() -> None:
+    seen = (ONE_CAT, TWO_CATS_AND_A_DOG[:2], ONE_CAT)
+    best, stopped = (
+        generate(Scripted(*seen), {"if_none_right": way}, rounds=0, tries=3) for way in ("best picture", STOP)
+    )
+    assert (best.is_right, best.seed) == (False, 8) and torch.equal(best.images, sampled(8))
+    assert isinstance(stopped.images, ExecutionBlocker) and torch.equal(stopped.shown, best.images)
+    assert best.result.verdict == "0 right after 3 tries; cost: 3.0 pictures"
+
+
+@pytest.mark.parametrize(("budget", "tries", "cost"), [(0.5, 1, 1.0), (2.0, 2, 2.0), (2.7, 1, 2.6), (3.0, 1, 2.6)])
+def test_the_budget_is_kept(budget: float, tries: int, cost: float) -> None:
+    """Off by 2 is mended where two more rounds of 0.8 fit; 0.9 is left for none but a picture is 1."""
+    far, near = (("cat", 0.9),) * 7, THREE_CATS
+    counter = Scripted(*([near] * 9 if budget > 2 else [far] * 9))
+    done = generate(counter, budget=budget, rounds=4)
+    assert (
+        done.table.splitlines()[-1]
+        == f"0 right after {tries} {'try' if tries == 1 else 'tries'}; cost: {cost} pictures"
+    )
+
+
+def test_a_counter_of_numbers_alone_repairs_nothing() -> None:
+    class Numbers:
+        def count(self, images: Tensor, nouns: Any, on_progress: Any = None) -> Counted:
+            return Counted(tuple(nouns), torch.tensor([[2.0, 0.0]]), (((), ()),))
+
+    assert "seed 7: 2 cats, 0 dogs: off by 1\nseed 8" in generate(Numbers(), tries=2).table
+
+
+def test_a_model_that_cannot_be_steered_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(until_right, "FAMILIES", ())
+    done = generate(Scripted(TWO_CATS_AND_A_DOG), isac="fast")
+    assert done.result.note == "this model cannot be steered by ISAC" and torch.equal(done.images, sampled(7))
+
+
+def test_it_says_which_try_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    notes: list[str] = []
+    monkeypatch.setattr(until_right, "show_note", lambda text, place: notes.append(text))
+    generate(Scripted(ONE_CAT, ONE_CAT), tries=2, rounds=0)
+    assert notes == ["try 1 of 2", "try 2 of 2; best so far: 1 cat, 0 dogs, off by 2", ""]
+
+
+def test_cancelled_between_two_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    def step(done: int, total: int, denoised: Tensor) -> None:
+        assert total == 3 * 4
+        if done == 6:
+            comfy.model_management.interrupt_current_processing()
+
+    counter, notes = Scripted(ONE_CAT, ONE_CAT), list[str]()
+    monkeypatch.setattr(until_right, "sampling_progress", lambda model: step)
+    monkeypatch.setattr(until_right, "show_note", lambda text, place: notes.append(text))
+    with pytest.raises(comfy.model_management.InterruptProcessingException):
+        generate(counter, tries=3, rounds=0)
+    assert len(counter.shown) == 1 and notes[-1] == "", "no note is left behind"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": None}, "Generate Until Right got no model; connect the loader's MODEL output"),
+        ({"vae": None}, "Generate Until Right got no vae; connect the loader's VAE output"),
+        ({"counter": None}, "Generate Until Right got no counter"),
+        ({"text": "fog"}, "Generate Until Right has nothing to make right: the prompt counts nothing"),
+    ],
+)
+def test_refusals(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(CountError) as caught:
+        generate(Scripted(), changes)
+    assert message in str(caught.value)
