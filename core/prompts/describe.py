@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .counts import CountedObject, Counts
 from .languages.east_asian import has_east_asian
-from .numbers import TWO_PART_THINGS
+from .languages.english.numbers import TWO_PART_THINGS
 from .objects import FoundObject
 from .plurals import singular
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 from .counts import CountedObject
 from .languages.east_asian import has_east_asian
+from .languages.english.word_kinds import is_adjective
 from .languages.spaced import same_in
 from .mentions import Mention
 from .notes import MAX_NOTES, Note
 from .plurals import noun_key, same_noun
 from .reading import read_text
-from .word_kinds import is_adjective
 from .words import Span, Word
 
 

@@ -8,14 +8,16 @@ from collections.abc import Sequence
 
 from ..errors import CountError
 from .counts import CountedObject
-from .determiners import skip_measure
 from .languages import east_asian, spaced
 from .languages.east_asian import has_east_asian
+from .languages.english.determiners import skip_measure
+from .languages.english.noun_phrase import read_noun_phrase
+from .languages.english.numbers import MAX_COUNT, read_number
+from .languages.english.uncounted import read_uncounted
+from .languages.english.word_kinds import is_adjective, is_adverb, is_boundary
 from .languages.spaced import language_of
 from .languages.spaced_tables import SPACED
 from .notes import Kind
-from .noun_phrase import read_noun_phrase
-from .numbers import MAX_COUNT, read_number
 from .objects import (
     FoundObject,
     NounPlaces,
@@ -26,8 +28,6 @@ from .objects import (
     read_prompt_alone,
 )
 from .plurals import same_noun, singular
-from .uncounted import read_uncounted
-from .word_kinds import is_adjective, is_adverb, is_boundary
 from .words import Word, split_words
 
 _SEPARATOR = re.compile(r"[,;\n|、，；。｜]|/(?!\d)|\.(?!\d)")

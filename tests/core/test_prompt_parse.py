@@ -8,7 +8,7 @@ from time import process_time
 
 import pytest
 from headcount.core.prompts import CountedObject, describe_objects, find_objects, parse_prompt
-from headcount.core.prompts.numbers import MAX_COUNT
+from headcount.core.prompts.languages.english.numbers import MAX_COUNT
 from headcount.core.prompts.plurals import same_noun, singular
 from headcount.core.prompts.words import split_words
 from hypothesis import given, settings

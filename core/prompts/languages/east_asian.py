@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from ..mentions import Mention, Reading
 from ..notes import Kind, Note
-from ..numbers import MAX_COUNT
 from ..words import Span, Word
 from . import east_asian_tables as table
+from .english.numbers import MAX_COUNT
 
 LETTERS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3々ーｦ-ﾟ"
 _ANY = re.compile(f"[{LETTERS}]")

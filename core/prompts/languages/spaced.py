@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from ..mentions import Mention, Reading
 from ..notes import Kind, Note
-from ..numbers import MAX_COUNT, YEARS
-from ..uncounted import said_of
 from ..words import Word
+from .english.numbers import MAX_COUNT, YEARS
+from .english.uncounted import said_of
 from .spaced_tables import NOUNS_LIKE_ADJECTIVES, SPACED, Grammar
 
 _CYRILLIC = re.compile("[а-яё]")

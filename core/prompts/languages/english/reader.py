@@ -6,6 +6,11 @@ from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import replace
 
+from ...mentions import Mention, Reading
+from ...notes import Kind, Note
+from ...noun_forms import SAME_IN_BOTH
+from ...plurals import is_plural, noun_key, singular
+from ...words import Word
 from .adjectives import COLORS
 from .counting_rules import Role, is_counted, is_second_half
 from .determiners import Quantity, is_unit, read_quantity, skip_frame, skip_grouping, two_things_in_a_row
@@ -26,16 +31,11 @@ from .grammar_words import (
     PREPOSITIONS,
     SUBORDINATORS,
 )
-from .mentions import Mention, Reading
-from .notes import Kind, Note
-from .noun_forms import SAME_IN_BOTH
 from .noun_phrase import NounPhrase, read_noun_phrase
 from .numbers import MAX_COUNT, read_number
-from .plurals import is_plural, noun_key, singular
 from .trailing_counts import read_trailing_count
 from .uncounted import is_counted_noun, plural_of, read_uncounted, said_of, written
 from .word_kinds import is_adverb, is_base_verb, is_boundary, is_past_participle, is_present_participle
-from .words import Word
 
 _IMPERATIVES = frozenset(
     "draw show generate create make imagine paint render want need see picture depict sketch".split()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...mentions import Mention
+from ...plurals import is_plural
+from ...words import Word
 from .grammar_words import NAMED_BY_NUMBER, NOT_THINGS
-from .mentions import Mention
 from .noun_phrase import NounPhrase, read_noun_phrase
 from .numbers import MAX_COUNT
-from .plurals import is_plural
 from .word_kinds import is_boundary
-from .words import Word
 
 _PARAMETERS = frozenset("steps seeds layers words tokens pixels samples frames sigmas loras images".split())
 _SIGNS = frozenset([":", "=", "(", "x", "×", "*"])

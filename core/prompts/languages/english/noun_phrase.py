@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...plurals import is_plural, singular
+from ...words import Word
 from .adjectives import COMPOUNDS
 from .grammar_words import ARTICLES, AUXILIARIES, DEFINITE, POSSESSIVES, PRONOUNS
 from .numbers import is_number
-from .plurals import is_plural, singular
 from .verbs import GERUND_COMPOUNDS, NOUNS_IN_ING
 from .word_kinds import (
     can_be_noun,
@@ -20,7 +21,6 @@ from .word_kinds import (
     is_past_participle,
     is_present_participle,
 )
-from .words import Word
 
 _BEHIND_ORDINALS = frozenset(["century", "grade", "generation", "floor"])
 

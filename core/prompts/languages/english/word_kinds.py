@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...plurals import is_plural
 from .adjectives import ADJECTIVES, ALSO_NOUNS, NOT_ADJECTIVES
 from .grammar_words import (
     ADVERBS,
@@ -16,7 +17,6 @@ from .grammar_words import (
     SUBORDINATORS,
 )
 from .numbers import NUMBER_WORDS, is_number
-from .plurals import is_plural
 from .verbs import BASE_VERBS, IRREGULAR_PAST, NOUNS_IN_ING, NOUNS_IN_S
 
 _ADJECTIVE_ENDINGS = (

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .notes import Kind, Note
+from ...notes import Kind, Note
+from ...plurals import is_plural, plural
+from ...words import Word
 from .noun_phrase import NounPhrase, read_noun_phrase
 from .numbers import MAX_COUNT, read_number
-from .plurals import is_plural, plural
-from .words import Word
 
 
 def _by_first_word(*phrases: str) -> dict[str, list[tuple[str, ...]]]:

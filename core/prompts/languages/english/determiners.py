@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...plurals import is_plural
+from ...words import Word
 from .grammar_words import ARTICLES, COLLECTIVES, DEFINITE, FRAMES, NAMED_BY_NUMBER, POSSESSIVES
 from .numbers import MAX_COUNT, YEARS, is_number, read_number
-from .plurals import is_plural
 from .word_kinds import is_adjective, is_boundary
-from .words import Word
 
 ALONE = frozenset("single lone lonely solitary sole solo".split())
 _UNITS_AFTER = frozenset("year-old years-old % ' \" : / st nd rd th".split())
