@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from ..errors import CountError
-from ..prompts import parse_prompt
-from ..prompts.numbers import is_number, read_number
+from ..prompts import NoteKind, read_prompt
+from ..prompts.languages.english.numbers import is_number, read_number
 from ..prompts.words import split_words
 from .counted import Counted
 from .labels import clean_label, listed, owner_of

@@ -6,6 +6,7 @@ from .carried import as_carried, from_carried
 from .context import TextLayout, TokenSpan, context_positions, context_words, one_encoder, shared_encoder, too_short
 from .counts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens, WordTokens
 from .describe import describe_objects, line_of, shown_of, summary_of, too_many
+from .notes import Kind as NoteKind
 from .objects import FoundObject, NounPlaces, PromptReading, find_objects, parse_prompt
 from .objects_line import find_objects_of_line, parse_objects_line, read_prompt
 from .plurals import plural, same_noun, singular
@@ -17,6 +18,7 @@ __all__ = [
     "CountedObject",
     "Counts",
     "FoundObject",
+    "NoteKind",
     "NounPlaces",
     "ObjectTokens",
     "PromptReading",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .counts import CountedObject
-from .grammar_words import (
+from .languages.english.grammar_words import (
     ARTICLES,
     COLLECTIVES,
     CONJUNCTIONS,
@@ -16,7 +16,7 @@ from .grammar_words import (
     PREPOSITIONS,
     QUANTIFIERS,
 )
-from .numbers import read_number
+from .languages.english.numbers import read_number
 from .objects import NounPlaces, Occurrence
 from .plurals import same_noun, singular
 from .words import Word, split_words
