@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import comfy.model_management
@@ -11,31 +10,15 @@ import comfy.model_patcher
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
-from ...core.counting import Counted, Detected, DetectionSettings, box_inside, box_pixels
+from ...core.counting import Counted, Detected, DetectionSettings
 from ...core.errors import CountError
 from .detector_files import ReadDetector, detector_path, phrase_of, read_detector
-from .looking import count_by_looks
+from .looking import Seen, count_by_looks, detections_of
 from .pictures import rgb_pictures
 
 NODE = "Detector Counter"
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a detector says of one noun in one picture, of Q boxes.
-
-    Attributes:
-        scores: (Q,) 0 to 1.
-        corners: (Q, 4) left, top, right, bottom as shares of the picture's width and height.
-        masks: (Q, h, w) logits over the whole picture; None where it gives none.
-    """
-
-    scores: Tensor
-    corners: Tensor
-    masks: Tensor | None = None
 
 
 class _Held(nn.Module):
@@ -88,7 +71,7 @@ class DetectorCounter:
         size = (picture.shape[0], picture.shape[1])
         found: list[Sequence[Detected]] = []
         for seen in _READERS[self._read.kind](self, pixels, texts):
-            found.append(_detected(seen, size, self._settings.threshold))
+            found.append(detections_of(seen, size, self._settings.threshold))
             noun_done()
         return found
 
@@ -126,27 +109,6 @@ def detector_counter(name: str, threshold: float, merge_overlap: float, tiles: s
     settings = DetectionSettings(threshold, merge_overlap, tiles)
     with torch.inference_mode(False):  # its weights may be moved and cast later
         return DetectorCounter(read_detector(detector_path(name)), settings, PRECISIONS[precision])
-
-
-def _detected(seen: Seen, size: tuple[int, int], threshold: float) -> list[Detected]:
-    """The boxes above the threshold, the highest score first."""
-    height, width = size
-    scores = seen.scores.float()
-    order = scores.argsort(descending=True)
-    order = order[scores[order] > threshold]
-    corners = (seen.corners[order].float() * scores.new_tensor([width, height, width, height])).tolist()
-    found = []
-    for query, edges, score in zip(order.tolist(), corners, scores[order].tolist(), strict=True):
-        box = box_inside(edges, size, score)
-        if box is None:
-            continue
-        mask = None
-        if seen.masks is not None:
-            left, top, right, bottom = box_pixels(box)
-            large = interpolate(seen.masks[query].float()[None, None], size, mode="bilinear")[0, 0]
-            mask = (large[top:bottom, left:right] > 0).cpu()
-        found.append(Detected(box, mask))
-    return found
 
 
 def _edges(centres: Tensor) -> Tensor:

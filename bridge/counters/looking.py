@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import comfy.model_management
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from ...core.counting import (
     ALWAYS,
@@ -13,6 +15,8 @@ from ...core.counting import (
     Counted,
     Detected,
     DetectionSettings,
+    box_inside,
+    box_pixels,
     counted_detections,
     distinct,
     four_tiles,
@@ -25,6 +29,46 @@ _DEPTH = 2
 """How often a tile may be tiled again: up to 16 parts of a picture."""
 _SMALLEST = 64
 """Pixels of a picture's side below which it is not tiled."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a detector says of one noun in one picture, of Q boxes.
+
+    Attributes:
+        scores: (Q,) 0 to 1.
+        corners: (Q, 4) left, top, right, bottom as shares of the picture's width and height.
+        masks: (Q, h, w) logits over the whole picture; None where it gives none.
+    """
+
+    scores: Tensor
+    corners: Tensor
+    masks: Tensor | None = None
+
+
+def detections_of(seen: Seen, size: tuple[int, int], threshold: float) -> list[Detected]:
+    """The boxes above the threshold, the highest score first.
+
+    Args:
+        size: (height, width) of the picture.
+    """
+    height, width = size
+    scores = seen.scores.float()
+    order = scores.argsort(descending=True)
+    order = order[scores[order] > threshold]
+    corners = (seen.corners[order].float() * scores.new_tensor([width, height, width, height])).tolist()
+    found = []
+    for query, edges, score in zip(order.tolist(), corners, scores[order].tolist(), strict=True):
+        box = box_inside(edges, size, score)
+        if box is None:
+            continue
+        mask = None
+        if seen.masks is not None:
+            left, top, right, bottom = box_pixels(box)
+            large = interpolate(seen.masks[query].float()[None, None], size, mode="bilinear")[0, 0]
+            mask = (large[top:bottom, left:right] > 0).cpu()
+        found.append(Detected(box, mask))
+    return found
 
 
 def count_by_looks(

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ...core.counting import Counted, Detected, DetectionSettings, box_inside, box_pixels
+from ...core.counting import Counted, Detected, DetectionSettings
 from ...core.errors import CountError
 from ...core.prompts import singular
-from .looking import count_by_looks
+from .looking import Seen, count_by_looks, detections_of
 from .pictures import rgb_pictures
 
 NODE = "SAM3 Counter"
@@ -89,7 +89,7 @@ class Sam3Counter:
 
     def _look(self, picture: Tensor, nouns: Sequence[str], noun_done: Callable[[], None]) -> list[Sequence[Detected]]:
         """The detections of each noun in one picture, whose features are computed once."""
-        detector, device = self._detector, comfy.model_management.get_torch_device()
+        detector, device = self._detector, self._model.load_device
         dtype = self._model.model.get_dtype_inference()
         vision = detector.backbone["vision_backbone"]
         side = vision.trunk.img_size
@@ -103,30 +103,9 @@ class Sam3Counter:
             said = torch.ones(text.shape[:2], dtype=torch.bool) if mask is None else mask.bool()
             boxes, logits, masks, rest = detector._detect(features, positions, text, said.to(device))
             scores = logits[0].float().sigmoid() * rest["presence"][0].float().sigmoid()
-            found.append(self._detected(boxes[0].float(), scores, masks[0], (picture.shape[0], picture.shape[1])))
+            size = picture.shape[0], picture.shape[1]
+            found.append(detections_of(Seen(scores, boxes[0], masks[0]), size, self._settings.threshold))
             noun_done()
-        return found
-
-    def _detected(self, boxes: Tensor, scores: Tensor, masks: Tensor, size: tuple[int, int]) -> list[Detected]:
-        """The queries above the threshold, the highest score first.
-
-        Args:
-            boxes: (Q, 4) corners in 0..1.
-            scores: (Q,).
-            masks: (Q, h, w) logits over the whole picture.
-            size: (height, width) of the picture.
-        """
-        height, width = size
-        order = scores.argsort(descending=True)
-        order = order[scores[order] > self._settings.threshold]
-        corners = (boxes[order] * boxes.new_tensor([width, height, width, height])).tolist()
-        found = []
-        for query, edges, score in zip(order.tolist(), corners, scores[order].tolist(), strict=True):
-            box = box_inside(edges, size, score)
-            if box is not None:
-                left, top, right, bottom = box_pixels(box)
-                large = interpolate(masks[query].float()[None, None], size, mode="bilinear")[0, 0]
-                found.append(Detected(box, (large[top:bottom, left:right] > 0).cpu()))
         return found
 
 
