@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,9 +18,9 @@ from .languages.english.grammar_words import (
     QUANTIFIERS,
 )
 from .languages.english.numbers import read_number
-from .objects import NounPlaces, Occurrence
+from .objects import NounPlaces
 from .plurals import same_noun, singular
-from .words import Word, split_words
+from .words import Span, Word, split_words
 
 _LONGEST_NUMBER = 6  # words before a noun that may be its number: "a group of twenty five"
 _BEFORE = ARTICLES | DEFINITE | POSSESSIVES | QUANTIFIERS | COLLECTIVES | {"of"}
@@ -69,15 +70,21 @@ def _phrases(words: Sequence[Word], objects: Sequence[CountedObject]) -> list[_P
     found: list[_Phrase] = []
     for noun in sorted({item.noun for item in objects}, key=lambda noun: -len(noun.split())):
         for place in places.of(noun.split()):
-            if not any(one.first <= place.last and place.first <= one.last for one in found):
-                found.append(_Phrase(_start(words, place), place.last, noun))
+            first, last = _words_at(words, place.span)
+            if not any(one.first <= last and first <= one.last for one in found):
+                found.append(_Phrase(_start(words, first, place.before), last, noun))
     return sorted(found, key=lambda one: one.first)
 
 
-def _start(words: Sequence[Word], place: Occurrence) -> int:
-    """Index of the first word that belongs to an object: its number, article or first adjective."""
-    first = place.first
-    while first and any(word.start == words[first - 1].start for word in place.before):
+def _words_at(words: Sequence[Word], span: Span) -> tuple[int, int]:
+    """Indices of the first and the last word that characters of a prompt touch."""
+    first = bisect_right(words, span[0], key=lambda word: word.end)
+    return first, max(first, bisect_left(words, span[1], key=lambda word: word.start) - 1)
+
+
+def _start(words: Sequence[Word], first: int, describing: Sequence[Word]) -> int:
+    """Index of the first word that belongs to an object whose noun begins at `first`: its number, article or adjective."""
+    while first and any(word.start == words[first - 1].start for word in describing):
         first -= 1
     for start in range(max(0, first - _LONGEST_NUMBER), first):
         number = read_number(words, start)
