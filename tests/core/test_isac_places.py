@@ -11,7 +11,7 @@ from headcount.core.attention.grids import smoothed
 from headcount.core.counting import UnitBox
 from headcount.core.isac.anchored import LEVEL_SIDES, semantic_calls
 from headcount.core.isac.anchors import map_diameter, map_spacing, pick_places, places_in_boxes
-from headcount.core.isac.presence_losses import PictureLosses, picture_losses
+from headcount.core.isac.presence_losses import ABSENT, FULL_STEP_AT, OWN, PRESENT, PictureLosses, picture_losses
 from headcount.core.isac.target import PromptTarget
 from headcount.core.isac.words import words_of
 
@@ -143,3 +143,15 @@ def test_five_layers_or_more_are_read_at_every_common_size(height: int, width: i
     assert len(used) >= 5
     smallest, largest = LEVEL_SIDES
     assert smallest**2 <= used[0].grid[0] * used[0].grid[1] <= largest**2
+
+
+def test_a_third_of_a_missing_objects_loss_takes_the_whole_step() -> None:
+    """Urgency in proportion to a missing object's loss loses 20 points on Shapes."""
+    assert pytest.approx(1 / 3) == FULL_STEP_AT
+    [scene] = scenes((1,), 0.2, 1, CLEAR)
+    assert float(losses(scene, (2,)).urgency) == 1
+
+
+def test_the_numbers_of_the_losses() -> None:
+    """Taken from maps of plain Emoji runs, see `presence_losses`; a change has to be measured again there and on Shapes."""
+    assert (PRESENT, ABSENT, OWN) == (0.7, 0.45, 0.7)
