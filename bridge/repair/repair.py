@@ -141,8 +141,10 @@ class Repair:
         """
         best, done, painted, cost = first, list[Change](), 0, 0.0
         tries = self._tries(first)
-        while best.misses and painted < self.painter.settings.rounds:  # what misses something has a change to try
-            change, brush = next(tries)
+        while best.misses and painted < self.painter.settings.rounds:
+            change, brush = next(tries, (None, None))
+            if change is None or brush is None:  # the counter says how many, and not where
+                break
             price = self.painter.settings.denoise * brush.strength
             if cost + price > budget:
                 break
