@@ -7,8 +7,9 @@ guided with the first run's cache. The floor of each is its work in the model's 
 
 A CPU samples a small video in few steps, where the steps up to the layout weigh more than in the paper's 20 of 50; the
 floor says by how much. Random weights answer so differently from step to step that the cache has hardly a call to save: its
-row shows what it costs. Nor do they show things, so that a layout is read off flat maps; what it takes where there
-are things, and what the bias takes in a layer of the paper's size, is measured on its own.
+row shows what it costs. Nor do they show things, so that a layout is read off flat maps, of which all heads are looked
+through and none is left alone; what it takes where there are things, and what the bias takes in a layer of the paper's
+size, is measured on its own.
 """
 
 from __future__ import annotations

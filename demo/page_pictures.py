@@ -73,17 +73,36 @@ VIEWS = {
             ("flux_numina", "Flux 1 Dev", "NUMINA"),
         )
     },
+    "sam3_count_photo": (
+        False,
+        View(HELP / "HeadcountSam3Counter" / "node.jpg", ("Load Checkpoint: SAM3", "SAM3 Counter", "Counted")),
+        View(
+            WORKFLOWS / "sam3_count_photo.jpg",
+            ("Load Image", "SAM3 Counter", "Counted"),
+            ("SAM 3.1", "count a photo"),
+        ),
+    ),
+    "ask_language_model": (
+        False,
+        View(
+            HELP / "HeadcountCountsFromText" / "node.jpg",
+            ("Generate Text: ask it", "What it said", "Counts from Text"),
+        ),
+        View(
+            WORKFLOWS / "ask_language_model.jpg",
+            ("Generate Text: ask it", "Counts from Text"),
+            ("Qwen 3.5", "ask it"),
+        ),
+    ),
     **{
         name: (False, View(WORKFLOWS / f"{name}.jpg", titles, band))
         for name, titles, band in (
-            ("sam3_count_photo", ("Load Image", "SAM3 Counter", "Counted"), ("SAM 3.1", "count a photo")),
             (
                 "sam3_keep_right",
                 ("Count Prompt", "SAM3 Counter", "Counted", "Count Check"),
                 ("SAM 3.1", "keep right images"),
             ),
             ("sam3_find_seed", ("Count Prompt", "SAM3 Counter", "Count Search"), ("SAM 3.1", "find a seed")),
-            ("ask_language_model", ("Generate Text: ask it", "Counts from Text"), ("Qwen 3.5", "ask it")),
         )
     },
     "detector_count_photo": (

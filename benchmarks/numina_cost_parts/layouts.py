@@ -32,7 +32,7 @@ ASKED = (3, 2)
 LAYOUT_BAR = 0.1  # seconds of one frame, on two threads
 PARTS: dict[str, Parts] = {
     "robust": {
-        "noun cells": ((robust_reading, "strengths"), (robust_reading, "noun_cells")),
+        "noun cells": ((robust_reading, "find_nouns"),),
         "scores": ((robust_reading, "instance_features"),),
         "proposals": ((robust_reading, "split_at_dips"), (robust_reading, "split_by_attention")),
         "refinement": ((robust_reading, "refine_video"), (NounInstances, "of")),

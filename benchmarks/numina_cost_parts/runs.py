@@ -15,6 +15,7 @@ from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
 from headcount.bridge.recording.maps import MapsHandle
 from headcount.bridge.recording.recorder import with_recorder
+from headcount.core.numina import Preset
 from headcount.core.numina.layout import FIRST_ADDED, REMOVED
 from torch import Tensor
 
@@ -34,6 +35,20 @@ PARTS: Parts = {
 }
 _SAMPLING = KSamplerSettings(steps=1, cfg=5.0, sampler="euler", scheduler="simple", size=0)  # the latent has its size
 _FEW_STEPS = 3  # enough to show what a run holds at a time
+
+
+@dataclass(frozen=True)
+class _ReadingAll(NuminaSettings):
+    """The same, but every noun is read in its best head: maps of random weights are flat, and would be left alone.
+
+    How many things are seen does not depend on how many are asked for.
+    """
+
+    @property
+    def preset(self) -> Preset:
+        usual = super().preset
+        robust = replace(usual.layout.robust, clear=0.0, detail=0.0)
+        return replace(usual, layout=replace(usual.layout, robust=robust))
 
 
 @dataclass(frozen=True)
@@ -117,6 +132,7 @@ def found_by(samples: Tensor, handle: MapsHandle) -> Found:
 
 def ways_of(one: Sampled, asked: tuple[int, ...], settings: NuminaSettings) -> dict[str, Way]:
     """The ways to compare: one run that is only read shows how many things there are, so that one may ask for as many."""
+    settings = _ReadingAll(**vars(settings))
     samples, handle = sample(one, Way(replace(settings, strength=0.0), asked))
     things = (0,) * len(asked) if handle is None else found_by(samples, handle).things
     wanted = tuple(number + 1 if number == own else number for number, own in zip(asked, things, strict=True))

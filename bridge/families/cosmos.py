@@ -63,4 +63,12 @@ COSMOS = Family("Cosmos 1", (GeneralDIT,), (CosmosVideo,), video_reader(attentio
 COSMOS_PREDICT2 = Family(
     "Cosmos Predict2", (MiniTrainDIT,), (CosmosPredict2,), video_reader(predict2_attentions, order_of), (), text_layout
 )
-ANIMA = Family("Anima", (Anima,), (AnimaBase,), video_reader(predict2_attentions, order_of), (), anima_text_layout)
+ANIMA = Family(
+    "Anima",
+    (Anima,),
+    (AnimaBase,),
+    video_reader(predict2_attentions, order_of),
+    (),
+    anima_text_layout,
+    moves_with_text=False,  # T5's tokens are the words, in an input of their own
+)

@@ -84,6 +84,7 @@ class Family:
         text_layout: where the tokens of a prompt lie in the text that the model reads, from a processed conditioning of
             ComfyUI. Raises CountError where the conditioning is of another prompt or of other text encoders.
         unread: models of these very classes that are not read: what users call them, to a test of the diffusion model.
+        moves_with_text: whether tokens in front of a conditioning's text move the words; not where they come from elsewhere.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Family:
     blocks: tuple[type, ...]
     text_layout: Callable[[Counts, Mapping[str, Any]], TextLayout]
     unread: Mapping[str, Callable[[Any], bool]] = field(default_factory=dict)
+    moves_with_text: bool = True
 
     def has(self, model: Any) -> bool:
         """Whether ComfyUI's `model` (a BaseModel) is of this family, and read."""

@@ -99,10 +99,11 @@ def warn_of_nothing(counted: Sequence[CountedConditioning], notes: RunNotes, don
 def _layout(conditioning: dict[str, Any], counts: Counts, family: Family) -> TextLayout:
     """Where the prompt lies in the text that the model reads, behind what other nodes have put in front of it."""
     whole, front = family.text_layout(counts, conditioning), tokens_in_front(conditioning)
-    if not front:
+    if not front or not family.moves_with_text:
         return whole
     behind = family.text_layout(counts, {**conditioning, "cross_attn": conditioning["cross_attn"][:, front:]})
-    moved = whole.length - behind.length  # none where the model's text is padded in front to one length
+    # Less where the model pads its text in front, by as much as the padding has become shorter.
+    moved = front + whole.stretches[0].start - behind.stretches[0].start
     stretches = tuple(replace(one, start=one.start + moved) for one in behind.stretches)
     return TextLayout(whole.length, behind.own, stretches)
 

@@ -26,11 +26,12 @@ from benchmarks.lab.detectors import GroundingDino, GroundingSettings
 from benchmarks.lab.pretrained import ClipScorer
 from demo.comfy_host import comfyui_folder
 
+from ..helpers.detectors import save_detector
 from .test_countbench import NOISE, results, scene, write_files, write_video
-from .test_intracomp_detectors import save_grounding_dino
 
 ROOT = Path(__file__).resolve().parents[2]
 CPU = torch.device("cpu")
+SIDES = (128, 192)  # shortest and longest, to which the saved processor scales
 
 
 def counts(counter: Any, frames: np.ndarray, nouns: list[str]) -> list[list[int]]:
@@ -42,9 +43,7 @@ def counts(counter: Any, frames: np.ndarray, nouns: list[str]) -> list[list[int]
 @pytest.fixture(scope="module")
 def dino(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a tiny Grounding DINO with random weights."""
-    folder = tmp_path_factory.mktemp("detectors") / "dino"
-    save_grounding_dino(folder)
-    return folder
+    return save_detector(tmp_path_factory.mktemp("detectors") / "dino", "grounding-dino")
 
 
 def dino_scores(folder: Path, frame: np.ndarray, noun: str) -> list[float]:
@@ -70,11 +69,11 @@ def test_grounding_dino_counts_as_the_library(dino: Path) -> None:
     threshold = (ordered[middle - 1] + ordered[middle]) / 2  # lies between two scores, not on one
     expected = [[sum(score > threshold for score in one) for one in row] for row in scores]
     assert 0 < sum(map(sum, expected)) < 72
-    settings = GroundingSettings(str(dino), threshold, 64, 96)
+    settings = GroundingSettings(str(dino), threshold, *SIDES)
     counter = GroundingDino(settings, CPU)
     assert counts(counter, NOISE, nouns) == expected
     assert counts(counter, NOISE, ["Cat"]) == [row[:1] for row in expected]
-    every = GroundingDino(GroundingSettings(str(dino), 0.0, 64, 96), CPU)
+    every = GroundingDino(GroundingSettings(str(dino), 0.0, *SIDES), CPU)
     assert counts(every, NOISE, nouns) == [[12, 12]] * 3
     assert GroundingSettings(str(dino)).threshold == 0.32 and counter.name.startswith("dino ")
 

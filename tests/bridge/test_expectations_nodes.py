@@ -135,9 +135,10 @@ def test_nothing_found_has_the_pictures_size() -> None:
             found = T2ICountCounter.execute(counter, pictures, "circles, moons", "short side").args
         finally:
             head.bias.copy_(kept)
-    count, exact, density, overlay, similarity, boxes, counted, table = found
+    count, exact, density, overlay, similarity, boxes, counted, table, masks = found
     assert count == [0] * 6 and exact == [0.0] * 6 and boxes == [[], [], []]
     assert density.shape == similarity.shape == (6, 72, 100) and not density.any()
+    assert masks.shape == (1, 72, 100) and not masks.any(), "one empty mask"
     assert overlay.shape == (6, 72, 100, 3) and counted.numbers.shape == (3, 2)
     assert table.splitlines()[2] == "picture 3: 0 circles, 0 moons"
 

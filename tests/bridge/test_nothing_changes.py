@@ -20,7 +20,7 @@ from ..helpers.models import SMALLEST_UNET, Run, Setup, random_state_after, samp
 
 SETUPS = {"shapes": shapes_setup, "eps": lambda: tiny_setup(unet=SMALLEST_UNET)}
 STEERED = IsacSettings("paper", "relative", 0.02, end_percent=1.0)  # every step, on a model with random weights too
-STRENGTH_1 = {**asdict(STEERED), "strength": 1.0}
+STRENGTH_1 = {**asdict(STEERED), "spacing": 0.0, "strength": 1.0}
 
 
 @pytest.fixture(params=sorted(SETUPS), scope="module")

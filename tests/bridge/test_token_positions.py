@@ -155,7 +155,7 @@ T5_TABLE: list[tuple[str, list[ObjectTokens]]] = [
     ("three hot air balloons", [ObjectTokens((1, 2, 3, 4))]),
     ("two teddy-bears", [ObjectTokens((2, 3, 4, 5, 6, 7, 8))]),
     ("two (cats:1.2)", [ObjectTokens((1,))]),
-    ("one 猫 and two dogs", [ObjectTokens((2,)), ObjectTokens((5,))]),
+    ("one 猫 and two dogs", [ObjectTokens((5,))]),  # a number and its noun are of one language
 ]
 QWEN_START = 34  # tokens of the Qwen-Image template before the prompt
 QWEN_TABLE: list[tuple[str, list[ObjectTokens]]] = [

@@ -131,7 +131,9 @@ def test_nothing_says_what_is_asked_for() -> None:
 
 
 def test_no_counter() -> None:
-    with pytest.raises(CountError, match="Count Search got no counter; connect T2ICOUNT"):
+    with pytest.raises(
+        CountError, match=r"^Count Search got no counter; connect COUNTER of SAM3 Counter, .* T2ICOUNT of"
+    ):
         run(counter=None)
 
 
