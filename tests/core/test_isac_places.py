@@ -145,9 +145,9 @@ def test_five_layers_or_more_are_read_at_every_common_size(height: int, width: i
     assert smallest**2 <= used[0].grid[0] * used[0].grid[1] <= largest**2
 
 
-def test_half_of_a_missing_objects_loss_takes_the_whole_step() -> None:
-    """Right of 60 tuning prompts of 2 to 8 objects with the preset normal, by where the whole step begins: see below."""
-    assert FULL_STEP_AT == 1 / 2
+def test_a_third_of_a_missing_objects_loss_takes_the_whole_step() -> None:
+    """See `FULL_STEP_AT` for what other shares brought."""
+    assert pytest.approx(1 / 3) == FULL_STEP_AT
     [scene] = scenes((1,), 0.2, 1, CLEAR)
     assert float(losses(scene, (2,)).urgency) == 1
 
