@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from ..bridge.seed_search.search import Search
 from ..bridge.seed_search.settings import LOOKS, SearchSettings
-from ._sampler_inputs import SAME, sampling_inputs
+from ._sampler_inputs import SAME, sampling_inputs, seed_input
 
 _DEFAULT = SearchSettings(seed=0, steps=20, cfg=8.0, sampler="euler", scheduler="normal")
 
@@ -27,13 +27,8 @@ def sampler_inputs() -> list[io.Input]:
         io.Vae.Input(
             "vae", tooltip="Makes pictures of what is seen. A quick one, such as taesd of Load VAE, saves time here."
         ),
-        io.Int.Input(
-            "seed",
-            default=0,
-            min=0,
-            max=0xFFFFFFFFFFFFFFFF,
-            control_after_generate=True,
-            tooltip="The first seed that is tried; then come the next ones. Connect the seed output to the sampler's seed.",
+        seed_input(
+            "The first seed that is tried; then come the next ones. Connect the seed output to the sampler's seed."
         ),
         *sampling_inputs(default),
     ]

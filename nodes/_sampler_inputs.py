@@ -9,6 +9,11 @@ from ..bridge.seed_search.settings import SamplerSettings, sampler_names, schedu
 SAME = "The same as in the sampler that makes the picture."
 
 
+def seed_input(tooltip: str) -> io.Input:
+    """seed, as ComfyUI's samplers have it."""
+    return io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True, tooltip=tooltip)
+
+
 def sampling_inputs(default: SamplerSettings) -> list[io.Input]:
     """steps, cfg, sampler_name, scheduler and denoise, with the defaults of a node's settings."""
     return [

@@ -9,7 +9,7 @@ from ..bridge.comfyui.previews import image_preview
 from ..bridge.repair.count_repair import counts_of, repair_pictures
 from ..bridge.repair.painter import Painter
 from ..bridge.repair.settings import RepairSettings
-from ._sampler_inputs import sampling_inputs
+from ._sampler_inputs import sampling_inputs, seed_input
 from ._types import BoxesType, boxes_input, counter_input, counts_input
 
 _DEFAULT = RepairSettings(seed=0, steps=20, cfg=8.0, sampler="euler", scheduler="normal")
@@ -43,14 +43,7 @@ class CountRepair(io.ComfyNode):
                 io.Vae.Input("vae", tooltip="The model's own."),
                 io.Conditioning.Input("positive", tooltip="From Count Prompt: it says what is asked for."),
                 io.Conditioning.Input("negative", tooltip="The same as in the sampler that made the picture."),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=True,
-                    tooltip="Of the first change; each further one takes the next.",
-                ),
+                seed_input("Of the first change; each further one takes the next."),
                 *sampling_inputs(_DEFAULT)[:-1],
                 *repair_inputs(_DEFAULT),
                 counter_input(

@@ -8,7 +8,7 @@ from ..bridge.comfyui.node_text import result_output
 from ..bridge.comfyui.previews import image_preview
 from ..bridge.counters.count_check import BEST, STOP
 from ..bridge.repair.until_right import STEERINGS, Request, UntilRightSettings, generate_until_right
-from ._sampler_inputs import sampling_inputs
+from ._sampler_inputs import sampling_inputs, seed_input
 from ._types import counter_input
 
 _DEFAULT = UntilRightSettings(seed=0, steps=20, cfg=8.0, sampler="euler", scheduler="normal")
@@ -42,14 +42,7 @@ class GenerateUntilRight(io.ComfyNode):
                 ),
                 *_texts(),
                 *_size(),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=True,
-                    tooltip="The first seed that is tried; then come the next ones.",
-                ),
+                seed_input("The first seed that is tried; then come the next ones."),
                 *sampling_inputs(_DEFAULT)[:-1],
                 *_effort(),
                 io.Combo.Input(

@@ -9,7 +9,7 @@ from ..bridge.seed_search.latent_selection import select_latent
 from ..bridge.seed_search.search import Search
 from ..bridge.seed_search.settings import SelectionSettings
 from ..core.isac import SCORES
-from ._sampler_inputs import SAME, sampling_inputs
+from ._sampler_inputs import SAME, sampling_inputs, seed_input
 from ._types import AUTO_SPACING, counts_input, spacing_input
 
 
@@ -39,14 +39,7 @@ class IsacLatentSelection(io.ComfyNode):
                     "latent_image",
                     tooltip="The empty latent, or a picture's. As many of the best candidates are kept as it has pictures.",
                 ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=True,
-                    tooltip="The noises of this seed are tried. Connect the seed output to the sampler's seed.",
-                ),
+                seed_input("The noises of this seed are tried. Connect the seed output to the sampler's seed."),
                 *sampling_inputs(default),
                 io.Int.Input(
                     "candidates",

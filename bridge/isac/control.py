@@ -58,7 +58,7 @@ class IsacSettings:
         step_size: eta for "paper" (0.01 there), a share of the latent's length for "relative".
         start_percent, end_percent: the part of the sampling that is steered, 0 to 1.
         spacing: "anchored" only: least distance between two instances, as a share of the picture's shorter side; None for
-            one that the asked numbers decide.
+            one that the maps say.
         mode: "fast" ends the steering after `FAST_SHARE` of the run's steps, if `end_percent` does not end it earlier.
         bind: keep attributes ("red") with their noun (ISAC v4); for "anchored" it changes nothing
             unless two nouns have attributes, for "paper" unless one has.

@@ -7,27 +7,14 @@ from typing import Any
 
 CUSTOM = "custom"
 """The preset that leaves every setting as the node shows it; prompts that were saved before there were presets have it."""
-_ANCHORED = {
-    "objective": "anchored",
-    "step_mode": "relative",
-    "spacing": 0.0,
-    "bind": True,
-    "clustering": "kmeans",
-}
+_SAME = {"spacing": 0.0, "bind": True, "clustering": "kmeans"}
+_ANCHORED = {"objective": "anchored", "step_mode": "relative", **_SAME}
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "normal": {**_ANCHORED, "mode": "fast", "step_size": 0.08},
     "gentle": {**_ANCHORED, "mode": "fast", "step_size": 0.04},
     "strong": {**_ANCHORED, "mode": "exact", "step_size": 0.08},
     # Algorithm 1 of the paper: its objective, eta 0.01, every step.
-    "paper": {
-        "objective": "paper",
-        "step_mode": "paper",
-        "spacing": 0.0,
-        "bind": True,
-        "clustering": "kmeans",
-        "mode": "exact",
-        "step_size": 0.01,
-    },
+    "paper": {"objective": "paper", "step_mode": "paper", **_SAME, "mode": "exact", "step_size": 0.01},
 }
 """Preset -> values of the node's inputs. All set the same inputs."""
 DEFAULT = "normal"

@@ -35,6 +35,11 @@ class UnitBox:
         """(x, y) of its middle."""
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
+    def middle_cell(self, grid: tuple[int, int]) -> tuple[int, int]:
+        """Row and column of the cell of an (h, w) grid that its middle lies in."""
+        x, y = self.middle
+        return min(int(y * grid[0]), grid[0] - 1), min(int(x * grid[1]), grid[1] - 1)
+
     def cells(self, grid: tuple[int, int]) -> Tensor:
         """(h, w) bool, the cells whose middle lies in it; that of its own middle always does.
 
@@ -45,8 +50,7 @@ class UnitBox:
         rows, columns = (torch.arange(side, dtype=torch.float64) + 0.5 for side in grid)
         rows, columns = rows / height, columns / width
         inside = ((rows >= self.top) & (rows < self.bottom))[:, None] & (columns >= self.left) & (columns < self.right)
-        x, y = self.middle
-        inside[min(int(y * height), height - 1), min(int(x * width), width - 1)] = True
+        inside[self.middle_cell(grid)] = True
         return inside
 
 

@@ -6,7 +6,7 @@ isac_paper of benchmarks/effect.py). This objective keeps ISAC's frame (one grad
 step, from the model's own attention) and asks for presence, in the spirit of Attend-and-Excite (Chefer et al. 2023,
 eq. 1 and 2), but per instance instead of per word:
 
-- a place is picked for each of the N asked instances where its noun is looked at from most (`pick_anchors`);
+- a place is picked for each of the N asked instances where its noun is looked at from most (`pick_places`);
 - presence: at each place the noun's attention should reach `PRESENT` of what strong instances have;
 - surplus: further than `spacing` from all places no attention to the noun should exceed `ABSENT` of that;
 - mixing: at another noun's place neither, and at its own place the noun has `OWN` of what it and the strongest other one get;

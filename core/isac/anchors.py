@@ -124,8 +124,7 @@ def places_in_boxes(boxes: NounBoxes, grid: Grid, device: torch.device) -> Place
         grid: (h, w).
     """
     owned = [(noun, box) for noun, own in enumerate(boxes) for box in own]
-    middles = [box.middle for _, box in owned]
-    cells = [(min(int(y * grid[0]), grid[0] - 1), min(int(x * grid[1]), grid[1] - 1)) for x, y in middles]
+    cells = [box.middle_cell(grid) for _, box in owned]
     return Places(
         torch.tensor([noun for noun, _ in owned], device=device),
         torch.tensor([row * grid[1] + column for row, column in cells], device=device),
