@@ -17,15 +17,15 @@ def sampler_inputs() -> list[io.Input]:
     """What is sampled: the sampler's own inputs, and the VAE."""
     default = _DEFAULT
     return [
-        io.Model.Input("model", tooltip="The model that makes the picture, with its LoRAs and patches, ISAC too."),
+        io.Model.Input("model", tooltip="The model that makes the image, with its LoRAs and patches, ISAC too."),
         io.Conditioning.Input("positive", tooltip="From Count Prompt: it says what is counted."),
         io.Conditioning.Input("negative", tooltip=SAME),
         io.Latent.Input(
             "latent_image",
-            tooltip="The empty latent, or a picture's or video's. As many of the best seeds are kept as it has pictures.",
+            tooltip="The empty latent, or an image's or video's. As many of the best seeds are kept as it has images.",
         ),
         io.Vae.Input(
-            "vae", tooltip="Makes pictures of what is seen. A quick one, such as taesd of Load VAE, saves time here."
+            "vae", tooltip="Decodes the test previews. A fast preview VAE, such as taesd of Load VAE, saves time."
         ),
         seed_input(
             "The first seed that is tried; then come the next ones. Connect the seed output to the sampler's seed."
@@ -43,7 +43,7 @@ def preview_inputs() -> list[io.Input]:
             default=default.seeds,
             min=1,
             max=1024,
-            tooltip="How many seeds are tried at most. More find better ones and cost more.",
+            tooltip="Maximum number of seeds to try. More find better ones and cost more.",
         ),
         io.Float.Input(
             "decide_at",
@@ -51,25 +51,26 @@ def preview_inputs() -> list[io.Input]:
             min=0.05,
             max=1.0,
             step=0.05,
-            tooltip="What a look at one seed costs, as a part of the steps. More foresees the picture better.",
+            tooltip="How far each seed is test-sampled, as a share of the steps. Higher is more reliable, but slower.",
         ),
         io.Combo.Input(
             "look",
             options=list(LOOKS),
             default=default.look,
             tooltip=(
-                "draft: the whole way in few large steps. own steps: the sampler's first steps, and the picture that the "
-                "model expects there. auto: draft up to 35 % of the steps; own steps beyond, with ISAC and with samplers that "
-                "add noise."
+                "draft: a quick full run with a few big steps. own steps: the sampler's first steps, and the image that the "
+                "model expects there. auto: draft up to 35 % of the steps; own steps beyond, with ISAC and with samplers "
+                "that add noise."
             ),
             advanced=True,
         ),
         io.Int.Input(
             "at_once",
+            display_name="seeds per batch",
             default=default.at_once,
             min=1,
             max=64,
-            tooltip="How many seeds are tried together, where memory allows. 1 stops soonest; more keep a large card busy.",
+            tooltip="Seeds per batch, where memory allows. 1 stops soonest; more keep a large card busy.",
             advanced=True,
         ),
         io.Int.Input(
@@ -77,7 +78,7 @@ def preview_inputs() -> list[io.Input]:
             default=default.frames,
             min=1,
             max=1024,
-            tooltip="Of a video, how many frames are counted, evenly spread; the mean counts. Pictures have one.",
+            tooltip="Of a video, how many frames are counted, evenly spread; the mean counts. Images have one.",
             advanced=True,
         ),
     ]

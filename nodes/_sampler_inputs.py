@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 from ..bridge.seed_search.settings import SamplerSettings, sampler_names, scheduler_names
 
-SAME = "The same as in the sampler that makes the picture."
+SAME = "The same as in the sampler that makes the image."
 
 
 def seed_input(tooltip: str) -> io.Input:

@@ -58,8 +58,8 @@ def boxes_input() -> io.Input:
         "boxes",
         _READ_AS_BOXES,
         optional=True,
-        tooltip="In place of COUNTED: the boxes of any detector that saw these pictures, such as BOUNDING_BOX, SEGS, "
-        "BBOX or JSON text.",
+        tooltip="In place of COUNTED: the boxes of any detector that saw these images, such as BOUNDING_BOX, SEGS, BBOX or "
+        "JSON text.",
         extra_dict={"forceInput": True},  # a link, never a widget of one of these types
     )
 
@@ -97,6 +97,7 @@ def spacing_input(of: str, optional: bool = False) -> io.Input:
     """The advanced input for the minimum distance of two objects; `of` says which choice it belongs to."""
     return io.Float.Input(
         "spacing",
+        display_name="minimum distance",
         optional=optional,
         default=AUTO_SPACING,
         min=0.0,

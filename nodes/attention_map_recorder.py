@@ -18,9 +18,9 @@ class AttentionMapRecorder(io.ComfyNode):
             display_name="Attention Map Recorder",
             category="Headcount",
             description=(
-                "Records, while the picture or video forms, where in it each word of the prompt is looked at from, and "
-                "which pixels belong together. It stays exactly the same. Put it between the model and the sampler, "
-                "and connect MAPS to Attention Map Viewer or Instance Masks."
+                "Records, while the image or video forms, which parts of it attend to each word of the prompt, and which "
+                "pixels belong together. The result stays exactly the same. Put it between the model and the sampler, and "
+                "connect MAPS to Attention Map Viewer or Object Masks."
             ),
             search_aliases=["attention", "heatmap", "daam", "cross attention", "headcount"],
             inputs=[
@@ -28,9 +28,9 @@ class AttentionMapRecorder(io.ComfyNode):
                 counts_input(),
             ],
             outputs=[
-                io.Model.Output(display_name="MODEL", tooltip="The same model, watched; for any sampler."),
+                io.Model.Output(display_name="MODEL", tooltip="The same model, recorded; for any sampler."),
                 MapsType.Output(
-                    display_name="MAPS", tooltip="What the model looked at, for the viewer and Instance Masks."
+                    display_name="MAPS", tooltip="What the model attended to, for the viewer and Object Masks."
                 ),
             ],
         )

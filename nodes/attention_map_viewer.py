@@ -5,9 +5,9 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..bridge.comfyui.previews import image_preview
-from ..bridge.views.viewer import ViewSettings, view_maps
+from ..bridge.views.viewer import ViewSettings, selected_objects, view_maps
 from ..bridge.views.viewer_data import viewer_output
-from ._types import MapsType
+from ._types import BoxesType, MapsType
 
 
 class AttentionMapViewer(io.ComfyNode):
@@ -20,15 +20,14 @@ class AttentionMapViewer(io.ComfyNode):
             display_name="Attention Map Viewer",
             category="Headcount",
             description=(
-                "Shows where words live in the picture: one heat overlay and one mask per word, the regions that the "
-                "model's self-attention holds together, or how a noun's map forms step by step. Never samples again."
+                "Shows where each word ends up in the image: a heat map and a mask per word, the areas that the model "
+                "treats as one, the objects found, or how the maps form step by step. Click an object in the view for its "
+                "mask and box. Never samples again."
             ),
             search_aliases=["heatmap", "daam", "attention", "cross attention", "headcount"],
             is_output_node=True,
             inputs=[
-                MapsType.Input(
-                    "maps", tooltip="MAPS from ISAC Attention Control, NUMINA Count Guide or Attention Map Recorder."
-                ),
+                MapsType.Input("maps", tooltip="MAPS from Count Control, Count Guide or Attention Map Recorder."),
                 io.Latent.Input(
                     "samples",
                     tooltip="The sampler's LATENT. It says which run to show, and makes this node wait for it.",
@@ -36,21 +35,22 @@ class AttentionMapViewer(io.ComfyNode):
                 io.Image.Input(
                     "image",
                     optional=True,
-                    tooltip="The decoded picture to draw on, or the whole decoded video, of which one picture is taken for "
-                    "each frame of the latent; grey without one.",
+                    tooltip="The decoded image to draw on, or the whole decoded video, of which one image is used for each "
+                    "frame of the latent; grey without one.",
                 ),
                 io.Combo.Input(
                     "show",
-                    options=["words", "regions", "steps", "layout"],
+                    options=["words", "regions", "steps", "layout", "objects"],
                     default="words",
-                    tooltip="words: heat per word. regions: what self-attention holds together. "
-                    "steps: the heat of the counted nouns through the sampling. "
-                    "layout: what NUMINA Count Guide saw, and what it made of it.",
+                    tooltip="words: a heat map per word. regions: areas the model treats as one (self-attention). "
+                    "steps: how the heat maps of the counted words form, step by step. "
+                    "layout: what Count Guide detected, and the corrected layout. "
+                    "objects: the objects found, outlined and numbered.",
                 ),
                 io.String.Input(
                     "words",
                     default="",
-                    tooltip="Words to show, separated by commas. Empty: the counted nouns. all: every word of the prompt.",
+                    tooltip="Words to show, separated by commas. Empty: the counted words. all: every word of the prompt.",
                 ),
                 io.Float.Input(
                     "opacity",
@@ -58,29 +58,46 @@ class AttentionMapViewer(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.05,
-                    tooltip="How strongly colour covers the picture.",
+                    tooltip="Overlay opacity.",
                 ),
                 io.Combo.Input(
                     "scale",
                     options=["per word", "shared"],
                     default="per word",
-                    tooltip="per word: each map from its own least to its own most. shared: one scale, so that words compare.",
+                    tooltip="per word: each map is stretched from its own minimum to its own maximum. shared: one scale, "
+                    "so that words compare.",
+                ),
+                io.String.Input(
+                    "selected",
+                    default="",
+                    optional=True,
+                    tooltip="Objects for selected_masks and selected_boxes, such as '1:3' for object 3 of image 1. "
+                    "A click on an object in the view writes it.",
                 ),
             ],
             outputs=[
                 io.Image.Output(
-                    display_name="IMAGE",
-                    tooltip="Overlays: every word of the first picture, then of the second, and so on. "
-                    "Of a video, a picture is a frame of the latent: Wan's frame n is picture 4n + 1 of the video, from n = 0.",
+                    display_name="overlays",
+                    tooltip="Overlays: every word of the first image, then of the second, and so on. Of a video, an image "
+                    "is a frame of the latent: Wan's frame n is image 4n + 1 of the video, from n = 0.",
                 ),
-                io.Mask.Output(display_name="MASK", tooltip="The same maps as masks, 0 to 1, in the same order."),
-                io.String.Output(display_name="STRING", tooltip="What each picture of the batch shows, one line each."),
+                io.Mask.Output(display_name="masks", tooltip="The same maps as masks, 0 to 1, in the same order."),
+                io.String.Output(display_name="descriptions", tooltip="What each overlay shows, one line each."),
+                io.Mask.Output(
+                    display_name="selected_masks",
+                    tooltip="A mask for each object that was clicked in the view; a single empty one without any.",
+                ),
+                BoxesType.Output(
+                    display_name="selected_boxes",
+                    tooltip="The boxes of the objects that were clicked: x, y, width, height, and the noun as label.",
+                ),
             ],
         )
 
     @classmethod
-    def execute(cls, maps, samples, show, words, opacity, scale, image=None) -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
+    def execute(cls, maps, samples, show, words, opacity, scale, image=None, selected="") -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
         settings = ViewSettings(show=show, words=words, opacity=opacity, scale=scale)
+        picked = selected_objects(maps, samples["samples"], image, selected)
         view = view_maps(maps, samples["samples"], image, settings)
         shown = {**image_preview(view.pictures, cls), **viewer_output(maps, samples["samples"], image)}
-        return io.NodeOutput(view.pictures, view.masks, view.text, ui=shown)
+        return io.NodeOutput(view.pictures, view.masks, view.text, picked.masks, picked.boxes, ui=shown)

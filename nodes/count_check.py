@@ -21,32 +21,32 @@ class CountCheck(io.ComfyNode):
             display_name="Count Check",
             category="Headcount",
             description=(
-                "Compares the number of things that you asked for with what a counter or detector found, keeps the "
-                "pictures that are right, and says which one is best. Put it before Save Image. It is as good as the "
-                "counter: look at the counter's overlay when in doubt."
+                "Compares the number of objects you asked for with what a counter or detector found, keeps the images that "
+                "are right, and says which one is best. Put it before Save Image. It is as reliable as the counter: look at "
+                "the counter's overlay when in doubt."
             ),
             search_aliases=["count", "verify", "filter", "best of n", "number of objects", "headcount"],
             is_output_node=True,
             inputs=[
-                io.Image.Input("image", tooltip="The pictures that were counted."),
+                io.Image.Input("image", tooltip="The images that were counted."),
                 io.Int.Input(
                     "tolerance",
                     default=0,
                     min=0,
                     max=1000,
-                    tooltip="By how many the number of each kind may be off. 0: it must be exactly right.",
+                    tooltip="How far off each count may be. 0: it must be exactly right.",
                 ),
                 io.Combo.Input(
                     "if_none_right",
                     options=[BEST, STOP],
                     default=BEST,
-                    tooltip="When no picture is right. best picture: hand on the one that comes nearest. "
-                    "stop: hand on no picture, so that nothing that follows is run or saved.",
+                    tooltip="When no image is right. best picture: pass on the closest one. stop: pass on nothing, so that "
+                    "nothing that follows is run or saved.",
                 ),
                 CountedType.Input(
                     "counted",
                     optional=True,
-                    tooltip="COUNTED of a counter that saw these pictures, such as T2ICount Counter.",
+                    tooltip="COUNTED of a counter that saw these images, such as Object Counter.",
                 ),
                 boxes_input(),
                 CountsType.Input("counts", optional=True, tooltip="COUNTS of Count Prompt: what was asked for."),
@@ -59,14 +59,16 @@ class CountCheck(io.ComfyNode):
                 *box_settings_inputs(),
             ],
             outputs=[
-                io.Boolean.Output(display_name="BOOLEAN", tooltip="Whether any picture is right."),
-                io.Image.Output(display_name="right", tooltip="The right pictures; if_none_right says what else."),
-                io.Image.Output(display_name="best", tooltip="The one picture that comes nearest to what was asked."),
+                io.Boolean.Output(display_name="any right", tooltip="Whether any image is right."),
+                io.Image.Output(
+                    display_name="right", tooltip="The right images; see if_none_right for when there are none."
+                ),
+                io.Image.Output(display_name="best", tooltip="The image closest to what was asked for."),
                 io.Int.Output(display_name="best index", tooltip="Its place in the batch; the first one is 0."),
-                io.Int.Output(display_name="number right", tooltip="How many pictures are right."),
+                io.Int.Output(display_name="number right", tooltip="How many images are right."),
                 io.String.Output(
                     display_name="table",
-                    tooltip="What was asked, and for each picture what was counted and the verdict.",
+                    tooltip="What was asked, and for each image what was counted and the verdict.",
                 ),
             ],
         )

@@ -25,24 +25,24 @@ class CountRepair(io.ComfyNode):
             display_name="Count Repair",
             category="Headcount",
             description=(
-                "Mends pictures that show a wrong number of objects: paints over a surplus object, paints a missing one where "
-                "there is room, and counts again after each change. A change that does not help is undone, and a right picture "
-                "stays as it is to the last pixel. What is still wrong comes out as mask, boxes and prompt for other "
-                "inpainting models. It is as good as the counter."
+                "Repairs images that show a wrong number of objects: paints over a surplus object, paints a missing one "
+                "where there is room, and counts again after each change. A change that does not help is undone, and a "
+                "right image stays as it is to the last pixel. What is still wrong comes out as mask, boxes and prompt for "
+                "other inpainting models. It is as reliable as the counter."
             ),
             search_aliases=["count", "inpaint", "remove object", "add object", "number of objects", "fix", "headcount"],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
             is_output_node=True,
             inputs=[
-                io.Image.Input("image", tooltip="The pictures. Each one is counted and mended by itself."),
+                io.Image.Input("image", tooltip="The images. Each one is counted and repaired by itself."),
                 io.Model.Input(
                     "model",
-                    tooltip="Paints the changes: the model that made the picture. ISAC on it is left out.",
+                    tooltip="Paints the changes: the model that made the image. ISAC on it is left out.",
                 ),
                 io.Clip.Input("clip", tooltip="Encodes the words of each change, such as 'a cat on a sofa'."),
                 io.Vae.Input("vae", tooltip="The model's own."),
                 io.Conditioning.Input("positive", tooltip="From Count Prompt: it says what is asked for."),
-                io.Conditioning.Input("negative", tooltip="The same as in the sampler that made the picture."),
+                io.Conditioning.Input("negative", tooltip="The same as in the sampler that made the image."),
                 seed_input("Of the first change; each further one takes the next."),
                 *sampling_inputs(_DEFAULT)[:-1],
                 *repair_inputs(_DEFAULT),
@@ -95,8 +95,7 @@ def repair_inputs(default: RepairSettings) -> list[io.Input]:
             default=default.rounds,
             min=0,
             max=64,
-            tooltip="How many places are painted for one picture at most; each costs at most as much as a picture. "
-            "0: only plan.",
+            tooltip="Maximum number of places to repaint in one image; each costs at most as much as an image. 0: only plan.",
         ),
         io.Float.Input(
             "growth",
@@ -112,7 +111,7 @@ def repair_inputs(default: RepairSettings) -> list[io.Input]:
             default=default.feather,
             min=0,
             max=256,
-            tooltip="Over how many pixels the paint passes into the picture. Beyond them every pixel stays as it was.",
+            tooltip="Over how many pixels the paint passes into the image. Beyond them every pixel stays as it was.",
             advanced=True,
         ),
         io.Float.Input(
@@ -121,8 +120,8 @@ def repair_inputs(default: RepairSettings) -> list[io.Input]:
             min=1.5,
             max=64.0,
             step=0.5,
-            tooltip="How much of the picture the model sees while it paints, in sides of the object; it is scaled up to the "
-            "picture's size. Large: the whole picture.",
+            tooltip="How much of the image the model sees while it paints, in sides of the object; it is scaled up to the "
+            "image's size. Large: the whole image.",
             advanced=True,
         ),
     ]
@@ -130,23 +129,23 @@ def repair_inputs(default: RepairSettings) -> list[io.Input]:
 
 def _outputs() -> list[io.Output]:
     return [
-        io.Image.Output(display_name="IMAGE", tooltip="The pictures, mended as far as it went, never worse."),
-        io.Boolean.Output(display_name="BOOLEAN", tooltip="Whether all pictures are right now."),
+        io.Image.Output(display_name="images", tooltip="The images, repaired as far as possible, never worse."),
+        io.Boolean.Output(display_name="all right", tooltip="Whether all images are right now."),
         io.Mask.Output(
-            display_name="MASK",
-            tooltip="Per picture, where the next change is to be painted; empty where it is right.",
+            display_name="masks",
+            tooltip="Per image, where the next change is to be painted; empty where it is right.",
         ),
         BoxesType.Output(
-            display_name="BOUNDING_BOX",
-            tooltip="Per picture, a box for each change that is still to be made, labelled with what comes or goes.",
+            display_name="boxes",
+            tooltip="Per image, a box for each change that is still to be made, labelled with what comes or goes.",
         ),
         io.String.Output(
             display_name="prompt",
-            tooltip="What is to be painted in the mask of the first picture that is wrong, for an inpainting model.",
+            tooltip="What is to be painted in the mask of the first image that is wrong, for an inpainting model.",
         ),
         io.String.Output(
             display_name="instruction",
-            tooltip="The same picture's changes as sentences for an editing model: 'Remove one cat. Add one dog.'",
+            tooltip="The same image's changes as sentences for an editing model: 'Remove one cat. Add one dog.'",
         ),
-        io.String.Output(display_name="table", tooltip="What was counted and changed, one line per picture."),
+        io.String.Output(display_name="table", tooltip="What was counted and changed, one line per image."),
     ]

@@ -21,9 +21,10 @@ class CountSearch(io.ComfyNode):
             display_name="Count Search",
             category="Headcount",
             description=(
-                "Tries several seeds in a few quick steps each, lets a counter look at what they will show, and hands on the "
-                "first one that shows the asked number of things. Put it before the sampler: connect LATENT and seed to it. "
-                "Works with every model and sampler; it finds a good seed among those tried, and is as good as the counter."
+                "Test-samples several seeds in a few quick steps each, counts what they will show, and passes on the first "
+                "seed with the number of objects you asked for. Put it before the sampler: connect LATENT and seed to it. "
+                "Supports every model and sampler; it finds a good seed among those tried, and is as reliable as the "
+                "counter."
             ),
             search_aliases=["count", "best of n", "best seed", "seed search", "number of objects", "headcount"],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
@@ -39,8 +40,8 @@ class CountSearch(io.ComfyNode):
                 io.Boolean.Input(
                     "stop_when_found",
                     default=SearchSettings.stop_when_found,
-                    tooltip="Try no further seeds once one is right; with a batch, once as many are right as it has "
-                    "pictures. Off: try all, and take the ones whose counts are nearest.",
+                    tooltip="Try no further seeds once one is right; with a batch, once as many are right as it has images. "
+                    "Off: try all, and take the ones whose counts are nearest.",
                     advanced=True,
                 ),
                 counts_input(),
@@ -58,7 +59,7 @@ class CountSearch(io.ComfyNode):
                 io.Image.Output(
                     "predictions",
                     display_name="predictions",
-                    tooltip="What each tried seed was seen to show, in few steps, in the order of the table.",
+                    tooltip="The test preview of each seed, in the order of the table.",
                 ),
             ],
         )

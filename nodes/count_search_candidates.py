@@ -19,15 +19,15 @@ class CountSearchCandidates(io.ComfyNode):
             display_name="Count Search Candidates",
             category="Headcount",
             description=(
-                "Tries several seeds in a few quick steps each and gives pictures of what they will show. Let any counter or "
-                "detector look at them, and connect what it finds and CANDIDATES to Count Search Pick."
+                "Test-samples several seeds in a few quick steps each and gives previews of what they will show. Run any "
+                "counter or detector on them, and connect what it finds and CANDIDATES to Count Search Pick."
             ),
             search_aliases=["count", "best of n", "best seed", "seed search", "detector", "headcount"],
             inputs=[*sampler_inputs(), *preview_inputs()],
             outputs=[
                 io.Image.Output(
                     display_name="IMAGE",
-                    tooltip="What each seed is going to show, in the order in which they are tried.",
+                    tooltip="The test preview of each seed, in the order in which they were tried.",
                 ),
                 CandidatesType.Output(display_name="CANDIDATES", tooltip="The seeds, for Count Search Pick."),
             ],

@@ -20,8 +20,8 @@ class CountSearchPick(io.ComfyNode):
             display_name="Count Search Pick",
             category="Headcount",
             description=(
-                "Chooses among the seeds of Count Search Candidates the one whose picture shows the asked number of things, "
-                "as a counter or detector of any pack sees it. Connect LATENT and seed to the sampler."
+                "Chooses among the seeds of Count Search Candidates the one whose image shows the number of objects you "
+                "asked for, as a counter or detector of any pack sees it. Connect LATENT and seed to the sampler."
             ),
             search_aliases=["count", "best of n", "best seed", "seed search", "detector", "headcount"],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
@@ -31,7 +31,7 @@ class CountSearchPick(io.ComfyNode):
                 CountedType.Input(
                     "counted",
                     optional=True,
-                    tooltip="COUNTED of a counter that saw the pictures of Count Search Candidates.",
+                    tooltip="COUNTED of a counter that saw the images of Count Search Candidates.",
                 ),
                 boxes_input(),
                 counts_input(),
@@ -50,7 +50,7 @@ class CountSearchPick(io.ComfyNode):
                 io.Int.Output(display_name="seed", tooltip="The best seed, for the sampler's seed input."),
                 io.String.Output(display_name="table", tooltip="What was counted for every seed, best first."),
                 io.Image.Output(
-                    display_name="predictions", tooltip="The pictures of Count Search Candidates, best first."
+                    display_name="predictions", tooltip="The images of Count Search Candidates, best first."
                 ),
             ],
         )

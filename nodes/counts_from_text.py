@@ -30,8 +30,8 @@ class CountsFromText(io.ComfyNode):
                 io.String.Input(
                     "text",
                     force_input=True,
-                    tooltip="What the language model answered, such as the text of Generate Text. A list: one answer for each "
-                    "picture.",
+                    tooltip="What the language model answered, such as the text of Generate Text. A list: one answer for "
+                    "each image.",
                 ),
                 CountsType.Input(
                     "counts", optional=True, tooltip="COUNTS of Count Prompt: its nouns are looked for in the answer."
@@ -45,7 +45,7 @@ class CountsFromText(io.ComfyNode):
             ],
             outputs=[
                 CountedType.Output(display_name="COUNTED", tooltip="For Count Check and Count Search Pick."),
-                io.String.Output(display_name="table", tooltip="What was read, one line per picture."),
+                io.String.Output(display_name="table", tooltip="What was read, one line per image."),
             ],
         )
 

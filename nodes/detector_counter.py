@@ -22,7 +22,7 @@ class DetectorCounterNode(io.ComfyNode):
             description=(
                 "A counter for photos and generated images: a detector that finds what a text names, such as Grounding DINO, "
                 f"LLMDet, OWLv2 or OmDet-Turbo. Put all files of one into a folder of its own in models/{FOLDER}; nothing is "
-                "downloaded. Connect COUNTER to T2ICount Counter, Count Search or any node with a counter input."
+                "downloaded. Connect COUNTER to Object Counter, Count Search or any node with a counter input."
             ),
             search_aliases=["count", "grounding dino", "owl", "omdet", "llmdet", "transformers", "headcount"],
             inputs=[
@@ -33,8 +33,8 @@ class DetectorCounterNode(io.ComfyNode):
                 ),
                 *detection_inputs(
                     0.3,
-                    "Minimum score of an object. Grounding DINO, LLMDet and OmDet-Turbo: about 0.3; OWLv2: 0.2. Lower it when "
-                    "objects are missed, raise it when things are counted that are none.",
+                    "Minimum score of an object. Grounding DINO, LLMDet and OmDet-Turbo: about 0.3; OWLv2: 0.2. Lower it "
+                    "when objects are missed, raise it when objects are counted that are none.",
                 ),
                 io.Combo.Input(
                     "precision",
@@ -47,8 +47,8 @@ class DetectorCounterNode(io.ComfyNode):
             outputs=[
                 CounterType.Output(
                     display_name="COUNTER",
-                    tooltip="For T2ICount Counter, Count Search and every other input for a counter. It can be asked for "
-                    "'red cats' as well as for 'cats'.",
+                    tooltip="For Object Counter, Count Search and every other input for a counter. It can be asked for 'red "
+                    "cats' as well as for 'cats'.",
                 )
             ],
         )

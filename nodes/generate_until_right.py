@@ -25,20 +25,20 @@ class GenerateUntilRight(io.ComfyNode):
             display_name="Generate Until Right",
             category="Headcount",
             description=(
-                "Makes a picture, counts it, mends it where little is wrong, and otherwise takes the next seed, until the "
-                "number of objects is right or the tries are spent. One node in place of prompt, sampler, decoder and check. "
-                "The table says what was done for each seed. It is as good as the counter."
+                "Makes an image, counts it, repairs it where little is wrong, and otherwise takes the next seed, until the "
+                "number of objects is right or the tries are used up. One node in place of prompt, sampler, decoder and "
+                "check. The table says what was done for each seed. It is as reliable as the counter."
             ),
             search_aliases=["count", "retry", "until right", "best of n", "loop", "number of objects", "headcount"],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
             is_output_node=True,
             inputs=[
-                io.Model.Input("model", tooltip="The model that makes the pictures, with its LoRAs."),
+                io.Model.Input("model", tooltip="The model that makes the images, with its LoRAs."),
                 io.Clip.Input("clip", tooltip="The model's text encoder."),
                 io.Vae.Input("vae", tooltip="The model's own."),
                 counter_input(
                     "counter",
-                    tooltip="Judges each picture, such as COUNTER of Load Demo Model. Repair needs boxes or points.",
+                    tooltip="Judges each image, such as COUNTER of Load Demo Model. Repair needs boxes or points.",
                 ),
                 *_texts(),
                 *_size(),
@@ -49,8 +49,8 @@ class GenerateUntilRight(io.ComfyNode):
                     "if_none_right",
                     options=[BEST, STOP],
                     default=BEST,
-                    tooltip="When no picture is right. best picture: hand on the one that comes nearest. "
-                    "stop: hand on no picture, so that nothing that follows is run or saved.",
+                    tooltip="When no image is right. best picture: pass on the closest one. stop: pass on nothing, so that "
+                    "nothing that follows is run or saved.",
                 ),
                 io.String.Input(
                     "objects",
@@ -85,7 +85,7 @@ def _texts() -> list[io.Input]:
             tooltip="Your prompt, with the numbers: 'three cats and a dog on a sofa'. What it counts is what has to be right.",
         ),
         io.String.Input(
-            "negative", multiline=True, dynamic_prompts=True, default="", tooltip="What the pictures should not show."
+            "negative", multiline=True, dynamic_prompts=True, default="", tooltip="What the images should not show."
         ),
     ]
 
@@ -98,7 +98,7 @@ def _size() -> list[io.Input]:
             min=16,
             max=_LARGEST,
             step=8,
-            tooltip="Of a picture, in pixels; the demo models take 128.",
+            tooltip="Of an image, in pixels; the demo models take 128.",
         )
         for name, default in (("width", _DEFAULT.width), ("height", _DEFAULT.height))
     ]
@@ -112,30 +112,31 @@ def _effort() -> list[io.Input]:
             default=_DEFAULT.tries,
             min=1,
             max=1024,
-            tooltip="How many seeds are tried at most. It stops at the first right picture.",
+            tooltip="Maximum number of seeds to try. It stops at the first right image.",
         ),
         io.Int.Input(
-            "pictures", default=_DEFAULT.pictures, min=1, max=64, tooltip="It stops once so many pictures are right."
+            "pictures", default=_DEFAULT.pictures, min=1, max=64, tooltip="It stops once this many images are right."
         ),
         io.Combo.Input(
             "isac",
             options=list(STEERINGS),
             default=_DEFAULT.isac,
-            tooltip="fast: ISAC steers each picture while it forms, for at most half a picture more. off: plain sampling.",
+            tooltip="fast: ISAC steers each image while it forms, for at most half an image more. off: plain sampling.",
         ),
         io.Int.Input(
             "rounds",
             default=_DEFAULT.rounds,
             min=0,
             max=64,
-            tooltip="How many places of one picture are painted to mend it, as Count Repair does. 0: no repair.",
+            tooltip="Maximum number of places to repaint in one image, as Count Repair does. 0: no repair.",
         ),
         io.Int.Input(
             "repair_up_to",
             default=_DEFAULT.repair_up_to,
             min=1,
             max=100,
-            tooltip="A picture is mended where at most so many objects are too many or too few; else the next seed is tried.",
+            tooltip="An image is repaired where at most this many objects are too many or too few; otherwise the next seed "
+            "is tried.",
             advanced=True,
         ),
         io.Float.Input(
@@ -144,7 +145,8 @@ def _effort() -> list[io.Input]:
             min=0.0,
             max=1024.0,
             step=0.5,
-            tooltip="What all of it may cost, in pictures without ISAC. Nothing is begun that would go beyond. 0: no limit.",
+            tooltip="Maximum cost of everything, in images without ISAC. Nothing is started that would exceed it. 0: no "
+            "limit.",
         ),
     ]
 
@@ -152,13 +154,13 @@ def _effort() -> list[io.Input]:
 def _outputs() -> list[io.Output]:
     return [
         io.Image.Output(
-            display_name="IMAGE",
-            tooltip="The right pictures, or the nearest one; if_none_right says what else.",
+            display_name="images",
+            tooltip="The right images, or the closest one; see if_none_right.",
         ),
-        io.Boolean.Output(display_name="BOOLEAN", tooltip="Whether it is right."),
+        io.Boolean.Output(display_name="is right", tooltip="Whether it is right."),
         io.Int.Output(
             display_name="seed",
-            tooltip="The seed of the first picture. A sampler with it makes the same one where nothing was repaired.",
+            tooltip="The seed of the first image. A sampler with it makes the same one where nothing was repaired.",
         ),
         io.String.Output(display_name="table", tooltip="What was counted and done for each seed."),
     ]

@@ -19,16 +19,24 @@ class IsacAttentionControl(io.ComfyNode):
         default, preset = IsacSettings(), PRESETS[DEFAULT]
         return io.Schema(
             node_id="HeadcountIsacAttentionControl",
-            display_name="ISAC Attention Control",
+            display_name="Count Control (ISAC Attention Control)",
             category="Headcount",
             description=(
-                "Steers the picture while it forms, from the model's own attention, so that the asked number of things "
-                "appears and different things do not mix. Put it between the model and the sampler, and encode the "
-                "prompt with Count Prompt. Works with Stable Diffusion 1.5 to 3.5, SDXL, PixArt, Flux, Chroma, Qwen-Image, "
-                "Lumina 2, Z-Image, HiDream, Krea 2 and the Shapes demo model; mode fast costs a quarter to a half more than "
-                "plain sampling, exact a half to one and a quarter more."
+                "Steers the image so the number of objects you asked for appears, and different objects do not mix. Put it "
+                "between the model and the sampler, and encode the prompt with Count Prompt. Supports Stable Diffusion 1.5 "
+                "to 3.5, SDXL, PixArt, Flux, Chroma, Qwen-Image, Lumina 2, Z-Image, HiDream, Krea 2 and the Shapes demo "
+                "model; mode fast costs a quarter to a half more than plain sampling, exact a half to one and a quarter "
+                "more."
             ),
-            search_aliases=["count", "number of objects", "instances", "attend and excite", "isac", "headcount"],
+            search_aliases=[
+                "isac attention control",
+                "count",
+                "number of objects",
+                "instances",
+                "attend and excite",
+                "isac",
+                "headcount",
+            ],
             inputs=[
                 io.Model.Input(
                     "model", tooltip="The model to steer. LoRAs and other patches may come before or after."
@@ -40,7 +48,7 @@ class IsacAttentionControl(io.ComfyNode):
                     min=0.0,
                     max=4.0,
                     step=0.05,
-                    tooltip="Multiplies the step size. 0 gives exactly the picture that the model gives without this node.",
+                    tooltip="Multiplies the step size. 0 gives exactly the image that the model gives without this node.",
                 ),
                 io.Float.Input(
                     "start_percent",
@@ -81,8 +89,8 @@ class IsacAttentionControl(io.ComfyNode):
                     "objective",
                     options=["anchored", "paper"],
                     default=preset["objective"],
-                    tooltip="anchored: every asked thing gets a place, is drawn there, and nothing beside it. "
-                    "paper: the ISAC paper's losses, the overlap of instances and of classes.",
+                    tooltip="anchored: each requested object gets its own spot and nothing extra is drawn. paper: the ISAC "
+                    "paper's losses, the overlap of instances and of classes.",
                     advanced=True,
                 ),
                 spacing_input("anchored only"),
@@ -92,8 +100,8 @@ class IsacAttentionControl(io.ComfyNode):
                     optional=True,
                     options=["exact", "fast"],
                     default=preset["mode"],
-                    tooltip="exact: steer from start_percent to end_percent. fast: steer the first 40 % of the steps only, "
-                    "while it is decided how many things there are; less than half the extra time.",
+                    tooltip="exact: steer from start_percent to end_percent. fast: steer only the first 40 % of the steps, "
+                    "in which the number of objects is decided; less than half the extra time.",
                 ),
                 io.Boolean.Input(
                     "bind",
@@ -133,7 +141,7 @@ class IsacAttentionControl(io.ComfyNode):
             outputs=[
                 io.Model.Output(display_name="MODEL", tooltip="The steered model, for any sampler."),
                 MapsType.Output(
-                    display_name="MAPS", tooltip="What the model looked at, for the viewer and Instance Masks."
+                    display_name="MAPS", tooltip="What the model attended to, for the viewer and Object Masks."
                 ),
             ],
         )

@@ -21,32 +21,40 @@ class IsacLatentSelection(io.ComfyNode):
         default = SelectionSettings(seed=0, steps=20, cfg=8.0, sampler="euler", scheduler="normal")
         return io.Schema(
             node_id="HeadcountIsacLatentSelection",
-            display_name="ISAC Latent Selection",
+            display_name="Noise Picker (ISAC Latent Selection)",
             category="Headcount",
             description=(
-                "Tries several noises for the first steps, looks at the model's attention, and picks the noise that promises "
-                "the asked number of things. Put it before the sampler: connect LATENT and seed to it. Needs no gradient, so "
-                "it also works with quantised models; costs a part of each candidate's steps."
+                "Starts from several noises, checks the model's attention after a few steps, and picks the noise most "
+                "likely to show the number of objects you asked for. Put it before the sampler: connect LATENT and seed to "
+                "it. Needs no gradient, so it also supports quantised models; costs part of each candidate's steps."
             ),
-            search_aliases=["count", "best of n", "seed selection", "isac", "instances", "headcount"],
+            search_aliases=[
+                "isac latent selection",
+                "count",
+                "best of n",
+                "seed selection",
+                "isac",
+                "instances",
+                "headcount",
+            ],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
             has_intermediate_output=True,  # its result is sent again where it is cached
             inputs=[
-                io.Model.Input("model", tooltip="The model that makes the picture, with its LoRAs and patches."),
+                io.Model.Input("model", tooltip="The model that makes the image, with its LoRAs and patches."),
                 io.Conditioning.Input("positive", tooltip="From Count Prompt: it says what is counted."),
                 io.Conditioning.Input("negative", tooltip=SAME),
                 io.Latent.Input(
                     "latent_image",
-                    tooltip="The empty latent, or a picture's. As many of the best candidates are kept as it has pictures.",
+                    tooltip="The empty latent, or an image's. As many of the best candidates are kept as it has images.",
                 ),
-                seed_input("The noises of this seed are tried. Connect the seed output to the sampler's seed."),
+                seed_input("Starting noises are made from this seed. Connect the seed output to the sampler's seed."),
                 *sampling_inputs(default),
                 io.Int.Input(
                     "candidates",
                     default=default.candidates,
                     min=1,
                     max=256,
-                    tooltip="How many noises are tried. More find better ones and cost more.",
+                    tooltip="Number of starting noises. More find better ones and cost more.",
                 ),
                 io.Float.Input(
                     "decide_at",

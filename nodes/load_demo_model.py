@@ -50,7 +50,7 @@ class LoadDemoModel(io.ComfyNode):
                 ),
                 CounterType.Output(
                     display_name="COUNTER",
-                    tooltip="Counts the model's nouns in its images: for T2ICount Counter and Count Search.",
+                    tooltip="Counts the model's nouns in its images: for Object Counter and Count Search.",
                 ),
             ],
         )

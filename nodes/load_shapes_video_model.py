@@ -28,7 +28,7 @@ class LoadShapesVideoModel(io.ComfyNode):
                 io.Clip.Output(display_name="CLIP", tooltip="Its text encoder, for Count Prompt or CLIP Text Encode."),
                 io.Vae.Output(
                     display_name="VAE",
-                    tooltip="Its autoencoder, for VAE Decode and VAE Encode. Every latent frame is one picture.",
+                    tooltip="Its autoencoder, for VAE Decode and VAE Encode. Every latent frame is one image.",
                 ),
             ],
         )

@@ -19,9 +19,10 @@ class LoadT2ICountModel(io.ComfyNode):
             display_name="Load T2ICount Model",
             category="Headcount",
             description=(
-                "Loads a T2ICount model, which counts the things that a text names. Put best_model_paper.pth, from the page "
-                "of the T2ICount authors (github.com/cha15yq/T2ICount), into models/t2icount; its authors state no licence. "
-                "shapes_counter.safetensors comes with Headcount and counts only the shapes of the Shapes demo model."
+                "Loads a T2ICount model, which counts the objects that a text names. Put best_model_paper.pth, from the "
+                "page of the T2ICount authors (github.com/cha15yq/T2ICount), into models/t2icount; its authors state no "
+                "licence. shapes_counter.safetensors comes with Headcount and counts only the shapes of the Shapes demo "
+                "model."
             ),
             search_aliases=["counter", "count objects", "counting", "t2icount", "headcount"],
             inputs=[
@@ -40,7 +41,7 @@ class LoadT2ICountModel(io.ComfyNode):
                     advanced=True,
                 ),
             ],
-            outputs=[T2ICountType.Output(display_name="T2ICOUNT", tooltip="For T2ICount Counter and Count Search.")],
+            outputs=[T2ICountType.Output(display_name="T2ICOUNT", tooltip="For Object Counter and Count Search.")],
         )
 
     @classmethod

@@ -18,22 +18,21 @@ class NuminaCountGuide(io.ComfyNode):
         default = NuminaSettings()
         return io.Schema(
             node_id="HeadcountNuminaCountGuide",
-            display_name="NUMINA Count Guide",
+            display_name="Count Guide (NUMINA)",
             category="Headcount",
             description=(
-                "Looks, at an early step, how many of each thing the video or picture is about to show. Where that is not "
-                "what the prompt asks for, it starts again from the same noise and makes the model look at the prompt's "
-                "words in the right places. Put it between the model and the sampler, and encode the prompt with Count "
-                "Prompt. Works with Wan 2.1 and 2.2, HunyuanVideo, LTX, MiniMax H3, Mochi, Cosmos and Anima, and with the "
-                "picture models that ISAC Attention Control knows, PixArt left out. Costs about 1.4 times plain sampling where "
-                "it starts again."
+                "Checks at an early step how many of each object the video or image is about to show. Where that is not "
+                "what the prompt asks for, it restarts from the same noise and makes the model attend to the prompt's words "
+                "in the right places. Put it between the model and the sampler, and encode the prompt with Count Prompt. "
+                "Supports Wan 2.1 and 2.2, HunyuanVideo, LTX, MiniMax H3, Mochi, Cosmos and Anima, and the image models "
+                "that Count Control supports, except PixArt. A restart costs about 1.4 times plain sampling."
             ),
-            search_aliases=["count", "number of objects", "video", "wan", "numina", "headcount"],
+            search_aliases=["numina count guide", "count", "number of objects", "video", "wan", "numina", "headcount"],
             inputs=[
                 io.Model.Input(
                     "model",
-                    tooltip="The model to guide. LoRAs and other patches may come before or after. For a model in two parts "
-                    "(Wan 2.2 14B): the high-noise one.",
+                    tooltip="The model to guide. LoRAs and other patches may come before or after. For Wan 2.2 14B: the "
+                    "high-noise model.",
                 ),
                 io.Float.Input(
                     "strength",
@@ -41,7 +40,8 @@ class NuminaCountGuide(io.ComfyNode):
                     min=0.0,
                     max=4.0,
                     step=0.05,
-                    tooltip="Multiplies the pull to the corrected layout. 0 changes nothing and still shows what was read.",
+                    tooltip="Strength of the attention bias towards the corrected layout. 0 changes nothing and still shows "
+                    "the detected layout.",
                 ),
                 io.Float.Input(
                     "reference_percent",
@@ -49,15 +49,16 @@ class NuminaCountGuide(io.ComfyNode):
                     min=0.05,
                     max=0.9,
                     step=0.01,
-                    tooltip="How far into the sampling the layout is read. Later reads better, and costs as much more time "
-                    "where it has to start again: 0.4 makes 1.4 times.",
+                    tooltip="How far into the sampling the layout is read. Later is more reliable, but a restart then costs "
+                    "more: 0.4 means 1.4 times the sampling time.",
                 ),
                 io.Combo.Input(
                     "method",
                     options=list(METHODS),
                     default=default.method,
-                    tooltip="robust: reads and corrects as this pack does it, and leaves alone what it cannot read. paper: as "
-                    "the NUMINA paper describes it. release: as the authors' code does it, its cache included.",
+                    tooltip="robust: this pack's own reading and correction, which changes nothing where it cannot read the "
+                    "layout. paper: as the NUMINA paper describes it. release: as the authors' code does it, its cache "
+                    "included.",
                     advanced=True,
                 ),
                 io.Combo.Input(
@@ -80,14 +81,14 @@ class NuminaCountGuide(io.ComfyNode):
                 io.Boolean.Input(
                     "cache",
                     default=default.cache,
-                    tooltip="Save model calls on the way to the reference step where hardly anything changes. The picture "
+                    tooltip="Save model calls on the way to the reference step where hardly anything changes. The image "
                     "itself is computed in full.",
                     advanced=True,
                 ),
                 io.Model.Input(
                     "low_noise_model",
                     optional=True,
-                    tooltip="Of a model in two parts (Wan 2.2 14B): the part that ends the video. It follows the same layout.",
+                    tooltip="For Wan 2.2 14B: the low-noise model. It follows the same layout.",
                 ),
                 counts_input(),
                 layout_input(),
@@ -96,11 +97,11 @@ class NuminaCountGuide(io.ComfyNode):
                 io.Model.Output(display_name="MODEL", tooltip="The guided model, for any sampler."),
                 MapsType.Output(
                     display_name="MAPS",
-                    tooltip="What was read, with the layout before and after: for the viewer and Instance Masks.",
+                    tooltip="The detected and the corrected layout, for the viewer and Object Masks.",
                 ),
                 io.Model.Output(
                     display_name="LOW_NOISE_MODEL",
-                    tooltip="The second part of a model in two parts, guided; else empty.",
+                    tooltip="The low-noise model, guided; otherwise empty.",
                 ),
             ],
         )

@@ -21,7 +21,7 @@ class Sam3CounterNode(io.ComfyNode):
             description=(
                 "A counter for photos and generated images: asks SAM3, which ComfyUI runs itself, for each noun and counts all "
                 f"objects that it finds, with boxes and masks. Load {CHECKPOINT} in Load Checkpoint, connect its MODEL "
-                "and CLIP, and connect COUNTER to T2ICount Counter, Count Search or any node with a counter input."
+                "and CLIP, and connect COUNTER to Object Counter, Count Search or any node with a counter input."
             ),
             search_aliases=["count", "sam3", "segment anything", "detector", "number of objects", "headcount"],
             inputs=[
@@ -30,14 +30,14 @@ class Sam3CounterNode(io.ComfyNode):
                 *detection_inputs(
                     0.5,
                     "Minimum score of an object. 0.5 is what SAM3's authors use. Lower it when objects are missed, raise it "
-                    "when things are counted that are none.",
+                    "when objects are counted that are none.",
                 ),
             ],
             outputs=[
                 CounterType.Output(
                     display_name="COUNTER",
-                    tooltip="For T2ICount Counter, Count Search and every other input for a counter. It can be asked for "
-                    "'red cats' as well as for 'cats'.",
+                    tooltip="For Object Counter, Count Search and every other input for a counter. It can be asked for 'red "
+                    "cats' as well as for 'cats'.",
                 )
             ],
         )

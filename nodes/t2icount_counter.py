@@ -10,7 +10,7 @@ from ..bridge.t2icount.node_results import count_in_pictures
 from ..core.t2icount.counting import SCALES, SHORT_SIDE
 from ._types import BoxesType, CountedType, CountsType, counter_input
 
-_ORDER = "All nouns of the first picture, then of the second, and so on."
+_ORDER = "All nouns of the first image, then of the second, and so on."
 
 
 class T2ICountCounter(io.ComfyNode):
@@ -20,31 +20,40 @@ class T2ICountCounter(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="HeadcountT2ICountCounter",
-            display_name="T2ICount Counter",
+            display_name="Object Counter (T2ICount)",
             category="Headcount",
             description=(
-                "Counts the things that a text names in every picture of a batch, and shows where it sees them. It adds up a "
-                "density rather than finding boxes, so it also counts crowds, and its counts have decimals."
+                "Counts the objects that a text names in every image of a batch, and marks them. T2ICount adds up a density "
+                "rather than finding boxes, so it also counts crowds, and its counts have decimals; with any other COUNTER "
+                "connected, that one counts."
             ),
-            search_aliases=["count objects", "how many", "number of objects", "density", "t2icount", "headcount"],
+            search_aliases=[
+                "t2icount counter",
+                "count objects",
+                "how many",
+                "number of objects",
+                "density",
+                "t2icount",
+                "headcount",
+            ],
             is_output_node=True,
             inputs=[
                 counter_input("t2icount", tooltip="T2ICOUNT of Load T2ICount Model, or any COUNTER."),
-                io.Image.Input("image", tooltip="The pictures to count in."),
+                io.Image.Input("image", tooltip="The images to count in."),
                 io.String.Input(
                     "text",
                     default="",
                     multiline=True,
                     placeholder="cats, dogs",
                     tooltip="Plain nouns in the plural, separated by commas or lines: 'cats, dogs'. Sentences make it count "
-                    "badly. Empty: the things that COUNTS asks for.",
+                    "badly. Empty: the objects that COUNTS asks for.",
                 ),
                 io.Combo.Input(
                     "scale",
                     options=list(SCALES),
                     default=SHORT_SIDE,
-                    tooltip="short side: the picture is scaled so that its shorter side is one window, as the authors do "
-                    "with photos. native: counted at its own size in many windows, slower; for many very small things.",
+                    tooltip="short side: the image is scaled so that its shorter side is one window, as the authors do with "
+                    "photos. native: counted at its own size in many windows, slower; for many very small objects.",
                 ),
                 CountsType.Input(
                     "counts", optional=True, tooltip="COUNTS of Count Prompt: its nouns are counted when text is empty."
@@ -56,22 +65,20 @@ class T2ICountCounter(io.ComfyNode):
                 ),
                 io.Float.Output(display_name="exact count", is_output_list=True, tooltip="The same, with decimals."),
                 io.Mask.Output(
-                    display_name="density", tooltip=f"Things per pixel; a mask's sum is the count. {_ORDER}"
+                    display_name="density", tooltip=f"Objects per pixel; a mask's sum is the count. {_ORDER}"
                 ),
-                io.Image.Output(
-                    display_name="overlay", tooltip=f"The pictures with what was counted on them. {_ORDER}"
-                ),
+                io.Image.Output(display_name="overlay", tooltip=f"The images with what was counted on them. {_ORDER}"),
                 io.Mask.Output(
                     display_name="similarity",
                     tooltip=f"How much each place looks like the noun to the model, 0 to 1. {_ORDER}",
                 ),
                 BoxesType.Output(
-                    display_name="BOUNDING_BOX",
-                    tooltip="Per picture, a small box around the middle of each thing, with its noun as label, and as score "
+                    display_name="boxes",
+                    tooltip="Per image, a small box around the middle of each object, with its noun as label, and as score "
                     "how much that place looks like the noun, 0 to 1.",
                 ),
                 CountedType.Output(display_name="COUNTED", tooltip="For Count Check and Count Search Pick."),
-                io.String.Output(display_name="table", tooltip="What was counted, one line per picture."),
+                io.String.Output(display_name="table", tooltip="What was counted, one line per image."),
                 io.Mask.Output(
                     display_name="object masks",
                     tooltip="A mask of each object, in the order of BOUNDING_BOX, of a counter that gives masks, such as SAM3 "

@@ -16,10 +16,34 @@ function addressOf(subfolder, filename) {
   return api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type: "temp" })}`);
 }
 
-/** What the node's own widgets say, for as long as nothing else was chosen in the view. */
+const SETTINGS = ["show", "words", "opacity", "scale", "selected"]; // widgets whose controls are the view's
+const NEW_SIZE = [400, 700];
+
+const widgetOf = (node, name) => node.widgets?.find((widget) => widget.name === name);
+
+/** What the node's own widgets say. */
 function settingsOf(node) {
-  const value = (name) => node.widgets?.find((widget) => widget.name === name)?.value;
-  return { show: value("show"), words: value("words"), opacity: value("opacity"), scale: value("scale") };
+  return Object.fromEntries(SETTINGS.map((name) => [name, widgetOf(node, name)?.value]));
+}
+
+/** The view writes the node's widgets, so that the node's outputs are what it shows. */
+function set(node, settings) {
+  for (const [name, value] of Object.entries(settings)) {
+    const widget = widgetOf(node, name);
+    if (!widget) continue;
+    widget.value = value;
+    widget.callback?.(value);
+  }
+}
+
+/** One set of controls: those of the view. An input that is linked keeps its place for the link. */
+function hideWidgets(node) {
+  for (const name of SETTINGS) {
+    const widget = widgetOf(node, name);
+    if (!widget) continue;
+    widget.hidden = true; // the classic canvas
+    widget.options.hidden = true; // Nodes 2.0
+  }
 }
 
 /** The view takes the place of the previews below the node. Its handlers stay: another extension may have one there. */
@@ -32,12 +56,15 @@ function addView(node) {
   const view = new View({
     addressOf,
     settings: () => settingsOf(node),
+    set: (settings) => set(node, settings),
     read: () => readState(node.properties),
     write: (state) => writeState(node, state),
     changed: workflowChanged,
   });
   addElements(node, "attention_view", view.root, { least: () => MIN_HEIGHT });
+  hideWidgets(node);
   withoutPreviews(node);
+  node.setSize(NEW_SIZE.map((side, axis) => Math.max(side, node.size[axis]))); // a saved node takes its own size after this
   alsoAt(node, "onExecuted", (output) => view.show(output?.[OUTPUT]?.[0]?.subfolder, output?.[NOTE]?.[0]));
   alsoAt(node, "onConfigure", () => view.restore());
   alsoAt(node, "onRemoved", () => view.close());

@@ -30,8 +30,3 @@ def image_preview(pictures: Tensor, node: type[io.ComfyNode]) -> dict[str, Any]:
         _LOG.warning("%s: its preview could not be written (%s); its outputs are complete", name, error.strerror)
         return {}
     return {"images": files, "animated": (False,)}
-
-
-def mask_preview(masks: Tensor, node: type[io.ComfyNode]) -> dict[str, Any]:
-    """The same of (B, H, W) masks."""
-    return image_preview(masks.unsqueeze(-1).expand(-1, -1, -1, 3), node)

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from ...core.attention import Box, RunRecord, bounding_box, noun_heat_over_time, noun_instances, prominence, split_into
 from ...core.counting import count_words
-from ...core.drawing import resize_maps
+from ...core.drawing import outlined_objects, plain_picture, readable, resize_maps
 from ...core.errors import CountError
 from ..recording.maps import EmptyRun, MapsHandle
-from .viewer import NOT_OF_THIS_LATENT, instances_of_layout
+from .viewer import NOT_OF_THIS_LATENT, instances_of_layout, pictures_for
 
 Which = Literal["found", "asked", "layout"]
 MAX_INSTANCES = 64  # a noisy map has a thousand peaks, and each mask is as large as the picture
@@ -38,6 +38,7 @@ class FoundInstances:
         text: one line per instance, and one before them where there are more instances than masks.
         nouns: what each instance is.
         scores: how far each instance stands out in the map of its noun, 0 to 1.
+        picture: (H, W, 3) the picture that was read, where it was given.
     """
 
     masks: Tensor
@@ -45,6 +46,7 @@ class FoundInstances:
     text: str
     nouns: tuple[str, ...] = ()
     scores: tuple[float, ...] = ()
+    picture: Tensor | None = None
 
     @property
     def as_boxes(self) -> list[list[dict[str, Any]]]:
@@ -56,8 +58,19 @@ class FoundInstances:
             ]
         ]
 
+    @property
+    def outlined(self) -> Tensor:
+        """(1, H, W, 3) the picture, or a grey one, with the instances' numbered outlines."""
+        size = (self.masks.shape[1], self.masks.shape[2])
+        picture = readable(plain_picture(1, size)[0] if self.picture is None else self.picture)
+        masks = resize_maps(self.masks[: len(self.boxes)].float(), (picture.shape[0], picture.shape[1])) > 0.5
+        kinds = list(dict.fromkeys(self.nouns))
+        return outlined_objects(picture, masks, [kinds.index(noun) for noun in self.nouns])[None]
 
-def find_instances(handle: MapsHandle, samples: Tensor, item: int, which: Which, threshold: float) -> FoundInstances:
+
+def find_instances(
+    handle: MapsHandle, samples: Tensor, item: int, which: Which, threshold: float, image: Tensor | None = None
+) -> FoundInstances:
     """Separate the counted things of one picture.
 
     The maps of the second half of the recorded steps are used: those of the noisy half are of things to come. Of more than
@@ -65,6 +78,7 @@ def find_instances(handle: MapsHandle, samples: Tensor, item: int, which: Which,
 
     Args:
         which: as many as the maps show, as many as were asked for, or those of the layout that a run was guided to.
+        image: the decoded pictures, to draw on.
 
     Nothing is found where the run left no maps.
 
@@ -81,11 +95,12 @@ def find_instances(handle: MapsHandle, samples: Tensor, item: int, which: Which,
         raise CountError(
             f"batch_index is {item}, but the run made {count_words(batch, what)}; the last one is {batch - 1}"
         )
+    picture = None if image is None else pictures_for(record, image)[item]
     small = [one for one in _instances(record, item, which, threshold) if one.mask.any()]
     found = [(one, resize_maps(one.mask[None], record.size)[0] > 0.5) for one in _strongest(small)]
     placed = [(one, mask, box) for one, mask in found if (box := bounding_box(mask)) is not None]
     if not placed:
-        return FoundInstances(_nothing(record), (), f"{note}none of {', '.join(record.nouns)}")
+        return FoundInstances(_nothing(record), (), f"{note}none of {', '.join(record.nouns)}", picture=picture)
     if len(small) > MAX_INSTANCES:
         note += (
             f"{len(small)} instances were found; these are the {MAX_INSTANCES} strongest. Raise threshold for fewer\n"
@@ -97,6 +112,7 @@ def find_instances(handle: MapsHandle, samples: Tensor, item: int, which: Which,
         note + "\n".join(lines),
         tuple(one.noun for one, _, _ in placed),
         tuple(round(one.strength, 4) for one, _, _ in placed),
+        picture,
     )
 
 

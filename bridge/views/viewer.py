@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import re
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import torch
 from einops import rearrange, repeat
@@ -12,14 +13,16 @@ from torch import Tensor
 from ...core.attention import (
     RunRecord,
     Scale,
+    bounding_box,
     find_words,
+    instance_labels,
     noun_heat_over_time,
     scaled,
     self_attention_regions,
     word_heat,
 )
 from ...core.counting import count_words
-from ...core.drawing import heat_overlay, plain_picture, region_overlay, resize_maps
+from ...core.drawing import heat_overlay, kind_colours, outlined_objects, plain_picture, region_overlay, resize_maps
 from ...core.errors import CountError
 from ...core.prompts import plural
 from ..recording.maps import EmptyRun, MapsHandle
@@ -33,7 +36,7 @@ _STEPS_SHOWN = 8
 class ViewSettings:
     """What the viewer shows; see the node for the meaning of each."""
 
-    show: Literal["words", "regions", "steps", "layout"] = "words"
+    show: Literal["words", "regions", "steps", "layout", "objects"] = "words"
     words: str = ""
     opacity: float = 0.7
     scale: Scale = "per word"
@@ -83,15 +86,17 @@ def _frames_shown(pictures: Tensor, videos: int, batch: int) -> Tensor:
 def view_maps(handle: MapsHandle, samples: Tensor, image: Tensor | None, settings: ViewSettings) -> View:
     """Draw what a run recorded; the bare pictures where it left nothing to draw.
 
+    A word that is not in the prompt is no error: the page's view keeps the words of the run before.
+
     Raises:
-        CountError: there was no run, a word is not in the prompt, or the pictures do not fit the run.
+        CountError: there was no run, or the pictures do not fit the run.
     """
     record, belongs = handle.record_for(samples)
     if isinstance(record, EmptyRun):
         return _bare(record, image)
     pictures = pictures_for(record, image)
-    draw = {"words": _words, "regions": _regions, "steps": _steps, "layout": _layout}[settings.show]
-    view = draw(record, pictures, settings)
+    draw = {"words": _words, "regions": _regions, "steps": _steps, "layout": _layout, "objects": _objects}
+    view = draw[settings.show](record, pictures, settings)
     if belongs:
         return view
     return View(view.pictures, view.masks, f"{NOT_OF_THIS_LATENT}\n{view.text}")
@@ -113,7 +118,11 @@ def _overlays(record: RunRecord, pictures: Tensor, heat: Tensor, names: list[str
 
 
 def _words(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> View:
-    words = find_words(record, settings.words)
+    try:
+        words = find_words(record, settings.words)
+    except CountError as error:
+        view = _words(record, pictures, replace(settings, words=""))
+        return View(view.pictures, view.masks, f"{error}. These are the counted words.\n{view.text}")
     return _overlays(record, pictures, word_heat(record, words), [word for word, _ in words], settings)
 
 
@@ -136,13 +145,74 @@ def _regions(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> Vie
     return View(torch.stack(overlays), torch.stack(masks), "\n".join(lines))
 
 
+def objects_of(record: RunRecord, item: int, size: tuple[int, int]) -> tuple[Tensor, list[int]]:
+    """The objects found in one picture, as the page's view numbers them: (N, H, W) bool masks, and the noun of each."""
+    labels, counts = instance_labels(record, item)
+    kinds = [noun for noun, count in enumerate(counts) for _ in range(count)]
+    if not kinds:
+        return torch.zeros(0, *size, dtype=torch.bool), []
+    small = torch.stack([(labels == number).float() for number in range(1, len(kinds) + 1)])
+    return resize_maps(small, size) > 0.5, kinds
+
+
+def _objects(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> View:
+    """Numbered outlines of the objects found, with their kinds' masks laid over each other."""
+    size = (pictures.shape[1], pictures.shape[2])
+    overlays, masks, lines = [], [], []
+    for item, picture in enumerate(pictures):
+        found, kinds = objects_of(record, item, size)
+        overlays.append(outlined_objects(picture, found, kinds))
+        masks.append(found.any(0).float())
+        counted = ", ".join(count_words(kinds.count(kind), plural(noun)) for kind, noun in enumerate(record.nouns))
+        lines.append(f"{record.name_of(item)}: found {counted}")
+    return View(torch.stack(overlays), torch.stack(masks), "\n".join(lines))
+
+
+@dataclass(frozen=True)
+class SelectedObjects:
+    """Objects that were picked: (N, H, W) masks, a single empty one without any, and their boxes as ComfyUI's BOUNDING_BOX."""
+
+    masks: Tensor
+    boxes: list[list[dict[str, Any]]]
+
+
+def selected_objects(handle: MapsHandle, samples: Tensor, image: Tensor | None, selected: str) -> SelectedObjects:
+    """The objects that `selected` names: "1:3" is object 3 of image 1, as the page's view numbers them.
+
+    What the run does not have is left out: the text may be of the run before.
+    """
+    record, _ = handle.record_for(samples)
+    wanted = [(int(one), int(other)) for one, other in re.findall(r"(\d+):(\d+)", selected)]
+    if isinstance(record, EmptyRun):
+        return SelectedObjects(torch.zeros(1, *record.size), [[]])
+    pictures = pictures_for(record, image)
+    size = (pictures.shape[1], pictures.shape[2])
+    masks, boxes = [], []
+    for place in dict.fromkeys(one for one, _ in wanted if 1 <= one <= len(pictures)):
+        found, kinds = objects_of(record, place - 1, size)
+        numbers = [number for one, number in wanted if one == place and 1 <= number <= len(kinds)]
+        boxes.append([_box(found[number - 1], record.nouns[kinds[number - 1]]) for number in numbers])
+        masks += [found[number - 1].float() for number in numbers]
+    return SelectedObjects(
+        torch.stack(masks) if masks else torch.zeros(1, *size),
+        [[box for box in own if box] for own in boxes] or [[]],
+    )
+
+
+def _box(mask: Tensor, noun: str) -> dict[str, Any]:
+    box = bounding_box(mask)
+    if box is None:
+        return {}
+    return {"x": box.x, "y": box.y, "width": box.width, "height": box.height, "label": noun, "score": 1.0}
+
+
 def instances_of_layout(layout: Tensor) -> list[Tensor]:
     """One mask per instance of a (h, w) layout, those that were added behind the others; removed ones are left out."""
     return [(layout == number).float() for number in layout.unique().tolist() if number > 0]
 
 
 def _layout(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> View:
-    """The layout as it was read, and as it was put right, of one picture after the other."""
+    """The layout as it was detected and the one that was aimed at, of one picture after the other."""
     if not record.layouts:
         raise CountError(
             "these maps have no layout. Connect MAPS of NUMINA Count Guide, or choose words, regions or steps in show"
@@ -150,11 +220,12 @@ def _layout(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> View
     size = (pictures.shape[1], pictures.shape[2])
     overlays, masks, lines = [], [], []
     for item, picture in enumerate(pictures):
-        for state, name in enumerate(("as read", "put right")):
+        for state, name in enumerate(("detected", "target")):
             found = {noun: instances_of_layout(pair[state][item]) for noun, pair in record.layouts.items()}
             small = [mask for own in found.values() for mask in own]
+            kinds = [kind for kind, own in enumerate(found.values()) for _ in own]
             large = (resize_maps(torch.stack(small), size) > 0.5).float() if small else torch.zeros(0, *size)
-            overlays.append(region_overlay(picture, large, settings.opacity))
+            overlays.append(region_overlay(picture, large, settings.opacity, kind_colours(len(found))[kinds]))
             masks.append(large.amax(0) if len(large) else torch.zeros(size))
             counted = ", ".join(count_words(len(own), plural(noun)) for noun, own in found.items())
             lines.append(f"{record.name_of(item)}, {name}: {counted}")

@@ -26,6 +26,7 @@ from ...core.attention import (
     layer_heat,
     losses,
     mean_heat,
+    region_labels,
     spread_evenly,
     step_heat,
 )
@@ -38,7 +39,7 @@ from .viewer_files import write_view
 SUBFOLDER = "headcount_viewer"
 UI_KEY = "headcount_viewer"
 NOTE_KEY = "headcount_viewer_note"
-VERSION = 1
+VERSION = 2
 NOT_WRITTEN = (
     "The interactive view could not be written into ComfyUI's temporary folder: {}. The outputs of this node are complete. "
     "Make room there, or remove what is in the way, and run again."
@@ -104,6 +105,7 @@ def viewer_data(record: RunRecord, pictures: Tensor, note: str = "") -> ViewerDa
     }
     about["layers"] = [{"layer": part.layer, "heads": part.heads, "step": part.step} for part in record.layers]
     about["attention"] = _attention(files, record, items)
+    about["regions"] = _regions(files, record, items)
     about["instances"] = _instances(files, record, items)
     about["layouts"] = _layouts(files, record, items)
     about["losses"] = {"steps": [step.step + 1 for step in record.steps], "of": [losses(record, at) for at in items]}
@@ -161,6 +163,13 @@ def _instances(files: dict[str, bytes], record: RunRecord, items: list[int]) -> 
     grids = torch.stack(labels).clamp_max(255)
     files["instances.png"] = grey_png(rearrange(grids, "b h w -> (b h) w"))
     return {"file": "instances.png", "grid": list(grids.shape[1:]), "counts": [list(own) for own in found]}
+
+
+def _regions(files: dict[str, bytes], record: RunRecord, items: list[int]) -> dict[str, Any]:
+    labels = [region_labels(record, at) for at in items]
+    grids = torch.stack(labels).clamp_max(255)
+    files["regions.png"] = grey_png(rearrange(grids, "b h w -> (b h) w"))
+    return {"file": "regions.png", "grid": list(grids.shape[1:]), "counts": [int(own.max()) for own in labels]}
 
 
 def _layouts(files: dict[str, bytes], record: RunRecord, items: list[int]) -> dict[str, Any] | None:

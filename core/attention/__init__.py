@@ -39,7 +39,7 @@ from .noun_pixels import cluster_pixels, foreground, noun_columns
 from .picture import PictureSums, head_counts, picture_maps
 from .records import RunRecord, RunRecorder
 from .rows import PictureRows
-from .timeline import attention_rows, instance_labels, layer_heat, losses, mean_heat, step_heat
+from .timeline import attention_rows, instance_labels, layer_heat, losses, mean_heat, region_labels, step_heat
 from .video_maps import VideoSums, layers_read
 
 __all__ = [
@@ -93,6 +93,7 @@ __all__ = [
     "pixel_sources",
     "prominence",
     "recorded_maps",
+    "region_labels",
     "resize_back",
     "scaled",
     "self_attention_regions",

@@ -10,7 +10,7 @@ from torch.nn.functional import interpolate
 from .calls import Grid
 from .grids import halved
 from .heat import noun_heat_over_time, word_heat
-from .instances import noun_instances
+from .instances import noun_instances, self_attention_regions
 from .records import RunRecord
 
 _FINER = 4
@@ -82,6 +82,14 @@ def instance_labels(record: RunRecord, item: int) -> tuple[Tensor, tuple[int, ..
         best = torch.where(masks.any(0), torch.maximum(best, height), best)
         found.append(len(masks))
     return labels, tuple(found)
+
+
+def region_labels(record: RunRecord, item: int) -> Tensor:
+    """What one picture's self-attention holds together: (h, w) numbers from 1, 0 where no counted noun is looked at."""
+    masks = self_attention_regions(record.maps(), item, record.noun_tokens, sum(record.counts))
+    present = masks[masks.any((1, 2))]
+    numbers = torch.arange(1, len(present) + 1).view(-1, 1, 1)
+    return (present.bool() * numbers).sum(0)
 
 
 def _from_median(heat: Tensor) -> Tensor:

@@ -28,6 +28,12 @@ def heat_colours(values: Tensor) -> Tensor:
     return anchors[low] * (1 - share) + anchors[low + 1] * share
 
 
+def kind_colours(count: int) -> Tensor:
+    """(count, 3) RGB colours in 0..1, one per kind of object: those of the page's view (web/viewer/heat.js)."""
+    hues = ((0.53 + index * _GOLDEN_RATIO) % 1.0 for index in range(count))
+    return torch.tensor([colorsys.hls_to_rgb(hue, 0.6, 1.0) for hue in hues]).reshape(count, 3)
+
+
 def distinct_colours(count: int) -> Tensor:
     """(count, 3) RGB colours in 0..1, each hue far from the ones before it."""
     hues = ((0.02 + index * _GOLDEN_RATIO) % 1.0 for index in range(count))

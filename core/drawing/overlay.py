@@ -45,19 +45,21 @@ def heat_overlay(picture: Tensor, heat: Tensor, opacity: float) -> Tensor:
     return (picture * (1 - share) + heat_colours(heat) * share).clamp(0, 1)
 
 
-def region_overlay(picture: Tensor, masks: Tensor, opacity: float) -> Tensor:
-    """Blend each mask over one picture in a colour of its own, with a line around it.
+def region_overlay(picture: Tensor, masks: Tensor, opacity: float, colours: Tensor | None = None) -> Tensor:
+    """Blend each mask over one picture, with a line around it.
 
     Args:
         picture: (H, W, 3).
         masks: (N, H, W), 0 or 1; N may be 0.
         opacity: 0 to 1.
+        colours: (N, 3) RGB in 0..1; a different one for each mask without them.
 
     Returns:
         (H, W, 3) in 0..1.
     """
+    colours = distinct_colours(len(masks)) if colours is None else colours
     out = picture.clone()
-    for mask, colour in zip(masks, distinct_colours(len(masks)).to(picture), strict=True):
+    for mask, colour in zip(masks, colours.to(picture), strict=True):
         inside = mask > 0.5
         out = torch.where(inside.unsqueeze(-1), out * (1 - 0.7 * opacity) + colour * 0.7 * opacity, out)
         out = torch.where((inside & ~_eroded(inside)).unsqueeze(-1), out * (1 - opacity) + colour * opacity, out)

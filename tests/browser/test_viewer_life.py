@@ -12,18 +12,27 @@ from ..helpers.viewer_page import VIEWER, ViewerPage
 
 pytestmark = pytest.mark.browser
 
-EMPTY = "Run the workflow to see where the words of the prompt are."
+EMPTY = "Run the workflow to see where each word ends up."
 
 
 def test_an_empty_node(viewer: ViewerPage) -> None:
     viewer.page.evaluate("() => window.app.graph.clear()")
     viewer.page.evaluate(
-        "type => { const node = window.LiteGraph.createNode(type); node.pos = [0, 0]; window.app.graph.add(node) }",
+        """type => {
+          const node = window.LiteGraph.createNode(type);
+          node.pos = [0, 0];
+          window.app.graph.add(node);
+        }""",
         VIEWER,
     )
+    width, height = viewer.on_node("return [...node.size]")
+    assert width >= 400 and height >= 700
     viewer.place()
     viewer.canvas.wait_for(state="hidden")
     assert viewer.message() == EMPTY
+    assert viewer.on_node("return node.widgets.filter(widget => !widget.hidden).map(widget => widget.name)") == [
+        "attention_view"
+    ], "one set of controls"
 
 
 @pytest.mark.every_page
@@ -107,7 +116,7 @@ def test_a_state_that_does_not_fit_the_view(viewer: ViewerPage, drawn_folder: st
     viewer.open(drawn(drawn_folder, **state))
     viewer.wait()
     assert viewer.shown_words() == ["circles", "<b>stars</b>"]
-    assert viewer.control("Picture").input_value() == "1"
+    assert viewer.control("Image").input_value() == "1"
 
 
 def test_files_that_are_gone(viewer: ViewerPage, errors: list[str]) -> None:
@@ -123,7 +132,7 @@ def test_another_version(viewer: ViewerPage, host: ComfyServer) -> None:
     """A view that an earlier release wrote is not misread."""
     folder = write_view(host, drawn_record(), "of another release")
     file = host.base / "temp" / folder / "view.json"
-    file.write_text(file.read_text().replace('"version":1', '"version":0'))
+    file.write_text(file.read_text().replace('"version":2', '"version":1'))
     viewer.open(drawn(folder))
     viewer.page.wait_for_function("() => document.querySelector('.hc-message').textContent.includes('version')")
     assert "Run the workflow again" in viewer.message()

@@ -36,7 +36,7 @@ def theme(request: pytest.FixtureRequest, page: Page) -> Iterator[str]:
     set_option(page, "Comfy.ColorPalette", "dark")
 
 
-@pytest.mark.parametrize("mode", ["words", "instances", "layouts"])
+@pytest.mark.parametrize("mode", ["words", "steps", "regions", "objects", "layout"])
 def test_texts_stand_out(mode: str, theme: str, made_up: ViewerPage) -> None:
     made_up.place(400, 600)  # all of it in sight
     made_up.choose("Show", mode)

@@ -60,16 +60,16 @@ def test_failed_cancelled_and_bypassed_runs(viewer: ViewerPage, errors: list[str
     viewer.run()
     folder = viewer.state()["headcount_viewer"]["folder"]
 
-    viewer.on_node("node.widgets.find(widget => widget.name === 'words').value = 'zebra'")
+    viewer.on_node("node.widgets.find(widget => widget.name === 'show').value = 'layout'")
     press_run(viewer.page)
     viewer.page.get_by_text("View details").first.click()
-    viewer.page.get_by_text("zebra").first.wait_for()  # the page tells the node's error
+    viewer.page.get_by_text("these maps have no layout").first.wait_for()  # the page tells the node's error
     set_option(viewer.page, "Comfy.RightSidePanel.IsOpen", False)
     wait_for_queue(viewer.page, 0)
     assert viewer.canvas.is_visible() and viewer.state()["headcount_viewer"]["folder"] == folder
     errors.clear()  # the page logs that a run failed
 
-    viewer.on_node("node.widgets.find(widget => widget.name === 'words').value = ''")
+    viewer.on_node("node.widgets.find(widget => widget.name === 'show').value = 'steps'")
     _set_steps(viewer, 5000)
     press_run(viewer.page)
     wait_for_queue(viewer.page, 1)
@@ -85,7 +85,7 @@ def test_failed_cancelled_and_bypassed_runs(viewer: ViewerPage, errors: list[str
     viewer.on_node("node.mode = 0")
 
     press_run(viewer.page)
-    viewer.page.get_by_text("mean of 3 steps").wait_for()
+    viewer.page.get_by_text("step 3").wait_for()
     assert viewer.state()["headcount_viewer"]["folder"] != folder
 
 
@@ -101,7 +101,7 @@ def _set_steps(viewer: ViewerPage, steps: int) -> None:
     )
 
 
-def test_no_value_of_the_view_goes_into_the_prompt_or_the_workflow(viewer: ViewerPage, drawn_folder: str) -> None:
+def test_the_view_writes_the_nodes_settings_and_nothing_else(viewer: ViewerPage, drawn_folder: str) -> None:
     workflow = workflow_with_viewer("shapes_attention", steps=2)
     first_viewer(workflow)["properties"]["headcount_viewer"] = {"folder": drawn_folder}
     viewer.open(workflow)
@@ -111,20 +111,20 @@ def test_no_value_of_the_view_goes_into_the_prompt_or_the_workflow(viewer: Viewe
         "async () => { const made = await window.app.graphToPrompt(); return [made.output, made.workflow] }"
     )
     [inputs] = [node["inputs"] for node in queued.values() if node["class_type"] == VIEWER]
-    assert set(inputs) == {"maps", "samples", "image", "show", "words", "opacity", "scale"}
-    assert inputs["opacity"] == 0.7
+    assert set(inputs) == {"maps", "samples", "image", "show", "words", "opacity", "scale", "selected"}
+    assert inputs["opacity"] == 0.5
     node = first_viewer(saved)
-    assert node["widgets_values"] == first_viewer(workflow)["widgets_values"]
+    assert node["widgets_values"] == ["words", "", 0.5, "per word", ""]
     assert len(json.dumps(node["properties"]["headcount_viewer"])) < 400
 
 
-@pytest.mark.parametrize(("show", "mode"), [("steps", "words"), ("regions", "instances"), ("layout", "layouts")])
-def test_the_node_says_what_is_shown_first(show: str, mode: str, viewer: ViewerPage, drawn_folder: str) -> None:
+@pytest.mark.parametrize("show", ["steps", "regions", "layout", "objects"])
+def test_the_node_says_what_is_shown(show: str, viewer: ViewerPage, drawn_folder: str) -> None:
     workflow = drawn(drawn_folder)
     first_viewer(workflow)["widgets_values"] = [show, "<B>stars</b>", 0.3, "shared"]
     viewer.open(workflow)
     viewer.wait()
-    assert viewer.control("Show").input_value() == mode
+    assert viewer.control("Show").input_value() == show
     viewer.choose("Show", "words")
     assert viewer.shown_words() == ["<b>stars</b>"] and "30 %" in viewer.text()
     assert viewer.control("Scale").input_value() == "shared"
@@ -149,5 +149,5 @@ def test_a_folder_that_is_none_is_not_asked_for(viewer: ViewerPage) -> None:
     folders: tuple[Any, ...] = ("../../models", "headcount_viewer/../x", 7, None)
     for folder in folders:
         viewer.open(drawn(folder, mode="<b>", words=[3], step=-2, picture=99, opacity="x"))
-        assert viewer.message() == "Run the workflow to see where the words of the prompt are."
+        assert viewer.message() == "Run the workflow to see where each word ends up."
     assert [url for url in asked if "view.json" in url] == []

@@ -141,16 +141,31 @@ class ViewerPage:
         self.control(name).fill(str(value))
         self.settle()
 
-    def hover(self, u: float, v: float) -> str:
-        """Point at a place of the picture, 0 to 1 from its left and top. Returns what is said about it."""
+    def _place_of(self, u: float, v: float) -> tuple[float, float]:
+        """Where a place of the picture is on the screen."""
         box, shape = self.canvas.bounding_box(), self.canvas.evaluate("canvas => [canvas.width, canvas.height]")
         assert box is not None
         scale = min(box["width"] / shape[0], box["height"] / shape[1])
         x = box["x"] + box["width"] / 2 + (u - 0.5) * shape[0] * scale
         y = box["y"] + box["height"] / 2 + (v - 0.5) * shape[1] * scale
-        self.page.mouse.move(x, y)
+        return x, y
+
+    def click(self, u: float, v: float) -> None:
+        """Click a place of the picture."""
+        self.page.mouse.click(*self._place_of(u, v))
+        self.settle()
+
+    def touch(self, event: str, u: float, v: float) -> None:
+        """Send a finger's event at a place of the picture."""
+        x, y = self._place_of(u, v)
+        self.canvas.dispatch_event(event, {"pointerType": "touch", "clientX": x, "clientY": y, "bubbles": True})
+        self.settle()
+
+    def hover(self, u: float, v: float) -> str:
+        """Point at a place of the picture, 0 to 1 from its left and top. Returns what is said about it."""
+        self.page.mouse.move(*self._place_of(u, v))
         self.page.wait_for_function(
-            "() => document.querySelector('.headcount-viewer .hc-readout').textContent.startsWith('Here')"
+            "() => document.querySelector('.headcount-viewer .hc-readout').textContent.startsWith('This spot')"
         )
         self.settle()
         return self.said()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -144,10 +145,10 @@ def view(
     return AttentionMapViewer.execute(maps, latent, **{**VIEWER, **widgets}, image=image)
 
 
-@pytest.mark.parametrize("show", ["words", "regions", "steps"])
+@pytest.mark.parametrize("show", ["words", "regions", "steps", "objects"])
 def test_viewer(show: str, recorded) -> None:
     out = view(recorded, show=show)
-    pictures, masks, text = out.args
+    pictures, masks, text, *_ = out.args
     assert pictures.ndim == 4 and pictures.shape[-1] == 3 and pictures.dtype == torch.float32
     assert masks.shape == pictures.shape[:3]
     assert len(text.splitlines()) == len(pictures)
@@ -170,8 +171,32 @@ def test_an_empty_handle(node: Any, recorded) -> None:
 
 
 def test_viewer_with_an_unknown_word(recorded) -> None:
-    with pytest.raises(CountError, match=r"^'dragons' is not in the prompt; the prompt has: .*circles"):
-        view(recorded, words="circles, dragons")
+    """The view keeps the words of the run before: another prompt must not fail over them."""
+    said = view(recorded, words="circles, dragons").args[2]
+    assert said.startswith("'dragons' is not in the prompt; the prompt has: ")
+    assert view(recorded).args[2] == said.split("\n", 1)[1]
+
+
+def test_viewer_hands_out_the_objects_that_were_clicked(recorded) -> None:
+    """Numbers are those of the view; what another run had and this one has not is left out."""
+    found = view(recorded, show="objects")
+    counted = [int(number) for number in re.findall(r"\d+ (?!:)", found.args[2].splitlines()[0].split("found")[1])]
+    assert sum(counted) > 0
+    _, _, _, masks, boxes = view(recorded, selected="1:1, 9:1, 1:999").args
+    assert masks.shape == (1, 128, 128) and 0 < masks.sum() < 128 * 128 / 2
+    ((box,),) = boxes
+    ys, xs = masks[0].nonzero(as_tuple=True)
+    assert (box["x"], box["y"]) == (int(xs.min()), int(ys.min())) and box["label"]
+    _, _, _, none, no_boxes = view(recorded).args
+    assert none.shape == (1, 128, 128) and none.sum() == 0 and no_boxes == [[]]
+
+
+def test_instance_masks_outlines_what_it_found_on_the_image(recorded) -> None:
+    maps, latent = recorded
+    image = torch.rand(2, 128, 128, 3)
+    out = [InstanceMasks.execute(maps, latent, **MASKS, image=one) for one in (None, image)]
+    assert torch.equal(out[0].args[0], out[1].args[0])
+    assert all(len(one.ui["images"]) == 1 for one in out)
 
 
 def test_viewer_with_too_few_pictures(recorded) -> None:

@@ -20,7 +20,7 @@ from headcount.nodes import NODES
 # Node -> the bridge functions that it calls, in this order; the run ends at the last one.
 CALLS = {
     "HeadcountAttentionMapRecorder": ("with_recorder",),
-    "HeadcountAttentionMapViewer": ("view_maps",),
+    "HeadcountAttentionMapViewer": ("selected_objects", "view_maps"),
     "HeadcountCountCheck": ("asked_for", "check_pictures"),
     "HeadcountCountPrompt": ("encode_count_prompt",),
     "HeadcountCountRepair": ("counts_of", "repair_pictures"),
@@ -41,7 +41,7 @@ CALLS = {
 }
 # (Node, input) -> where it arrives under another name than its own, or in fewer places than have its name.
 ELSEWHERE = {
-    ("HeadcountAttentionMapViewer", "maps"): {"view_maps.handle"},
+    ("HeadcountAttentionMapViewer", "maps"): {"selected_objects.handle", "view_maps.handle"},
     ("HeadcountCountPrompt", "objects"): {"encode_count_prompt.objects_line"},
     ("HeadcountCountRepair", "counts"): {"counts_of.connected"},
     ("HeadcountCountRepair", "image"): {"repair_pictures.images"},

@@ -2,7 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const [WIDTH, HEIGHT] = [300, 48];
-const NAMES = { instance: "things apart", semantic: "each its own kind" };
+const NAMES = { instance: "objects separated", semantic: "kinds kept apart" };
 
 function shape(tag, attributes) {
   const made = document.createElementNS(SVG, tag);

@@ -20,7 +20,7 @@
  * @property {number} high the value of grey 255
  */
 
-const VERSION = 1;
+const VERSION = 2;
 
 /** A line for the reader of the view. */
 export class ViewError extends Error {}

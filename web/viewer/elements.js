@@ -49,18 +49,32 @@ export class Choice {
   }
 }
 
-/** A button per word, pressed for those that are shown. */
+/** A button per word, pressed for those that are shown; the words that nothing is counted of are behind one more. */
 export class Chips {
-  constructor(onToggle) {
+  constructor(onToggle, onMore) {
     this.onToggle = onToggle;
+    this.more = element("button", { type: "button", className: "hc-more" });
+    this.more.addEventListener("click", () => onMore(this.more.getAttribute("aria-expanded") !== "true"));
+    this.chips = [];
     this.root = element("div", { className: "hc-chips", role: "group", aria: { label: "Words" } });
   }
 
-  /** @param {{text: string, count: number | null, colour: string, shown: boolean, known: boolean}[]} words */
-  set(words) {
-    if (this.root.childElementCount !== words.length) this.root.replaceChildren(...words.map((_, at) => this.#chip(at)));
+  /**
+   * @param {{text: string, count: number | null, colour: string, shown: boolean, known: boolean}[]} words
+   * @param {boolean} more whether all of them are offered
+   */
+  set(words, more) {
+    if (this.chips.length !== words.length) {
+      this.chips = words.map((_, at) => this.#chip(at));
+      this.root.replaceChildren(...this.chips, this.more);
+    }
+    const others = words.filter((word) => word.count === null).length;
+    this.more.hidden = others === 0 || others === words.length;
+    this.more.textContent = more ? "fewer words" : `${others} more`;
+    this.more.setAttribute("aria-expanded", String(more));
     words.forEach((word, at) => {
-      const chip = this.root.children[at];
+      const chip = this.chips[at];
+      chip.hidden = !(more || word.count !== null || word.shown || others === words.length);
       chip.textContent = word.count === null ? word.text : `${word.text} × ${word.count}`;
       chip.style.setProperty("--hc-colour", word.colour);
       chip.setAttribute("aria-pressed", String(word.shown && word.known));

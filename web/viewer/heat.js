@@ -55,13 +55,13 @@ export function tinted(tile, [low, high], colour) {
 }
 
 /**
- * Words by how much a place looks at them, the most first.
+ * Words by how strong they are at a place, as a share of their strongest place, the strongest first.
  * @param {{text: string, tile: Tile | null}[]} words
  */
 export function ranked(words, u, v, most) {
   return words
     .filter((word) => word.tile)
-    .map((word) => ({ text: word.text, share: valueAt(word.tile, u, v) }))
+    .map((word) => ({ text: word.text, share: valueAt(word.tile, u, v) / Math.max(word.tile.high, 1e-12) }))
     .sort((one, other) => other.share - one.share)
     .slice(0, most);
 }

@@ -5,9 +5,10 @@ import { setText } from "../page/texts.js";
 import { Chart } from "./chart.js";
 import { Chips, Choice, Slider } from "./elements.js";
 import { cssColour } from "./heat.js";
-import { headOptions, layerOptions, sourceOf, stepOf } from "./source.js";
+import { headOptions, layerOptions, modesOf, sourceOf, stepOf } from "./source.js";
 
-const MODES = { words: "words", instances: "things found", layouts: "layout" };
+const LABELS = { words: "words", steps: "steps", regions: "regions", objects: "objects found", layout: "layout" };
+const NAME_OF_CANVAS = "Image with maps. The arrow keys move the spot that is read, Enter picks the object there.";
 /** @type {[string, string][]} */
 const SIDES = [["before", "before"], ["after", "after"]];
 /** @type {[string, string][]} */
@@ -20,9 +21,8 @@ export class Panel {
    */
   constructor(choose, press) {
     this.message = element("div", { className: "hc-message", role: "status" });
-    this.chips = new Chips(press.toggleWord);
-    const label = "Picture with maps. The arrow keys move the place that is read.";
-    this.canvas = element("canvas", { tabIndex: 0, role: "img", aria: { label } });
+    this.chips = new Chips(press.toggleWord, (more) => choose({ more }));
+    this.canvas = element("canvas", { tabIndex: 0, role: "img", aria: { label: NAME_OF_CANVAS } });
     this.stage = element("div", { className: "hc-stage" }, [this.canvas]);
     this.readout = element("div", { className: "hc-readout", aria: { live: "polite" } });
     this.mode = new Choice("Show", (mode) => choose({ mode }));
@@ -30,10 +30,10 @@ export class Panel {
     this.heads = new Choice("Heads", (heads) => choose({ heads }));
     this.scale = new Choice("Scale", (scale) => choose({ scale }));
     this.side = new Choice("Layout", (side) => choose({ side }));
-    this.step = new Slider("Step", {}, (step) => choose({ step }));
+    this.step = new Slider("Step", { min: 1 }, (step) => choose({ step }));
     this.play = element("button", { type: "button", className: "hc-play" });
     this.play.addEventListener("click", press.togglePlay);
-    this.picture = new Slider("Picture", {}, (picture) => choose({ picture }));
+    this.picture = new Slider("Image", {}, (picture) => choose({ picture }));
     this.opacity = new Slider("Opacity", { step: 0.05 }, (opacity) => choose({ opacity }));
     this.chart = new Chart();
     this.steps = element("div", { className: "hc-line-of-controls" }, [this.step.root, this.play]);
@@ -62,36 +62,36 @@ export class Panel {
    * @param {import("./scenes.js").Moment} moment
    */
   set({ data: { about }, state, mode, picture, words, opacity, scale }, isPlaying) {
-    const source = sourceOf(state, about);
+    const source = sourceOf(state, mode, about);
     this.content.hidden = false;
-    for (const part of [this.chips, this.layer, this.heads, this.scale]) part.root.hidden = mode !== "words";
-    this.side.root.hidden = mode !== "layouts";
-    this.chips.set(chips(about, words, about.maps[source.map].columns));
-    const modes = Object.keys(MODES).filter((name) => name !== "layouts" || about.layouts);
-    this.mode.set(modes.map((name) => /** @type {[string, string]} */ ([name, MODES[name]])), mode);
+    const isOfWords = mode === "words" || mode === "steps";
+    for (const part of [this.chips, this.scale]) part.root.hidden = !isOfWords;
+    for (const part of [this.layer, this.heads]) part.root.hidden = mode !== "words";
+    this.side.root.hidden = mode !== "layout";
+    this.steps.hidden = mode !== "steps";
+    this.chips.set(chips(about, words, about.maps[source.map].columns), state.more);
+    this.mode.set(modesOf(about).map((name) => /** @type {[string, string]} */ ([name, LABELS[name]])), mode);
     this.side.set(SIDES, state.side);
     this.layer.set(layerOptions(about), about.layers.some((part) => part.layer === state.layer) ? state.layer : "");
     this.heads.set(headOptions(state, about), source.map === "layers" ? about.layers[source.row].heads : "mean");
     this.scale.set(SCALES, scale);
     this.opacity.set(opacity, `${Math.round(100 * opacity)} %`);
-    this.#setSteps(about, state, mode, source, isPlaying);
+    this.#setSteps(stepOf(state, about), about, source, isPlaying);
     this.#setPicture(about.pictures, picture);
-    const step = stepOf(state, about);
-    this.chart.set(about.losses.of[picture], about.losses.steps, step ? about.steps[step - 1].step : null);
+    const shown = mode === "steps" ? about.steps[stepOf(state, about) - 1].step : null;
+    this.chart.set(about.losses.of[picture], about.losses.steps, shown);
   }
 
   /** Pictures of a batch have numbers, frames of a video have names. */
   #setPicture(pictures, at) {
     const { name, number } = pictures[at];
     this.picture.root.hidden = pictures.length < 2;
-    this.picture.call(name ? "Frame" : "Picture");
+    this.picture.call(name ? "Frame" : "Image");
     this.picture.set(at, name ?? `number ${number}`, pictures.length - 1);
   }
 
-  #setSteps(about, state, mode, source, isPlaying) {
-    this.steps.hidden = mode !== "words";
-    this.step.input.disabled = this.play.disabled = source.map === "layers";
-    this.step.set(stepOf(state, about), source.text, about.steps.length);
+  #setSteps(step, about, source, isPlaying) {
+    this.step.set(step, source.text, about.steps.length);
     this.play.textContent = isPlaying ? "Stop" : "Play";
     this.play.setAttribute("aria-label", isPlaying ? "Stop playing the steps" : "Play the steps");
   }

@@ -15,21 +15,31 @@ function placeOf(canvas, event) {
 }
 
 /**
+ * A mouse reads where it is, a finger where it taps or drags; what a finger has read stays until the next tap.
+ *
  * @param {HTMLCanvasElement} canvas
  * @param {(point: {u: number, v: number} | null) => void} onPoint
+ * @param {(point: {u: number, v: number}) => void} onPick a click, a tap, or Enter
  */
-export function followPointer(canvas, onPoint) {
+export function followPointer(canvas, onPoint, onPick) {
   let point = null;
   const move = (next) => {
     if (next === null && point === null) return;
     point = next;
     onPoint(point);
   };
-  canvas.addEventListener("pointermove", (event) => move(placeOf(canvas, event)));
-  canvas.addEventListener("pointerleave", () => move(null));
+  for (const name of ["pointerdown", "pointermove"]) {
+    canvas.addEventListener(name, (event) => move(placeOf(canvas, event)));
+  }
+  canvas.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && move(null));
+  canvas.addEventListener("click", (event) => {
+    const place = placeOf(canvas, event);
+    if (place) onPick(place);
+  });
   canvas.addEventListener("blur", () => move(null));
   canvas.addEventListener("keydown", (event) => {
     if (event.key === "Escape") move(null);
+    if (event.key === "Enter" && point) onPick(point);
     if (!MOVES[event.key]) return;
     event.preventDefault();
     const [x, y] = MOVES[event.key];

@@ -5,9 +5,9 @@
 
 /** @typedef {{map: "mean" | "steps" | "layers", row: number, text: string}} Source */
 
-/** Step of the slider, 0 for the mean; a state may be of a longer run. */
+/** Step of the slider, from 1; a state may be of a longer run. */
 export function stepOf(state, about) {
-  return Math.min(state.step, about.steps.length);
+  return Math.min(Math.max(state.step, 1), about.steps.length);
 }
 
 /** Picture of the slider, from 0. */
@@ -15,26 +15,31 @@ function pictureOf(state, about) {
   return Math.min(state.picture, about.pictures.length - 1);
 }
 
-const MODE_OF_NODE = { regions: "instances", layout: "layouts" };
-
 /** The mode: of the state, else of the node's setting, as far as the view has what it takes. */
 function modeOf(state, settings, about) {
-  const mode = state.mode ?? MODE_OF_NODE[settings.show] ?? "words";
-  return mode === "layouts" && !about.layouts ? "words" : mode;
+  const mode = state.mode ?? settings.show ?? "words";
+  return modesOf(about).includes(mode) ? mode : "words";
+}
+
+/** What a view can show. */
+export function modesOf(about) {
+  return ["words", "steps", "regions", "objects", ...(about.layouts ? ["layout"] : [])];
 }
 
 const sameLayer = (state) => (part) => part.layer === state.layer;
 
-/** @param {State} state @returns {Source} */
-export function sourceOf(state, about) {
+/** @param {State} state @param {string} mode @returns {Source} */
+export function sourceOf(state, mode, about) {
+  if (mode === "steps") {
+    const step = stepOf(state, about);
+    return { map: "steps", row: step - 1, text: `step ${about.steps[step - 1].step}` };
+  }
   const parts = about.layers.filter(sameLayer(state));
   if (parts.length) {
     const part = parts.find((one) => one.heads === state.heads) ?? parts[0];
     return { map: "layers", row: about.layers.indexOf(part), text: whenOf(part, about) };
   }
-  const step = stepOf(state, about);
-  if (step === 0) return { map: "mean", row: 0, text: meanOf(about) };
-  return { map: "steps", row: step - 1, text: `step ${about.steps[step - 1].step}` };
+  return { map: "mean", row: 0, text: meanOf(about) };
 }
 
 function meanOf({ losses: { steps } }) {
@@ -66,13 +71,24 @@ function chosenWords(state, about, asked = "") {
   return names.map((_, index) => index).filter((index) => about.words[index].count !== null);
 }
 
+/**
+ * Objects that were picked, as the node's setting says: "1:3" is object 3 of image 1.
+ * @param {string} setting
+ * @returns {{image: number, number: number}[]}
+ */
+export function selectedObjects(setting = "") {
+  const pairs = [...setting.matchAll(/(\d+):(\d+)/g)];
+  return pairs.map(([, image, number]) => ({ image: Number(image), number: Number(number) }));
+}
+
 /** Files that a drawing takes. @param {import("./scenes.js").Moment} moment */
 export function filesOf({ data: { about }, state, mode, picture, point }) {
   const files = [about.pictures[picture].file];
-  if (mode === "words") files.push(about.maps[sourceOf(state, about).map].file);
-  if (mode === "instances") files.push(about.instances.file);
-  if (mode === "instances" && point) files.push(about.attention.file);
-  if (mode === "layouts") files.push(...about.layouts.nouns.map((noun) => noun.file));
+  if (mode === "words" || mode === "steps") files.push(about.maps[sourceOf(state, mode, about).map].file);
+  if (mode === "regions") files.push(about.regions.file);
+  if (mode === "objects") files.push(about.instances.file);
+  if ((mode === "regions" || mode === "objects") && point) files.push(about.attention.file);
+  if (mode === "layout") files.push(...about.layouts.nouns.map((noun) => noun.file));
   return files;
 }
 
@@ -80,7 +96,7 @@ export function filesOf({ data: { about }, state, mode, picture, point }) {
  * All that a drawing depends on.
  * @param {ViewData} data
  * @param {State} state
- * @param {import("./view.js").Settings} settings of the node, for what was not chosen in the view
+ * @param {import("./view.js").Settings} settings of the node
  * @param {{u: number, v: number} | null} point
  * @returns {import("./scenes.js").Moment}
  */
@@ -94,5 +110,6 @@ export function momentOf(data, state, settings, point) {
     opacity: state.opacity ?? settings.opacity ?? 0.7,
     scale: state.scale ?? settings.scale ?? "per word",
     words: chosenWords(state, data.about, settings.words),
+    selected: selectedObjects(settings.selected),
   };
 }

@@ -2,20 +2,25 @@
 
 const PROPERTY = "headcount_viewer";
 const FOLDER = /^headcount_viewer\/view_[0-9a-f]{8}$/;
-const MODES = ["words", "instances", "layouts"];
+const MODES = ["words", "steps", "regions", "objects", "layout"];
+const FORMER_MODES = { instances: "objects", layouts: "layout" }; // until 0.6
 
 /**
+ * @typedef {"words" | "steps" | "regions" | "objects" | "layout"} Mode
+ *
  * @typedef {object} State
  * @property {string} folder where the files of the view lie in ComfyUI's temporary folder; empty before the first run
- * @property {"words" | "instances" | "layouts" | null} mode null for what the node shows
- * @property {string[] | null} words the chosen ones; null for those of the node
- * @property {number} step 0 for the mean over the run, else the number of the shown step, from 1
+ * @property {Mode | null} mode null for the node's setting; so are words, opacity and scale. The view writes the node's
+ *   settings: other values are those of a workflow that was saved before it did
+ * @property {string[] | null} words
+ * @property {number} step number of the shown step, from 1; 0 for the first
  * @property {string} layer empty for all of them
  * @property {string} heads "mean" or "strongest"
  * @property {number} picture index from 0
- * @property {number | null} opacity 0 to 1; null for the node's
- * @property {string | null} scale "per word" or "shared"; null for the node's
+ * @property {number | null} opacity 0 to 1
+ * @property {string | null} scale "per word" or "shared"
  * @property {"before" | "after"} side of a layout
+ * @property {boolean} more whether the words that nothing is counted of are offered
  */
 
 /** Is this a folder that the node writes to? A workflow may come from anywhere. */
@@ -32,9 +37,10 @@ const text = (value) => (typeof value === "string" ? value : "");
  */
 export function readState(properties) {
   const kept = properties?.[PROPERTY] ?? {};
+  const mode = FORMER_MODES[kept.mode] ?? kept.mode;
   return {
     folder: isViewFolder(kept.folder) ? kept.folder : "",
-    mode: MODES.includes(kept.mode) ? kept.mode : null,
+    mode: MODES.includes(mode) ? mode : null,
     words: Array.isArray(kept.words) ? kept.words.filter((word) => typeof word === "string") : null,
     step: whole(kept.step),
     layer: text(kept.layer),
@@ -43,6 +49,7 @@ export function readState(properties) {
     opacity: Number.isFinite(kept.opacity) ? Math.min(Math.max(kept.opacity, 0), 1) : null,
     scale: ["per word", "shared"].includes(kept.scale) ? kept.scale : null,
     side: kept.side === "before" ? "before" : "after",
+    more: kept.more === true,
   };
 }
 

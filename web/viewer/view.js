@@ -2,6 +2,7 @@
 
 import { ViewData, ViewError } from "./data.js";
 import { Panel } from "./panel.js";
+import { cellAt } from "./heat.js";
 import { fit, paintPoint } from "./paint.js";
 import { Player } from "./player.js";
 import { followPointer } from "./pointer.js";
@@ -9,14 +10,17 @@ import { SCENES } from "./scenes.js";
 import { filesOf, momentOf, stepOf } from "./source.js";
 import { isViewFolder } from "./state.js";
 
-const EMPTY = "Run the workflow to see where the words of the prompt are.";
+/** What is chosen in the view, and the node's setting that it is kept in. */
+const SETTING_OF = { mode: "show", words: "words", opacity: "opacity", scale: "scale" };
+const EMPTY = "Run the workflow to see where each word ends up.";
 
 /**
- * @typedef {{show?: string, words?: string, opacity?: number, scale?: string}} Settings of the node's own widgets
+ * @typedef {{show?: string, words?: string, opacity?: number, scale?: string, selected?: string}} Settings of the node's own widgets
  *
  * @typedef {object} Host what a view needs of its node
  * @property {(folder: string, file: string) => string} addressOf
  * @property {() => Settings} settings
+ * @property {(settings: Settings) => void} set writes the node's widgets
  * @property {() => import("./state.js").State} read
  * @property {(state: import("./state.js").State) => void} write
  * @property {() => void} changed says that the workflow has something new to save
@@ -39,7 +43,7 @@ export class View {
     followPointer(this.panel.canvas, (point) => {
       this.point = point;
       this.draw();
-    });
+    }, (point) => this.pick(point));
   }
 
   /** Show the view of a run that has just ended; where it has none, say why. */
@@ -90,8 +94,15 @@ export class View {
 
   /** Change what is shown, by hand. */
   choose(change) {
-    if ("mode" in change || "layer" in change || "step" in change) this.player.stop();
-    this.keep(change);
+    if ("mode" in change || "step" in change) this.player.stop();
+    const state = { ...change };
+    const settings = {};
+    for (const [name, setting] of Object.entries(SETTING_OF)) {
+      if (name in change) [settings[setting], state[name]] = [change[name], null];
+    }
+    this.host.set(settings);
+    this.keep(state);
+    if (change.mode === "steps") this.playAll();
   }
 
   keep(change) {
@@ -103,8 +114,25 @@ export class View {
     const { about } = this.data;
     const shown = this.moment().words;
     const next = shown.includes(index) ? shown.filter((word) => word !== index) : [...shown, index];
-    this.choose({ words: next.map((word) => about.words[word].text) });
+    if (!next.length) return; // the setting's empty text stands for the counted words
+    this.choose({ words: next.map((word) => about.words[word].text).join(", ") });
     this.host.changed();
+  }
+
+  /** Pick the object at a place for the node's outputs, or leave it out again. */
+  pick({ u, v }) {
+    if (!this.data) return;
+    const { mode, picture, selected } = this.moment();
+    if (mode !== "objects") return;
+    const { file, grid } = this.data.about.instances;
+    const number = this.data.block(file, grid, picture, 0)?.[cellAt(u, v, ...grid)];
+    if (!number) return;
+    const image = this.data.about.pictures[picture].number;
+    const others = selected.filter((one) => one.image !== image || one.number !== number);
+    const next = others.length < selected.length ? others : [...selected, { image, number }];
+    this.host.set({ selected: next.map((one) => `${one.image}:${one.number}`).join(", ") });
+    this.host.changed();
+    this.draw();
   }
 
   togglePlay() {
@@ -112,10 +140,17 @@ export class View {
       this.player.stop();
       this.draw();
     } else {
-      if (stepOf(this.host.read(), this.data.about) === this.data.about.steps.length) this.keep({ step: 0 });
+      if (stepOf(this.host.read(), this.data.about) === this.data.about.steps.length) this.keep({ step: 1 });
       this.player.start();
-      this.playNext();
+      this.draw();
     }
+  }
+
+  /** From the first step. */
+  playAll() {
+    this.keep({ step: 1 });
+    this.player.start();
+    this.draw();
   }
 
   /** One step on; false after the last one. */
