@@ -1,4 +1,4 @@
-"""tests/EXPECTATIONS.md is true: its tests, benchmarks and sentences of the README are there."""
+"""tests/EXPECTATIONS.md is true: its tests, benchmarks and sentences of the pages are there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ ROWS = [
 ]
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 BENCHMARK = re.compile(r"`python -m (benchmarks\.\w+)`")
-SENTENCE = re.compile(r"README, \*([^*]+)\*: “([^”]+)”")
+PAGES = ("README.md", "docs/nodes.md", "docs/models.md", "docs/measurements.md")
+SENTENCE = re.compile(r"(?:README|docs), \*([^*]+)\*: “([^”]+)”")
 every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
 
 
@@ -43,11 +44,11 @@ def _begins_with_skip(function: ast.FunctionDef) -> bool:
 
 
 @cache
-def readme_section(title: str) -> str:
-    """What stands under a heading of any level, up to the next one of that level, in one line."""
-    text = (ROOT / "README.md").read_text()
+def section(title: str) -> str:
+    """What stands under a heading of any level of a page, up to the next one of that level, in one line."""
+    text = "\n".join((ROOT / page).read_text() for page in PAGES)
     found = re.search(rf"(?ms)^(#+) {re.escape(title)}$(.*?)(?=^\1 |\Z)", text)
-    assert found, f"README.md has no section {title}"
+    assert found, f"no page has a section {title}"
     return " ".join(found[2].split())
 
 
@@ -67,17 +68,17 @@ def test_tests_exist(row: list[str]) -> None:
 
 
 @every_row
-def test_benchmarks_run_and_the_readme_has_their_figures(row: list[str]) -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_benchmarks_run_and_the_pages_have_their_figures(row: list[str]) -> None:
+    pages = "".join((ROOT / page).read_text() for page in PAGES)
     for module in BENCHMARK.findall(row[2]):
         path = ROOT / (module.replace(".", "/") + ".py")
         assert path.is_file() and "__main__" in path.read_text(), module
-        assert module in readme or f"NAME={path.stem}" in readme, module
+        assert module in pages or f"NAME={path.stem}" in pages, module
 
 
 @every_row
-def test_sentences_stand_in_the_readme(row: list[str]) -> None:
-    absent = [text for title, text in SENTENCE.findall(row[2]) if " ".join(text.split()) not in readme_section(title)]
+def test_sentences_stand_in_the_pages(row: list[str]) -> None:
+    absent = [text for title, text in SENTENCE.findall(row[2]) if " ".join(text.split()) not in section(title)]
     assert absent == []
 
 

@@ -23,11 +23,17 @@ def test_help_pages(page: Path) -> None:
         assert (HELP / reference).is_file(), reference
 
 
-def test_readme() -> None:
-    text = (ROOT / "README.md").read_text()
-    pictures = PICTURE.findall(text)
-    assert len(pictures) >= len(NODES), "a picture per node"
-    assert [name for name in (*pictures, *LINK.findall(text)) if not (ROOT / name).exists()] == []
+@pytest.mark.parametrize(
+    "page", ["README.md", *(f"docs/{name}.md" for name in ("nodes", "models", "measurements", "placement"))]
+)
+def test_pages(page: str) -> None:
+    text, folder = (ROOT / page).read_text(), (ROOT / page).parent
+    assert [name for name in (*PICTURE.findall(text), *LINK.findall(text)) if not (folder / name).exists()] == []
+
+
+def test_every_node_is_explained_with_a_picture() -> None:
+    text = (ROOT / "docs" / "nodes.md").read_text()
+    assert len(PICTURE.findall(text)) >= len(NODES), "a picture per node"
     assert [
         node.GET_SCHEMA().display_name for node in NODES if f"### {node.GET_SCHEMA().display_name}" not in text
     ] == []

@@ -1,0 +1,73 @@
+"""Names and texts are plain: old names are found, and no text that a user reads has words of the authors' own."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from headcount.nodes import NODES
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FORMER_NAMES = {
+    "HeadcountInstanceMasks": "Instance Masks",
+    "HeadcountIsacAttentionControl": "ISAC Attention Control",
+    "HeadcountIsacLatentSelection": "ISAC Latent Selection",
+    "HeadcountNuminaCountGuide": "NUMINA Count Guide",
+    "HeadcountT2ICountCounter": "T2ICount Counter",
+}
+PRIVATE = (
+    *("asked thing", "asked number", "put right", "puts right", "hand on", "hands on", "handed on", "least distance"),
+    *("own least", "things apart", "things found", "each its own kind", "what it brings", "a look at one seed", "knob"),
+    *(
+        "looked at from",
+        "stands beside",
+        "middles of two",
+        "the noises of this seed",
+        "foresees",
+        "not worth measuring",
+    ),
+)
+SCHEMAS = {node.GET_SCHEMA().node_id: node.GET_SCHEMA() for node in NODES}
+
+
+@pytest.mark.parametrize(("node", "name"), FORMER_NAMES.items())
+def test_a_former_name_finds_its_node(node: str, name: str) -> None:
+    assert name.lower() in SCHEMAS[node].search_aliases
+
+
+def _texts() -> Iterator[tuple[str, str]]:
+    """Where a text stands, and the text."""
+    yield "nodes", json.dumps(json.loads((ROOT / "locales/en/nodeDefs.json").read_text()))
+    pages = [
+        ROOT / "README.md",
+        *(ROOT / "docs" / f"{name}.md" for name in ("nodes", "models", "measurements", "placement")),
+    ]
+    for page in [*pages, *(ROOT / "web/docs").glob("*/en.md"), *(ROOT / "web").rglob("*.js")]:
+        yield str(page.relative_to(ROOT)), page.read_text()
+    for file in (ROOT / "workflows").glob("*.json"):
+        nodes = json.loads(file.read_text())["nodes"]
+        yield file.name, " ".join([*(node.get("title", "") for node in nodes), *(_note(node) for node in nodes)])
+
+
+def _note(node: dict) -> str:
+    return node["widgets_values"][0] if node["type"] == "MarkdownNote" else ""
+
+
+def test_no_text_has_words_of_the_authors_own() -> None:
+    found = {
+        f"{place}: {phrase}"
+        for place, text in _texts()
+        for phrase in PRIVATE
+        if re.search(rf"(?i)\b{phrase}\b", " ".join(text.split()))
+    }
+    assert found == set()
+
+
+def test_nodes_speak_of_images_and_objects() -> None:
+    """As ComfyUI does; "best picture" is a value that saved workflows hold, and so is the input "pictures"."""
+    texts = json.loads((ROOT / "locales/en/nodeDefs.json").read_text())
+    said = json.dumps(texts).replace("best picture", "").replace('"pictures"', "")
+    assert re.findall(r"(?i)\b(?:pictures?|things?)\b", said) == []
