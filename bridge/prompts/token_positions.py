@@ -30,7 +30,7 @@ from ...core.prompts import (
 from .own_text import KEY as OWN_TEXT
 from .own_text import ends_of
 from .token_alignment import Alignment, align
-from .token_characters import TokenCharacter, characters_of, sequence_length
+from .token_characters import TokenCharacter, characters_of, decoder_of, sequence_length
 
 Tokens = Mapping[str, Sequence[Sequence[tuple[Any, ...]]]]
 
@@ -120,8 +120,9 @@ def locate_objects(tokens: Tokens, tokenizer: Any, prompt: str, found: Sequence[
 def _prompt_characters(tokens: Tokens, tokenizer: Any, key: str) -> list[TokenCharacter]:
     """Characters of one encoder's tokens, without those of the template around the prompt."""
     encoder = _encoder_tokenizer(tokenizer, key)
-    characters = characters_of(tokens[key], encoder)
-    probes = [characters_of(tokenizer.tokenize_with_weights(probe)[key], encoder) for probe in _PROBES]
+    decode = decoder_of(encoder.inv_vocab)
+    characters = characters_of(tokens[key], encoder, decode)
+    probes = [characters_of(tokenizer.tokenize_with_weights(probe)[key], encoder, decode) for probe in _PROBES]
     before = _common_length([[item.text for item in probe] for probe in probes])
     behind = _common_length([[item.text for item in reversed(probe)] for probe in probes])
     template = probes[0][:before], probes[0][len(probes[0]) - behind :]
