@@ -16,6 +16,7 @@ from typing import Any
 import comfy.model_management
 from comfy.sd1_clip import escape_important, token_weights, unescape_important
 
+from ...core.counting import Counted, asked_line
 from ...core.errors import CountError
 from ...core.prompts import (
     CONDITIONING_KEY,
@@ -65,23 +66,27 @@ def count_prompt(clip: Any, text: str, objects_line: str = "") -> tuple[Tokens, 
     return tokens, replace(located, notes=reading.sentences)
 
 
-def encode_count_prompt(clip: Any, text: str, objects_line: str = "") -> tuple[list[Any], Counts]:
+def encode_count_prompt(
+    clip: Any, text: str, objects_line: str = "", reader: Counted | None = None
+) -> tuple[list[Any], Counts]:
     """ComfyUI conditioning of a prompt, with its `Counts` inside under `CONDITIONING_KEY` (`as_carried`), and the `Counts`.
 
     Args:
         clip: ComfyUI CLIP.
         text: prompt, with weight syntax.
         objects_line: "2 cats, 1 dog", or empty to count what the prompt says.
+        reader: what a language model says that the prompt asks for, in place of an empty line.
 
     Raises:
-        CountError: there is no CLIP, or see `count_prompt`.
+        CountError: there is no CLIP, `reader` does not count one text, or see `count_prompt`.
     """
     if clip is None:
         raise CountError(
             "clip is missing: the loader connected to Count Prompt gave None. The checkpoint holds no text encoder; "
             "load one with Load CLIP and connect that"
         )
-    tokens, counts = count_prompt(clip, text, objects_line)
+    line = objects_line if objects_line.strip() or reader is None else asked_line(reader)
+    tokens, counts = count_prompt(clip, text, line)
     encoded = clip.encode_from_tokens_scheduled(tokens, add_dict={CONDITIONING_KEY: as_carried(counts)})
     return [[text, {**options, OWN_TEXT: ends_of(text)}] for text, options in encoded], counts
 
