@@ -8,8 +8,9 @@ from comfy_api.latest import io
 
 from ..bridge.comfyui.node_text import NodeResult, result_output
 from ..bridge.prompts.token_positions import encode_count_prompt
+from ..core.counting import Counted
 from ..core.prompts import summary_of
-from ._types import CountsType
+from ._types import CountedType, CountsType
 
 
 class CountPrompt(io.ComfyNode):
@@ -45,6 +46,12 @@ class CountPrompt(io.ComfyNode):
                     tooltip="Leave empty to count what the prompt says. '2 cats, 1 dog' counts exactly these instead; each "
                     "noun must also stand in the prompt.",
                 ),
+                CountedType.Input(
+                    "reader",
+                    optional=True,
+                    tooltip="For prose that no rule reads: what a language model says that the prompt asks for, through Counts "
+                    "from Text. Its nouns must stand in the prompt. What you write into objects goes before it.",
+                ),
             ],
             outputs=[
                 io.Conditioning.Output(
@@ -66,9 +73,9 @@ class CountPrompt(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, clip: Any, text: str, objects: str = "") -> io.NodeOutput:
+    def execute(cls, clip: Any, text: str, objects: str = "", reader: Counted | None = None) -> io.NodeOutput:
         """Encode `text` and read its counts."""
-        conditioning, counts = encode_count_prompt(clip, text, objects)
+        conditioning, counts = encode_count_prompt(clip, text, objects, reader)
         summary = summary_of(counts)
         first, _, remarks = summary.partition("\n")
         result = NodeResult(first, note=remarks) if counts.objects else NodeResult("", note=summary)

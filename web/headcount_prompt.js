@@ -27,7 +27,7 @@ class PromptReading {
   /** Read the texts if they have changed, and have not since the last look: nobody is in the middle of a word. */
   look() {
     if (this.isRemoved && !this.#liveOn()) return;
-    const texts = JSON.stringify([this.#value("text"), this.#value("objects")]);
+    const texts = JSON.stringify(["text", "objects", "reader"].map((name) => this.#value(name)));
     const isAtRest = texts === this.seen;
     this.seen = texts;
     if (isAtRest && texts !== this.asked) this.#ask(texts);
@@ -42,8 +42,8 @@ class PromptReading {
 
   async #ask(texts) {
     this.asked = texts;
-    const [text, objects] = JSON.parse(texts);
-    if (text === null || objects === null) {
+    const [text, objects, reader] = JSON.parse(texts);
+    if (text === null || objects === null || (reader === null && objects.trim() === "")) {
       this.chips.showLinked();
       return;
     }

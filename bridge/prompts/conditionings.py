@@ -96,6 +96,16 @@ def warn_of_nothing(counted: Sequence[CountedConditioning], notes: RunNotes, don
         notes.warn(". ".join((f"the prompt counts nothing: this picture is not {done}", *why)))
 
 
+def nothing_counted(node: str, wish: str, notes: Iterable[str]) -> CountError:
+    """The error of a node that has nothing to `wish`, since the prompt counts nothing, and why.
+
+    Args:
+        notes: what the prompt says of numbers without asking for a count.
+    """
+    why = list(dict.fromkeys(notes)) or ["Write a number, such as 'three cats', or fill *objects* of Count Prompt"]
+    return CountError(f"{node} has nothing to {wish}: the prompt counts nothing. {'. '.join(why)}")
+
+
 def _layout(conditioning: dict[str, Any], counts: Counts, family: Family) -> TextLayout:
     """Where the prompt lies in the text that the model reads, behind what other nodes have put in front of it."""
     whole, front = family.text_layout(counts, conditioning), tokens_in_front(conditioning)

@@ -32,17 +32,17 @@ def sequence_length(chunks: Sequence[Sequence[tuple[Any, ...]]]) -> int:
     return sum(len(chunk) for chunk in chunks)
 
 
-def characters_of(chunks: Sequence[Sequence[tuple[Any, ...]]], encoder: Any) -> list[TokenCharacter]:
+def characters_of(chunks: Sequence[Sequence[tuple[Any, ...]]], encoder: Any, decode: Decoder) -> list[TokenCharacter]:
     """Characters of all chunks laid end to end, spaces left out.
 
     Args:
         chunks: chunks of (token id or embedding, weight, ...) of one encoder.
         encoder: its ComfyUI `SDTokenizer`.
+        decode: of its vocabulary, from `decoder_of`.
 
     Returns:
         characters in order; embeddings, start, end and padding tokens have none.
     """
-    decode = decoder_of(encoder.inv_vocab)
     special = {encoder.start_token, encoder.end_token, encoder.pad_token}
     spelled: list[tuple[int, int]] = []  # (byte, position)
     characters: list[TokenCharacter] = []
@@ -59,15 +59,15 @@ def characters_of(chunks: Sequence[Sequence[tuple[Any, ...]]], encoder: Any) -> 
 
 def decoder_of(pieces: Mapping[int, str]) -> Decoder:
     """How a vocabulary writes text: byte-level BPE (CLIP, Qwen), word pieces (BERT), plain bytes (ByT5) or sentencepiece."""
-    names = pieces.values()
-    if "[CLS]" in names:
+    names = "\n".join(("", *pieces.values(), ""))  # one text is searched sooner than 50,000
+    if "\n[CLS]\n" in names:
         return lambda piece: piece.removeprefix("##").encode()
     # First: a sentencepiece vocabulary may hold a "Ġ" of its own, but byte-level ones never write "▁".
-    if any(piece.startswith("▁") for piece in names):
+    if "\n▁" in names:
         return _from_sentencepiece
-    if any(piece.endswith("</w>") for piece in names):
+    if "</w>\n" in names:
         return lambda piece: _from_byte_alphabet(piece.removesuffix("</w>"))
-    if any(piece.startswith("Ġ") for piece in names):
+    if "\nĠ" in names:
         return _from_byte_alphabet
     return lambda piece: bytes([ord(piece)]) if len(piece) == 1 and ord(piece) < 256 else piece.encode()
 
@@ -105,6 +105,11 @@ def _decode_bytes(spelled: Sequence[tuple[int, int]]) -> list[TokenCharacter]:
     characters: list[TokenCharacter] = []
     index = 0
     while index < len(spelled):
+        if (first := spelled[index])[0] < 0x80:
+            if not chr(first[0]).isspace():
+                characters.append(TokenCharacter(chr(first[0]), (first[1],)))
+            index += 1
+            continue
         size = _character_size(spelled[index][0])
         part = spelled[index : index + size]
         try:

@@ -16,6 +16,7 @@ from typing import Any
 import comfy.model_management
 from comfy.sd1_clip import escape_important, token_weights, unescape_important
 
+from ...core.counting import Counted, asked_line
 from ...core.errors import CountError
 from ...core.prompts import (
     CONDITIONING_KEY,
@@ -30,7 +31,7 @@ from ...core.prompts import (
 from .own_text import KEY as OWN_TEXT
 from .own_text import ends_of
 from .token_alignment import Alignment, align
-from .token_characters import TokenCharacter, characters_of, sequence_length
+from .token_characters import TokenCharacter, characters_of, decoder_of, sequence_length
 
 Tokens = Mapping[str, Sequence[Sequence[tuple[Any, ...]]]]
 
@@ -65,23 +66,27 @@ def count_prompt(clip: Any, text: str, objects_line: str = "") -> tuple[Tokens, 
     return tokens, replace(located, notes=reading.sentences)
 
 
-def encode_count_prompt(clip: Any, text: str, objects_line: str = "") -> tuple[list[Any], Counts]:
+def encode_count_prompt(
+    clip: Any, text: str, objects_line: str = "", reader: Counted | None = None
+) -> tuple[list[Any], Counts]:
     """ComfyUI conditioning of a prompt, with its `Counts` inside under `CONDITIONING_KEY` (`as_carried`), and the `Counts`.
 
     Args:
         clip: ComfyUI CLIP.
         text: prompt, with weight syntax.
         objects_line: "2 cats, 1 dog", or empty to count what the prompt says.
+        reader: what a language model says that the prompt asks for, in place of an empty line.
 
     Raises:
-        CountError: there is no CLIP, or see `count_prompt`.
+        CountError: there is no CLIP, `reader` does not count one text, or see `count_prompt`.
     """
     if clip is None:
         raise CountError(
             "clip is missing: the loader connected to Count Prompt gave None. The checkpoint holds no text encoder; "
             "load one with Load CLIP and connect that"
         )
-    tokens, counts = count_prompt(clip, text, objects_line)
+    line = objects_line if objects_line.strip() or reader is None else asked_line(reader)
+    tokens, counts = count_prompt(clip, text, line)
     encoded = clip.encode_from_tokens_scheduled(tokens, add_dict={CONDITIONING_KEY: as_carried(counts)})
     return [[text, {**options, OWN_TEXT: ends_of(text)}] for text, options in encoded], counts
 
@@ -120,8 +125,9 @@ def locate_objects(tokens: Tokens, tokenizer: Any, prompt: str, found: Sequence[
 def _prompt_characters(tokens: Tokens, tokenizer: Any, key: str) -> list[TokenCharacter]:
     """Characters of one encoder's tokens, without those of the template around the prompt."""
     encoder = _encoder_tokenizer(tokenizer, key)
-    characters = characters_of(tokens[key], encoder)
-    probes = [characters_of(tokenizer.tokenize_with_weights(probe)[key], encoder) for probe in _PROBES]
+    decode = decoder_of(encoder.inv_vocab)
+    characters = characters_of(tokens[key], encoder, decode)
+    probes = [characters_of(tokenizer.tokenize_with_weights(probe)[key], encoder, decode) for probe in _PROBES]
     before = _common_length([[item.text for item in probe] for probe in probes])
     behind = _common_length([[item.text for item in reversed(probe)] for probe in probes])
     template = probes[0][:before], probes[0][len(probes[0]) - behind :]

@@ -18,7 +18,7 @@ from ..comfyui.progress import sampling_progress
 from ..counters.inputs import checked_counter, require_one_source
 from ..families.hunyuan_video import HUNYUAN_IMAGE
 from ..families.table import VIDEO_FAMILIES
-from ..prompts.conditionings import carried_counts
+from ..prompts.conditionings import carried_counts, nothing_counted
 from .painter import Painter, unsteered
 from .repair import Looked, Repair, Repaired, look, unchanged
 from .settings import RepairSettings
@@ -118,9 +118,7 @@ def asked_of(counts: Counts, node: str = NODE) -> dict[str, int]:
     """
     asked = {plural(noun): number for noun, number in asked_numbers(counts.objects).items()}
     if not asked:
-        raise CountError(
-            f"{node} has nothing to make right: the prompt counts nothing. Write a number, such as 'three cats'"
-        )
+        raise nothing_counted(node, "make right", counts.notes)
     return asked
 
 

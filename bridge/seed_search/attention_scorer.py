@@ -18,7 +18,7 @@ from ...core.isac import instance_to_class, score_calls
 from ..attention.capture import Capture
 from ..attention.hook import hooked_options
 from ..families.family import Family
-from ..prompts.conditionings import CountedConditioning, counted_conditionings
+from ..prompts.conditionings import CountedConditioning, counted_conditionings, nothing_counted
 from ..sampling.noise_share import noise_share
 from ..sampling.step_tracker import StepTracker, known_name
 from ..sampling.whole_image import whole_pictures_only
@@ -47,7 +47,7 @@ class AttentionRun:
         self._settings, self._family, self._guider, self._shape = search.settings, family, guider, noise.shape
         self._counted = counted_conditionings(guider.conds.get("positive", []), _NODE, family, search.counts)
         if not self._counted:
-            raise CountError(f"{_NODE} has nothing to choose by: the positive prompt counts nothing")
+            raise nothing_counted(_NODE, "choose by", self._counted.uncounted)
         self._total_steps = max(len(sigmas) - 1, 1)  # some schedules have fewer than were asked for
         self._noise_left = noise_share(guider.inner_model.model_sampling, sigmas[0])
         self.gate = StepTracker(known_name(getattr(sampler, "sampler_function", None)), self._total_steps)

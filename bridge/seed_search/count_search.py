@@ -26,7 +26,7 @@ from ...core.counting import (
 from ...core.errors import CountError
 from ...core.prompts import CONDITIONING_KEY, CountedObject, Counts, parse_objects_line, plural
 from ..counters.inputs import checked_counter, require_one_source
-from ..prompts.conditionings import carried_counts
+from ..prompts.conditionings import carried_counts, nothing_counted
 from .counter_scorer import CountedCandidate, counted_candidates, mean_over_frames, ranked
 from .previews import PreviewBatch, previews_of
 from .search import InitialLatent, Search, SearchResult
@@ -80,7 +80,7 @@ def asked_of(search: Search[SearchSettings], attributes: bool = False) -> dict[s
     """
     asked = {plural(noun): number for noun, number in asked_numbers(_objects_of(search), attributes).items()}
     if not asked:
-        raise CountError(f"{_NODE} has nothing to choose by: the positive prompt counts nothing")
+        raise nothing_counted(_NODE, "choose by", (note for counts in _carried(search) for note in counts.notes))
     return asked
 
 

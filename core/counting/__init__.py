@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .answers import read_answers
-from .asked import asked_as_counted, asked_numbers, columns_of
+from .asked import asked_as_counted, asked_line, asked_numbers, columns_of
 from .box import USUAL, Box, BoxSettings, kept_boxes
 from .box_forms import read_boxes
 from .boxes import box_labels, boxes_by_noun, count_boxes, counted_from_boxes
@@ -44,6 +44,7 @@ __all__ = [
     "Tile",
     "UnitBox",
     "asked_as_counted",
+    "asked_line",
     "asked_numbers",
     "box_inside",
     "box_labels",

@@ -46,6 +46,27 @@ def asked_as_counted(objects: Sequence[CountedObject], counted: Iterable[str]) -
     return asked, "; ".join(told)
 
 
+def asked_line(counted: Counted) -> str:
+    """An objects line of what a language model read in a prompt, such as "3 cats, 2 dogs".
+
+    Raises:
+        CountError: several texts were read, or nothing is counted in the one.
+    """
+    if len(counted.numbers) != 1:
+        raise CountError(
+            f"reader has the counts of {len(counted.numbers)} texts; a prompt needs those of one. Give Counts from Text one "
+            "text: what a language model says that the prompt asks for"
+        )
+    numbers = zip(counted.rounded[0].tolist(), counted.nouns, strict=True)
+    line = ", ".join(f"{number} {noun}" for number, noun in numbers if number)
+    if not line:
+        raise CountError(
+            f"reader counts nothing: {', '.join(counted.nouns)} are 0. Disconnect it, or let the language model say what the "
+            "prompt asks for, such as '3 cats, 2 dogs'"
+        )
+    return line
+
+
 def _described(item: CountedObject) -> str:
     return " ".join([*item.attributes, item.noun])
 

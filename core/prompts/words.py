@@ -52,8 +52,13 @@ def split_words(text: str) -> list[Word]:
     """Words, numbers and punctuation marks of `text`, in order; entries like "embedding:name" count as a full stop."""
     masked = _MASKED.sub(lambda found: "." * len(found.group()), text)
     words: list[Word] = []
+    is_plain = _INSIDE.search(masked) is None
     for found in _WORD.finditer(masked):
-        words += [_word(masked, start, end) for start, end in _pieces(found) if not _EDGES.fullmatch(masked[start:end])]
+        words += [
+            _word(masked, start, end)
+            for start, end in _pieces(found)
+            if is_plain or not _EDGES.fullmatch(masked[start:end])
+        ]
     return words
 
 

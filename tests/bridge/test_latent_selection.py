@@ -725,8 +725,8 @@ def test_fewer_candidates_than_pictures() -> None:
 
 def test_a_prompt_without_counts() -> None:
     setup = shared_tiny()
-    nothing = Counts("", (), setup.counts.tokens, setup.counts.lengths)
-    with pytest.raises(CountError, match="nothing to choose by: the positive prompt counts nothing"):
+    nothing = Counts("", (), setup.counts.tokens, setup.counts.lengths, notes=("'no dogs' counts nothing",))
+    with pytest.raises(CountError, match=r"nothing to choose by: the prompt counts nothing\. 'no dogs' counts nothing"):
         choose(setup, positive=[[setup.positive[0][0], {CONDITIONING_KEY: nothing}]])
     bare = [[setup.positive[0][0], {}]]
     with pytest.raises(CountError, match=r"ISAC Latent Selection does not know where the words .* Count Prompt"):

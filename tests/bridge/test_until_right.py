@@ -137,7 +137,11 @@ def test_cancelled_between_two_tries(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"model": None}, "Generate Until Right got no model; connect the loader's MODEL output"),
         ({"vae": None}, "Generate Until Right got no vae; connect the loader's VAE output"),
         ({"counter": None}, "Generate Until Right got no counter"),
-        ({"text": "fog"}, "Generate Until Right has nothing to make right: the prompt counts nothing"),
+        ({"text": "fog"}, "Generate Until Right has nothing to make right: the prompt counts nothing. Write a number"),
+        (
+            {"text": "2-3 cats"},
+            "the prompt counts nothing. '2-3 cats' is a range: write one number, such as 'three cats'",
+        ),
     ],
 )
 def test_refusals(changes: dict[str, Any], message: str) -> None:

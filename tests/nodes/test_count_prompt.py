@@ -12,9 +12,11 @@ import comfy.sd
 import comfy.supported_models_base
 import pytest
 import torch
+from headcount.bridge.counters.answers import counts_from_text
 from headcount.bridge.demo_models.text_encoder import MAX_LENGTH, ShapesTextEncoder, ShapesTokenizer
 from headcount.bridge.prompts.conditionings import carried_counts
 from headcount.bridge.prompts.own_text import KEY as OWN_TEXT
+from headcount.core.counting import Counted
 from headcount.core.errors import CountError
 from headcount.core.prompts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens
 from headcount.nodes._types import CountsType, MapsType
@@ -40,6 +42,31 @@ def clip() -> comfy.sd.CLIP:
 
 def run(clip: Any, text: str, objects: str = "") -> tuple[list[Any], Counts, str]:
     return CountPrompt.execute(clip, text, objects).args
+
+
+class TestReader:
+    """What a language model says that the prompt asks for."""
+
+    TEXT = "The circles, red and alone in their three-ness, watch as many stars as a hand has fingers"
+
+    @staticmethod
+    def counted(*answers: str) -> Counted:
+        return counts_from_text(answers, None, ("",)).counted
+
+    def test_it_is_read_in_place_of_rules(self, clip: comfy.sd.CLIP) -> None:
+        reader = self.counted("circles: 3, stars: 5, squares: 0")
+        assert CountPrompt.execute(clip, self.TEXT, "", reader).args[2] == "3 circles, 5 stars"
+        assert CountPrompt.execute(clip, self.TEXT, "2 stars", reader).args[2] == "2 stars"
+
+    def test_its_nouns_stand_in_the_prompt(self, clip: comfy.sd.CLIP) -> None:
+        with pytest.raises(CountError, match="'hearts' is not in the prompt"):
+            CountPrompt.execute(clip, self.TEXT, "", self.counted("3 hearts"))
+
+    def test_it_is_of_one_text_and_counts_something(self, clip: comfy.sd.CLIP) -> None:
+        with pytest.raises(CountError, match="reader has the counts of 2 texts; a prompt needs those of one"):
+            CountPrompt.execute(clip, self.TEXT, "", self.counted("3 stars", "2 stars"))
+        with pytest.raises(CountError, match="reader counts nothing: stars are 0"):
+            CountPrompt.execute(clip, self.TEXT, "", self.counted("no stars"))
 
 
 def test_counts_and_summary(clip: comfy.sd.CLIP) -> None:
@@ -139,7 +166,7 @@ def test_schema() -> None:
     assert info["name"] == "HeadcountCountPrompt"
     assert info["category"] == "Headcount"
     assert info["input_order"] == {
-        "required": ["clip", "text"], "optional": ["objects"], "hidden": ["prompt", "extra_pnginfo"]
+        "required": ["clip", "text"], "optional": ["objects", "reader"], "hidden": ["prompt", "extra_pnginfo"]
     }  # fmt: skip
     assert info["output"] == ["CONDITIONING", "HEADCOUNT_COUNTS", "STRING"]
     text = info["input"]["required"]["text"][1]

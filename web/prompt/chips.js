@@ -8,7 +8,7 @@ const CORRECT = "Correct the count or the noun";
 const TEXTS = {
   nothing: "No number found: nothing will be steered.",
   empty: "What is counted shows here.",
-  linked: "The text comes from another node: it is read when the workflow runs.",
+  linked: "What is counted comes from another node: it is read when the workflow runs.",
   away: "The server does not answer.",
 };
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..mentions import Mention, Reading
@@ -29,26 +30,40 @@ _ENDING = 3  # letters of an adjective's ending
 
 def language_of(words: Sequence[Word]) -> str:
     """The language of words in Latin or Cyrillic letters: a key of `SPACED`, or "en"."""
-    texts = [piece for word in words for piece in word.text.split("'")]
-    if sum(bool(_CYRILLIC.search(text)) for text in texts) * 2 > sum(text.isalpha() for text in texts):
+    texts = Counter(piece for word in words for piece in word.text.split("'"))
+    if _often(texts, _has_cyrillic) * 2 > _often(texts, str.isalpha):
         return "ru"
     scores = {
-        key: sum((text in grammar.told_by) + (text in grammar.numbers) for text in texts)
+        key: _often(texts, grammar.told_by.__contains__) + _often(texts, grammar.numbers.__contains__)
         for key, grammar in SPACED.items()
     }
-    best = max(scores, key=lambda key: (scores[key], _looks_of(key, texts)))
-    english = sum(text in _ENGLISH for text in texts)
+    if not (most := max(scores.values())):
+        return "en"
+    alike = [key for key, score in scores.items() if score == most]
+    best = alike[0] if len(alike) == 1 else max(alike, key=lambda key: _looks_of(key, texts))
+    english = _often(texts, _ENGLISH.__contains__)
     if scores[best] >= _LEAST and scores[best] > english:
         return best
     is_sure = any(len(text) > 2 and text in SPACED[best].told_by - _ALSO_ENGLISH for text in texts)
-    return best if is_sure and not english and len(texts) <= _FEW else "en"
+    return best if is_sure and not english and texts.total() <= _FEW else "en"
 
 
-def _looks_of(language: str, texts: Sequence[str]) -> int:
+def _often(texts: Counter[str], is_meant: Callable[[str], bool]) -> int:
+    """How many of the words are meant, each as often as it stands in the text."""
+    return sum(times for text, times in texts.items() if is_meant(text))
+
+
+def _has_cyrillic(text: str) -> bool:
+    return _CYRILLIC.search(text) is not None
+
+
+def _looks_of(language: str, texts: Counter[str]) -> int:
     """How many words look like those of a language that shares many words with another."""
     signs = {"es": "ñ¿", "pt": "ãõç", "it": "àèìòù", "de": "äöüß", "fr": "êèçœâ"}.get(language, "")
     ends = {"it": ("i", "e"), "es": ("os", "as", "es"), "pt": ("os", "as", "es")}.get(language, ("\0",))
-    return sum(any(sign in text for sign in signs) for text in texts) * 2 + sum(text.endswith(ends) for text in texts)
+    return _often(texts, lambda text: any(sign in text for sign in signs)) * 2 + _often(
+        texts, lambda text: text.endswith(ends)
+    )
 
 
 def read_spaced(words: Sequence[Word], language: str) -> Reading:

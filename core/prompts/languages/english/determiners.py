@@ -13,8 +13,12 @@ from .numbers import MAX_COUNT, YEARS, is_number, read_number
 from .word_kinds import is_adjective, is_boundary
 
 ALONE = frozenset("single lone lonely solitary sole solo".split())
-_UNITS_AFTER = frozenset("year-old years-old % ' \" : / st nd rd th".split())
-_FRACTIONS = frozenset("half halves third thirds quarter quarters fifth fifths".split())
+_OF_KNOWN = DEFINITE | POSSESSIVES
+_NO_COUNT_BEFORE = frozenset(
+    "year-old years-old % ' \" : / st nd rd th of half halves third thirds quarter quarters fifth fifths".split()
+)
+_SHOWING = frozenset("of showing depicting featuring with containing shows depicts".split())
+_OF = frozenset(["of"])
 _SIZE = re.compile(r"\d+x")  # of "4x4"
 _AGES = frozenset("old tall long wide high deep thick".split())
 _NOT_BEFORE_A_COUNT = frozenset("$ # number no top route level version v f : ^".split())
@@ -42,7 +46,7 @@ class Quantity:
 def read_quantity(words: Sequence[Word], start: int) -> Quantity | None:
     """The quantity that begins at `words[start]`; None where there is none, or where it measures ("2 %", "in 1967")."""
     text = words[start].text
-    if text in DEFINITE | POSSESSIVES:
+    if text in _OF_KNOWN:
         number = read_number(words, start + 1)
         if number is None or not 1 <= number[0] <= MAX_COUNT:
             return None
@@ -98,7 +102,7 @@ def _checked(words: Sequence[Word], start: int, value: int, after: int) -> Quant
     digits = words[start].text[0].isdigit()
     if not 1 <= value <= MAX_COUNT or (words[start].text.isdigit() and value in YEARS):
         return None
-    if after >= len(words) or words[after].text in _UNITS_AFTER | _FRACTIONS or words[after].text == "of":
+    if after >= len(words) or words[after].text in _NO_COUNT_BEFORE:
         return None
     if start and (words[start - 1].text in _NOT_BEFORE_A_COUNT or _is_a_fraction(words, start)):
         return None
@@ -130,14 +134,12 @@ def _is_a_name(words: Sequence[Word], start: int, after: int) -> bool:
 
 def skip_grouping(words: Sequence[Word], start: int) -> int:
     """Index behind "flock of" or "large set of" at `words[start]`; `start` itself where no such words stand."""
-    return _skip_up_to(words, start, COLLECTIVES, frozenset({"of"}))
+    return _skip_up_to(words, start, COLLECTIVES, _OF)
 
 
 def skip_frame(words: Sequence[Word], start: int) -> int:
     """Index behind "photo of" or "oil painting showing" at `words[start]`; `start` itself where no such words stand."""
-    return _skip_up_to(
-        words, start, FRAMES, frozenset("of showing depicting featuring with containing shows depicts".split())
-    )
+    return _skip_up_to(words, start, FRAMES, _SHOWING)
 
 
 def _skip_up_to(words: Sequence[Word], start: int, names: frozenset[str], links: frozenset[str]) -> int:

@@ -22,6 +22,8 @@ _SETS = {
     "pair": 2, "pairs": 2, "couple": 2, "couples": 2, "duo": 2, "brace": 2, "trio": 3, "trios": 3, "threesome": 3,
     "quartet": 4, "quartets": 4, "foursome": 4, "quintet": 5, "sextet": 6, "septet": 7, "octet": 8,
 }  # fmt: skip
+_BEFORE_SETS = frozenset("small lovely young happy matching large".split())
+_BEGINNINGS = frozenset(_SETS) | frozenset(_DOZENS) | _BEFORE_SETS | {"a", "an", "half", "half-dozen"}
 _DIGITS = re.compile(r"\d+|\d{1,3}(?:,\d{3})+")
 _TIMES = re.compile(r"(\d+)x")
 NUMBER_WORDS = frozenset(_UNITS) | frozenset(_TENS) | frozenset(_SCALES) | {"dozen"}
@@ -52,6 +54,8 @@ def read_number(words: Sequence[Word], start: int) -> tuple[int, int] | None:
     Returns:
         (value, index after the number), or None where no number begins. Values far above `MAX_COUNT` are not exact.
     """
+    if not _can_begin(_text(words, start)):
+        return None
     article = _text(words, start) in {"a", "an"}
     index = start + 1 if article else start
     if _text(words, index) in {"half", "half-dozen"}:
@@ -66,9 +70,14 @@ def read_number(words: Sequence[Word], start: int) -> tuple[int, int] | None:
     return _read_set(words, value, after, start) or (None if value is None else (value, after))
 
 
+def _can_begin(text: str) -> bool:
+    """Whether a number may begin with a word: most are none, and need no further look."""
+    return text[:1].isdigit() or text in _BEGINNINGS or text.partition("-")[0] in NUMBER_WORDS
+
+
 def _read_set(words: Sequence[Word], value: int | None, index: int, start: int) -> tuple[int, int] | None:
     """A set and its "of" ("pair of", "two pairs of"), after the number before it."""
-    while index - start < 3 and _text(words, index) in {"small", "lovely", "young", "happy", "matching", "large"}:
+    while index - start < 3 and _text(words, index) in _BEFORE_SETS:
         index += 1
     size = _SETS.get(_text(words, index))
     if size is None or _text(words, index + 1) != "of" or _text(words, index + 2) in {"the", "them", "these"}:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ...plurals import is_plural
 from .adjectives import ADJECTIVES, ALSO_NOUNS, NOT_ADJECTIVES
 from .grammar_words import (
@@ -53,6 +55,7 @@ _BOUNDARIES = (
 )
 
 
+@lru_cache(4_096)
 def is_boundary(word: str) -> bool:
     """Whether a noun phrase that has begun must end before this word: punctuation, preposition, article, "is", ..."""
     return not word[0].isalnum() or word in _BOUNDARIES or is_number(word)
@@ -85,6 +88,7 @@ def is_finite_verb(word: str) -> bool:
     return (is_plural(word) and word not in NOUNS_IN_S) or word in IRREGULAR_PAST
 
 
+@lru_cache(4_096)
 def is_adjective(word: str) -> bool:
     """Whether a word before a noun describes it instead of being part of its name."""
     if word in ADJECTIVES:

@@ -1,0 +1,132 @@
+"""Reads counted nouns in Korean, by the words of `korean_words`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ...notes import Kind, Note
+from ...words import Span
+from . import korean_words as known
+from .phrases import LONGEST_CLAUSE, Find
+
+_NUMBER = rf"(?:{'|'.join(known.TENS)})?(?:{'|'.join(sorted(known.NUMBERS, key=len, reverse=True))})|[0-9]{{1,4}}"
+_COUNTER = "|".join(sorted(known.COUNTERS, key=len, reverse=True))
+_COUNT = re.compile(
+    rf"(?<![가-힣0-9A-Za-z.])(?P<bound>(?:{known.BOUNDS})\s)?(?P<low>(?:{_NUMBER})(?:\s?[-~]\s?)?(?=[가-힣0-9]))??"
+    rf"(?P<number>{_NUMBER}|몇|여러)(?:\s?(?!{known.UNITS})(?P<counter>{_COUNTER})"
+    rf"(?P<of>의(?=\s))?(?P<particle>[가-힣]{{0,2}})(?![가-힣])|(?P<bare>(?=\s|[,.]|$)))"
+)
+_WORD = re.compile("[가-힣A-Za-z]+")
+_LAST = re.compile(r"([가-힣A-Za-z]+)\s*$")
+_VAGUE = re.compile(rf"(?<![가-힣])(?:{known.VAGUE})\s")
+_PARTICLE = re.compile(rf"(?:{known.PARTICLES})$")
+
+
+def read_korean(text: str) -> Iterator[Find]:
+    """Numbers with their nouns, in any order."""
+    previous = 0
+    for match in _COUNT.finditer(text):
+        if match.start() < previous:
+            continue
+        if find := _count(text, match, previous):
+            previous = find.end
+            yield find
+
+
+def _value(numeral: str) -> int:
+    if numeral.isdecimal():
+        return int(numeral)
+    if numeral in known.NUMBERS:
+        return known.NUMBERS[numeral]
+    ten = next((ten for ten in known.TENS if numeral.startswith(ten)), "")
+    return known.NUMBERS.get(ten, 0) + known.NUMBERS.get(numeral.removeprefix(ten), 0)
+
+
+def _count(text: str, match: re.Match[str], previous: int) -> Find | None:
+    numeral, counter = match["number"], match["counter"] or ""
+    if match["bare"] is not None:
+        return _without_counter(text, match, previous)
+    noun: Span = (0, 0)
+    attributes: tuple[Span, ...] = ()
+    if match["of"] and counter != "사람":
+        noun = _noun_behind(text, match.end())
+    if noun[0] == noun[1]:
+        noun, attributes = _noun_before(text, previous, match.start())
+    if noun[0] == noun[1] and counter == "사람":
+        noun = match.span("counter")
+    if noun[0] == noun[1]:
+        return None
+    value = 0 if numeral in {"몇", "여러"} else _value(numeral)
+    span = (min(match.start(), noun[0]), max(match.end(), noun[1]))
+    behind = re.compile(rf"\s?(?:{known.BOUNDS_BEHIND})").match(text, match.end("counter"))
+    if match["bound"] or behind or match["low"] or not value:
+        kind = Kind.BOUND if match["bound"] or behind else Kind.RANGE if match["low"] else Kind.VAGUE
+        fix = f"{text[slice(*noun)]} {numeral if value else '세'} {counter}"
+        return Find(*span, note=Note(kind, text[slice(*span)], fix))
+    return Find(*span, value * known.COUNTERS[counter], noun, attributes)
+
+
+def _without_counter(text: str, match: re.Match[str], previous: int) -> Find | None:
+    numeral = match["number"]
+    if match["low"] or numeral.isdecimal():
+        return None
+    if numeral in known.NOUN_NUMERALS and not _WORD.match(text, match.end() + 1):
+        noun, attributes = _noun_before(text, previous, match.start())
+        if noun[0] < noun[1]:
+            return Find(noun[0], match.end(), _value(numeral), noun, attributes)
+    if numeral in {"몇", "여러"} or numeral not in known.DETERMINERS:
+        return None
+    noun = _noun_behind(text, match.end(), True)
+    is_unit = re.match(rf"(?:{known.UNITS})(?![가-힣])", text[slice(*noun)]) is not None
+    return None if noun[0] == noun[1] or is_unit else Find(match.start(), noun[1], _value(numeral), noun)
+
+
+def _noun_behind(text: str, start: int, is_bare: bool = False) -> Span:
+    """The noun of "두 명의 예쁜 소녀가": the first word behind that does not describe the next one.
+
+    Args:
+        is_bare: whether a number without a counter stands before: "두 사람의 뒷모습" has two people.
+    """
+    at = start
+    for _ in range(4):
+        while at < len(text) and text[at] == " ":
+            at += 1
+        word = _WORD.match(text, at)
+        if not word:
+            break
+        if is_bare and len(word.group()) > 2 and word.group().endswith("의"):
+            return word.start(), word.end() - 1
+        if not _describes(word.group()) or text[word.end() : word.end() + 1] != " ":
+            return word.start(), word.start() + len(_without_particle(word.group()))
+        at = word.end()
+    return start, start
+
+
+def _noun_before(text: str, previous: int, end: int) -> tuple[Span, tuple[Span, ...]]:
+    """The noun of "검은 고양이 세 마리", and what describes it."""
+    stretch = text[max(previous, end - LONGEST_CLAUSE) : end]
+    word = _LAST.search(stretch)
+    if not word or _describes(word[1]) or word[1].endswith(("에", "에서", "위에", "옆에")):
+        return (end, end), ()
+    offset = end - len(stretch)
+    start = offset + word.start()
+    noun = (start, start + len(_without_particle(word[1])))
+    before = _LAST.search(stretch[: word.start()])
+    described = before and _describes(before[1]) and len(before[1]) <= 4
+    return noun, ((offset + before.start(), offset + before.start() + len(before[1])),) if before and described else ()
+
+
+def _describes(word: str) -> bool:
+    """Whether a word ends as those that describe the next one do: in a final n ("빨간", "귀여운"), or "의"."""
+    return word in known.ADJECTIVES or (len(word) > 1 and word.endswith(known.DESCRIBING))
+
+
+def _without_particle(word: str) -> str:
+    """A noun less the particle at its end."""
+    if word in known.NOUNS_LIKE_PARTICLES or any(
+        word.endswith(noun) for noun in known.NOUNS_LIKE_PARTICLES if len(noun) > 1
+    ):
+        return word
+    found = _PARTICLE.search(word)
+    return word[: found.start()] if found and found.start() > 0 else word

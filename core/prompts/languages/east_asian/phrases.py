@@ -1,0 +1,58 @@
+"""What the readers of Chinese, Japanese and Korean share: numerals, marks, and what they give."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ...notes import Kind, Note
+from ...words import Span
+
+DIGITS = {letter: value for value, letters in enumerate(["〇零", "一壹", "二两兩", "三叁", "四", "五", "六", "七", "八", "九"])
+          for letter in letters}  # fmt: skip
+SCALES = {"十": 10, "百": 100, "千": 1000}
+NUMERAL = r"(?:[0-9０-９]{1,4}|[一二两兩三四五六七八九十百千〇]{1,6})"
+RANGE = r"(?:[-~～〜–—到至、,から]{1,2})"
+PUNCTUATION = "，。、；：！？,.;:!?\n\t（）()【】[]「」『』“”\"'·・…—～|/"
+STRETCH = re.compile(rf"[^{re.escape(PUNCTUATION)}]+")
+LONGEST_NOUN = 16  # letters
+LONGEST_CLAUSE = 60
+
+
+def either(text: str) -> str:
+    """The words of `text` as alternatives of a pattern, the longest first."""
+    return "|".join(sorted(map(re.escape, text.split()), key=len, reverse=True))
+
+
+def value_of(numeral: str) -> int:
+    """The number that a numeral of digits or of Chinese letters writes; 0 where the letters write none ("两三")."""
+    if numeral.isdecimal():
+        return int(numeral)
+    total = current = 0
+    for letter in numeral:
+        if letter in SCALES:
+            total, current = total + max(current, 1) * SCALES[letter], 0
+        elif current:
+            return 0
+        else:
+            current = DIGITS[letter]
+    return total + current
+
+
+@dataclass(frozen=True)
+class Find:
+    """A numeral with its noun, or a note; nothing of it is read again before `end`."""
+
+    start: int
+    end: int
+    count: int = 0
+    noun: Span = (0, 0)
+    attributes: tuple[Span, ...] = ()
+    note: Note | None = None
+
+
+def said(kind: Kind, text: str, span: Span, noun: Span, count: str, counter: str = "") -> Find:
+    """A find that says `kind` of a phrase and its noun, with what to write instead."""
+    name = text[slice(*noun)]
+    fix = name if kind is Kind.NONE else f"{count}{counter}{name}"
+    return Find(*span, note=Note(kind, text[span[0] : max(span[1], noun[1])], fix))
