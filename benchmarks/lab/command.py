@@ -38,6 +38,11 @@ def part_of(text: str) -> tuple[int, int]:
     return int(first), int(parts)
 
 
+def addresses_of(text: str) -> list[str]:
+    """For `--servers`: addresses of running ComfyUI servers, joined by commas."""
+    return [address.strip().rstrip("/") for address in text.split(",") if address.strip()]
+
+
 def tell(text: str) -> None:
     """Say how far a run is, beside its results."""
     print(text, file=sys.stderr, flush=True)

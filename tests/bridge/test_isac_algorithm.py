@@ -86,7 +86,9 @@ def gradient_by_hand(inner: Any, context: Tensor, x: Tensor, sigma: Tensor, shar
         return torch.autograd.grad(loss, latent)[0]
 
 
-def denoised_by_hand(setup: Setup, run: Run, noise: Tensor, before_step: Callable[[Tensor, Tensor, int], Tensor]) -> Tensor:
+def denoised_by_hand(
+    setup: Setup, run: Run, noise: Tensor, before_step: Callable[[Tensor, Tensor, int], Tensor]
+) -> Tensor:
     """T Euler steps of the guided model from `noise`, each from what `before_step(x, sigma, step)` gives."""
     inner, batch = setup.model.model, len(noise)
     sampling = inner.model_sampling
