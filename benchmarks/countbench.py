@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from training.pack import register_pack
@@ -22,14 +23,14 @@ from training.pack import register_pack
 register_pack()
 from headcount.core.errors import CountError  # noqa: E402
 
-from demo.comfy_client import PromptError  # noqa: E402
+from demo.comfy_client import Prompt, PromptError  # noqa: E402
 
 from .countbench_parts.making import MakingSettings, make_videos, refused_prompts  # noqa: E402
 from .countbench_parts.measures import measure_all, meter_of  # noqa: E402
 from .countbench_parts.prompts import read_asks, spread  # noqa: E402
 from .countbench_parts.report import Origin, figures, read_figures, render  # noqa: E402
 from .countbench_parts.videos import match_videos  # noqa: E402
-from .lab.command import addresses_of, new_parser, positive, tell  # noqa: E402
+from .lab.command import addresses_of, device_of, new_parser, positive, start_comfyui, tell  # noqa: E402
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,9 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     making.add_argument(
         "--prompt-node", metavar="ID.input", help="what gets the prompt (the node with the title 'prompt')"
     )
-    making.add_argument(
-        "--output-node", metavar="ID", help="the node that saves the video, where several save something"
-    )
+    making.add_argument("--output-node", metavar="ID", help="the node that saves the video, where several do")
     making.add_argument("--timeout", type=float, default=3600.0, help="longest time for one video in seconds (3600)")
     return parser
 
@@ -116,12 +115,20 @@ def run(arguments: argparse.Namespace) -> None:
     print(text, end="")
 
 
+def _method(given: argparse.Namespace) -> Callable[[Prompt, tuple[str, str]], Prompt]:
+    start_comfyui(device_of(given.device))  # its nodes' schemas say what there is to set
+    from .lab.node_methods import read_method
+    from .lab.workflow_methods import with_method
+
+    return partial(with_method, method=read_method(given.method))
+
+
 def _making(given: argparse.Namespace) -> MakingSettings:
     return MakingSettings(
         servers=given.servers,
         workflow=given.workflow,
         seed=given.seed,
-        method=given.method,
+        put_in=None if given.method == "plain" else _method(given),
         prompt_node=given.prompt_node,
         output_node=given.output_node,
         timeout_s=given.timeout,

@@ -12,11 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from demo.comfy_host import import_comfyui
-
-from .lab.command import new_parser, positive, tell
+from .lab.command import device_of, new_parser, positive, start_comfyui, tell
 
 
 def main(line: Sequence[str] | None = None) -> None:
@@ -32,7 +29,7 @@ def main(line: Sequence[str] | None = None) -> None:
     parser.add_argument("--limit", type=positive, metavar="N", help="only N of the pictures, evenly taken")
     parser.add_argument("--out", type=Path, default=Path("output/fsc147"), help="folder of counts")
     arguments = parser.parse_args(line)
-    import_comfyui("--disable-auto-launch" if torch.accelerator.is_available() else "--cpu")
+    start_comfyui(device_of(None))
     from headcount.core.errors import CountError
 
     from training.evaluate import pictures_of

@@ -21,12 +21,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
 from demo.comfy_client import PromptError
-from demo.comfy_host import import_comfyui
 
-from .lab.command import addresses_of, new_parser, part_of, tell
+from .lab.command import addresses_of, device_of, new_parser, part_of, start_comfyui, tell
 
 if TYPE_CHECKING:
     from .intracomp_parts.pictures import Store
@@ -95,9 +92,7 @@ def main(line: Sequence[str] | None = None) -> None:
         parser.error(
             f"{len(arguments.threshold)} thresholds for {len(arguments.detector)} detectors: give one, or one each"
         )
-    # ComfyUI decides at its first import what it runs on; without an accelerator it has to be told.
-    use_cpu = arguments.cpu or not torch.accelerator.is_available()
-    import_comfyui("--cpu" if use_cpu else "--disable-auto-launch")
+    start_comfyui(device_of("cpu" if arguments.cpu else None))
     from headcount.core.errors import CountError
 
     try:

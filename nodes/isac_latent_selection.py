@@ -61,8 +61,8 @@ class IsacLatentSelection(io.ComfyNode):
                     default=default.score,
                     tooltip=(
                         "What ranks the candidates. places: how well the places where a noun is seen fit its number. "
-                        "paper: the ISAC paper's losses, summed over the steps until decide_at. algorithm 2: the paper's own way: "
-                        "all steps of every candidate, all layers, and LATENT is the best one's finished latent."
+                        "paper: the ISAC paper's losses, summed over the steps until decide_at. algorithm 2: the paper's own "
+                        "way: all steps of every candidate, all layers, and LATENT is the best one's finished latent."
                     ),
                     advanced=True,
                 ),

@@ -12,7 +12,6 @@ from typing import Any
 from headcount.core.errors import CountError
 
 from demo.comfy_client import ComfyClient, Prompt
-from demo.comfy_host import import_comfyui
 
 from ..lab.servers import spread
 from ..lab.store import append_row, digest, read_rows
@@ -31,7 +30,7 @@ class MakingSettings:
         servers: addresses of running ComfyUI servers, which share the work.
         workflow: file with the workflow.
         seed: the same for every prompt, as in the paper, which takes 1.
-        method: put into the workflow, see `lab.node_methods.read_method`; "plain" leaves it as it is.
+        put_in: puts a method into the workflow with its prompt at (node, input); None leaves it as it is.
         prompt_node: "ID.input" that the prompt goes into; None for the node with the title "prompt".
         output_node: id of the node that shows the video; None where there is one only.
         timeout_s: longest time for one video.
@@ -40,7 +39,7 @@ class MakingSettings:
     servers: Sequence[str]
     workflow: Path
     seed: int = 1
-    method: str = "plain"
+    put_in: Callable[[Prompt, tuple[str, str]], Prompt] | None = None
     prompt_node: str | None = None
     output_node: str | None = None
     timeout_s: float = 3600.0
@@ -62,12 +61,8 @@ def make_videos(
     """
     workflow = read_workflow(settings.workflow, settings.servers)
     place = prompt_input(workflow, settings.prompt_node)
-    if settings.method != "plain":
-        import_comfyui("--cpu")  # the nodes' schemas say what there is to set
-        from ..lab.node_methods import read_method
-        from ..lab.workflow_methods import with_method
-
-        workflow = with_method(workflow, place, read_method(settings.method))
+    if settings.put_in is not None:
+        workflow = settings.put_in(workflow, place)
     _claim(folder, _made_by(workflow, place, settings.seed, every), len(every))
     done = match_videos(folder, len(every)).keys() | refused_prompts(folder).keys()
     missing = [ask for ask in asks if ask.index not in done]

@@ -15,9 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from demo.comfy_host import import_comfyui
-
-from ..lab.command import device_of
+from ..lab.command import device_of, start_comfyui
 from ..lab.counters import NamedCounter, images_of
 from ..lab.detectors import GroundingDino, GroundingSettings
 from ..lab.named_counters import SAM3, T2ICOUNT, counter_of
@@ -176,7 +174,7 @@ def meter_of(arguments: argparse.Namespace) -> Meter:
 def _counter(arguments: argparse.Namespace, device: torch.device) -> NamedCounter:
     detector: str = arguments.detector
     if detector in DEMOS or detector.startswith(COUNTERS):
-        import_comfyui("--cpu" if device.type == "cpu" else "--disable-auto-launch")
+        start_comfyui(device)
         return counter_of(detector.removeprefix(FOLDER), arguments.box_threshold)
     settings = GroundingSettings(detector, arguments.box_threshold, may_download=arguments.allow_download)
     return GroundingDino(settings, device)

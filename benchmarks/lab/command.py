@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import torch
 
+from demo.comfy_host import import_comfyui
+
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
@@ -63,6 +65,11 @@ def device_of(given: str | None) -> torch.device:
         from headcount.core.errors import CountError  # a command may parse its line before the pack can be imported
 
         raise CountError(f"--device {given}: {str(error).splitlines()[0]}. Leave it out, or give cpu") from error
+
+
+def start_comfyui(device: torch.device) -> None:
+    """Import ComfyUI, which decides at its first import what it runs on."""
+    import_comfyui("--cpu" if device.type == "cpu" else "--disable-auto-launch")
 
 
 def wait_for(device: torch.device) -> Callable[[], None]:

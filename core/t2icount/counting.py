@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from ..counting import Point
 from ..errors import CountError
-from .network import CountMaps, CountNetwork
+from .network import CountNetwork
 from .peaks import peaks
 from .text import ClassText
 from .windows import Corner, Joined, cut_windows, window_corners
@@ -145,17 +145,14 @@ def _passes(
             asked = text[noun : noun + at_once]
             latents, words = latent.repeat(len(asked), 1, 1, 1), asked.each_repeated(len(some))
             maps = network.count_latent(latents, words, settings.attention)
-            kinds = (maps.density, maps.fine_similarity, *(() if maps.attention is None else (_celled(maps),)))
-            found.append(rearrange(torch.stack(kinds).float(), "m (k w) 1 h v -> m w k h v", w=len(some)))
+            kinds = [maps.density, maps.fine_similarity]
+            if maps.attention is not None:  # on the cells of the density
+                kinds.append(functional.interpolate(maps.attention, size=maps.density.shape[-2:], mode="bilinear"))
+            found.append(rearrange(torch.stack([one.float() for one in kinds]), "m (k w) 1 h v -> m w k h v", w=len(some)))
             done += 1
             if on_windows is not None:
                 on_windows(done, passes)
         yield some, torch.cat(found, 2)
-
-
-def _celled(maps: CountMaps) -> Tensor:
-    """The fused attention on the cells of the density."""
-    return functional.interpolate(maps.attention, size=maps.density.shape[-2:], mode="bilinear")
 
 
 def counting_size(height: int, width: int, window: int, scale: str) -> tuple[int, int]:
