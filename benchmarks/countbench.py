@@ -3,16 +3,19 @@
 `python -m benchmarks.countbench --prompts prompts.txt --counts noun_counts.jsonl --videos FOLDER --detector DETECTOR`
 counts in every frame and prints CountAcc, temporal consistency (TC) and, with --clip, the CLIP score. The two files are those
 of the authors' evaluation, or of the same form. Videos are 001_anything.mp4 or .webm, video_001.mp4, folders of frames, or
-pictures. With --workflow, the missing ones are made first in your running ComfyUI. DETECTOR is the folder of a Grounding DINO
-(the authors' is IDEA-Research/grounding-dino-tiny on the Hub), `shapes` for the exact counter of the demo's pictures, or
-`t2icount:FILE`. Finished videos and counts are kept, so a stopped run goes on; --out gets results.json and report.md.
+pictures. With --workflow, the missing ones are made first in your running ComfyUI, or in several that share the work
+(--servers). DETECTOR is the folder of a Grounding DINO, which is asked as the authors do it (theirs is
+IDEA-Research/grounding-dino-tiny on the Hub), or a counter of the pack: `counter:FOLDER` (any detector of Detector Counter),
+`sam3:FILE`, `t2icount:FILE`, `shapes` or `emoji` (for the demo models' pictures). Finished videos and counts are kept, so a
+stopped run goes on; a prompt that a node refuses is noted and left out. --out gets results.json and report.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from training.pack import register_pack
@@ -20,14 +23,14 @@ from training.pack import register_pack
 register_pack()
 from headcount.core.errors import CountError  # noqa: E402
 
-from demo.comfy_client import PromptError  # noqa: E402
+from demo.comfy_client import Prompt, PromptError  # noqa: E402
 
-from .countbench_parts.making import MakingSettings, make_videos  # noqa: E402
+from .countbench_parts.making import MakingSettings, make_videos, refused_prompts  # noqa: E402
 from .countbench_parts.measures import measure_all, meter_of  # noqa: E402
 from .countbench_parts.prompts import read_asks, spread  # noqa: E402
 from .countbench_parts.report import Origin, figures, read_figures, render  # noqa: E402
 from .countbench_parts.videos import match_videos  # noqa: E402
-from .lab.command import new_parser, positive, tell  # noqa: E402
+from .lab.command import addresses_of, device_of, new_parser, positive, start_comfyui, tell  # noqa: E402
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     counting = parser.add_argument_group("counting")
-    counting.add_argument("--detector", required=True, metavar="DETECTOR", help="FOLDER, shapes, or t2icount:FILE")
+    counting.add_argument("--detector", required=True, metavar="DETECTOR", help="see above")
     counting.add_argument(
         "--box-threshold", type=float, default=0.32, help="least score of Grounding DINO's boxes (0.32)"
     )
@@ -69,14 +72,14 @@ def _parser() -> argparse.ArgumentParser:
 
     making = parser.add_argument_group("making videos")
     making.add_argument("--workflow", type=Path, metavar="FILE.json", help="a workflow, from File > Export (API)")
-    making.add_argument("--server", default="http://127.0.0.1:8188", help="address of your running ComfyUI")
+    making.add_argument("--servers", type=addresses_of, default=["http://127.0.0.1:8188"], metavar="URL,URL",
+                        help="addresses of running ComfyUI servers, which share the work")  # fmt: skip
+    making.add_argument("--method", default="plain", help="put into the workflow, such as numina:method=paper (plain)")
     making.add_argument("--seed", type=int, default=1, help="of every video (1, as in the paper)")
     making.add_argument(
         "--prompt-node", metavar="ID.input", help="what gets the prompt (the node with the title 'prompt')"
     )
-    making.add_argument(
-        "--output-node", metavar="ID", help="the node that saves the video, where several save something"
-    )
+    making.add_argument("--output-node", metavar="ID", help="the node that saves the video, where several do")
     making.add_argument("--timeout", type=float, default=3600.0, help="longest time for one video in seconds (3600)")
     return parser
 
@@ -96,6 +99,7 @@ def run(arguments: argparse.Namespace) -> None:
         make_videos(_making(arguments), asks, every, arguments.videos, tell)
     videos = match_videos(arguments.videos, len(every))
     missing = tuple(ask.index for ask in asks if ask.index not in videos)
+    refused = {index: why for index, why in refused_prompts(arguments.videos).items() if index in missing}
     if len(missing) == len(asks):
         raise CountError(
             f"{arguments.videos} has no video of any prompt. Name them 001_..., or make them with --workflow"
@@ -103,7 +107,7 @@ def run(arguments: argparse.Namespace) -> None:
     meter = meter_of(arguments)
     measured = measure_all(meter, asks, videos, arguments.missing == "zero", tell)
     clip = meter.clip.name if meter.clip else None
-    origin = Origin(str(arguments.videos), meter.counter.name, clip, missing, arguments.missing)
+    origin = Origin(str(arguments.videos), meter.counter.name, clip, missing, arguments.missing, refused)
     content = figures(origin, measured, other)
     text = "\n".join(render(content)) + "\n"
     (arguments.out / "results.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
@@ -111,11 +115,20 @@ def run(arguments: argparse.Namespace) -> None:
     print(text, end="")
 
 
+def _method(given: argparse.Namespace) -> Callable[[Prompt, tuple[str, str]], Prompt]:
+    start_comfyui(device_of(given.device))  # its nodes' schemas say what there is to set
+    from .lab.node_methods import read_method
+    from .lab.workflow_methods import with_method
+
+    return partial(with_method, method=read_method(given.method))
+
+
 def _making(given: argparse.Namespace) -> MakingSettings:
     return MakingSettings(
-        server=given.server,
+        servers=given.servers,
         workflow=given.workflow,
         seed=given.seed,
+        put_in=None if given.method == "plain" else _method(given),
         prompt_node=given.prompt_node,
         output_node=given.output_node,
         timeout_s=given.timeout,

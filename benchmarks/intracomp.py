@@ -1,9 +1,16 @@
-"""IntraCompBench, the benchmark of the ISAC paper, with any model that ComfyUI loads and any detector of transformers.
+"""IntraCompBench, the benchmark of the ISAC paper, with any model that ComfyUI loads and any counter of the pack.
 
-`python -m benchmarks.intracomp --checkpoint FILE --method none --method isac --detector FOLDER_OR_NAME` draws the prompts
-through ComfyUI, counts the pictures and prints a report of everything in --out. `--shapes` does the same with the pack's
-demo model, its nouns and its exact counter, and measures image quality too. Finished pictures and counts are kept, so a
-stopped run goes on, and another detector or method adds to what is there.
+`python -m benchmarks.intracomp --checkpoint FILE --method none --method isac-paper --detector FOLDER` draws the prompts
+through ComfyUI, counts the pictures and prints a report of everything in --out. `--workflow FILE` draws them by a workflow
+of yours instead, with whatever loads its model, text encoders and VAE, in the running ComfyUI of each of --servers;
+`--shapes` takes the pack's demo model, its nouns and its exact counter, and measures image quality too. Finished pictures and
+counts are kept, so a stopped run goes on, and another detector or method adds to what is there.
+
+Methods: none, isac, isac-fast, isac-paper, isac-ls (Algorithm 2, best of 10), selection, or as benchmarks.effect writes them,
+such as isac_paper:clustering=gmm, isac_ablation:schedule=A (A to E) or isac_ablation:metric=iou (mae, kl, iou, mpo).
+
+--prompts FILE takes the counting prompts of another benchmark, from your copy of its file: GenEval's
+evaluation_metadata.jsonl, HRS-Bench's counting CSV, or T2I-CompBench's numeracy_val.txt.
 """
 
 from __future__ import annotations
@@ -14,11 +21,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
+from demo.comfy_client import PromptError
 
-from demo.comfy_host import import_comfyui
-
-from .lab.command import new_parser, part_of, tell
+from .lab.command import addresses_of, device_of, new_parser, part_of, start_comfyui, tell
 
 if TYPE_CHECKING:
     from .intracomp_parts.pictures import Store
@@ -30,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     model = parser.add_mutually_exclusive_group()
     model.add_argument("--checkpoint", type=Path, metavar="FILE", help="a full checkpoint: model, text encoder and VAE")
     model.add_argument("--shapes", action="store_true", help="the pack's demo model with its own nouns and counter")
+    model.add_argument("--workflow", type=Path, metavar="FILE.json", help="a workflow, saved or of File > Export (API)")
     parser.add_argument("--out", type=Path, default=Path("output/intracomp"), help="folder of pictures and counts")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report's figures here too")
     parser.add_argument("--skip-generate", action="store_true", help="draw nothing, count what is in --out")
@@ -37,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cpu", action="store_true", help="use the CPU although there is an accelerator")
 
     prompts = parser.add_argument_group("prompts")
+    prompts.add_argument("--prompts", type=Path, metavar="FILE", help="of another benchmark, see above")
     prompts.add_argument("--limit", type=int, help="so many prompts in all, taken evenly from families and numbers")
     prompts.add_argument("--images", type=int, default=10, help="pictures per prompt and method (10, as in the paper)")
     prompts.add_argument("--seed", type=int, default=0, help="which combinations of classes are used")
@@ -45,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     sampling = parser.add_argument_group(
-        "sampling; the defaults are those of the Shapes model, or of Stable Diffusion 1.5"
+        "sampling; the defaults are those of the workflow, the Shapes model, or Stable Diffusion 1.5"
     )
     sampling.add_argument("--method", action="append", help="may be given several times (none); a wrong name lists all")
     sampling.add_argument("--steps", type=int)
@@ -54,9 +61,17 @@ def _parser() -> argparse.ArgumentParser:
     sampling.add_argument("--scheduler")
     sampling.add_argument("--size", type=int, help="side of the picture in pixels")
 
+    running = parser.add_argument_group("running a workflow")
+    running.add_argument("--servers", type=addresses_of, default=["http://127.0.0.1:8188"], metavar="URL,URL",
+                         help="addresses of running ComfyUI servers, which share the work")  # fmt: skip
+    running.add_argument("--prompt-node", metavar="ID.input", help="what gets the prompt (the node titled 'prompt')")
+    running.add_argument("--output-node", metavar="ID", help="the node that saves the picture, where several do")
+    running.add_argument("--timeout", type=float, default=3600.0, help="longest time for one picture in seconds (3600)")
+
     counting = parser.add_argument_group("counting")
-    counting.add_argument("--detector", action="append", default=[], metavar="FOLDER_OR_NAME",
-                          help="zero-shot detector; of several, a thing counts that any two see")  # fmt: skip
+    counting.add_argument("--detector", action="append", default=[], metavar="COUNTER",
+                          help="FOLDER of a zero-shot detector, sam3:FILE, t2icount:FILE or emoji; of several, a thing "
+                          "counts that any two see")  # fmt: skip
     counting.add_argument(
         "--threshold", type=float, nargs="+", default=[0.3], help="least score; one for all, or one each"
     )
@@ -69,38 +84,33 @@ def main(line: Sequence[str] | None = None) -> None:
     """Run with the command line `line`, or that of the process."""
     parser = _parser()
     arguments = parser.parse_args(line)
-    if not (arguments.skip_generate or arguments.shapes or arguments.checkpoint):
-        parser.error("nothing to draw with: give --checkpoint FILE, --shapes, or --skip-generate")
+    if not (arguments.skip_generate or arguments.shapes or arguments.checkpoint or arguments.workflow):
+        parser.error("nothing to draw with: give --checkpoint FILE, --workflow FILE, --shapes, or --skip-generate")
     if not (arguments.skip_count or arguments.shapes or arguments.detector):
-        parser.error("nothing to count with: give --detector FOLDER_OR_NAME, or --skip-count")
+        parser.error("nothing to count with: give --detector COUNTER, or --skip-count")
     if len(arguments.threshold) not in (1, max(len(arguments.detector), 1)):
         parser.error(
             f"{len(arguments.threshold)} thresholds for {len(arguments.detector)} detectors: give one, or one each"
         )
-    # ComfyUI decides at its first import what it runs on; without an accelerator it has to be told.
-    use_cpu = arguments.cpu or not torch.accelerator.is_available()
-    import_comfyui("--cpu" if use_cpu else "--disable-auto-launch")
+    start_comfyui(device_of("cpu" if arguments.cpu else None))
     from headcount.core.errors import CountError
 
     try:
-        run(arguments, torch.device("cpu") if use_cpu else torch.accelerator.current_accelerator())
-    except (CountError, OSError, ValueError) as error:
+        run(arguments)
+    except (CountError, PromptError, OSError, ValueError) as error:
         parser.exit(1, f"{parser.prog}: {error}\n")
 
 
-def run(arguments: argparse.Namespace, device: torch.device) -> None:
+def run(arguments: argparse.Namespace) -> None:
     """Draw, count and print the report, each unless told not to.
 
-    Args:
-        arguments: as the command line gives them.
-        device: where detectors run; ComfyUI has chosen for itself.
-
     Raises:
-        CountError: the model or a detector cannot be used.
+        CountError: the model, a method or a counter cannot be used.
+        PromptError: ComfyUI could not run the workflow.
         OSError: a file is not there.
-        ValueError: there is no such method, or nothing to report.
+        ValueError: there is nothing to report.
     """
-    from .intracomp_parts.drawing import count_all, draw_all, plan_of
+    from .intracomp_parts.drawing import count_all, draw_all, plan_of, vocabulary_name
     from .intracomp_parts.pictures import Store
     from .intracomp_parts.prompts import INTRACOMP, SHAPES
 
@@ -109,25 +119,19 @@ def run(arguments: argparse.Namespace, device: torch.device) -> None:
     if not arguments.skip_generate:
         draw_all(plan_of(arguments, vocabulary), store, tell)
     if not arguments.skip_count:
-        for counter in _counters(arguments, device):
-            count_all(store, counter, vocabulary.name, arguments.part, tell)
+        for counter in _counters(arguments):
+            count_all(store, counter, vocabulary_name(arguments, vocabulary), arguments.part, tell)
     if arguments.part == (0, 1):
         _report(arguments, store)
 
 
-def _counters(arguments: argparse.Namespace, device: torch.device) -> Iterator[NamedCounter]:
-    from .lab.counters import ExactShapes
-    from .lab.detectors import Detector, DetectorCounter, DetectorSettings
+def _counters(arguments: argparse.Namespace) -> Iterator[NamedCounter]:
+    from .lab.named_counters import counter_of, counters_of
 
     if arguments.shapes:
-        yield ExactShapes()
+        yield counter_of("shapes")
     if arguments.detector:
-        thresholds = arguments.threshold * (len(arguments.detector) if len(arguments.threshold) == 1 else 1)
-        settings = [
-            DetectorSettings(source, threshold, arguments.nms)
-            for source, threshold in zip(arguments.detector, thresholds, strict=True)
-        ]
-        yield DetectorCounter([Detector(item, device) for item in settings], arguments.agreement)
+        yield counters_of(arguments.detector, arguments.threshold, arguments.nms, arguments.agreement)
 
 
 def _report(arguments: argparse.Namespace, store: Store) -> None:

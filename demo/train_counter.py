@@ -12,7 +12,7 @@ import argparse
 import math
 import random
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -22,7 +22,7 @@ from training.pack import register_pack
 
 register_pack()
 from headcount.core.shapes.autoencoder import ShapesAutoencoder  # noqa: E402
-from headcount.core.t2icount.config import SHAPES  # noqa: E402
+from headcount.core.t2icount.config import SHAPES, plain_backbone  # noqa: E402
 from headcount.core.t2icount.counting import CountSettings  # noqa: E402
 from headcount.core.t2icount.examples import Examples, mosaic, mosaic_crop  # noqa: E402
 from headcount.core.t2icount.losses import LossSettings  # noqa: E402
@@ -106,7 +106,7 @@ def begun_network(seed: int, semantic: bool = True) -> CountNetwork:
     """The Shapes diffusion model with a fresh decoder; without `semantic`, the paper's plain backbone."""
     network = start_network(SHAPES_MODEL, seed)
     if not semantic:
-        network.config = replace(SHAPES, semantic=False)
+        network.config = plain_backbone(SHAPES)
         begin_decoder(network, seed)
     return network
 

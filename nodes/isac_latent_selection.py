@@ -7,8 +7,7 @@ from comfy_api.latest import io
 from ..bridge.comfyui.node_text import result_output
 from ..bridge.seed_search.latent_selection import select_latent
 from ..bridge.seed_search.search import Search
-from ..bridge.seed_search.settings import SelectionSettings
-from ..core.isac import SCORES
+from ..bridge.seed_search.settings import RANKS, SelectionSettings
 from ._sampler_inputs import SAME, sampling_inputs, seed_input
 from ._types import AUTO_SPACING, counts_input, spacing_input
 
@@ -66,11 +65,12 @@ class IsacLatentSelection(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "score",
-                    options=list(SCORES),
+                    options=list(RANKS),
                     default=default.score,
                     tooltip=(
                         "What ranks the candidates. places: how well the places where a noun is seen fit its number. "
-                        "paper: the ISAC paper's losses, summed over the steps."
+                        "paper: the ISAC paper's losses, summed over the steps until decide_at. algorithm 2: the paper's own "
+                        "way: all steps of every candidate, all layers, and LATENT is the best one's finished latent."
                     ),
                     advanced=True,
                 ),
@@ -81,7 +81,10 @@ class IsacLatentSelection(io.ComfyNode):
                 io.Latent.Output(
                     "latent",
                     display_name="LATENT",
-                    tooltip="The latent with the best noises marked in it, for the sampler's latent_image.",
+                    tooltip=(
+                        "The latent with the best noises marked in it, for the sampler's latent_image. "
+                        "With algorithm 2 the finished latent, for VAE Decode."
+                    ),
                 ),
                 io.Int.Output("seed_out", display_name="seed", tooltip="The seed, for the sampler's seed input."),
                 io.String.Output(

@@ -17,15 +17,16 @@ import argparse
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 from headcount.core.errors import CountError
 from headcount.core.t2icount.checkpoint import load_network
-from headcount.core.t2icount.counting import CountSettings
+from headcount.core.t2icount.counting import CountSettings, PictureCount
 
 from .carpk import carpk_counted
 from .comfyui import network_builder
 from .counted_pictures import CountedPicture
-from .evaluation import evaluate
+from .evaluation import OnCount, evaluate
 from .fsc147 import SPLIT_NAMES, fsc147_counted, fsc147s_counted
 from .options import add_common, chosen_device, noun_tokens
 from .start import read_weights
@@ -45,6 +46,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--split", choices=SPLIT_NAMES, default="test", help="default %(default)s")
     parser.add_argument("--list", type=Path, metavar="FILE", help="FSC-147-S.json; needed by --set fsc147-s")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write one row per picture")
+    parser.add_argument("--stride", type=int, help="pixels from window to window; default: side by side, as published")
+    parser.add_argument(
+        "--maps", type=Path, metavar="FOLDER", help="write density, similarity and fused attention, an .npz per picture"
+    )
     add_common(parser)
     return parser.parse_args(arguments)
 
@@ -75,15 +80,29 @@ def run(options: argparse.Namespace) -> None:
         CountError: something given cannot be used.
     """
     pictures, device = pictures_of(options), chosen_device(options.device)
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False  # the published figures are in fp32
     network = load_network(read_weights(options.model), network_builder()).float().eval().to(device)
     texts = NounTexts(network, noun_tokens(options.tokenizer, network.config))
     with torch.inference_mode():
-        found = evaluate(network, texts, pictures, CountSettings("native"), _show)
+        settings = CountSettings("native", stride=options.stride, attention=options.maps is not None)
+        found = evaluate(network, texts, pictures, settings, _show, on_count=_writer(options.maps))
     if options.csv is not None:
         options.csv.write_text(found.as_csv())
     print(
         f"\r{options.set}, {found.errors.pictures} pictures: MAE {found.errors.mae:.3f}, RMSE {found.errors.rmse:.3f}"
     )
+
+
+def _writer(folder: Path | None) -> OnCount | None:
+    if folder is None:
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def write(picture: CountedPicture, count: PictureCount) -> None:
+        maps = {"density": count.density, "similarity": count.similarity, "attention": count.attention}
+        np.savez(folder / f"{Path(picture.name).stem}.npz", **{name: one[0].numpy() for name, one in maps.items()})
+
+    return write
 
 
 def _show(done: int, total: int) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from io import StringIO
 
 import torch
-from headcount.core.t2icount.counting import CountSettings, count_picture
+from headcount.core.t2icount.counting import CountSettings, PictureCount, count_picture
 from headcount.core.t2icount.metrics import CountErrors, count_errors
 from headcount.core.t2icount.network import CountNetwork
 
@@ -18,6 +18,8 @@ from .trainer import ShouldStop, Validation
 
 OnPicture = Callable[[int, int], None]
 """Called with pictures done and pictures in all."""
+OnCount = Callable[[CountedPicture, PictureCount], None]
+"""Called with every picture and what was counted in it."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def evaluate(
     settings: CountSettings,
     on_picture: OnPicture = _ignore,
     should_stop: ShouldStop = _never,
+    on_count: OnCount | None = None,
 ) -> Evaluation | None:
     """Count in every picture, by the windows of the published evaluation.
 
@@ -76,6 +79,8 @@ def evaluate(
             return None
         pixels = torch.from_numpy(picture.read()).float() / 255
         result = count_picture(network, pixels, texts.rows([picture.noun]), settings, None)
+        if on_count is not None:
+            on_count(picture, result)
         numbers.append(result.numbers[0].cpu())
         on_picture(done, len(pictures))
     return Evaluation(pictures, torch.stack(numbers))

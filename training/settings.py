@@ -66,4 +66,5 @@ class TrainSettings:
     def identity(self) -> dict[str, str]:
         """What a run cannot change when it goes on from where it was: later steps would not fit the earlier ones."""
         names = ("batch", "rate", "weight_decay", "unet_share", "largest_gradient", "precision", "seed")
-        return {name.replace("_", " "): str(getattr(self, name)) for name in names}
+        own = {name.replace("_", " "): str(getattr(self, name)) for name in names}
+        return {**own, "similarity weight": str(self.loss.similarity_weight)}

@@ -27,12 +27,15 @@ import sys
 from pathlib import Path
 
 from headcount.core.errors import CountError
-from headcount.core.t2icount.config import OFFICIAL, SHAPES
+from headcount.core.t2icount.checkpoint import config_named
+from headcount.core.t2icount.config import plain_backbone
 from headcount.core.t2icount.counting import CountSettings
+from headcount.core.t2icount.losses import LossSettings
 from headcount.core.t2icount.network import CountNetwork
 
 from .comfyui import network_builder
 from .evaluation import validation_of
+from .fresh_decoder import begin_decoder
 from .fsc147 import Fsc147, fsc147_counted
 from .options import add_common, chosen_device, noun_tokens
 from .run_folder import RunFolder
@@ -80,6 +83,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     loop.add_argument(
         "--patience", type=int, metavar="N", help="stop after N validations without a better one; default: never"
     )
+    ablation = parser.add_argument_group("ablation (Table 4 of the paper)")
+    ablation.add_argument("--no-semantic", action="store_true", help="the plain backbone, without HSCM")
+    ablation.add_argument("--no-coherence", action="store_true", help="without the coherence loss L_RRC")
     machine = parser.add_argument_group("machine")
     machine.add_argument(
         "--precision",
@@ -120,6 +126,7 @@ def settings_of(options: argparse.Namespace) -> TrainSettings:
         checkpointing=not options.no_checkpointing,
         workers=options.workers,
         seed=options.seed,
+        loss=LossSettings(similarity_weight=0.0) if options.no_coherence else LossSettings(),
     )
 
 
@@ -132,7 +139,7 @@ def run(options: argparse.Namespace) -> None:
     settings, folder = settings_of(options), RunFolder(options.out)
     device = chosen_device(options.device)
     pictures, validation = Fsc147(options.data), fsc147_counted(options.data, "val")
-    network = _begun(folder, options.start, settings.seed)
+    network = _begun(folder, options.start, settings.seed, not options.no_semantic)
     tokens = noun_tokens(options.tokenizer, network.config)
     validate = validation_of(validation, CountSettings("native"), _show_validation)
     trainer = Trainer(network.to(device), tokens, pictures, settings, folder, validate)
@@ -145,14 +152,23 @@ def run(options: argparse.Namespace) -> None:
         print(f"\nstopped in epoch {progress.epoch}; the same command goes on from there")
 
 
-def _begun(folder: RunFolder, start: Path | None, seed: int) -> CountNetwork:
+def _begun(folder: RunFolder, start: Path | None, seed: int, semantic: bool) -> CountNetwork:
     """The network to train: weights of no meaning where the run's own are read afterwards."""
     configuration = folder.configuration()
     if configuration is not None:
-        return network_builder()({config.name: config for config in (OFFICIAL, SHAPES)}[configuration])
+        config = config_named(configuration)
+        if config.semantic != semantic:
+            raise CountError(
+                f"{folder.path} holds a run {'with' if config.semantic else 'without'} HSCM: name another --out"
+            )
+        return network_builder()(config)
     if start is None:
         raise CountError(f"{folder.path} holds no run to go on with: name a model to begin with by --start")
-    return start_network(start, seed)
+    network = start_network(start, seed)
+    if not semantic:
+        network.config = plain_backbone(network.config)
+        begin_decoder(network, seed)
+    return network
 
 
 def _show(report: Report) -> None:

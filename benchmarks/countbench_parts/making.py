@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
 
 from headcount.core.errors import CountError
 
 from demo.comfy_client import ComfyClient, Prompt
-from demo.node_widgets import SEED_NAMES
-from demo.workflow_to_prompt import WorkflowError, workflow_to_prompt
 
-from ..lab.store import digest
+from ..lab.servers import spread
+from ..lab.store import append_row, digest, read_rows
+from ..lab.workflows import Reference, filled, prompt_input, read_workflow, shown_files, suffix
 from .prompts import Ask
-from .videos import PICTURES, VIDEOS, match_videos
+from .videos import match_videos
 
-MADE_BY = "made_by.json"
-TITLE = "prompt"
-_TEXTS = ("text", "prompt", "value", "string")
-Reference = dict[str, str]
+MADE_BY, REFUSED = "made_by.json", "refused.jsonl"
 
 
 @dataclass(frozen=True)
@@ -32,17 +27,19 @@ class MakingSettings:
     """How videos are made.
 
     Attributes:
-        server: address of a running ComfyUI.
+        servers: addresses of running ComfyUI servers, which share the work.
         workflow: file with the workflow.
         seed: the same for every prompt, as in the paper, which takes 1.
+        put_in: puts a method into the workflow with its prompt at (node, input); None leaves it as it is.
         prompt_node: "ID.input" that the prompt goes into; None for the node with the title "prompt".
         output_node: id of the node that shows the video; None where there is one only.
         timeout_s: longest time for one video.
     """
 
-    server: str
+    servers: Sequence[str]
     workflow: Path
     seed: int = 1
+    put_in: Callable[[Prompt, tuple[str, str]], Prompt] | None = None
     prompt_node: str | None = None
     output_node: str | None = None
     timeout_s: float = 3600.0
@@ -51,7 +48,7 @@ class MakingSettings:
 def make_videos(
     settings: MakingSettings, asks: Sequence[Ask], every: Sequence[Ask], folder: Path, report: Callable[[str], None]
 ) -> None:
-    """Make what is missing in `folder`.
+    """Make what is missing in `folder`. A prompt that a node refuses is noted in it, and not tried again.
 
     Args:
         asks: the prompts to make videos of.
@@ -60,24 +57,34 @@ def make_videos(
 
     Raises:
         CountError: no ComfyUI answers, the workflow does not fit, or the folder has videos of another workflow or seed.
-        PromptError: ComfyUI refused the workflow, or a node failed.
+        PromptError: ComfyUI refused the workflow, or the run was cancelled.
     """
-    client = ComfyClient(settings.server.rstrip("/"))
-    try:
-        workflow = read_workflow(settings.workflow, client)
-        place = prompt_input(workflow, settings.prompt_node)
-        _claim(folder, _made_by(workflow, place, settings.seed, every), len(every))
-        missing = [ask for ask in asks if ask.index not in match_videos(folder, len(every))]
-        for number, ask in enumerate(missing, start=1):
-            outputs = client.run(filled(workflow, place, ask, settings.seed), settings.timeout_s)
-            _fetch(client, shown_files(outputs, settings.output_node), folder, ask.index)
-            report(f"made {number} of {len(missing)}: {ask.prompt}")
-    except HTTPError:
-        raise  # it answers
-    except URLError as error:
-        raise CountError(
-            f"no ComfyUI answers at {settings.server}: {error.reason}. Start it, or give --server"
-        ) from error
+    workflow = read_workflow(settings.workflow, settings.servers)
+    place = prompt_input(workflow, settings.prompt_node)
+    if settings.put_in is not None:
+        workflow = settings.put_in(workflow, place)
+    _claim(folder, _made_by(workflow, place, settings.seed, every), len(every))
+    done = match_videos(folder, len(every)).keys() | refused_prompts(folder).keys()
+    missing = [ask for ask in asks if ask.index not in done]
+    made: list[int] = []
+
+    def make(client: ComfyClient, ask: Ask) -> None:
+        prompt = filled(workflow, place, ask.prompt, ask.counts, settings.seed)
+        outputs = client.run(prompt, settings.timeout_s)
+        _fetch(client, shown_files(outputs, settings.output_node), folder, ask.index)
+        made.append(ask.index)
+        report(f"made {len(made)} of {len(missing)}: {ask.prompt}")
+
+    def refuse(ask: Ask, why: str) -> None:
+        append_row(folder / REFUSED, {"index": ask.index, "why": why})
+        report(f"prompt {ask.index} is left out, {why}: {ask.prompt}")
+
+    spread(missing, settings.servers, make, refuse)
+
+
+def refused_prompts(folder: Path) -> dict[int, str]:
+    """Number of each prompt that a node refused -> what it said. Without the file they are tried again."""
+    return {row["index"]: row["why"] for row in read_rows(folder / REFUSED)}
 
 
 def _made_by(workflow: Prompt, place: tuple[str, str], seed: int, every: Sequence[Ask]) -> dict[str, Any]:
@@ -106,48 +113,6 @@ def _claim(folder: Path, made_by: dict[str, Any], prompts: int) -> None:
     file.write_text(json.dumps(made_by) + "\n", encoding="utf-8")
 
 
-def shown_files(outputs: dict[str, dict[str, Any]], node: str | None) -> list[Reference]:
-    """The files of a finished run that are its video: one file, or pictures that are its frames.
-
-    Args:
-        outputs: node -> what it shows, as ComfyUI's history has it.
-        node: takes only this node's.
-
-    Raises:
-        CountError: none is shown, several videos are, or several nodes show some; saved files go before previews.
-    """
-    found = {name: _references(shown) for name, shown in outputs.items() if node in (None, name)}
-    for kind in ("output", "temp"):
-        saved = {name: files for name, all_ in found.items() if (files := [one for one in all_ if one["type"] == kind])}
-        if len(saved) > 1:
-            raise CountError(f"nodes {', '.join(saved)} all save pictures or videos. Give one of them to --output-node")
-        if saved:
-            (files,) = saved.values()
-            if len(files) > 1 and any(_suffix(one) in VIDEOS for one in files):
-                raise CountError(
-                    f"node {next(iter(saved))} saves {len(files)} videos at once. Make one: set its batch to 1"
-                )
-            return files
-    raise CountError(
-        f"the workflow showed no video or picture{f' in node {node}' if node else ''}. Add Save Video or Save Image"
-    )
-
-
-def _references(shown: dict[str, Any]) -> list[Reference]:
-    """Files that a node shows, whatever it calls the list: ComfyUI's own say "images", others "gifs" or "videos"."""
-    entries = [entry for value in shown.values() if isinstance(value, list) for entry in value]
-    files = [entry for entry in entries if isinstance(entry, dict) and "filename" in entry]
-    return [
-        {"filename": file["filename"], "subfolder": file.get("subfolder", ""), "type": file.get("type", "output")}
-        for file in files
-        if _suffix(file) in VIDEOS | PICTURES
-    ]
-
-
-def _suffix(file: Mapping[str, str]) -> str:
-    return Path(file["filename"]).suffix.lower()
-
-
 def _fetch(client: ComfyClient, files: Sequence[Reference], folder: Path, index: int) -> None:
     """Download into place; a stopped download leaves nothing that looks finished."""
     unfinished = folder / f".unfinished-{index:03d}"
@@ -155,102 +120,10 @@ def _fetch(client: ComfyClient, files: Sequence[Reference], folder: Path, index:
     unfinished.mkdir()
     if len(files) > 1:
         for number, file in enumerate(files, start=1):
-            (unfinished / f"{number:05d}{_suffix(file)}").write_bytes(client.image(file))
+            (unfinished / f"{number:05d}{suffix(file)}").write_bytes(client.image(file))
         unfinished.rename(folder / f"{index:03d}_frames")
         return
     name = f"{index:03d}_{Path(files[0]['filename']).name}"
     (unfinished / name).write_bytes(client.image(files[0]))
     (unfinished / name).rename(folder / name)
     unfinished.rmdir()
-
-
-def read_workflow(file: Path, client: ComfyClient) -> Prompt:
-    """A workflow, in the API format or as the page saves it.
-
-    Raises:
-        CountError: it cannot be read, is no workflow, or has nodes that the server does not know.
-    """
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CountError(f"{file} cannot be read: {error}. Give a workflow of File > Export (API)") from error
-    if isinstance(content, dict) and isinstance(content.get("nodes"), list):
-        try:
-            return workflow_to_prompt(content, client.object_info())
-        except WorkflowError as error:
-            raise CountError(
-                f"{file}: {error}. Install what is missing, or give a workflow of File > Export (API)"
-            ) from error
-    if not isinstance(content, dict) or not content or not all(map(_is_node, content.values())):
-        raise CountError(f"{file} is no workflow. Give one of File > Export (API)")
-    return content
-
-
-def _is_node(value: Any) -> bool:
-    return isinstance(value, dict) and "class_type" in value and isinstance(value.get("inputs"), dict)
-
-
-def prompt_input(workflow: Prompt, given: str | None) -> tuple[str, str]:
-    """(node, input) that the prompt goes into.
-
-    Args:
-        workflow: in the API format.
-        given: "ID.input"; None for the text of the one node with the title "prompt".
-
-    Raises:
-        CountError: there is none such, or several; the message lists what there is.
-    """
-    texts = _texts(workflow)
-    if given is not None:
-        node, _, name = given.partition(".")
-        if name not in workflow.get(node, {}).get("inputs", {}):
-            raise CountError(
-                f"the workflow has no input {given!r} for the prompt. Give --prompt-node one of {_list(texts)}"
-            )
-        return node, name
-    titled = [place for place, title in texts.items() if title.strip().lower() == TITLE]
-    if len(titled) != 1:
-        raise CountError(
-            f"the workflow has {len(titled)} nodes with text and the title {TITLE!r}, and one is needed. Give "
-            f"your prompt's node that title, or give --prompt-node one of {_list(texts)}"
-        )
-    return titled[0]
-
-
-def _texts(workflow: Prompt) -> dict[tuple[str, str], str]:
-    """Inputs that hold text of their own -> title of the node; of each node the one that is most likely its prompt."""
-    found = {}
-    for node, placed in workflow.items():
-        names = [name for name in _TEXTS if isinstance(placed["inputs"].get(name), str)]
-        if names:
-            found[node, names[0]] = placed.get("_meta", {}).get("title", "")
-    return found
-
-
-def _list(texts: Mapping[tuple[str, str], str]) -> str:
-    return (
-        ", ".join(f"{node}.{name} ({title or 'no title'})" for (node, name), title in texts.items())
-        or "(it has no texts)"
-    )
-
-
-def filled(workflow: Prompt, place: tuple[str, str], ask: Ask, seed: int) -> Prompt:
-    """A copy of `workflow` that draws `ask`: the prompt at `place`, counts in every objects input, the seed in every seed.
-
-    Inputs that are connected to other nodes stay so.
-    """
-    prompt = copy.deepcopy(workflow)
-    for placed in prompt.values():
-        inputs = placed["inputs"]
-        for name in SEED_NAMES & inputs.keys():
-            if not isinstance(inputs[name], list):
-                inputs[name] = seed
-        if isinstance(inputs.get("objects"), str):
-            inputs["objects"] = objects_line(ask.counts)
-    prompt[place[0]]["inputs"][place[1]] = ask.prompt
-    return prompt
-
-
-def objects_line(counts: Mapping[str, int]) -> str:
-    """ "3 cats, 1 dog", as Count Prompt reads it."""
-    return ", ".join(f"{count} {noun}" for noun, count in counts.items())

@@ -15,11 +15,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from demo.comfy_host import import_comfyui
-
-from ..lab.command import device_of
-from ..lab.counters import ExactShapes, NamedCounter, T2ICountFile, images_of
+from ..lab.command import device_of, start_comfyui
+from ..lab.counters import NamedCounter, images_of
 from ..lab.detectors import GroundingDino, GroundingSettings
+from ..lab.named_counters import SAM3, T2ICOUNT, counter_of
 from ..lab.pretrained import ClipScorer
 from ..lab.statistics import Mean, mean_of
 from ..lab.store import KeptFiles, file_digest
@@ -29,7 +28,8 @@ from .videos import frame_files, frames_of, in_batches
 Counts = NDArray[np.int64]
 """(F, K): of F frames, K nouns."""
 
-SHAPES, T2ICOUNT = "shapes", "t2icount:"
+FOLDER, DEMOS = "counter:", ("shapes", "emoji")
+COUNTERS = (FOLDER, SAM3, T2ICOUNT)
 MEASURES = ("accuracy", "consistency", "clip")
 Measures = Mapping[str, float | None]
 """Value of each of `MEASURES`; None where there is none."""
@@ -173,11 +173,9 @@ def meter_of(arguments: argparse.Namespace) -> Meter:
 
 def _counter(arguments: argparse.Namespace, device: torch.device) -> NamedCounter:
     detector: str = arguments.detector
-    if detector == SHAPES:
-        return ExactShapes()
-    if detector.startswith(T2ICOUNT):
-        import_comfyui("--cpu" if device.type == "cpu" else "--disable-auto-launch")
-        return T2ICountFile(Path(detector.removeprefix(T2ICOUNT)))
+    if detector in DEMOS or detector.startswith(COUNTERS):
+        start_comfyui(device)
+        return counter_of(detector.removeprefix(FOLDER), arguments.box_threshold)
     settings = GroundingSettings(detector, arguments.box_threshold, may_download=arguments.allow_download)
     return GroundingDino(settings, device)
 

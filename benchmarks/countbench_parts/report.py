@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Origin:
         clip: name of the CLIP, or None.
         missing: numbers of the prompts without a video.
         missing_are: "skip" or "zero".
+        refused: of the missing ones, number -> why a node refused it.
     """
 
     folder: str
@@ -44,6 +45,7 @@ class Origin:
     clip: str | None
     missing: tuple[int, ...]
     missing_are: str
+    refused: Mapping[int, str] = field(default_factory=dict)
 
 
 def figures(origin: Origin, videos: Sequence[Measured], other: Figures | None = None) -> dict[str, Any]:
@@ -124,6 +126,7 @@ def render(content: Figures) -> list[str]:
         lines.append(
             f"{many} prompt{' has' if many == 1 else 's have'} no video and {'is' if many == 1 else 'are'} {what}: {numbers}"
         )
+    lines += [f"- prompt {index} was refused by {why}" for index, why in content.get("refused", {}).items()]
     lines += ["", *_table("videos", content["groups"], shown)]
     if "against" in content:
         lines += ["", f"Difference to {content['against']['folder']}, prompt by prompt:", ""]

@@ -12,11 +12,11 @@ from headcount.core.errors import CountError
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence, UnidentifiedImageError
 
+from ..lab.workflows import PICTURES, VIDEOS
+
 Frame = NDArray[np.uint8]
 """(H, W, 3), red, green, blue."""
 
-VIDEOS = frozenset({".mp4", ".webm", ".mkv", ".mov"})
-PICTURES = frozenset({".png", ".webp", ".gif", ".jpg", ".jpeg"})
 _NAMES = (re.compile(r"(\d{3,})(?:_|$)"), re.compile(r"video_(\d{3,})$"))
 
 

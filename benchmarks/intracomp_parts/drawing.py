@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import comfy.sd
 from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model
@@ -17,23 +18,39 @@ from headcount.core.errors import CountError
 
 from ..lab.counters import NamedCounter, images_of
 from ..lab.method_runs import run_method
-from ..lab.node_methods import read_method
+from ..lab.node_methods import KINDS, Method, read_method
 from ..lab.sampling import SHAPES_SAMPLING, Generator, KSamplerSettings, Loaded
 from ..lab.store import code_digest, digest, file_digest
 from .pictures import CountRow, PictureRow, Store, in_part, picture_name
-from .prompts import Ask, Vocabulary, make_asks
+from .prompts import Ask, Vocabulary, asks_of_file, make_asks
+from .server_drawing import WorkflowSource
 
 # As diffusers runs Stable Diffusion 1.5 in the paper.
 CHECKPOINT_SAMPLING = KSamplerSettings(50, 7.5, "ddim", "ddim_uniform", 512)
 METHODS = {
-    "none": read_method("plain"),
-    "isac": read_method("isac_exact"),
-    "isac-fast": read_method("isac_fast"),
-    "isac-paper": read_method("isac_paper"),
-    "selection": read_method("selection:candidates=4"),
+    "none": "plain",
+    "isac": "isac_exact",
+    "isac-fast": "isac_fast",
+    "isac-paper": "isac_paper",
+    "isac-ls": "selection:candidates=10:score=algorithm 2",
+    "selection": "selection:candidates=4",
 }
-
+"""Short names for methods as `read_method` reads them."""
 _SAMPLING = ("steps", "cfg", "sampler", "scheduler", "size")  # options of the command line
+
+
+def method_of(text: str) -> Method:
+    """A method by its short name, or as `read_method` reads it.
+
+    Raises:
+        CountError: there is none, or it asks a counter.
+    """
+    if text not in METHODS and text.split(":")[0].split("+")[0] not in KINDS:
+        raise CountError(f"there is no method {text}; there are {', '.join((*METHODS, *KINDS))}")
+    method = read_method(METHODS.get(text, text))
+    if method.counts:
+        raise CountError(f"--method {text} asks a counter; benchmarks.effect measures those")
+    return method
 
 
 @dataclass(frozen=True)
@@ -88,9 +105,9 @@ class Plan:
         vocabulary: name of the prompts' nouns.
         asks: the prompts.
         images: pictures per prompt and method.
-        methods: names in `METHODS`.
+        methods: see `method_of`.
         source: the model.
-        settings: how it is sampled.
+        sampling: how it is sampled: all of `KSamplerSettings`, or what replaces a workflow's own.
         part: (i, n): only the i-th of n parts, counted from 0.
     """
 
@@ -98,8 +115,8 @@ class Plan:
     asks: Sequence[Ask]
     images: int
     methods: Sequence[str]
-    source: Source
-    settings: KSamplerSettings
+    source: Source | WorkflowSource
+    sampling: Mapping[str, Any]
     part: tuple[int, int] = (0, 1)
 
     def rows(self) -> list[PictureRow]:
@@ -110,7 +127,7 @@ class Plan:
         return [row for row in rows if in_part(row.key, self.part)]
 
     def _row(self, ask: Ask, image: int, method: str, code: str) -> PictureRow:
-        model, settings = {"name": self.source.name, **asdict(self.settings)}, METHODS[method].parts
+        model, settings = {"name": self.source.name, **self.sampling}, method_of(method).parts
         seed = ask.seed(image)
         made_by = {"model": model, "method": method, "settings": settings}
         key = digest({**made_by, "prompt": ask.prompt, "image": image, "seed": seed})
@@ -128,30 +145,48 @@ def plan_of(arguments: argparse.Namespace, vocabulary: Vocabulary) -> Plan:
         ValueError: there is no such method.
     """
     methods = list(dict.fromkeys(arguments.method or ["none"]))
-    if unknown := [method for method in methods if method not in METHODS]:
-        raise ValueError(f"there is no method {', '.join(unknown)}; there are {', '.join(METHODS)}")
-    source = shapes_source() if arguments.shapes else checkpoint_source(arguments.checkpoint)
+    for method in methods:
+        method_of(method)
     given = {name: value for name in _SAMPLING if (value := getattr(arguments, name)) is not None}
-    settings = replace(SHAPES_SAMPLING if arguments.shapes else CHECKPOINT_SAMPLING, **given)
-    asks = make_asks(vocabulary, arguments.seed, arguments.limit)
-    return Plan(vocabulary.name, asks, arguments.images, methods, source, settings, arguments.part)
+    source: Source | WorkflowSource
+    if arguments.workflow:
+        source, sampling = WorkflowSource.of(arguments), given
+    else:
+        source = shapes_source() if arguments.shapes else checkpoint_source(arguments.checkpoint)
+        sampling = asdict(replace(SHAPES_SAMPLING if arguments.shapes else CHECKPOINT_SAMPLING, **given))
+    if arguments.prompts:
+        asks = asks_of_file(arguments.prompts, arguments.limit)
+    else:
+        asks = make_asks(vocabulary, arguments.seed, arguments.limit)
+    return Plan(
+        vocabulary_name(arguments, vocabulary), asks, arguments.images, methods, source, sampling, arguments.part
+    )
+
+
+def vocabulary_name(arguments: argparse.Namespace, vocabulary: Vocabulary) -> str:
+    """What reports call the prompts."""
+    return str(arguments.prompts.name) if arguments.prompts else vocabulary.name
 
 
 def draw_all(plan: Plan, store: Store, report: Callable[[str], None]) -> None:
     """Draw what the store does not hold yet. The model is loaded only if something is to be drawn.
 
     Raises:
-        CountError: a method cannot work with this model.
+        CountError: a method cannot work with this model, or no server answers.
     """
-    done = store.pictures()
+    done = store.pictures().keys() | store.refused().keys()
     missing = [row for row in plan.rows() if row.key not in done]
     if not missing:
         return
-    generator = Generator(plan.source.load(), plan.settings)
+    if isinstance(plan.source, WorkflowSource):
+        methods = {name: method_of(name) for name in plan.methods}
+        plan.source.draw(missing, methods, plan.sampling, store, report)
+        return
+    generator = Generator(plan.source.load(), KSamplerSettings(**plan.sampling))
     for number, row in enumerate(missing, start=1):
         generator.positive(row.prompt)  # so that the prompt's first method pays no more than the others
         start = time.perf_counter()
-        samples = run_method(generator.sampling(row.prompt, row.seed), METHODS[row.method])
+        samples = run_method(generator.sampling(row.prompt, row.seed), method_of(row.method))
         pixels = generator.pixels(samples)[0]
         seconds = round(time.perf_counter() - start, 3)
         store.add_picture(replace(row, seconds=seconds), pixels)

@@ -29,7 +29,7 @@ class PictureRow:
         image: number of the picture among those of its prompt.
         seed: seed of its noise.
         vocabulary: name of the benchmark's nouns.
-        model: name and digest of the model's file, and the sampler's settings.
+        model: name and digest of the model's file or of a workflow, and the sampler's settings.
         method: name of the method.
         method_settings: all settings of the method.
         code: digest of the pack's code that made it; not part of the key.
@@ -67,7 +67,16 @@ class Store:
     def __init__(self, out: Path) -> None:
         self.out = out
         self._pictures, self._counts = out / "pictures.jsonl", out / "counts.jsonl"
+        self._refused = out / "refused.jsonl"
         out.mkdir(parents=True, exist_ok=True)
+
+    def refused(self) -> dict[str, str]:
+        """Key of each picture at which a node failed -> what it said. Without the file they are tried again."""
+        return {row["key"]: row["why"] for row in read_rows(self._refused)}
+
+    def add_refused(self, row: PictureRow, why: str) -> None:
+        """Write down that a picture cannot be made."""
+        append_row(self._refused, {"key": row.key, "prompt": row.prompt, "method": row.method, "why": why})
 
     def pictures(self) -> dict[str, PictureRow]:
         """Finished pictures by key; those whose file is gone are not finished."""
@@ -95,8 +104,8 @@ class Store:
 
 def picture_name(method: str, prompt: str, image: int, key: str) -> str:
     """A path that a person can read: "pictures/isac/a-photo-of-three-cats-0-<key>.png"."""
-    words = re.sub(r"[^a-z0-9]+", "-", prompt.lower()).strip("-")[:80]
-    return f"pictures/{method}/{words}-{image}-{key}.png"
+    words, folder = (re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:80] for text in (prompt, method))
+    return f"pictures/{folder}/{words}-{image}-{key}.png"
 
 
 def in_part(key: str, part: tuple[int, int]) -> bool:

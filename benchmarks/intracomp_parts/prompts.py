@@ -12,10 +12,12 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, zip_longest
+from pathlib import Path
 
 from demo.shapes import NOUNS, PLURALS
 
 from ..lab.detectors import with_article
+from ..lab.published_prompts import read_published
 
 MULTI_CLASS, MULTI_INSTANCE = "multi-class", "multi-instance"
 FAMILIES = (MULTI_CLASS, MULTI_INSTANCE)
@@ -49,7 +51,7 @@ class Ask:
     """One prompt of a benchmark.
 
     Attributes:
-        family: `MULTI_CLASS` or `MULTI_INSTANCE`.
+        family: `MULTI_CLASS` or `MULTI_INSTANCE`; the name of the file of another benchmark.
         number: k, how many classes, or n, how many instances.
         prompt: the text.
         asked: singular noun -> how many of it.
@@ -114,6 +116,18 @@ def make_asks(vocabulary: Vocabulary, seed: int = 0, limit: int | None = None) -
     # Taken in turn from every group, so that any limit is a fair sample of the whole.
     groups = [_group(vocabulary, family, number, seed) for number in NUMBERS for family in FAMILIES]
     return _in_turn(groups)[:limit]
+
+
+def asks_of_file(file: Path, limit: int | None = None) -> list[Ask]:
+    """The prompts of another benchmark's file, see `read_published`; their number is that of all things asked for.
+
+    Args:
+        limit: at most so many, evenly over the file.
+    """
+    found = read_published(file)
+    if limit is not None and limit < len(found):
+        found = [found[place * len(found) // limit] for place in range(limit)]
+    return [Ask(file.stem, sum(counts.values()), prompt, counts) for prompt, counts in found]
 
 
 def _group(vocabulary: Vocabulary, family: str, number: int, seed: int) -> list[Ask]:

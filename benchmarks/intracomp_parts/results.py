@@ -192,7 +192,8 @@ def figures(section: Section) -> dict[str, Any]:
         "families" -> family -> method -> its "pictures", "means" and "differences" to the first method, each by number and
         "average" ("all" for pictures); beside it the model, the counter, the methods' settings and median seconds.
     """
-    families = {name: _family(section.family(name)) for name in FAMILIES}
+    shown = {result.row.family for results in section.methods.values() for result in results}
+    families = {name: _family(section.family(name)) for name in (*FAMILIES, *sorted(shown - {*FAMILIES}))}
     return {
         "vocabulary": section.vocabulary,
         "model": dict(section.model),

@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import torch
 
+from demo.comfy_host import import_comfyui
+
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
@@ -38,6 +40,11 @@ def part_of(text: str) -> tuple[int, int]:
     return int(first), int(parts)
 
 
+def addresses_of(text: str) -> list[str]:
+    """For `--servers`: addresses of running ComfyUI servers, joined by commas."""
+    return [address.strip().rstrip("/") for address in text.split(",") if address.strip()]
+
+
 def tell(text: str) -> None:
     """Say how far a run is, beside its results."""
     print(text, file=sys.stderr, flush=True)
@@ -58,6 +65,11 @@ def device_of(given: str | None) -> torch.device:
         from headcount.core.errors import CountError  # a command may parse its line before the pack can be imported
 
         raise CountError(f"--device {given}: {str(error).splitlines()[0]}. Leave it out, or give cpu") from error
+
+
+def start_comfyui(device: torch.device) -> None:
+    """Import ComfyUI, which decides at its first import what it runs on."""
+    import_comfyui("--cpu" if device.type == "cpu" else "--disable-auto-launch")
 
 
 def wait_for(device: torch.device) -> Callable[[], None]:

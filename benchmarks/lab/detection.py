@@ -1,4 +1,4 @@
-"""Boxes of a detector: suppression of doubles, and agreement of several detectors. Numbers only, no model."""
+"""Boxes of several detectors: which show the same object. Numbers only, no model."""
 
 from __future__ import annotations
 
@@ -30,24 +30,6 @@ def overlap(one: Box, other: Box) -> float:
     )
     together = box_area(one) + box_area(other) - shared
     return shared / together if together > 0 else 0.0
-
-
-def without_doubles(detections: Sequence[Detection], most_overlap: float) -> list[Detection]:
-    """Class-wise non-maximum suppression.
-
-    Args:
-        detections: in any order.
-        most_overlap: a detection goes when a better one of the same noun overlaps it by more than this.
-
-    Returns:
-        Those that stay, the best first.
-    """
-    kept: list[Detection] = []
-    for item in sorted(detections, key=lambda detection: -detection.score):
-        same = (other for other in kept if other.noun == item.noun)
-        if all(overlap(item.box, other.box) <= most_overlap for other in same):
-            kept.append(item)
-    return kept
 
 
 def agreed(detectors: Sequence[Sequence[Detection]], least_overlap: float = 0.5) -> list[list[Detection]]:

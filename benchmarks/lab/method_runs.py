@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from headcount.bridge.seed_search.settings import ALGORITHM_2
 from torch import Tensor
 
 from .node_methods import KINDS, Method
@@ -50,6 +51,8 @@ def with_chosen_noise(sampling: Sampling, method: Method, links: Mapping[str, An
         latent_image={"samples": sampling.latent}, seed=sampling.seed, denoise=1.0, **sampler,
         **(links if KINDS[name].counts else {}), **settings,
     ).args  # fmt: skip
+    if settings.get("score") == ALGORITHM_2:
+        return replace(sampling, samples=latent["samples"])
     return replace(sampling, seed=seed, noise=latent.get("batch_index", [0])[0])
 
 

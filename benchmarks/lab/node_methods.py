@@ -11,12 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from headcount.bridge.isac.presets import CUSTOM, PRESETS
 from headcount.core.errors import CountError
 from headcount.nodes.count_repair import CountRepair
 from headcount.nodes.count_search import CountSearch
 from headcount.nodes.isac_attention_control import IsacAttentionControl
 from headcount.nodes.isac_latent_selection import IsacLatentSelection
 from headcount.nodes.numina_count_guide import NuminaCountGuide
+
+from .isac_ablation import IsacAblation
 
 PLAIN = "plain"
 _OF_THE_SAMPLER = ("seed", "steps", "cfg", "sampler_name", "scheduler", "denoise")
@@ -39,6 +42,11 @@ class Kind:
     given: Mapping[str, Any] = field(default_factory=dict)
     counts: bool = False
 
+    @property
+    def node_id(self) -> str | None:
+        """Under which ComfyUI knows the node; None for what is none."""
+        return getattr(self.node.define_schema(), "node_id", None) if self.node else None
+
     def settings(self) -> dict[str, Any]:
         """All settings, those of the sampler left out."""
         inputs = self.node.define_schema().inputs if self.node else ()
@@ -47,13 +55,11 @@ class Kind:
 
 
 KINDS = {
-    "isac_fast": Kind("steers", IsacAttentionControl, {"mode": "fast"}),
-    "isac_exact": Kind("steers", IsacAttentionControl, {"mode": "exact"}),
-    "isac_paper": Kind(
-        "steers",
-        IsacAttentionControl,
-        {"mode": "exact", "objective": "paper", "step_mode": "paper", "step_size": 0.01},
-    ),
+    # A preset would take the place of every setting that is changed here.
+    "isac_fast": Kind("steers", IsacAttentionControl, {"mode": "fast", "preset": CUSTOM}),
+    "isac_exact": Kind("steers", IsacAttentionControl, {"mode": "exact", "preset": CUSTOM}),
+    "isac_paper": Kind("steers", IsacAttentionControl, {**PRESETS["paper"], "preset": CUSTOM}),
+    "isac_ablation": Kind("steers", IsacAblation),
     "numina": Kind("guides", NuminaCountGuide),
     "selection": Kind("chooses", IsacLatentSelection),
     "search": Kind("chooses", CountSearch, counts=True),

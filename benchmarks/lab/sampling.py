@@ -52,6 +52,7 @@ class Sampling:
         seed: seed of the noise.
         settings: steps, cfg, sampler and scheduler.
         noise: which of the seed's noises, ComfyUI's batch index.
+        samples: what is sampled already, by a node that finishes the picture.
     """
 
     model: Any
@@ -61,9 +62,12 @@ class Sampling:
     seed: int
     settings: KSamplerSettings
     noise: int = 0
+    samples: Tensor | None = None
 
     def run(self) -> Tensor:
         """The sampled latent."""
+        if self.samples is not None:
+            return self.samples
         noise = comfy.sample.prepare_noise(self.latent, self.seed, [self.noise])
         return sample(self, noise)
 

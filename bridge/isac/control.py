@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -15,8 +16,10 @@ from ...core.attention import Clustering, RunRecorder
 from ...core.errors import CountError
 from ...core.isac import (
     AnchoredObjective,
+    LossWeights,
     Objective,
     PaperObjective,
+    PromptTarget,
     StepMode,
     instance_to_class,
     latent_step,
@@ -39,6 +42,8 @@ _SECOND = f"another {NODE} is in front of this one on the same model. Both steer
 
 
 ObjectiveName = Literal["anchored", "paper"]
+ObjectiveAt = Callable[[PromptTarget, LossWeights], Objective]
+"""The objective of a step, from what is asked for and the weights of the published schedule."""
 Mode = Literal["exact", "fast"]
 CLUSTERINGS: tuple[Clustering, ...] = get_args(Clustering)
 MEMORY_SETTINGS: tuple[MemorySetting, ...] = get_args(MemorySetting)
@@ -84,7 +89,11 @@ class IsacSettings:
 
 
 def with_isac(
-    model: Any, settings: IsacSettings, counts: Counts | None = None, layout: Any = None
+    model: Any,
+    settings: IsacSettings,
+    counts: Counts | None = None,
+    layout: Any = None,
+    objective: ObjectiveAt | None = None,
 ) -> tuple[Any, MapsHandle]:
     """A clone of `model` that is steered while it samples, and the handle that each run fills.
 
@@ -93,6 +102,7 @@ def with_isac(
 
     Args:
         layout: "anchored" only: boxes of an artist's own, see `run_layout`; None where the maps say the places.
+        objective: in place of "paper", for ablations.
 
     Raises:
         CountError: the model is of a family whose attention cannot be read, or the objective takes no layout.
@@ -107,7 +117,7 @@ def with_isac(
     def start_run(guider: Any, sigmas: Tensor, family: Family) -> _IsacRun:
         if is_second:
             notes.warn(_SECOND)
-        return _IsacRun(guider, sigmas, family, settings, counts, layout, notes)
+        return _IsacRun(guider, sigmas, family, settings, counts, layout, notes, objective)
 
     patched, handle = with_runs(model, WRAPPER_KEY, notes, start_run, settings.memory)
     is_second = len(patched.get_wrappers(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY)) > 1
@@ -126,8 +136,9 @@ class _IsacRun:
         counts: Counts | None,
         layout: Any,
         notes: RunNotes,
+        objective: ObjectiveAt | None = None,
     ) -> None:
-        self._settings, self._layout, self._notes = settings, layout, notes
+        self._settings, self._layout, self._notes, self._objective_at = settings, layout, notes, objective
         self._model = guider.inner_model
         self._taken = self._steered = 0
         self._steps = max(len(sigmas) - 1, 1)
@@ -179,6 +190,8 @@ class _IsacRun:
             layouts = () if boxes is None else run_layout(boxes, counted.counts.objects, self._model, tuple(x.shape))
             return AnchoredObjective(counted.target, settings.spacing, settings.bind, layouts)
         weights = instance_to_class(step, self._steps, *self._noise)
+        if self._objective_at is not None:
+            return self._objective_at(counted.target, weights)
         return PaperObjective(counted.target, weights, settings.clustering, settings.bind)
 
     def finish(self) -> RunRecorder | None:

@@ -12,9 +12,16 @@ import comfy.model_management
 import torch
 from torch import Tensor
 
-from ...core.attention import MAX_SELF_PIXELS, CallList
+from ...core.attention import MAX_SELF_PIXELS, AttentionCall, CallList
 from ...core.errors import CountError
-from ...core.isac import instance_to_class, score_calls
+from ...core.isac import (
+    LossWeights,
+    PaperObjective,
+    PromptTarget,
+    ScoreName,
+    instance_to_class,
+    score_calls,
+)
 from ..attention.capture import Capture
 from ..attention.hook import hooked_options
 from ..families.family import Family
@@ -30,6 +37,40 @@ from .shared_noise import SharedNoise
 
 _NODE = SelectionSettings.node
 _MAX_AT_ONCE = 16
+
+
+class _CallScore:
+    """A score of the pictures of one model call, which takes in its attention calls as they come.
+
+    "places" and "paper" wait for all calls, without those that are finer than the score needs; the losses of Algorithm 2
+    are those of Algorithm 1, which keep one map for each picture.
+
+    Args:
+        weights: of the paper's two losses at this step.
+        one_grid: see `CallList`.
+    """
+
+    def __init__(
+        self, settings: SelectionSettings, target: PromptTarget, weights: LossWeights, one_grid: bool
+    ) -> None:  # fmt: skip
+        self._settings, self._target, self._weights = settings, target, weights
+        self._calls = CallList(MAX_SELF_PIXELS, one_grid)
+        self._losses = PaperObjective(target, weights, bind=True).start() if settings.goes_to_the_end else None
+        self.is_seen = False
+
+    def add(self, call: AttentionCall) -> None:
+        """Take in the model's next call."""
+        self.is_seen = True
+        (self._calls.add if self._losses is None else self._losses.accumulate)(call)
+
+    def value(self) -> Tensor:
+        """(B,) on the CPU, the lower, the better."""
+        settings = self._settings
+        if self._losses is not None:
+            return self._losses.finish().total.float().cpu()
+        score: ScoreName = "places" if settings.score == "places" else "paper"
+        found = score_calls(self._calls.calls, self._target, score, self._weights, settings.spacing)
+        return found.float().cpu()
 
 
 class AttentionRun:
@@ -77,7 +118,7 @@ class AttentionRun:
         self.pool.add(torch.cat(scores) if scores else None, self.gate.step)
         best = self.pool.best
         self._progress.add(self.pool.total if self.pool.is_decided else tried, denoised[best : best + 1])
-        if self.pool.is_decided:
+        if self.pool.is_decided and not self._settings.goes_to_the_end:
             raise EndSampling
 
     def ask(
@@ -95,9 +136,8 @@ class AttentionRun:
             recorded, hooked = self._recording(shown, options) if is_scoring else ([], options)
             whole = whole_pictures_only(hooked, shown, self._guider.conds.values(), _NODE)
             answers: list[Tensor] = executor(model, conds, shown, timestep[batch], whole)
-            pairs = zip(self._counted, recorded, strict=is_scoring)
-            scores = [self._score_of(counted, calls) for counted, calls in pairs if calls.calls]
-            if scores:
+            # Several counted conditionings ask for all of their objects together.
+            if scores := [score.value() for score in recorded if score.is_seen]:
                 self._scores.append(torch.stack(scores).sum(0))
             return answers
 
@@ -109,17 +149,11 @@ class AttentionRun:
                 answer[batch] = part
         return answers
 
-    def _recording(self, x: Tensor, options: dict[str, Any]) -> tuple[list[CallList], dict[str, Any]]:
-        """A list of attention calls for each counted conditioning, and the options that fill them."""
-        lists = []
+    def _recording(self, x: Tensor, options: dict[str, Any]) -> tuple[list[_CallScore], dict[str, Any]]:
+        """A score for each counted conditioning, and the options that fill them."""
+        weights, scores = instance_to_class(self.gate.step, self._total_steps, self._noise_left), []
         for counted in self._counted:
             reader = self._family.reader((x.shape[-2], x.shape[-1]))
-            lists.append(CallList(MAX_SELF_PIXELS, reader.one_grid))
-            options = hooked_options(options, Capture(reader, counted.conditioning.get("uuid"), lists[-1]))
-        return lists, options
-
-    def _score_of(self, counted: CountedConditioning, recorded: CallList) -> Tensor:
-        """(B,) on the CPU; several counted conditionings ask for all of their objects together."""
-        weights = instance_to_class(self.gate.step, self._total_steps, self._noise_left)
-        settings = self._settings
-        return score_calls(recorded.calls, counted.target, settings.score, weights, settings.spacing).float().cpu()
+            scores.append(_CallScore(self._settings, counted.target, weights, reader.one_grid))
+            options = hooked_options(options, Capture(reader, counted.conditioning.get("uuid"), scores[-1]))
+        return scores, options

@@ -1,8 +1,9 @@
 """ISAC Latent Selection: runs many candidates a little way and keeps those whose attention promises the asked counts.
 
 Reference: ISAC_LS, Algorithm 2 of "ISAC: Training-Free Instance-to-Semantic Attention Control" (arXiv 2505.20935v4).
-Changed: candidates are dropped along the way instead of running to the end, the score is a choice (see
-`core.isac.selection`), and the image itself comes from an ordinary run of the chosen noise with the user's sampler.
+Changed, unless the score is "algorithm 2": candidates are dropped along the way instead of running to the end, the score is
+a choice (see `core.isac.selection`), and the image itself comes from an ordinary run of the chosen noise with the user's
+sampler.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ...core.errors import CountError
-from ...core.isac import successive_halving
 from ..comfyui.node_text import NodeResult
 from ..families.family import Family
 from ..families.table import family_of
@@ -40,7 +40,8 @@ def select_candidates(search: Search[SelectionSettings]) -> SearchResult:
     """All candidates, best first; those that were dropped early come last.
 
     Other nodes of this pack do not act on the candidates. The latent of the result has the batch indices of the best ones, in
-    place of any that it had: a sampler with the same seed gives its images their noises.
+    place of any that it had: a sampler with the same seed gives its images their noises. With "algorithm 2" it holds the best
+    ones' own samples instead, as a sampler's output does.
 
     Raises:
         CountError: a family that cannot be read, a latent that is not one image, or settings that leave nothing to choose.
@@ -53,12 +54,18 @@ def select_candidates(search: Search[SelectionSettings]) -> SearchResult:
             f"{_NODE} reads pictures; this latent is a video of {initial.samples.shape[2]} latent frames. Connect an "
             "empty latent of one picture"
         )
-    if successive_halving(settings.candidates, initial.wanted, settings.steps, settings.decide_at):
-        candidates = _scored(search, family, initial)
+    samples = None
+    if settings.stages(initial.wanted, settings.steps):
+        candidates, samples = _scored(search, family, initial)
     else:
         candidates = [ScoredCandidate(index) for index in range(settings.candidates)]
     table = score_table(candidates, settings.seed)
-    latent, seed = initial.chosen([candidate.index for candidate in candidates])
+    best = [candidate.index for candidate in candidates]
+    latent, seed = initial.chosen(best)
+    if settings.goes_to_the_end and samples is not None:
+        of_empty = ("downscale_ratio_spacial", "downscale_ratio_temporal")  # which KSampler takes off, too
+        latent = {name: value for name, value in search.latent.items() if name not in of_empty}
+        latent["samples"] = samples[best[: initial.wanted]]
     return SearchResult(candidates, latent, seed, table, _result_of(candidates[0], table))
 
 
@@ -76,18 +83,21 @@ def _result_of(best: ScoredCandidate, table: str) -> NodeResult:
     return NodeResult(chosen, table=table)
 
 
-def _scored(search: Search[SelectionSettings], family: Family, initial: InitialLatent) -> list[ScoredCandidate]:
+def _scored(
+    search: Search[SelectionSettings], family: Family, initial: InitialLatent
+) -> tuple[list[ScoredCandidate], Tensor]:
+    """The candidates, best first, and their samples in the order of their indices, finished where all go to the end."""
     settings = search.settings
     patched, pools = _with_candidates(search, family)
     noise = initial.noise_of(range(settings.candidates))
-    comfy.sample.sample(
+    samples = comfy.sample.sample(
         patched, noise, settings.steps, settings.cfg, settings.sampler, settings.scheduler, search.positive,
         search.negative, initial.samples.repeat(len(noise), *[1] * (noise.ndim - 1)), denoise=settings.denoise,
         noise_mask=initial.mask, disable_pbar=True, seed=settings.seed,
     )  # fmt: skip
     if not pools:
         raise CountError(f"{_NODE} has no step to try candidates in: raise steps or denoise")
-    return pools[-1].candidates()
+    return pools[-1].candidates(), samples
 
 
 def _with_candidates(search: Search[SelectionSettings], family: Family) -> tuple[Any, list[CandidatePool]]:

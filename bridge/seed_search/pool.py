@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import CountError
-from ...core.isac import Stage, carried_score, successive_halving, top_k
+from ...core.isac import Stage, carried_score, top_k
 from .search import Candidate
 from .settings import SelectionSettings
 
@@ -43,7 +43,7 @@ class CandidatePool:
         self.alive = list(range(settings.candidates))
         self._score = settings.score
         self._dropped: list[int] = []
-        self._stages = list(successive_halving(settings.candidates, keep, steps, settings.decide_at))
+        self._stages = list(settings.stages(keep, steps))
         self.total = _candidate_steps(settings.candidates, self._stages)
         self._scores = torch.full((settings.candidates,), math.nan)
         self._steps = [0] * settings.candidates

@@ -7,10 +7,13 @@ from typing import ClassVar, Literal, get_args
 
 import comfy.samplers
 
-from ...core.isac import DECIDE_AT, DEFAULT_SCORE, ScoreName
+from ...core.isac import DECIDE_AT, DEFAULT_SCORE, SCORES, ScoreName, Stage, successive_halving
 
 LookName = Literal["auto", "draft", "own steps"]
 LOOKS: tuple[LookName, ...] = get_args(LookName)
+RankName = ScoreName | Literal["algorithm 2"]
+ALGORITHM_2: RankName = "algorithm 2"
+RANKS: tuple[RankName, ...] = (*SCORES, ALGORITHM_2)
 
 
 @dataclass(frozen=True)
@@ -40,19 +43,35 @@ class SelectionSettings(SamplerSettings):
 
     Attributes:
         candidates: B, how many noises to try: the first B of this seed.
-        decide_at: share of the steps after which the best are known, above 0 and up to 1.
-        score: what ranks the candidates.
+        decide_at: share of the steps after which the best are known, above 0 and up to 1; not for "algorithm 2".
+        score: what ranks the candidates. "algorithm 2" is the paper's: every candidate goes all steps, its losses read all
+            layers and are summed up, and the latent of the result is the winner's own, finished.
         spacing: "places" only: least distance between two places, as a share of the image's shorter side; None for one that
             the maps say.
     """
 
     candidates: int = 8
     decide_at: float = DECIDE_AT
-    score: ScoreName = DEFAULT_SCORE
+    score: RankName = DEFAULT_SCORE
     spacing: float | None = None
 
     node: ClassVar[str] = "ISAC Latent Selection"
     tried: ClassVar[str] = "candidates"
+
+    @property
+    def goes_to_the_end(self) -> bool:
+        """Nobody is dropped on the way, and nothing is to be sampled afterwards."""
+        return self.score == ALGORITHM_2
+
+    def stages(self, keep: int, steps: int) -> tuple[Stage, ...]:
+        """When who is dropped of a run of so many steps that is to leave `keep`; none where there is nothing to choose.
+
+        Raises:
+            CountError: see `successive_halving`.
+        """
+        if self.goes_to_the_end:
+            return (Stage(0, steps, keep),)
+        return successive_halving(self.candidates, keep, steps, self.decide_at)
 
 
 @dataclass(frozen=True)

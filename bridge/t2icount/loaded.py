@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -152,9 +153,21 @@ def _with_less_memory(
     """Count; where memory runs out, with half as many windows at once, down to one."""
     while True:
         try:
-            return count_picture(network, picture, text, settings, on_pass)
+            with _without_tf32():
+                return count_picture(network, picture, text, settings, on_pass)
         except comfy.model_management.OOM_EXCEPTION:
             if settings.batch == 1:
                 raise
         comfy.model_management.soft_empty_cache()
         settings = replace(settings, batch=settings.batch // 2)
+
+
+@contextmanager
+def _without_tf32() -> Iterator[None]:
+    """Convolutions in full fp32, as the authors' numbers are; other precisions do not read the switch."""
+    switch = torch.backends.cudnn
+    before, switch.allow_tf32 = switch.allow_tf32, False
+    try:
+        yield
+    finally:
+        switch.allow_tf32 = before

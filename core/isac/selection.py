@@ -155,7 +155,8 @@ def score_calls(
     """Score the pictures of one model call: (B,), lower is better. To be carried from step to step by `carried_score`.
 
     Args:
-        calls: the recorded calls; "places" reads cross-attention near 16 x 16 cells only, "paper" all.
+        calls: the recorded calls; "places" reads cross-attention near 16 x 16 cells only, "paper" all, and keeps attributes
+            with their noun as v4 does.
         target: the same for all pictures of the batch.
         weights: of the paper's two losses at this step, see `instance_to_class`; None weighs them alike.
         spacing: "places" only, see `places_score`.
@@ -169,17 +170,17 @@ def score_calls(
         return places_score(*noun_heat(calls, target.tokens), target.counts, spacing)
     grid, both = paper_grid(calls), weights or LossWeights(0.5, 0.5)
     items = range(len(calls[0].queries))
-    return torch.cat([paper_losses(picture_maps(calls, item, grid), target, both).total for item in items])
+    return torch.cat([paper_losses(picture_maps(calls, item, grid), target, both, bind=True).total for item in items])
 
 
-def carried_score(score: ScoreName, before: Tensor | None, now: Tensor) -> Tensor:
-    """A seed's score after a step: the paper's is summed over the steps, "places" is that of the latest step alone.
+def carried_score(score: str, before: Tensor | None, now: Tensor) -> Tensor:
+    """A seed's score after a step: the paper's losses are summed over the steps, "places" is that of the latest step alone.
 
     Args:
         before: (B,) score after the step before, None at the first one.
         now: (B,) what `score_calls` gives for this step.
     """
-    return before + now if score == "paper" and before is not None else now
+    return now if score == "places" or before is None else before + now
 
 
 def successive_halving(candidates: int, keep: int, steps: int, decide_at: float = DECIDE_AT) -> tuple[Stage, ...]:

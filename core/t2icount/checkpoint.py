@@ -11,12 +11,14 @@ from torch import Tensor
 
 from ..errors import CountError
 from ..weights import not_finite
-from .config import OFFICIAL, SHAPES, CounterConfig
+from .config import OFFICIAL, SHAPES, CounterConfig, plain_backbone
 from .network import BuildNetwork, CountNetwork
 
 CONFIG_ENTRY = "headcount.t2icount"
 """Entry of a safetensors file's metadata: the name of the configuration."""
 CONFIGURATIONS = (OFFICIAL, SHAPES)
+_BACKBONES = tuple(map(plain_backbone, CONFIGURATIONS))
+_SEMANTIC = "decoder.img_txt_fusion"
 _FIRST_LAYER = "unet.unet.diffusion_model.input_blocks.0.0.weight"
 _RESUME_ENTRY = "model_state_dict"
 _NAMED = 5
@@ -71,7 +73,7 @@ def config_named(name: str) -> CounterConfig:
     Raises:
         CountError: this version of the pack does not know it.
     """
-    found = {config.name: config for config in CONFIGURATIONS}.get(name)
+    found = {config.name: config for config in (*CONFIGURATIONS, *_BACKBONES)}.get(name)
     if found is None:
         known = " and ".join(config.name for config in CONFIGURATIONS)
         raise CountError(
@@ -93,7 +95,8 @@ def config_of(weights: Mapping[str, Tensor]) -> CounterConfig:
             f"this file is not a T2ICount checkpoint{f', but {kind}' if kind else ''}: it has no '{_FIRST_LAYER}'. Take "
             "best_model_paper.pth of the T2ICount authors, or a checkpoint of this pack's training"
         )
-    for config in CONFIGURATIONS:
+    is_semantic = any(name.startswith(_SEMANTIC) for name in weights)
+    for config in CONFIGURATIONS if is_semantic else _BACKBONES:
         if tuple(layer.shape[:2]) == (config.unet.channels, config.encoder.latent_channels):
             return config
     known = ", ".join(f"{config.name} ({config.unet.channels} channels)" for config in CONFIGURATIONS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -139,3 +139,8 @@ SHAPES = CounterConfig(
     attention_weights=((2, 0.6), (1, 0.4)),
     window=128,
 )
+
+
+def plain_backbone(config: CounterConfig) -> CounterConfig:
+    """The same without the semantic correction, for ablations (Table 4, row B)."""
+    return replace(config, name=f"{config.name} backbone", semantic=False)

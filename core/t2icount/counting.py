@@ -33,16 +33,22 @@ class CountSettings:
         scale: "short side": the picture is scaled so that its shorter side is one window, as the pictures of FSC-147 are.
             "native": counted at its own size, as CARPK is; smaller pictures are enlarged to one window.
         batch: windows times nouns that go through the network at once.
+        stride: pixels from window to window, at most the window; None for windows side by side, as published.
+        attention: whether to hand out the fused cross-attention, too.
     """
 
     scale: str = SHORT_SIDE
     batch: int = 8
+    stride: int | None = None
+    attention: bool = False
 
     def __post_init__(self) -> None:
         if self.scale not in SCALES:
             raise CountError(f"scale is {self.scale!r}; it can be {' or '.join(map(repr, SCALES))}")
         if self.batch < 1:
             raise CountError(f"{self.batch} windows at once; it must be at least 1")
+        if self.stride is not None and self.stride < 1:
+            raise CountError(f"stride is {self.stride}; it must be at least 1 pixel")
 
 
 @dataclass(frozen=True)
@@ -54,12 +60,14 @@ class PictureCount:
         density: (K, H, W) objects per pixel; each map sums to its number.
         similarity: (K, H, W) cosine between picture and noun, -1 to 1.
         points: per noun, as many (x, y) in pixels as its rounded number, halves up, strongest first.
+        attention: (K, H, W) fused cross-attention to the noun, 0 to 1 in each window; None unless asked for.
     """
 
     numbers: Tensor
     density: Tensor
     similarity: Tensor
     points: tuple[tuple[Point, ...], ...]
+    attention: Tensor | None = None
 
 
 @torch.no_grad()
@@ -90,10 +98,16 @@ def count_picture(
     seen = picture.float().cpu().clamp(0, 1)  # as Save Image, previews and the overlay show it
     pixels = _scaled(rearrange(seen, "h w c -> c h w"), config.window, settings.scale)
     tall, wide = pixels.shape[1:]
-    density, similarity = (Joined(len(text), tall, wide, config.window) for _ in range(2))
-    for corners, cells, likeness in _passes(network, pixels, text, settings.batch, on_windows):
-        density.add(corners, cells / config.cell**2)
-        similarity.add(corners, likeness)
+    stride = None if settings.stride is None else min(settings.stride, config.window)
+    corners = window_corners(tall, wide, config.window, stride)
+    density, similarity, *attention = (
+        Joined(len(text), tall, wide, config.window, stride) for _ in range(3 if settings.attention else 2)
+    )
+    for some, (cells, likeness, *seen_at) in _passes(network, pixels, text, corners, settings, on_windows):
+        density.add(some, cells / config.cell**2)
+        similarity.add(some, likeness)
+        for joined, one in zip(attention, seen_at, strict=True):
+            joined.add(some, one)
     counted = density.mean().div_(config.density_scale)
     numbers = _sums(counted)
     if not torch.isfinite(numbers).all():
@@ -105,15 +119,21 @@ def count_picture(
         for one, number in zip(counted, numbers.tolist(), strict=True)
     )
     size = (height, width)
-    return PictureCount(numbers.float(), _conserved(counted, size, numbers), _fitted(similarity.mean(), size), points)
+    fused = _fitted(attention[0].mean(), size) if attention else None
+    density_map = _conserved(counted, size, numbers)
+    return PictureCount(numbers.float(), density_map, _fitted(similarity.mean(), size), points, fused)
 
 
 def _passes(
-    network: CountNetwork, pixels: Tensor, text: ClassText, batch: int, on_windows: OnWindows | None
-) -> Iterator[tuple[list[Corner], Tensor, Tensor]]:
-    """Per group of W windows: their corners, and (W, K, g, g) densities and similarities."""
-    window, nouns = network.config.window, len(text)
-    corners = window_corners(pixels.shape[1], pixels.shape[2], window)
+    network: CountNetwork,
+    pixels: Tensor,
+    text: ClassText,
+    corners: list[Corner],
+    settings: CountSettings,
+    on_windows: OnWindows | None,
+) -> Iterator[tuple[list[Corner], Tensor]]:
+    """Per group of W windows: their corners, and (M, W, K, g, g) densities, similarities and what else is asked for."""
+    window, nouns, batch = network.config.window, len(text), settings.batch
     shared = max(1, batch // nouns)  # windows of one pass
     at_once = max(1, batch // shared)  # nouns of one pass
     passes, done = -(-len(corners) // shared) * -(-nouns // at_once), 0
@@ -123,14 +143,16 @@ def _passes(
         found: list[Tensor] = []
         for noun in range(0, nouns, at_once):
             asked = text[noun : noun + at_once]
-            maps = network.count_latent(latent.repeat(len(asked), 1, 1, 1), asked.each_repeated(len(some)))
-            both = torch.stack([maps.density, maps.fine_similarity]).float()
-            found.append(rearrange(both, "m (k w) 1 h v -> m w k h v", w=len(some)))
+            latents, words = latent.repeat(len(asked), 1, 1, 1), asked.each_repeated(len(some))
+            maps = network.count_latent(latents, words, settings.attention)
+            kinds = [maps.density, maps.fine_similarity]
+            if maps.attention is not None:  # on the cells of the density
+                kinds.append(functional.interpolate(maps.attention, size=maps.density.shape[-2:], mode="bilinear"))
+            found.append(rearrange(torch.stack([one.float() for one in kinds]), "m (k w) 1 h v -> m w k h v", w=len(some)))
             done += 1
             if on_windows is not None:
                 on_windows(done, passes)
-        cells, likeness = torch.cat(found, 2)
-        yield some, cells, likeness
+        yield some, torch.cat(found, 2)
 
 
 def counting_size(height: int, width: int, window: int, scale: str) -> tuple[int, int]:

@@ -1,4 +1,7 @@
-"""Square windows over a picture, as the published evaluation lays them: side by side, the last ones moved back inside."""
+"""Square windows over a picture, as the published evaluation lays them: side by side, the last ones moved back inside.
+
+With a stride below the window they overlap, as the authors' code allows.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,16 @@ Corner = tuple[int, int]
 """(top, left) in pixels."""
 
 
-def window_starts(length: int, window: int) -> list[int]:
-    """Where windows begin along one side of `length` pixels, at least `window` of them."""
-    return [min(window * index, length - window) for index in range(-(-length // window))]
+def window_starts(length: int, window: int, stride: int | None = None) -> list[int]:
+    """Where windows begin along one side of `length` pixels, at least `window` of them; None for side by side."""
+    step = stride or window
+    return [min(step * index, length - window) for index in range(-(-(length - window) // step) + 1)]
 
 
-def window_corners(height: int, width: int, window: int) -> list[Corner]:
+def window_corners(height: int, width: int, window: int, stride: int | None = None) -> list[Corner]:
     """(top, left) of all windows, row by row."""
-    return [(top, left) for top in window_starts(height, window) for left in window_starts(width, window)]
+    rows, columns = (window_starts(side, window, stride) for side in (height, width))
+    return [(top, left) for top in rows for left in columns]
 
 
 def cut_windows(picture: Tensor, corners: list[Corner], window: int) -> Tensor:
@@ -31,10 +36,10 @@ class Joined:
     Only the sum is kept, on the CPU, so memory does not grow with the number of windows.
     """
 
-    def __init__(self, maps: int, height: int, width: int, window: int) -> None:
+    def __init__(self, maps: int, height: int, width: int, window: int, stride: int | None = None) -> None:
         self._sum = torch.zeros(maps, height, width)
         self._window = window
-        self._rows, self._columns = (_coverage(length, window) for length in (height, width))
+        self._rows, self._columns = (_coverage(length, window, stride) for length in (height, width))
 
     def add(self, corners: list[Corner], maps: Tensor) -> None:
         """Add (len(corners), M, g, g) cell values, enlarged to pixels; each pixel gets the value of its place."""
@@ -47,9 +52,9 @@ class Joined:
         return self._sum.div_(self._rows[:, None]).div_(self._columns)
 
 
-def _coverage(length: int, window: int) -> Tensor:
+def _coverage(length: int, window: int, stride: int | None) -> Tensor:
     """(length,) how many windows show each place along a side."""
     covered = torch.zeros(length)
-    for start in window_starts(length, window):
+    for start in window_starts(length, window, stride):
         covered[start : start + window] += 1
     return covered

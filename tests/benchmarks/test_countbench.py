@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmarks.countbench import main
-from benchmarks.countbench_parts.making import objects_line
 from benchmarks.countbench_parts.measures import (
     Measured,
     count_accuracy,
@@ -28,6 +27,7 @@ from benchmarks.countbench_parts.measures import (
 from benchmarks.countbench_parts.prompts import Ask, read_asks, spread
 from benchmarks.countbench_parts.videos import frames_of, in_batches, match_videos
 from benchmarks.lab.counters import ExactShapes, images_of
+from benchmarks.lab.workflows import objects_line
 from demo.scenes import Kind, Scene, random_scene
 
 NOISE = np.random.default_rng(0).integers(0, 255, (3, 40, 64, 3), dtype=np.uint8)

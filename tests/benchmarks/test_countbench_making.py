@@ -13,10 +13,8 @@ from headcount.core.prompts.objects_line import find_objects_of_line
 from PIL import Image
 
 from benchmarks.countbench import main
-from benchmarks.countbench_parts.making import filled, prompt_input, read_workflow, shown_files
-from benchmarks.countbench_parts.prompts import Ask
 from benchmarks.countbench_parts.videos import frames_of
-from demo.comfy_client import ComfyClient
+from benchmarks.lab.workflows import filled, prompt_input, read_workflow, shown_files
 from demo.server import ComfyServer
 
 from .test_countbench import results, shapes_line
@@ -39,7 +37,8 @@ def test_workflow_is_filled() -> None:
     place = prompt_input(WORKFLOW, None)
     assert place == ("2", "text") and prompt_input(WORKFLOW, "3.text") == ("3", "text")
     before = json.dumps(WORKFLOW)
-    new = filled(WORKFLOW, place, Ask(1, "Two cats and a dog.", {"cats": 2, "dog": 1}), seed=5)
+    new = filled(WORKFLOW, place, "Two cats and a dog.", {"cats": 2, "dog": 1}, seed=5, name="other", clip="none")
+    assert new["1"]["inputs"] == {"name": "other"}
     assert new["2"]["inputs"] == {"text": "Two cats and a dog.", "objects": "2 cats, 1 dog", "clip": ["1", 1]}
     assert new["4"]["inputs"]["seed"] == 5 and new["5"]["inputs"]["noise_seed"] == ["4", 0]
     assert new["3"] == WORKFLOW["3"] and json.dumps(WORKFLOW) == before
@@ -111,7 +110,7 @@ def test_videos_are_made(
     """The Shapes model in a real ComfyUI: videos are made once, those of another seed need another folder."""
     (tmp_path / "workflow.json").write_text(json.dumps(shapes_workflow(saver)))
     line = [*shapes_line(tmp_path), "--detector", "shapes", "--workflow", str(tmp_path / "workflow.json")]
-    line += ["--server", server.address, "--limit", "2"]
+    line += ["--servers", f"http://127.0.0.1:1,{server.address}", "--limit", "2"]
     main(line)
     videos = tmp_path / "videos"
     assert sorted(path.name for path in videos.iterdir()) == [*names, "made_by.json"], capsys.readouterr().err
@@ -139,19 +138,19 @@ def _workflow_in(video: Path) -> dict[str, Any]:
 
 @pytest.mark.server
 def test_workflow_of_the_page_is_read(tmp_path: Path, server: ComfyServer) -> None:
-    workflow = read_workflow(ROOT / "workflows" / "shapes_isac.json", ComfyClient(server.address))
+    workflow = read_workflow(ROOT / "workflows" / "shapes_isac.json", [server.address])
     (node,) = [node for node, placed in workflow.items() if placed["class_type"] == "HeadcountCountPrompt"]
     assert prompt_input(workflow, f"{node}.text") == (node, "text")
     (tmp_path / "unknown.json").write_text('{"nodes": [{"id": 1, "type": "NoSuchNode"}], "links": []}')
     with pytest.raises(CountError, match="no 'NoSuchNode'"):
-        read_workflow(tmp_path / "unknown.json", ComfyClient(server.address))
+        read_workflow(tmp_path / "unknown.json", [server.address])
 
 
 def test_no_workflow(tmp_path: Path) -> None:
     for content in ("{", "[]", "{}", '{"1": {"inputs": {}}}'):
         (tmp_path / "workflow.json").write_text(content)
         with pytest.raises(CountError, match="workflow"):
-            read_workflow(tmp_path / "workflow.json", ComfyClient(""))
+            read_workflow(tmp_path / "workflow.json", [])
 
 
 def test_foreign_videos_are_not_mixed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -168,5 +167,5 @@ def test_no_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "workflow.json").write_text(json.dumps(WORKFLOW))
     line = [*shapes_line(tmp_path), "--detector", "shapes", "--workflow", str(tmp_path / "workflow.json")]
     with pytest.raises(SystemExit):
-        main([*line, "--server", "http://127.0.0.1:1"])
+        main([*line, "--servers", "http://127.0.0.1:1"])
     assert "no ComfyUI answers at http://127.0.0.1:1" in capsys.readouterr().err

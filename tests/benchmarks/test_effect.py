@@ -12,6 +12,7 @@ import pytest
 import torch
 from comfy.ldm.modules.attention import attention_pytorch, optimized_attention
 from headcount.bridge.demo_models.emoji import load_emoji_unet
+from headcount.bridge.isac.presets import PRESETS, preset_values
 from headcount.core.counting import Counted
 from headcount.core.errors import CountError
 from headcount.nodes.isac_attention_control import IsacAttentionControl
@@ -74,8 +75,12 @@ def test_defaults_are_the_schemas() -> None:
     assert read_method("isac_fast").parts["isac_fast"] == {
         **{name: value for name, value in defaults.items() if value is not None},
         "mode": "fast",
+        "preset": "custom",
     }
-    assert read_method("isac_paper").parts["isac_paper"]["objective"] == "paper"
+    for name in ("isac_fast", "isac_exact", "isac_paper"):
+        settings = read_method(f"{name}:bind=false").parts[name]
+        assert preset_values(settings["preset"], settings) == settings, "a preset would change what is measured"
+    assert read_method("isac_paper").parts["isac_paper"].items() >= PRESETS["paper"].items()
     assert {"seeds", "decide_at"} <= set(KINDS["search"].settings()) and "seed" not in KINDS["search"].settings()
 
 

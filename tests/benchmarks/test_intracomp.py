@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from headcount.bridge.prompts.token_positions import encode_count_prompt
 from headcount.core.errors import CountError
 
 from benchmarks.intracomp import main
-from benchmarks.intracomp_parts.drawing import METHODS, Plan, checkpoint_source, shapes_source
+from benchmarks.intracomp_parts.drawing import METHODS, Plan, checkpoint_source, method_of, shapes_source
 from benchmarks.intracomp_parts.pictures import CountRow, PictureRow, Store
 from benchmarks.intracomp_parts.prompts import FAMILIES, MULTI_CLASS, SHAPES, make_asks
 from benchmarks.lab.sampling import SHAPES_SAMPLING
@@ -22,7 +22,8 @@ from ..helpers.models import shapes
 
 
 def plan(images: int = 2, part: tuple[int, int] = (0, 1)) -> Plan:
-    return Plan("Shapes", make_asks(SHAPES, limit=10), images, ["none", "isac"], shapes_source(), SHAPES_SAMPLING, part)
+    asks, sampling = make_asks(SHAPES, limit=10), asdict(SHAPES_SAMPLING)
+    return Plan("Shapes", asks, images, ["none", "isac"], shapes_source(), sampling, part)
 
 
 def test_parts_are_the_whole() -> None:
@@ -35,7 +36,9 @@ def test_parts_are_the_whole() -> None:
 def test_a_changed_setting_is_another_picture() -> None:
     rows = plan().rows()
     keys = {row.key for row in rows}
-    assert {row.key for row in replace(plan(), settings=replace(SHAPES_SAMPLING, cfg=4.0)).rows()}.isdisjoint(keys)
+    assert {row.key for row in replace(plan(), sampling=asdict(replace(SHAPES_SAMPLING, cfg=4.0))).rows()}.isdisjoint(
+        keys
+    )
     assert {row.key for row in replace(plan(), source=replace(shapes_source(), name="x")).rows()}.isdisjoint(keys)
     by_seed: dict[int, set[str]] = {}
     for row in rows:
@@ -94,7 +97,7 @@ def test_a_whole_run_with_the_demo_model(tmp_path: Path, capsys: pytest.CaptureF
         both = [section["families"][family][method]["means"]["2"]["error"] for method in ("none", "isac")]
         difference = section["families"][family]["isac"]["differences"]["2"]["error"]["mean"]
         assert difference == pytest.approx(both[1] - both[0])
-    assert section["settings"]["isac"] == METHODS["isac"].parts
+    assert section["settings"]["isac"] == method_of("isac").parts
     assert 0 <= section["quality"]["none"]["clear"] <= 1
 
     before = files[0].read_bytes()
@@ -149,6 +152,7 @@ def test_pictures_are_those_of_the_sampler(tmp_path: Path) -> None:
         (["--shapes", "--part", "2/2"], "'2/2' is no part"),
         (["--skip-generate", "--detector", "x", "--threshold", "0.1", "0.2"], "2 thresholds for 1 detectors"),
         (["--shapes", "--method", "magic"], f"there is no method magic; there are {', '.join(METHODS)}"),
+        (["--shapes", "--method", "search"], "--method search asks a counter"),
         (["--checkpoint", "missing.safetensors", "--skip-count"], "missing.safetensors"),
     ],
 )

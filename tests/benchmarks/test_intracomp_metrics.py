@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.intracomp_parts.prompts import MULTI_INSTANCE
 from benchmarks.intracomp_parts.results import Result, by_number, differences, means, measure
-from benchmarks.lab.detection import Detection, agreed, box_area, overlap, without_doubles
+from benchmarks.lab.detection import Detection, agreed, box_area, overlap
 
 from .test_intracomp import picture_row
 
@@ -90,18 +90,6 @@ def test_overlap() -> None:
     assert overlap(box(0), box(5)) == pytest.approx(1 / 3)
     assert overlap(box(0), box(20)) == 0
     assert overlap(box(0), (3, 3, 3, 3)) == 0 and box_area((5, 5, 2, 9)) == 0
-
-
-def test_doubles_go_class_by_class() -> None:
-    cat, worse, dog, far = (
-        Detection("cat", 0.9, box(0)),
-        Detection("cat", 0.5, box(1)),
-        Detection("dog", 0.4, box(1)),
-        Detection("cat", 0.3, box(8)),
-    )
-    assert without_doubles([far, worse, dog, cat], 0.5) == [cat, dog, far]
-    assert without_doubles([far, worse, dog, cat], 1.0) == [cat, worse, dog, far]
-    assert without_doubles([], 0.5) == []
 
 
 def things(*detectors: list[Detection], least: float = 0.5) -> list[tuple[str, int]]:

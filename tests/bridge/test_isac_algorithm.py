@@ -1,8 +1,9 @@
-"""A steered run against Algorithm 1 of the paper written by hand around the bare model."""
+"""Runs as the nodes make them against Algorithms 1 and 2 of the paper written by hand around the bare model."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import comfy.sample
@@ -10,19 +11,30 @@ import comfy.samplers
 import pytest
 import torch
 from comfy.ldm.modules.attention import attention_pytorch
-from headcount.bridge.isac.control import IsacSettings, with_isac
+from headcount.bridge.seed_search import attention_scorer
 from headcount.core.attention.calls import AttentionCall
 from headcount.core.attention.mean_maps import aggregate
 from headcount.core.isac.objective import paper_losses
 from headcount.core.isac.schedule import LossWeights
 from headcount.core.isac.target import PromptTarget
+from headcount.core.prompts import CountedObject, Counts, ObjectTokens
+from headcount.nodes.isac_attention_control import IsacAttentionControl
+from headcount.nodes.isac_latent_selection import IsacLatentSelection
 from torch import Tensor
 
-from ..helpers.models import Run, Setup, sample, tiny_setup
+from ..helpers.models import TINY_TOKENS, Run, Setup, sample, tiny_setup
 from ..reference_isac import reference_losses, reference_maps
 
 Total = Callable[[list[Any], list[Any], tuple[int, int], float], Tensor]
 TOKENS, COUNTS = ((2,), (5,)), (2, 1)
+ATTRIBUTES = (((1,),), ((4,),))
+RED = Counts(
+    "two red cats and a blue dog",
+    (CountedObject("cats", 2, ("red",)), CountedObject("dog", 1, ("blue",))),
+    {"l": (ObjectTokens((2,), ((1,),)), ObjectTokens((5,), ((4,),)))},
+    {"l": TINY_TOKENS},
+)
+"""What Count Prompt says of a prompt whose nouns have attributes."""
 
 
 class QueriesAndKeys:
@@ -39,14 +51,21 @@ class QueriesAndKeys:
         return attention_pytorch(q, k, v, heads, **kwargs)  # rounds as it does in the pack
 
 
-def reference_total(own: list[Any], cross: list[Any], grid: tuple[int, int], share: float) -> Tensor:
-    """Eq. 5 through full matrices in float64, one picture after the other."""
+def reference_totals(
+    own: list[Any], cross: list[Any], grid: tuple[int, int], share: float, attributes: Any = ()
+) -> Tensor:
+    """(B,) eq. 5 through full matrices in float64, one picture after the other."""
     totals = []
     for item in range(len(own[0][1])):
         layers = [[(size, q[item].double(), k[item].double()) for size, q, k in part] for part in (own, cross)]
         maps = reference_maps(*layers, grid)
-        totals.append(reference_losses(*maps, grid, TOKENS, COUNTS, share, 1 - share).total)
-    return torch.stack(totals).sum()
+        totals.append(reference_losses(*maps, grid, TOKENS, COUNTS, share, 1 - share, attributes).total)
+    return torch.stack(totals)
+
+
+def reference_total(*call: Any) -> Tensor:
+    """Of all pictures together."""
+    return reference_totals(*call).sum()
 
 
 def own_total(own: list[Any], cross: list[Any], grid: tuple[int, int], share: float) -> Tensor:
@@ -67,26 +86,61 @@ def gradient_by_hand(inner: Any, context: Tensor, x: Tensor, sigma: Tensor, shar
         return torch.autograd.grad(loss, latent)[0]
 
 
-def algorithm_1(setup: Setup, run: Run, flow: bool, eta: float, total: Total) -> Tensor:
-    """For t = T..1: take one gradient step, then one Euler step of the guided model."""
-    inner = setup.model.model
+def denoised_by_hand(
+    setup: Setup, run: Run, noise: Tensor, before_step: Callable[[Tensor, Tensor, int], Tensor]
+) -> Tensor:
+    """T Euler steps of the guided model from `noise`, each from what `before_step(x, sigma, step)` gives."""
+    inner, batch = setup.model.model, len(noise)
     sampling = inner.model_sampling
     sigmas = comfy.samplers.calculate_sigmas(sampling, run.scheduler, run.steps)
-    latent = torch.zeros(run.batch, setup.channels, *run.size)
-    noise = comfy.sample.prepare_noise(latent, run.seed)
-    x = sampling.noise_scaling(sigmas[0], noise, latent, True)
+    x = sampling.noise_scaling(sigmas[0], noise, torch.zeros_like(noise), True)
     for step in range(run.steps):
-        sigma = sigmas[step].expand(run.batch)
-        share = 1 - step / run.steps
-        variance = 1.0 if flow else 1 + float(sigmas[step]) ** 2
-        x = x - eta * variance * gradient_by_hand(inner, setup.positive[0][0], x, sigma, share, total)
+        sigma = sigmas[step].expand(batch)
+        x = before_step(x, sigma, step)
         with torch.no_grad():
-            texts = torch.cat([side[0][0].expand(run.batch, -1, -1) for side in (setup.negative, setup.positive)])
+            texts = torch.cat([side[0][0].expand(batch, -1, -1) for side in (setup.negative, setup.positive)])
             answers = inner.apply_model(torch.cat([x, x]), torch.cat([sigma, sigma]), c_crossattn=texts)
             unwanted, wanted = answers.chunk(2)  # in one batch, as ComfyUI asks: rounding depends on it
             denoised = unwanted + (wanted - unwanted) * run.cfg
             x = x + (x - denoised) / sigmas[step] * (sigmas[step + 1] - sigmas[step])
     return inner.process_latent_out(sampling.inverse_noise_scaling(sigmas[-1], x))
+
+
+def noise_of(setup: Setup, run: Run, candidates: list[int] | None = None) -> Tensor:
+    """What KSampler begins with; of the candidates with these batch indices, where some are given."""
+    latent = torch.zeros(run.batch, setup.channels, *run.size)
+    return comfy.sample.prepare_noise(latent, run.seed, candidates)
+
+
+def algorithm_1(setup: Setup, run: Run, flow: bool, eta: float, total: Total) -> Tensor:
+    """For t = T..1: take one gradient step, then one step of the guided model."""
+
+    def stepped(x: Tensor, sigma: Tensor, step: int) -> Tensor:
+        variance = 1.0 if flow else 1 + float(sigma[0]) ** 2
+        share = 1 - step / run.steps
+        return x - eta * variance * gradient_by_hand(setup.model.model, setup.positive[0][0], x, sigma, share, total)
+
+    return denoised_by_hand(setup, run, noise_of(setup, run), stepped)
+
+
+@torch.no_grad()
+def algorithm_2(setup: Setup, run: Run, candidates: int) -> tuple[list[float], Tensor]:
+    """The sum of each candidate's losses over t = T..1, and X_0 of the one with the lowest."""
+    sums, ends = [], []
+    for index in range(candidates):
+        totals: list[float] = []
+
+        def scored(x: Tensor, sigma: Tensor, step: int, into: list[float] = totals) -> Tensor:
+            seen = QueriesAndKeys()
+            options = {"optimized_attention_override": seen}
+            setup.model.model.apply_model(x, sigma, c_crossattn=setup.positive[0][0], transformer_options=options)
+            share = 1 - step / run.steps
+            into.append(float(reference_totals(seen.own, seen.cross, run.size, share, ATTRIBUTES)))
+            return x
+
+        ends.append(denoised_by_hand(setup, run, noise_of(setup, run, [index]), scored))
+        sums.append(sum(totals))
+    return sums, ends[sums.index(min(sums))]
 
 
 @pytest.mark.parametrize("batch", [1, 2])
@@ -95,15 +149,38 @@ def algorithm_1(setup: Setup, run: Run, flow: bool, eta: float, total: Total) ->
     ("total", "rounding"), [(own_total, 3e-6), (reference_total, 1e-5)], ids=["float32", "reference"]
 )
 def test_equals_algorithm_1(flow: bool, batch: int, total: Total, rounding: float) -> None:
+    """The node with preset *paper*, whatever else it shows."""
     setup = tiny_setup(flow, inference=False)
-    eta = 0.01
     run = Run(steps=3, batch=batch, size=(8, 8), cfg=2.0, scheduler="simple")
-    expected = algorithm_1(setup, run, flow, eta, total)
+    expected = algorithm_1(setup, run, flow, 0.01, total)
+    shown = {"step_mode": "relative", "step_size": 0.5, "objective": "anchored", "spacing": 0.3, "mode": "fast"}
     for inference in (False, True):
         loaded = tiny_setup(flow, inference=inference)
-        model, _ = with_isac(loaded.model, IsacSettings("paper", "paper", eta, end_percent=1.0))
+        steer = partial(IsacAttentionControl.execute, loaded.model, 1.0, 0.0, 1.0, **shown)
+        model, _ = steer(bind=False, clustering="gmm", preset="paper").args
         found = sample(model, loaded, run, inference=inference)
         difference = float((found - expected).abs().max() / expected.abs().max())
         assert difference < rounding
     plain = sample(setup.model, setup, run, inference=False)
     assert float((plain - expected).abs().max() / expected.abs().max()) > 1e-3, "the step is not lost in rounding"
+
+
+@pytest.mark.parametrize("flow", [False, True], ids=["eps", "flow"])
+def test_equals_algorithm_2(flow: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All layers, attributes, all steps, and the winner's own X_0; `decide_at` changes nothing."""
+    monkeypatch.setattr(attention_scorer, "MAX_SELF_PIXELS", 4 * 4)  # what the other scores leave out
+    candidates, run = 4, Run(steps=3, size=(8, 8), cfg=2.0, scheduler="simple")
+    sums, expected = algorithm_2(tiny_setup(flow, inference=False, counts=RED), run, candidates)
+    setup = tiny_setup(flow, counts=RED)
+    latent = {"samples": torch.zeros(1, 4, *run.size), "downscale_ratio_spacial": 8}
+    with torch.inference_mode():
+        found, seed, table = IsacLatentSelection.execute(
+            setup.model, setup.positive, setup.negative, latent, run.seed, run.steps, run.cfg, run.sampler,
+            run.scheduler, 1.0, candidates, 0.3, "algorithm 2",
+        ).args  # fmt: skip
+    assert set(found) == {"samples"} and seed == run.seed
+    assert float((found["samples"] - expected).abs().max() / expected.abs().max()) < 1e-5
+    order = sorted(range(candidates), key=sums.__getitem__)
+    lines = [line.split() for line in table.splitlines()[1:]]
+    assert [line[:2] + line[4:] for line in lines] == [["index", f"{index}:", "after", "3", "steps"] for index in order]
+    assert [float(line[3]) for line in lines] == pytest.approx([sums[index] for index in order], rel=1e-5)

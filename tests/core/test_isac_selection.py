@@ -173,6 +173,9 @@ def test_paper_is_the_papers_loss(share: float) -> None:
     weights = LossWeights(share, 1 - share)
     expected = paper_losses(aggregate(calls), TARGET, weights).total
     torch.testing.assert_close(score_calls(calls, TARGET, "paper", weights), expected, rtol=1e-4, atol=1e-5)
+    red = replace(TARGET, attributes=(((2,),), ()))
+    expected = paper_losses(aggregate(calls), red, weights, bind=True).total
+    torch.testing.assert_close(score_calls(calls, red, "paper", weights), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_errors() -> None:

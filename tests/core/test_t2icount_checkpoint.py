@@ -13,7 +13,7 @@ import torch
 from headcount.bridge.t2icount.backbone import count_network
 from headcount.core.errors import CountError
 from headcount.core.t2icount.checkpoint import config_named, config_of, load_network
-from headcount.core.t2icount.config import OFFICIAL, SHAPES
+from headcount.core.t2icount.config import OFFICIAL, SHAPES, plain_backbone
 from torch import Tensor
 
 from ..helpers.counting_sets import TINY, tiny_network
@@ -78,6 +78,13 @@ def test_the_shapes_counter_is_found_by_its_shapes() -> None:
         network = count_network(SHAPES)
     assert load_network(network.state_dict(), count_network).config is SHAPES
     assert config_named("shapes") is SHAPES and config_named("official") is OFFICIAL
+
+
+def test_a_plain_backbone_is_found_by_what_it_lacks() -> None:
+    plain = plain_backbone(SHAPES)
+    with torch.device("meta"):
+        network = count_network(plain)
+    assert load_network(network.state_dict(), count_network).config == plain == config_named("shapes backbone")
 
 
 def test_everything_that_is_wrong_is_named(state: dict[str, Tensor]) -> None:

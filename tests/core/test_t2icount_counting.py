@@ -38,28 +38,39 @@ def picture(height: int, width: int, seed: int = 0) -> Tensor:
 
 
 @torch.no_grad()
-def plain_loop(network: CountNetwork, pixels: Tensor, text: ClassText) -> tuple[Tensor, Tensor]:
-    """(K, H, W) density and similarity of one picture at its own size, one window and one noun at a time."""
+def plain_loop(
+    network: CountNetwork, pixels: Tensor, text: ClassText, stride: int | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(K, H, W) density, similarity and attention of one picture at its own size, one window and one noun at a time."""
     height, width = pixels.shape[:2]
-    total, covered = torch.zeros(2, len(text), height, width), torch.zeros(height, width)
-    for top, left in window_corners(height, width, WINDOW):
+    total, covered = torch.zeros(3, len(text), height, width), torch.zeros(height, width)
+    for top, left in window_corners(height, width, WINDOW, stride):
         window = pixels[top : top + WINDOW, left : left + WINDOW].permute(2, 0, 1)[None] * 2 - 1
         covered[top : top + WINDOW, left : left + WINDOW] += 1
         for noun in range(len(text)):
-            maps = network(window, text[noun : noun + 1])
-            for into, cells in zip(total, (maps.density / TINY.cell**2, maps.fine_similarity), strict=True):
+            maps = network(window, text[noun : noun + 1], with_attention=True)
+            for into, cells in zip(
+                total, (maps.density / TINY.cell**2, maps.fine_similarity, maps.attention), strict=True
+            ):
                 enlarged = interpolate(cells, scale_factor=TINY.cell, mode="bilinear")[0, 0]
                 into[noun, top : top + WINDOW, left : left + WINDOW] += enlarged
-    density, similarity = total / covered
-    return density / TINY.density_scale, similarity
+    density, similarity, attention = total / covered
+    return density / TINY.density_scale, similarity, attention
 
 
 @pytest.mark.parametrize("size", [(48, 48), (60, 130)])
-@pytest.mark.parametrize("batch", [1, 2, 5, 64])
-def test_equals_a_plain_loop(network: CountNetwork, text: ClassText, size: tuple[int, int], batch: int) -> None:
+@pytest.mark.parametrize(("batch", "stride"), [(1, None), (2, None), (5, None), (64, None), (5, 20), (2, 500)])
+def test_equals_a_plain_loop(
+    network: CountNetwork, text: ClassText, size: tuple[int, int], batch: int, stride: int | None
+) -> None:
     pixels = picture(*size)
-    density, similarity = plain_loop(network, pixels, text)
-    found = count_picture(network, pixels, text, CountSettings(NATIVE, batch))
+    density, similarity, attention = plain_loop(network, pixels, text, stride and min(stride, WINDOW))
+    found = count_picture(network, pixels, text, CountSettings(NATIVE, batch, stride, attention=stride is not None))
+    if stride is None:
+        assert found.attention is None
+    else:
+        torch.testing.assert_close(found.attention, attention, rtol=1e-4, atol=1e-5)
+        assert 0 <= attention.min() < attention.max() <= 1
     torch.testing.assert_close(found.density, density, rtol=1e-4, atol=1e-7)
     torch.testing.assert_close(found.similarity, similarity, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(found.numbers, density.sum((1, 2)), rtol=1e-4, atol=1e-4)

@@ -25,13 +25,17 @@ def test_starts_are_the_published_ones(length: int, starts: list[int]) -> None:
     assert window_starts(length, 384) == starts
 
 
-@given(length=st.integers(1, 500), window=st.integers(1, 60))
-def test_windows_cover_everything_and_stay_inside(length: int, window: int) -> None:
-    length = max(length, window)
-    starts = window_starts(length, window)
+@given(length=st.integers(1, 500), window=st.integers(1, 60), stride=st.none() | st.integers(1, 60))
+def test_windows_cover_everything_and_stay_inside(length: int, window: int, stride: int | None) -> None:
+    length, stride = max(length, window), stride and min(stride, window)
+    starts = window_starts(length, window, stride)
     covered = {place for start in starts for place in range(start, start + window)}
     assert covered == set(range(length))
-    assert starts == sorted(set(starts)) and len(starts) == -(-length // window)
+    assert starts == sorted(set(starts))
+    if stride is None:
+        assert len(starts) == -(-length // window)
+    else:
+        assert starts == sorted({*range(0, length - window, stride), length - window})
 
 
 def test_corners_go_row_by_row() -> None:
@@ -46,10 +50,13 @@ def test_cut() -> None:
 
 @pytest.mark.parametrize("size", [(16, 16), (40, 16), (37, 50)])
 @pytest.mark.parametrize("batch", [1, 3])
-def test_joined_is_the_mean_over_the_windows_that_show_a_pixel(size: tuple[int, int], batch: int) -> None:
-    corners = window_corners(*size, 16)
+@pytest.mark.parametrize("stride", [None, 5])
+def test_joined_is_the_mean_over_the_windows_that_show_a_pixel(
+    size: tuple[int, int], batch: int, stride: int | None
+) -> None:  # fmt: skip
+    corners = window_corners(*size, 16, stride)
     maps = torch.rand(len(corners), 2, 4, 4, generator=torch.Generator().manual_seed(0))
-    joined = Joined(2, *size, 16)
+    joined = Joined(2, *size, 16, stride)
     for first in range(0, len(corners), batch):
         joined.add(corners[first : first + batch], maps[first : first + batch])
     total, covered = torch.zeros(2, *size), torch.zeros(size)

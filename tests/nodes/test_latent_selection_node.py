@@ -11,9 +11,9 @@ import comfy.samplers
 import pytest
 import torch
 from headcount.bridge.seed_search.pool import CandidatePool
-from headcount.bridge.seed_search.settings import SelectionSettings
+from headcount.bridge.seed_search.settings import RANKS, SelectionSettings
 from headcount.core.errors import CountError
-from headcount.core.isac.selection import DECIDE_AT, DROP_AT, SCORES
+from headcount.core.isac.selection import DECIDE_AT, DROP_AT
 from headcount.nodes.isac_latent_selection import IsacLatentSelection
 
 import nodes as comfy_nodes
@@ -79,7 +79,7 @@ def test_all_samplers_schedulers_and_scores_are_offered() -> None:
     offered = {name: list(entry[1].get("options", [])) or list(entry[0]) for name, entry in inputs().items()}
     assert offered["sampler_name"] == comfy.samplers.KSampler.SAMPLERS
     assert offered["scheduler"] == comfy.samplers.KSampler.SCHEDULERS
-    assert offered["score"] == list(SCORES)
+    assert offered["score"] == list(RANKS)
 
 
 def test_the_counts_socket() -> None:
@@ -99,7 +99,7 @@ def test_the_counts_socket() -> None:
         ({"candidates": 1, "pictures": 2}, "chooses 2 of 1 candidates: the latent has 2 pictures. Raise candidates"),
         ({"model": None}, "got no model; connect a loader's MODEL output"),
         ({"decide_at": 0.0}, "decide_at is 0.0; it must be a number from 0.05 to 1.0"),
-        ({"score": "luck"}, "score is 'luck'; it can be 'places', 'paper'"),
+        ({"score": "luck"}, "score is 'luck'; it can be 'places', 'paper', 'algorithm 2'"),
     ],
 )
 def test_what_it_says_to_wrong_inputs(changes: dict[str, Any], message: str) -> None:
@@ -122,4 +122,4 @@ def test_the_help_page_names_every_widget_and_output() -> None:
     assert [name for name in widgets() if f"**{name}**" not in page] == []
     outputs = IsacLatentSelection.GET_NODE_INFO_V1()["output_name"]
     assert [name for name in outputs if f"**{name}**" not in page] == []
-    assert f"*{SCORES[0]}*" in page and f"{DECIDE_AT:.0%}".replace("%", " %") in page
+    assert all(f"*{name}*" in page for name in RANKS) and f"{DECIDE_AT:.0%}".replace("%", " %") in page

@@ -7,17 +7,20 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 from headcount.core.errors import CountError
 from headcount.core.t2icount.config import SHAPES
 from headcount.core.t2icount.counting import CountSettings
+from safetensors.torch import load_file
 
 from demo.comfy_host import comfyui_folder
-from training import evaluate, train
+from training import convert, evaluate, train
 from training.comfyui import network_builder
 from training.counted_pictures import CountedPicture
 from training.evaluation import evaluate as count_all
@@ -77,6 +80,43 @@ def test_evaluation_counts_as_the_validation_did(
     listed.write_text(json.dumps({"4.jpg": {"class": "circles", "count": 4}}))
     evaluate.run(evaluate.parse([*given, "--set", "fsc147-s", "--list", str(listed)]))
     assert f"fsc147-s, 1 pictures: MAE {mae:.3f}" in capsys.readouterr().out
+
+
+def test_a_stride_and_the_maps(data: Path, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    given = ["--model", str(out / "best.safetensors"), "--data", str(data), "--device", "cpu", "--set", "fsc147"]
+    maps = tmp_path / "maps"
+    evaluate.run(evaluate.parse([*given, "--split", "val", "--stride", "64", "--maps", str(maps)]))
+    assert "fsc147, 1 pictures" in capsys.readouterr().out
+    with np.load(maps / "4.npz") as arrays:
+        assert {name: arrays[name].shape for name in arrays} == dict.fromkeys(
+            ("density", "similarity", "attention"), (128, 128)
+        )
+    assert not torch.backends.cudnn.allow_tf32
+
+
+@pytest.mark.parametrize("switch", ["--no-semantic", "--no-coherence"])
+def test_ablations_from_training_to_a_report(
+    data: Path, tmp_path: Path, switch: str, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Begun, stopped after a batch, gone on with by the same command, converted, and counted with."""
+    stops = iter([False, True])
+    monkeypatch.setattr(train, "stops_on_interrupt", lambda: nullcontext(lambda: next(stops, False)))
+    run, line = tmp_path / "run", options(data, tmp_path / "run", switch, "--batch", "1")
+    train.run(train.parse(line))
+    assert "stopped in epoch 1" in capsys.readouterr().out and not (run / "best.safetensors").exists()
+    other = [part for part in line if part != switch]
+    with pytest.raises(
+        CountError, match="run without HSCM" if switch == "--no-semantic" else "similarity weight 0.0 then"
+    ):
+        train.run(train.parse(other))
+    train.run(train.parse(line))
+    assert "done after 1 epochs, best in epoch 1" in capsys.readouterr().out
+    convert.convert(run / "best.safetensors", tmp_path / "half.safetensors", torch.bfloat16)
+    has_fusion = any(name.startswith("decoder.img_txt_fusion") for name in load_file(run / "best.safetensors"))
+    assert has_fusion is (switch == "--no-coherence")
+    given = ["--model", str(tmp_path / "half.safetensors"), "--data", str(data), "--device", "cpu"]
+    evaluate.run(evaluate.parse([*given, "--set", "fsc147", "--split", "val"]))
+    assert "fsc147, 1 pictures: MAE" in capsys.readouterr().out
 
 
 def test_cars_are_asked_for_as_cars(tmp_path: Path) -> None:
