@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from PIL import Image
+
 from .asks import ASKS
 from .contact_sheet import captioned
-from .counting_runs import lined_up, run_counting, run_until_right
-from .picture_files import HELP, WORKFLOWS, save, thumbnail
+from .counting_runs import lined_up, run_counting, run_report, run_until_right
+from .picture_files import HELP, WORKFLOWS, save, square_thumbnail, thumbnail
 from .server import ComfyServer
 
 SEED = 1
@@ -42,6 +44,13 @@ def until_right_pictures(server: ComfyServer) -> None:
     cells = [(text, run_until_right(server, text, SEED)) for text in _EMOJI]
     save(captioned([cells], 192), HELP / "HeadcountGenerateUntilRight" / "right.jpg")
     thumbnail([cells[:2], cells[2:]], WORKFLOWS / "emoji_until_right.jpg")
+
+
+def report_pictures(server: ComfyServer) -> None:
+    """The report of emoji_report, and its thumbnail."""
+    report = Image.fromarray(run_report(server))
+    save(report, HELP / "HeadcountCountReport" / "report.jpg")
+    square_thumbnail(report, WORKFLOWS / "emoji_report.jpg")
 
 
 def counter_pictures(server: ComfyServer) -> None:

@@ -62,6 +62,13 @@ def run_until_right(client: ComfyClient, text: str, seed: int) -> np.ndarray:
     return pictures_of(client, client.run(prompt)[saved])[0]
 
 
+def run_report(client: ComfyClient) -> np.ndarray:
+    """What workflows/emoji_report.json saves."""
+    prompt = workflow_prompt(client, "emoji_report")
+    (saved,) = _of(prompt, "SaveImage")
+    return pictures_of(client, client.run(prompt, timeout_s=3600.0)[saved])[0]
+
+
 def _of(prompt: Prompt, kind: str) -> list[str]:
     return [node for node, placed in prompt.items() if placed["class_type"] == kind]
 

@@ -16,6 +16,7 @@ from .counting_pictures import (
     everything_pictures,
     pick_pictures,
     repair_pictures,
+    report_pictures,
     search_pictures,
     until_right_pictures,
 )
@@ -99,6 +100,7 @@ def main() -> None:
         emoji_pictures(server)
         repair_pictures(server)
         until_right_pictures(server)
+        report_pictures(server)
         counter_pictures(server)
         search_pictures(server)
         pick_pictures(server)

@@ -16,6 +16,7 @@ from .attention_map_viewer import AttentionMapViewer
 from .count_check import CountCheck
 from .count_prompt import CountPrompt
 from .count_repair import CountRepair
+from .count_report import CountReport
 from .count_search import CountSearch
 from .count_search_candidates import CountSearchCandidates
 from .count_search_pick import CountSearchPick
@@ -52,6 +53,7 @@ NODES: list[type[io.ComfyNode]] = [
     CountCheck,
     CountRepair,
     GenerateUntilRight,
+    CountReport,
     LoadDemoModel,
     LoadShapesDemoModel,
 ]

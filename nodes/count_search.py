@@ -45,6 +45,16 @@ class CountSearch(io.ComfyNode):
                     advanced=True,
                 ),
                 counts_input(),
+                io.Int.Input(
+                    "variations",
+                    default=SearchSettings.variations,
+                    min=0,
+                    max=64,
+                    optional=True,
+                    tooltip="Of each seed that is off by one, how many pictures are tried that begin in its half-formed one "
+                    "with other noise. Needs look: own steps, and MODEL connected to the sampler.",
+                    advanced=True,
+                ),
             ],
             outputs=[
                 io.Latent.Output(
@@ -61,6 +71,12 @@ class CountSearch(io.ComfyNode):
                     display_name="predictions",
                     tooltip="The test preview of each seed, in the order of the table.",
                 ),
+                io.Model.Output(
+                    "model_out",
+                    display_name="MODEL",
+                    tooltip="The model, for the sampler: with look: own steps it goes on where the look ended, in place of "
+                    "beginning anew. The picture is the same.",
+                ),
             ],
         )
 
@@ -68,4 +84,4 @@ class CountSearch(io.ComfyNode):
     def execute(cls, counter, **searched) -> io.NodeOutput:  # noqa: ANN001, ANN003 - ComfyUI's
         search = search_seeds(search_of(**searched), counter)
         shown = result_output(search.result, cls)
-        return io.NodeOutput(search.latent, search.seed, search.table, search.images, ui=shown)
+        return io.NodeOutput(search.latent, search.seed, search.table, search.images, search.model, ui=shown)

@@ -7,7 +7,7 @@ from comfy_api.latest import io
 from ..bridge.comfyui.node_text import result_output
 from ..bridge.comfyui.previews import image_preview
 from ..bridge.counters.count_check import BEST, STOP
-from ..bridge.repair.until_right import STEERINGS, Request, UntilRightSettings, generate_until_right
+from ..bridge.repair.until_right import SEARCHES, STEERINGS, Request, UntilRightSettings, generate_until_right
 from ._sampler_inputs import sampling_inputs, seed_input
 from ._types import counter_input
 
@@ -25,9 +25,9 @@ class GenerateUntilRight(io.ComfyNode):
             display_name="Generate Until Right",
             category="Headcount",
             description=(
-                "Makes an image, counts it, repairs it where little is wrong, and otherwise takes the next seed, until the "
-                "number of objects is right or the tries are used up. One node in place of prompt, sampler, decoder and "
-                "check. The table says what was done for each seed. It is as reliable as the counter."
+                "Looks at a seed half-way, finishes it where it looks right, counts it, repairs it where little is wrong, and "
+                "otherwise goes on, until the number of objects is right or the tries are used up. One node in place of prompt, "
+                "sampler, decoder and check. The table says what was done for each seed. It is as reliable as the counter."
             ),
             search_aliases=["count", "retry", "until right", "best of n", "loop", "number of objects", "headcount"],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
@@ -58,6 +58,15 @@ class GenerateUntilRight(io.ComfyNode):
                     optional=True,
                     tooltip="Leave empty to make what the prompt counts. '2 cats, 1 dog' asks for exactly these instead; each "
                     "noun must also stand in the prompt.",
+                ),
+                io.Combo.Input(
+                    "search",
+                    options=list(SEARCHES),
+                    default=_DEFAULT.search,
+                    optional=True,
+                    tooltip="half-way: looks at each seed after half of its steps, finishes those that look right, and varies "
+                    "those that are off by one. off: finishes every seed.",
+                    advanced=True,
                 ),
             ],
             outputs=_outputs(),

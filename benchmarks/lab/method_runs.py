@@ -46,14 +46,15 @@ def with_chosen_noise(sampling: Sampling, method: Method, links: Mapping[str, An
     name, settings = part
     own = sampling.settings
     sampler = {"steps": own.steps, "cfg": own.cfg, "sampler_name": own.sampler, "scheduler": own.scheduler}
-    latent, seed, *_ = KINDS[name].node.execute(
+    latent, seed, *others = KINDS[name].node.execute(
         model=sampling.model, positive=sampling.positive, negative=sampling.negative,
         latent_image={"samples": sampling.latent}, seed=sampling.seed, denoise=1.0, **sampler,
         **(links if KINDS[name].counts else {}), **settings,
     ).args  # fmt: skip
     if settings.get("score") == ALGORITHM_2:
         return replace(sampling, samples=latent["samples"])
-    return replace(sampling, seed=seed, noise=latent.get("batch_index", [0])[0])
+    model = others[-1] if name == "search" else sampling.model
+    return replace(sampling, model=model, seed=seed, noise=latent.get("batch_index", [0])[0])
 
 
 def losses_of(maps: Any, samples: Tensor) -> list[float]:

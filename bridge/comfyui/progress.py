@@ -7,7 +7,11 @@ from typing import Any
 
 import comfy.utils
 import latent_preview
+import numpy as np
+from PIL import Image
 from torch import Tensor
+
+_PREVIEW_SIDE = 512
 
 SamplingProgress = Callable[[int, int, Tensor], None]
 """Called at each step with steps done, their total, and (1, ...) a predicted clean latent to show."""
@@ -25,3 +29,9 @@ def sampling_progress(model: Any) -> SamplingProgress | None:
         bar.update_absolute(done, total, preview)
 
     return step_done
+
+
+def show_picture(image: Tensor, done: int, total: int) -> None:
+    """Show a finished picture (H, W, 3) as the preview of the running node, also where ComfyUI shows no latent previews."""
+    pixels = (image.detach().float().clamp(0, 1).cpu().numpy() * 255).round().astype(np.uint8)
+    comfy.utils.ProgressBar(total).update_absolute(done, total, ("JPEG", Image.fromarray(pixels), _PREVIEW_SIDE))

@@ -140,7 +140,7 @@ class _IsacRun:
     ) -> None:
         self._settings, self._layout, self._notes, self._objective_at = settings, layout, notes, objective
         self._model = guider.inner_model
-        self._taken = self._steered = 0
+        self._taken = self._steered = self._first_seen = 0
         self._steps = max(len(sigmas) - 1, 1)
         self._most_steps = math.ceil(FAST_SHARE * self._steps) if settings.mode == "fast" else math.inf
         sampling = guider.inner_model.model_sampling
@@ -163,6 +163,7 @@ class _IsacRun:
         comfy.model_management.throw_exception_if_processing_interrupted()
         self._record.close()  # its sums would lie beside the graph
         level = float(sigma[0])
+        self._first_seen = self._first_seen if self._taken else step  # later where a run goes on from kept steps
         self._taken += 1
         if self._last < level <= self._first and step < self._most_steps:
             self._steered += 1
@@ -196,7 +197,7 @@ class _IsacRun:
 
     def finish(self) -> RunRecorder | None:
         """What the run recorded; a run of which no step was to be steered says so."""
-        if self._passes and self._taken and not self._steered:
+        if self._passes and self._taken and not self._steered and not self._first_seen:
             self._notes.warn(
                 f"none of the {self._taken} steps of this run lies between start_percent {self._settings.start_percent:g} and "
                 f"end_percent {self._settings.end_percent:g}, so nothing was steered. A denoise below 1 begins late"

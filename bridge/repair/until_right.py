@@ -1,10 +1,10 @@
-"""Generate Until Right: samples a seed, counts the picture, mends it where little is wrong, and else takes the next seed."""
+"""Generate Until Right: finishes what looks right half-way, counts it, mends it where little is wrong, and else goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import inf
+from math import ceil, inf
 from typing import Any, ClassVar, Literal, get_args
 
 import comfy.model_management
@@ -16,13 +16,17 @@ from torch import Tensor
 from ...core.counting import Counter, count_words
 from ...core.errors import CountError
 from ..comfyui.node_text import NodeResult, running_node, show_note
-from ..comfyui.progress import SamplingProgress, sampling_progress
+from ..comfyui.progress import sampling_progress, show_picture
 from ..counters.count_check import BEST
 from ..counters.inputs import checked_counter
 from ..families.table import FAMILIES
-from ..isac.control import IsacSettings, with_isac
+from ..isac.control import FAST_SHARE, IsacSettings, with_isac
 from ..prompts.token_positions import encode_count_prompt
-from ..seed_search.settings import SamplerSettings
+from ..seed_search.counter_scorer import numbers_in_words
+from ..seed_search.looks import Looks, Seen
+from ..seed_search.previews import Previews, previews_of
+from ..seed_search.search import Search
+from ..seed_search.settings import SamplerSettings, SearchSettings
 from .count_repair import asked_of
 from .painter import Painter, unsteered
 from .repair import Looked, Repair, Repaired, look, unchanged
@@ -30,7 +34,12 @@ from .settings import RepairSettings
 
 Steering = Literal["fast", "off"]
 STEERINGS: tuple[Steering, ...] = get_args(Steering)
-_STEERED_COST = 1.5  # of a picture with ISAC fast, at most; see `isac.control.FAST_SHARE`
+SearchName = Literal["half-way", "off"]
+SEARCHES: tuple[SearchName, ...] = get_args(SearchName)
+HALF_WAY = 0.5
+"""Of the steps: what the model expects there counts as the finished picture does in 6 of 7."""
+VARIATIONS = 3
+_STEERING_COST = 0.5  # of a picture with ISAC fast, at most, all in the share of the steps that is steered
 _SEEDS = 2**64
 
 
@@ -46,6 +55,8 @@ class UntilRightSettings(SamplerSettings):
         rounds: of the repair of one picture, see `RepairSettings`; 0 repairs none.
         repair_up_to: a picture that is off by more goes, and the next seed is tried.
         budget: what all of it may cost, in pictures without steering; 0 is no limit. The first picture is always made.
+        search: "half-way" looks at each seed after half of its steps, finishes those that look right, and varies those that are
+            off by one; "off" finishes every seed.
     """
 
     width: int = 1024
@@ -56,6 +67,7 @@ class UntilRightSettings(SamplerSettings):
     rounds: int = 4
     repair_up_to: int = 2
     budget: float = 0.0
+    search: SearchName = "half-way"
 
     node: ClassVar[str] = "Generate Until Right"
     tried: ClassVar[str] = "tries"
@@ -66,20 +78,38 @@ _NODE = UntilRightSettings.node
 
 @dataclass(frozen=True)
 class Tried:
-    """What came of one seed.
+    """What came of one seed, or of a variation of one.
 
     Attributes:
-        seed: a sampler makes `repaired.before` of it.
+        seed: a sampler makes `repaired.before` of it, where it is no variation.
+        name: "seed 7", or "seed 15 varying seed 7".
         repaired: the picture before and after its repair; the same where nothing was changed.
     """
 
     seed: int
+    name: str
     repaired: Repaired
 
     @property
     def misses(self) -> int:
         """How many objects are too many or too few in the end."""
         return self.repaired.after.misses
+
+
+@dataclass(frozen=True)
+class Start:
+    """A picture that is to be finished.
+
+    Attributes:
+        seed, name: as of `Tried`.
+        model: a sampler makes the picture with it.
+        cost: of finishing it, in pictures.
+    """
+
+    seed: int
+    name: str
+    model: Any
+    cost: float
 
 
 @dataclass(frozen=True)
@@ -135,16 +165,14 @@ def generate_until_right(request: Request) -> UntilRight:
         if getattr(request, name) is None:
             raise CountError(f"{_NODE} got no {name}; connect the loader's {name.upper()} output")
     run = _Run(request)
-    place = running_node()
-    tried: list[Tried] = []
-    settings = request.settings
     try:
-        while len(tried) < settings.tries and run.right < settings.pictures and run.may_try():
-            show_note(f"try {len(tried) + 1} of {settings.tries}{_so_far(tried)}", place)
-            tried.append(run.attempt(len(tried)))
+        for start in run.starts():
+            run.finish(start)
+            if run.right >= request.settings.pictures:
+                break
     finally:
-        show_note("", place)
-    return _handed_on(tried, run, request.if_none_right)
+        run.say("")
+    return _handed_on(run, request.if_none_right)
 
 
 class _Run:
@@ -152,13 +180,15 @@ class _Run:
 
     Attributes:
         asked: noun in the plural -> number.
+        lines: of the table, by name, in the order of the tries.
+        made: the finished pictures.
+        tries: how many seeds were begun.
         spent: cost so far, in pictures without steering.
-        right: how many pictures are right so far.
         note: what the user should know.
     """
 
     def __init__(self, request: Request) -> None:
-        self._request, self._settings = request, request.settings
+        self._request, self._settings, self._place = request, request.settings, running_node()
         self._counter: Counter = checked_counter(request.counter, _NODE)
         self._positive, counts = encode_count_prompt(request.clip, request.text, request.objects)
         self._negative = request.clip.encode_from_tokens_scheduled(request.clip.tokenize(request.negative))
@@ -166,65 +196,154 @@ class _Run:
         can_steer = any(family.has(request.model.model) for family in FAMILIES)
         self._steers = request.settings.isac == "fast" and can_steer
         self.note = "" if can_steer or request.settings.isac == "off" else "this model cannot be steered by ISAC"
-        self._progress = sampling_progress(request.model)
+        self._model = with_isac(request.model, IsacSettings(mode="fast"))[0] if self._steers else request.model
         self._painter = Painter(
             model=unsteered(request.model), clip=request.clip, vae=request.vae, positive=self._positive,
             negative=self._negative, counts=counts, settings=_repair_settings(request.settings),
         )  # fmt: skip
-        self.spent, self.right = 0.0, 0
-
-    def may_try(self) -> bool:
-        """Whether another picture fits into the budget."""
-        budget = self._settings.budget
-        return not budget or not self.spent or self.spent + self._cost <= budget
-
-    def attempt(self, index: int) -> Tried:
-        """Make, count and mend the picture of the next seed."""
-        seed = (self._settings.seed + index) % _SEEDS
-        looked = look(self._counter, self._sampled(seed, index), self.asked)
-        self.spent += self._cost
-        repaired = self._repaired(looked, seed)
-        self.right += not repaired.after.misses
-        return Tried(seed, repaired)
+        self._progress = sampling_progress(request.model)
+        self.lines: dict[str, str] = {}
+        self.made: list[Tried] = []
+        self.tries, self.spent, self._steps = 0, 0.0, 0
 
     @property
-    def _cost(self) -> float:
-        return _STEERED_COST if self._steers else 1.0
+    def right(self) -> int:
+        """How many pictures are right so far."""
+        return sum(not one.misses for one in self.made)
 
-    def _sampled(self, seed: int, index: int) -> Tensor:
-        """(H, W, 3) what KSampler and VAE Decode make of this seed."""
-        request, settings = self._request, self._settings
-        model = with_isac(request.model, IsacSettings(mode="fast"))[0] if self._steers else request.model
+    def starts(self) -> Iterator[Start]:
+        """Pictures that are worth finishing, for as long as the budget allows."""
+        if self._settings.search == "half-way":
+            yield from self._half_way()
+            return
+        while self.tries < self._settings.tries and self._may_spend(cost := self._cost(0, self._settings.steps)):
+            self._begin_try()
+            seed = (self._settings.seed + self.tries - 1) % _SEEDS
+            yield Start(seed, f"seed {seed}", self._model, cost)
+
+    def finish(self, start: Start) -> None:
+        """Make, count and mend one picture."""
+        looked = look(self._counter, self._sampled(start), self.asked)
+        self.spent += start.cost
+        self._show(looked.image)
+        repaired = self._repaired(looked, start)
+        self.made.append(Tried(start.seed, start.name, repaired))
+        self.lines[start.name] = repaired.words
+        self._show(repaired.after.image)
+
+    def say(self, text: str) -> None:
+        """A note in the node."""
+        show_note(text, self._place)
+
+    def _half_way(self) -> Iterator[Start]:
+        """Those that look right after a part of the steps, and where none is right in the end, the nearest."""
+        previews = previews_of(self._search())
+        looks = Looks(previews, self._counter, self.asked, previews.progress())
+        first, last, steps = looks.varied_from, previews.plan.steps, len(previews.plan.sigmas) - 1
+        to_the_end, waiting = self._cost(last, steps), list[Seen]()
+
+        def looked_at(seen: Seen, cost: float) -> Iterator[Start]:
+            self._note_look(seen, cost)
+            if seen.candidate.misses:
+                waiting.append(seen)
+            else:
+                yield self._start(previews, seen, to_the_end)
+
+        while self.tries < self._settings.tries and self._may_spend((cost := self._cost(0, last)) + to_the_end):
+            self._begin_try()
+            seen = looks.seed(self.tries - 1)
+            to_the_end = self._cost(last if previews.keeps(self.tries - 1) else 0, steps)
+            yield from looked_at(seen, cost)
+            cost = self._cost(first, last)
+            for _ in range(VARIATIONS if looks.can_vary(seen) else 0):
+                if self._may_spend(cost + to_the_end):
+                    yield from looked_at(looks.variation(seen), cost)
+        if waiting and not self.right and (not self.made or self._may_spend(to_the_end)):
+            nearest = min(waiting, key=lambda one: (one.candidate.misses, one.candidate.distance))
+            yield self._start(previews, nearest, to_the_end)
+
+    def _note_look(self, seen: Seen, cost: float) -> None:
+        """What a look cost and showed, until the picture is finished."""
+        one = seen.candidate
+        self.spent += cost
+        self._show(seen.image)
+        self.lines[one.name] = f"half-way {numbers_in_words(one.numbers, self.asked)}: {_verdict(one.misses)}"
+
+    def _search(self) -> Search[SearchSettings]:
+        settings = self._settings
+        return Search(
+            model=self._model, positive=self._positive, negative=self._negative, latent={"samples": self._empty},
+            vae=self._request.vae, progress=self._step_done,
+            settings=SearchSettings(
+                seed=settings.seed, steps=settings.steps, cfg=settings.cfg, sampler=settings.sampler,
+                scheduler=settings.scheduler, denoise=settings.denoise, seeds=settings.tries, decide_at=HALF_WAY,
+                look="own steps",
+            ),
+        )  # fmt: skip
+
+    def _start(self, previews: Previews, seen: Seen, cost: float) -> Start:
+        one = seen.candidate
+        return Start(one.seed, one.name, previews.chosen_model(self._model, [one.index]), cost)
+
+    @property
+    def _empty(self) -> Tensor:
+        settings = self._settings
         empty = torch.zeros(1, 4, settings.height // 8, settings.width // 8)
-        latent = comfy.sample.fix_empty_latent_channels(model, empty, 8)
-        noise = comfy.sample.prepare_noise_inner(latent, torch.Generator().manual_seed(seed))
+        return comfy.sample.fix_empty_latent_channels(self._request.model, empty, 8)
+
+    def _may_spend(self, cost: float) -> bool:
+        """Whether so much more fits into the budget; the first picture always does."""
+        budget = self._settings.budget
+        return not budget or not self.spent or self.spent + cost <= budget
+
+    def _cost(self, first: int, last: int) -> float:
+        """Of these steps of a picture, in pictures without steering."""
+        steered = ceil(FAST_SHARE * self._settings.steps) if self._steers else 0
+        cost = (last - first) / self._settings.steps
+        return cost + _STEERING_COST * max(0, min(last, steered) - first) / steered if steered else cost
+
+    def _begin_try(self) -> None:
+        self.tries, self._steps = self.tries + 1, 0
+        self.say(f"try {self.tries} of {self._settings.tries}{_so_far(self.made)}")
+
+    def _sampled(self, start: Start) -> Tensor:
+        """(H, W, 3) what KSampler and VAE Decode make of this seed."""
+        request, settings, latent = self._request, self._settings, self._empty
+        noise = comfy.sample.prepare_noise_inner(latent, torch.Generator().manual_seed(start.seed))
         samples = comfy.sample.sample(
-            model, noise, settings.steps, settings.cfg, settings.sampler, settings.scheduler, self._positive, self._negative,
-            latent, denoise=settings.denoise, disable_pbar=True, seed=seed, callback=self._callback(index),
+            start.model, noise, settings.steps, settings.cfg, settings.sampler, settings.scheduler, self._positive,
+            self._negative, latent, denoise=settings.denoise, disable_pbar=True, seed=start.seed,
+            callback=lambda step, denoised, x, total: self._step_done(step + 1, total, denoised[:1]),
         )  # fmt: skip
         images = request.vae.decode(samples)
         comfy.model_management.throw_exception_if_processing_interrupted()
         return images.reshape(-1, *images.shape[-3:])[0, ..., :3]
 
-    def _callback(self, index: int) -> Any:
-        total = self._settings.tries * self._settings.steps
-        progress: SamplingProgress | None = self._progress
+    def _step_done(self, done: int, total: int, denoised: Tensor) -> None:
+        """Progress, a step for each of the model's; each has its preview, where ComfyUI shows such."""
+        self._steps += 1
+        if self._progress is not None:
+            self._progress(*self._place_of_tries, denoised)
+        comfy.model_management.throw_exception_if_processing_interrupted()
 
-        def step_done(step: int, denoised: Tensor, x: Tensor, steps: int) -> None:
-            if progress is not None:
-                progress(min(total, index * self._settings.steps + step + 1), total, denoised[:1])
-            comfy.model_management.throw_exception_if_processing_interrupted()
+    @property
+    def _place_of_tries(self) -> tuple[int, int]:
+        """How far the tries are, in steps of a sampler, of how many; more work than one picture's moves none on."""
+        steps = self._settings.steps
+        return max(0, self.tries - 1) * steps + min(self._steps, steps), self._settings.tries * steps
 
-        return step_done
+    def _show(self, image: Tensor) -> None:
+        """A picture as the node's preview, until the next one."""
+        show_picture(image, *self._place_of_tries)
 
-    def _repaired(self, looked: Looked, seed: int) -> Repaired:
+    def _repaired(self, looked: Looked, start: Start) -> Repaired:
         """The picture mended, where it is worth it and the budget allows."""
         settings, painter = self._settings, self._painter
         if not 0 < looked.misses <= settings.repair_up_to or not settings.rounds or not looked.says_where:
             return unchanged(looked)
-        mine = replace(painter, settings=replace(painter.settings, seed=seed))
+        mine = replace(painter, settings=replace(painter.settings, seed=start.seed))
         left = settings.budget - self.spent if settings.budget else inf
-        repaired = Repair(mine, self._counter, self.asked, self._progress).run(looked, budget=left)
+        repaired = Repair(mine, self._counter, self.asked, self._step_done).run(looked, budget=left)
         self.spent += repaired.cost
         return repaired
 
@@ -236,24 +355,29 @@ def _repair_settings(settings: UntilRightSettings) -> RepairSettings:
     )  # fmt: skip
 
 
-def _so_far(tried: list[Tried]) -> str:
+def _verdict(misses: int) -> str:
+    return f"off by {misses}" if misses else "right"
+
+
+def _so_far(made: Sequence[Tried]) -> str:
     """The best so far, as a part of a note."""
-    if not tried:
+    if not made:
         return ""
-    best = min(tried, key=lambda one: one.misses).repaired.after
+    best = min(made, key=lambda one: one.misses).repaired.after
     return f"; best so far: {best.words}, {best.verdict}"
 
 
-def _handed_on(tried: list[Tried], run: _Run, if_none_right: str) -> UntilRight:
-    right = [one for one in tried if not one.misses]
-    given = right or [min(tried, key=lambda one: one.misses)]
+def _handed_on(run: _Run, if_none_right: str) -> UntilRight:
+    right = [one for one in run.made if not one.misses]
+    given = right or [min(run.made, key=lambda one: one.misses)]
     shown = torch.stack([one.repaired.after.image for one in given])
     lines = [
         "asked: " + ", ".join(count_words(number, noun) for noun, number in run.asked.items()),
-        *(f"seed {one.seed}: {one.repaired.words}" for one in tried),
+        *(f"{name}: {words}" for name, words in run.lines.items()),
     ]
-    verdict = f"{len(right)} right after {count_words(len(tried), 'tries')}; cost: {run.spent:.1f} pictures"
-    result = NodeResult(verdict, bool(right), tuple(not one.misses for one in tried), "\n".join(lines), run.note)
+    verdict = f"{len(right)} right after {count_words(run.tries, 'tries')}; cost: {run.spent:.1f} pictures"
+    names = {one.name for one in right}
+    result = NodeResult(verdict, bool(right), tuple(name in names for name in run.lines), "\n".join(lines), run.note)
     passes = bool(right) or if_none_right == BEST
     # A blocker with a message would open an error over the graph; the node says it instead.
     images = shown if passes else ExecutionBlocker(None)

@@ -95,12 +95,19 @@ def _guarded(before_step: BeforeStep, guider: Any, denoise_mask: Tensor | None, 
     return guarded
 
 
-class _ModelProxy:
+class Answering(Protocol):
+    """Answers a sampler's calls, with or without the model."""
+
+    def ask(self, model: Any, x: Tensor, sigma: Tensor, options: dict[str, Any], **kwargs: Any) -> Tensor:
+        """The predicted clean latent."""
+
+
+class ModelProxy:
     """Stands in for the model that a sampler calls; everything but the call goes to the real one."""
 
-    def __init__(self, model: Any, steered: _Steered) -> None:
+    def __init__(self, model: Any, run: Answering) -> None:
         object.__setattr__(self, "_model", model)
-        object.__setattr__(self, "_steered", steered)
+        object.__setattr__(self, "_run", run)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(object.__getattribute__(self, "_model"), name)
@@ -110,7 +117,7 @@ class _ModelProxy:
 
     def __call__(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any] | None = None, **kwargs: Any) -> Tensor:
         model = object.__getattribute__(self, "_model")
-        return object.__getattribute__(self, "_steered").ask(model, x, sigma, model_options or {}, **kwargs)
+        return object.__getattribute__(self, "_run").ask(model, x, sigma, model_options or {}, **kwargs)
 
 
 def sampler_function(sampler: Any, node: str) -> Callable[..., Tensor]:
@@ -163,7 +170,7 @@ def run_sampler(
     def steered(model: Any, noise: Tensor, levels: Tensor, *args: Any, **options: Any) -> Tensor:
         run.shape = noise.shape
         run.offset = LatentOffset(decay_of(name, model, levels, options))
-        samples = original(_ModelProxy(model, run), noise, levels, *args, **options)
+        samples = original(ModelProxy(model, run), noise, levels, *args, **options)
         return run.offset.add_to(samples, last_level(name, levels))
 
     def after_step(step: int, denoised: Tensor, x: Tensor, total: int) -> None:

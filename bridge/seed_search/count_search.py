@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-import comfy.model_management
 import torch
 
 from ...core.counting import (
@@ -28,6 +27,7 @@ from ...core.prompts import CONDITIONING_KEY, CountedObject, Counts, parse_objec
 from ..counters.inputs import checked_counter, require_one_source
 from ..prompts.conditionings import carried_counts, nothing_counted
 from .counter_scorer import CountedCandidate, counted_candidates, mean_over_frames, ranked
+from .looks import Looks
 from .previews import PreviewBatch, previews_of
 from .search import InitialLatent, Search, SearchResult
 from .settings import SearchSettings
@@ -57,16 +57,16 @@ def find_seeds(search: Search[SearchSettings], counter: Counter) -> SearchResult
     initial, progress = previews.initial, previews.progress()
     tried: list[CountedCandidate] = []
     images = []
-    for indices, batch in previews.decoded(progress):
-        counted = mean_over_frames(counter.count(batch.frames, tuple(asked)), batch.frames_each)
-        comfy.model_management.throw_exception_if_processing_interrupted()
-        tried += counted_candidates(initial, indices, counted, asked)
-        images.append(batch.images)
-        is_enough = sum(candidate.misses == 0 for candidate in tried) >= initial.wanted
+    for seen in Looks(previews, counter, asked, progress).seen():
+        tried += [one.candidate for one in seen]
+        images += [one.image for one in seen]
+        is_enough = sum(one.misses == 0 for one in tried) >= initial.wanted
         if is_enough and search.settings.stop_when_found:
             break
     progress.end()
-    return ranked(tried, torch.cat(images), initial, asked, [told] if told else [])
+    found = ranked(tried, torch.stack(images), initial, asked, [told] if told else [])
+    chosen = [one.index for one in found.candidates[: initial.wanted]]
+    return replace(found, model=previews.chosen_model(search.model, chosen))
 
 
 def asked_of(search: Search[SearchSettings], attributes: bool = False) -> dict[str, int]:

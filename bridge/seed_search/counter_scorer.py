@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from einops import reduce
@@ -22,12 +22,19 @@ class CountedCandidate(Candidate):
         numbers: its counts, in the order of what is asked.
         misses: how many objects are too many or too few; 0 is right.
         distance: the same of the counts as they are, not whole.
+        varied: the seed that it is a variation of; None for a seed of its own.
     """
 
     seed: int
     numbers: tuple[float, ...]
     misses: int
     distance: float
+    varied: int | None = None
+
+    @property
+    def name(self) -> str:
+        """ "seed 7", or "seed 15 varying seed 7"."""
+        return f"seed {self.seed}" if self.varied is None else f"seed {self.seed} varying seed {self.varied}"
 
 
 def counted_candidates(
@@ -70,12 +77,13 @@ def ranked(
     asked: Mapping[str, int],
     notes: Sequence[str] = (),
 ) -> SearchResult:
-    """The result when `tried` are all the candidates there are, `images` theirs in the order of their indices."""
+    """The result when `tried` are all the candidates there are, and `images` theirs in the same order."""
     candidates = best_first(tried)
     indices = [candidate.index for candidate in candidates]
+    places = [tried.index(candidate) for candidate in candidates]
     table = count_table(candidates, asked, batch=initial.wanted > 1, notes=notes)
     latent, seed = initial.chosen(indices)
-    return SearchResult(candidates, latent, seed, table, _result_of(candidates, table), images[indices])
+    return SearchResult(candidates, latent, seed, table, _result_of(candidates, table), images[places])
 
 
 def count_table(
@@ -84,11 +92,16 @@ def count_table(
     """One line per candidate, best first, then the notes, as text for the user."""
     lines = ["asked: " + ", ".join(count_words(number, noun) for noun, number in asked.items())]
     for one in candidates:
-        seen = ", ".join(count_words(number, noun) for number, noun in zip(one.numbers, asked, strict=True))
+        seen = numbers_in_words(one.numbers, asked)
         verdict = "right" if one.misses == 0 else f"off by {one.misses}"
-        lines.append(f"{f'index {one.index}' if batch else f'seed {one.seed}'}: {seen}: {verdict}")
+        lines.append(f"{f'index {one.index}' if batch else one.name}: {seen}: {verdict}")
     right = sum(candidate.misses == 0 for candidate in candidates)
     return "\n".join([*lines, *notes, f"{right} of {len(candidates)} tried look right"])
+
+
+def numbers_in_words(numbers: Sequence[float], asked: Iterable[str]) -> str:
+    """ "4 cats, 1 dog"."""
+    return ", ".join(count_words(number, noun) for number, noun in zip(numbers, asked, strict=True))
 
 
 def _result_of(candidates: Sequence[CountedCandidate], table: str) -> NodeResult:

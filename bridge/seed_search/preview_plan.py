@@ -40,12 +40,14 @@ class PreviewPlan:
         sigmas: (n + 1,) noise levels, all of them: samplers derive their noise from the whole schedule.
         steps: after how many of the n steps the predicted clean latent is taken.
         together: whether seeds may share a batch.
+        is_own: whether the sampler that makes the picture goes the very same steps.
     """
 
     sampler: str
     sigmas: Tensor
     steps: int
     together: bool
+    is_own: bool
 
 
 def plan_for(model: Any, settings: SearchSettings) -> PreviewPlan:
@@ -76,8 +78,13 @@ def plan_for(model: Any, settings: SearchSettings) -> PreviewPlan:
     is_better = settings.sampler in _SAME_WAY and calls <= _DRAFT_UP_TO * total and not is_steered
     is_draft = settings.look == "draft" or (settings.look == "auto" and is_better)
     if is_draft and calls < total:
-        return PreviewPlan(DRAFT_SAMPLER, coarse(sigmas, calls), calls, together=True)
-    return PreviewPlan(settings.sampler, sigmas, calls, settings.sampler in _SAME_IN_BATCH)
+        return PreviewPlan(DRAFT_SAMPLER, coarse(sigmas, calls), calls, together=True, is_own=False)
+    return PreviewPlan(settings.sampler, sigmas, calls, settings.sampler in _SAME_IN_BATCH, is_own=True)
+
+
+def varies(settings: SearchSettings) -> bool:
+    """Whether a run of this sampler can begin anywhere: it draws no noise of its own on the way."""
+    return settings.sampler in _SAME_WAY
 
 
 def coarse(sigmas: Tensor, steps: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import CountError
+from .call_memory import CallMemory, can_remember, recording, remembering
 from .preview_plan import PreviewPlan, plan_for
 from .runs import Batches, EndSampling, Progress, how_many_fit, may_end_early
 from .search import InitialLatent, Search, initial_latent
@@ -48,11 +49,13 @@ class Previews:
 
     Attributes:
         search: with a clone of the user's model.
+        memory: what is kept of the candidates' own steps; None where nothing may be.
     """
 
     search: Search[SearchSettings]
     initial: InitialLatent
     plan: PreviewPlan
+    memory: CallMemory | None = None
 
     def at_once(self) -> int:
         """How many candidates are previewed together: as many as may be, and as memory allows."""
@@ -66,22 +69,55 @@ class Previews:
     def predicted(self, indices: Iterable[int], step_done: StepDone) -> Iterator[tuple[list[int], Tensor]]:
         """Candidates, and (n, C, ...) their predicted clean latents, a batch at a time."""
         at_once = self.at_once()
-        return Batches(at_once).run(indices, at_once, lambda batch: self._sampled(batch, step_done))
+        return Batches(at_once).run(indices, at_once, lambda batch: self._looked_at(batch, step_done))
 
     def decoded(self, progress: Progress) -> Iterator[tuple[list[int], PreviewBatch]]:
         """All candidates with their previews, a batch at a time."""
         for batch, latents in self.predicted(range(self.search.settings.seeds), progress.add):
-            previews = decode(self.search.vae, latents, self.search.settings.frames)
-            comfy.model_management.throw_exception_if_processing_interrupted()
-            yield batch, previews
+            yield batch, self.decode(latents)
+
+    def decode(self, latents: Tensor) -> PreviewBatch:
+        """What (n, C, ...) predicted clean latents show."""
+        previews = decode(self.search.vae, latents, self.search.settings.frames)
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        return previews
 
     def progress(self) -> Progress:
         """Counts the steps of all candidates."""
         return Progress(self.search.settings.seeds * self.plan.steps, self.search.progress)
 
-    def _sampled(self, indices: list[int], step_done: StepDone) -> Tensor:
-        search, plan = self.search, self.plan
-        noise = self.initial.noise_of(indices)
+    def varied(self, index: int, latent: Tensor, first: int, step_done: StepDone) -> Tensor:
+        """(1, C, ...) the predicted clean latent of a run with the noise of candidate `index`.
+
+        Args:
+            latent: (1, C, ...) the clean latent of another candidate, which the run begins with, noised.
+            first: the step that it begins with.
+        """
+        plan = replace(self.plan, sigmas=self.plan.sigmas[first:], steps=self.plan.steps - first)
+        model = self.search.model
+        if self.memory is not None:
+            model = recording(model, self.memory, [index], is_variation=True)
+        return self._sampled(model, [index], plan, latent, step_done)
+
+    def keeps(self, index: int) -> bool:
+        """Whether a sampler can go on where candidate `index` was looked at."""
+        run = None if self.memory is None else self.memory.runs.get(index)
+        return run is not None and bool(run.calls)
+
+    def chosen_model(self, model: Any, indices: Sequence[int]) -> Any:
+        """`model` so that a sampler of these candidates goes on where they were last looked at."""
+        return model if self.memory is None else remembering(model, self.memory.of(indices))
+
+    def _looked_at(self, indices: list[int], step_done: StepDone) -> Tensor:
+        model, start = self.search.model, self.initial.samples
+        if self.memory is not None and self.plan.is_own:
+            model = recording(model, self.memory, indices)
+        latent = start.expand(len(indices), *start.shape[1:]).clone()
+        return self._sampled(model, indices, self.plan, latent, step_done)
+
+    def _sampled(
+        self, model: Any, indices: list[int], plan: PreviewPlan, latent: Tensor, step_done: StepDone
+    ) -> Tensor:
         predictions: list[Tensor] = []
 
         def after_step(step: int, denoised: Tensor, x: Tensor, total: int) -> None:
@@ -91,10 +127,11 @@ class Previews:
                 predictions.append(denoised)
                 raise EndSampling
 
+        search = self.search
         samples = comfy.sample.sample_custom(
-            search.model, noise, search.settings.cfg, comfy.samplers.sampler_object(plan.sampler), plan.sigmas,
-            search.positive, search.negative, self.initial.samples.expand(noise.shape).clone(),
-            noise_mask=self.initial.mask, callback=after_step, disable_pbar=True, seed=self.initial.seed_of(indices[0]),
+            model, self.initial.noise_of(indices), search.settings.cfg, comfy.samplers.sampler_object(plan.sampler),
+            plan.sigmas, search.positive, search.negative, latent, noise_mask=self.initial.mask, callback=after_step,
+            disable_pbar=True, seed=self.initial.seed_of(indices[0]),
         )  # fmt: skip
         if not predictions:  # the sampler has steps of its own, and has gone all of its way
             return samples
@@ -115,7 +152,9 @@ def previews_of(search: Search[SearchSettings]) -> Previews:
     initial = initial_latent(search.model, search.latent, search.settings)
     patched = search.model.clone()
     may_end_early(patched)
-    return Previews(replace(search, model=patched), initial, plan_for(patched, search.settings))
+    is_video = initial.samples.ndim > 4 and initial.samples.shape[2] > 1  # its states would take gigabytes
+    memory = CallMemory() if can_remember(search.model) and not is_video else None
+    return Previews(replace(search, model=patched), initial, plan_for(patched, search.settings), memory)
 
 
 def decode(vae: Any, latents: Tensor, frames: int) -> PreviewBatch:

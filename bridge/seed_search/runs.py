@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..comfyui.progress import SamplingProgress
 
-_KEY = "headcount_seed_search"
+KEY = "headcount_seed_search"
 _CONDITIONINGS = 2
 _MEMORY_MARGIN = 1.5  # ComfyUI's own, when it decides how many conditionings share a batch
 
@@ -87,10 +87,14 @@ def may_end_early(model: Any) -> None:
         except EndSampling:
             return noise
 
+    put_outermost(model, WrappersMP.SAMPLER_SAMPLE, KEY, until_ended)
+
+
+def put_outermost(model: Any, kind: str, key: str, wrapper: Callable[..., Any]) -> None:
+    """Put a wrapper on `model`, a clone, around all that are there."""
     options = model.model_options["transformer_options"]
     wrappers = dict(options.get("wrappers", {}))
-    kind = WrappersMP.SAMPLER_SAMPLE
-    wrappers[kind] = {_KEY: [until_ended], **wrappers.get(kind, {})}
+    wrappers[kind] = {key: [wrapper], **{other: ones for other, ones in wrappers.get(kind, {}).items() if other != key}}
     model.model_options = {**model.model_options, "transformer_options": {**options, "wrappers": wrappers}}
 
 

@@ -69,6 +69,7 @@ class SearchResult:
         table: one line per candidate, as text for the user.
         result: what the node says.
         images: (n, H, W, 3) what the candidates are predicted to show, in their order; None where nothing was decoded.
+        model: the MODEL, with which a sampler goes on where the best were last looked at; None where nothing is kept.
     """
 
     candidates: Sequence[Candidate]
@@ -77,6 +78,7 @@ class SearchResult:
     table: str
     result: NodeResult
     images: Tensor | None = None
+    model: Any = None
 
 
 @dataclass(frozen=True)

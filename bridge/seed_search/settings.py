@@ -85,6 +85,8 @@ class SearchSettings(SamplerSettings):
         at_once: how many seeds are tried together at most; fewer where memory is short.
         frames: how many frames of a video are counted, evenly spread; its counts are their mean.
         stop_when_found: try no further seeds once as many are right as the latent has pictures.
+        variations: of each seed that is nearly right, how many are tried: pictures that begin in its half-formed one with other
+            noise. 0 for none; a batch, a mask, a video and a sampler that draws noise have none.
     """
 
     seeds: int = 8
@@ -93,6 +95,7 @@ class SearchSettings(SamplerSettings):
     at_once: int = 1
     frames: int = 4
     stop_when_found: bool = True
+    variations: int = 0
 
     node: ClassVar[str] = "Count Search"
     tried: ClassVar[str] = "seeds"

@@ -23,6 +23,7 @@ from .detections import (
     object_masks,
 )
 from .layout import NounBoxes, UnitBox, own_layout
+from .paired import paired_difference, share_interval
 from .ranking import distances, misses
 from .tiles import Tile, four_tiles, joined
 from .wording import count_words
@@ -64,7 +65,9 @@ __all__ = [
     "misses",
     "object_masks",
     "own_layout",
+    "paired_difference",
     "read_answers",
     "read_boxes",
     "reads_attributes",
+    "share_interval",
 ]

@@ -6,13 +6,16 @@ from .colours import kind_colours
 from .counts import count_overlay, dot_radius
 from .outlines import outlined_objects, readable
 from .overlay import heat_overlay, plain_picture, region_overlay, resize_maps
+from .pairs import PicturePair, pairs_sheet
 
 __all__ = [
+    "PicturePair",
     "count_overlay",
     "dot_radius",
     "heat_overlay",
     "kind_colours",
     "outlined_objects",
+    "pairs_sheet",
     "plain_picture",
     "readable",
     "region_overlay",

@@ -18,25 +18,35 @@ from headcount.core.errors import CountError
 from torch import Tensor
 
 from .test_count_repair import PROMPT, THREE_CATS, TWO_CATS_AND_A_DOG, Scripted, loaded, setup
+from .test_count_search import Watched
 
 ONE_CAT = (("cat", 0.9),)
 
 
 def generate(counter: Any, request: dict[str, Any] | None = None, **settings: Any) -> UntilRight:
-    usual = {"seed": 7, "steps": 4, "cfg": 3.0, "sampler": "euler", "scheduler": "simple", "width": 128, "height": 128}
+    usual = {
+        "search": "off",
+        "seed": 7,
+        "steps": 4,
+        "cfg": 3.0,
+        "sampler": "euler",
+        "scheduler": "simple",
+        "width": 128,
+        "height": 128,
+    }
     inputs = {"model": loaded().model, "clip": loaded().clip, "vae": loaded().vae, "counter": counter}
     inputs |= {"text": PROMPT, "negative": "", "settings": UntilRightSettings(**{"isac": "off", **usual, **settings})}
     with torch.inference_mode():
         return generate_until_right(Request(**(inputs | (request or {}))))
 
 
-def sampled(seed: int, model: Any = None) -> Tensor:
+def sampled(seed: int, model: Any = None, steps: int = 4) -> Tensor:
     """What KSampler and VAE Decode make of a seed."""
     given, _ = setup()
     with torch.inference_mode():
         latent = torch.zeros(1, 12, 16, 16)
         samples = comfy.sample.sample(
-            model or given.model, comfy.sample.prepare_noise(latent, seed), 4, 3.0, "euler", "simple", given.positive,
+            model or given.model, comfy.sample.prepare_noise(latent, seed), steps, 3.0, "euler", "simple", given.positive,
             given.negative, latent, disable_pbar=True, seed=seed,
         )  # fmt: skip
         return loaded().vae.decode(samples)
@@ -117,18 +127,96 @@ def test_it_says_which_try_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert notes == ["try 1 of 2", "try 2 of 2; best so far: 1 cat, 0 dogs, off by 2", ""]
 
 
-def test_cancelled_between_two_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_looks_wrong_half_way_is_not_finished() -> None:
+    """And what looks right is the picture of its seed, made in the calls that were left."""
+    counter, watched = Scripted(ONE_CAT, TWO_CATS_AND_A_DOG, TWO_CATS_AND_A_DOG), Watched(loaded().model)
+    done = generate(counter, {"model": watched.model}, steps=8, search="half-way")
+    assert (done.is_right, done.seed) == (True, 8) and sum(watched.calls) == 2 * (4 + 4 + 4)
+    assert torch.equal(done.images, sampled(8, steps=8))
+    assert done.table.splitlines() == [
+        "asked: 2 cats, 1 dog",
+        "seed 7: half-way 1 cat, 0 dogs: off by 2",
+        "seed 8: 2 cats, 1 dog: right",
+        "1 right after 2 tries; cost: 1.5 pictures",
+    ]
+    assert done.result.marks == (False, True)
+
+
+def test_what_is_off_by_one_is_varied() -> None:
+    """Three steps of eight are left out of a variation, and one is made until half of them are done."""
+    near, right, watched = TWO_CATS_AND_A_DOG[:2], TWO_CATS_AND_A_DOG, Watched(loaded().model)
+    done = generate(Scripted(near, near, right, right), {"model": watched.model}, steps=8, search="half-way", tries=2)
+    assert (done.is_right, done.seed) == (True, 10) and sum(watched.calls) == 2 * (4 + 1 + 1 + 4)
+    assert done.table.splitlines()[1:] == [
+        "seed 7: half-way 2 cats, 0 dogs: off by 1",
+        "seed 9 varying seed 7: half-way 2 cats, 0 dogs: off by 1",
+        "seed 10 varying seed 7: 2 cats, 1 dog: right",
+        "1 right after 1 try; cost: 1.2 pictures",
+    ]
+    assert not torch.equal(done.images, sampled(10, steps=8))
+    again = generate(Scripted(near, near, right, right), steps=8, search="half-way", tries=2)
+    assert torch.equal(again.images, done.images)
+
+
+def test_where_none_looks_right_the_nearest_is_finished_and_mended() -> None:
+    far = (("cat", 0.9),) * 7
+    seen = (far, ONE_CAT, far, THREE_CATS, TWO_CATS_AND_A_DOG)
+    done = generate(Scripted(*seen), steps=8, search="half-way", tries=3)
+    assert (done.is_right, done.seed) == (True, 8)
+    assert "seed 8: 3 cats, 0 dogs: off by 2; 1 cat changed into 1 dog: right" in done.table
+
+
+@pytest.mark.parametrize(("budget", "looks"), [(0.5, 1), (1.4, 1), (1.5, 2), (2.1, 3)])
+def test_the_budget_of_looks_leaves_room_for_a_picture(budget: float, looks: int) -> None:
+    far = (("cat", 0.9),) * 7
+    done = generate(Scripted(*[far] * 9), steps=8, search="half-way", budget=budget, rounds=0)
+    assert done.table.count("seed ") == looks and f"cost: {looks / 2 + 0.5} pictures" in done.table
+
+
+def test_pictures_are_shown_while_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look and each finished picture, with how far the tries are."""
+    shown: list[tuple[tuple[int, ...], int, int]] = []
+    show = lambda image, done, total: shown.append((tuple(image.shape), done, total))  # noqa: E731
+    monkeypatch.setattr(until_right, "show_picture", show)
+    generate(Scripted(ONE_CAT, TWO_CATS_AND_A_DOG, TWO_CATS_AND_A_DOG), steps=8, search="half-way", tries=3)
+    assert shown == [((128, 128, 3), done, 24) for done in (4, 12, 16, 16)]
+
+
+@pytest.mark.parametrize(
+    ("phase", "settings", "counted", "after"),
+    [
+        ("searching", {"search": "half-way", "steps": 8}, 1, 6),
+        ("finishing", {"search": "half-way", "steps": 8}, 2, 9),
+        ("counting", {}, 1, 4),
+        ("mending", {}, 1, 6),
+        ("between two tries", {"rounds": 0}, 1, 6),
+    ],
+)
+def test_cancelled(
+    phase: str, settings: dict[str, Any], counted: int, after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends within a step, and leaves no note behind."""
+    steps, notes = list[int](), list[str]()
+
     def step(done: int, total: int, denoised: Tensor) -> None:
-        assert total == 3 * 4
-        if done == 6:
+        steps.append(done)
+        if len(steps) == after and phase != "counting":
             comfy.model_management.interrupt_current_processing()
 
-    counter, notes = Scripted(ONE_CAT, ONE_CAT), list[str]()
+    class Cancelling(Scripted):
+        def count(self, *args: Any) -> Counted:
+            comfy.model_management.interrupt_current_processing(phase == "counting")
+            return super().count(*args)
+
+    seen = {"finishing": (TWO_CATS_AND_A_DOG,) * 2, "mending": (THREE_CATS,) * 3}.get(phase, (ONE_CAT,) * 3)
+    if phase == "finishing":
+        seen = (ONE_CAT, *seen)
+    counter = Cancelling(*seen)
     monkeypatch.setattr(until_right, "sampling_progress", lambda model: step)
     monkeypatch.setattr(until_right, "show_note", lambda text, place: notes.append(text))
     with pytest.raises(comfy.model_management.InterruptProcessingException):
-        generate(counter, tries=3, rounds=0)
-    assert len(counter.shown) == 1 and notes[-1] == "", "no note is left behind"
+        generate(counter, tries=3, **settings)
+    assert len(counter.shown) == counted and len(steps) == after and notes[-1] == ""
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
-"""The subgraph blueprint in ComfyUI's page: it is in the node library, is placed by a click, and runs."""
+"""The subgraph blueprint in ComfyUI's page: in the node library, placed by a click, another seed in each run."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from playwright.sync_api import Page
 from demo.server import ComfyServer
 from demo.workflow_runs import pictures_of
 
-from ..helpers.comfy_page import open_workflow
+from ..helpers.comfy_page import open_workflow, run_to_the_end
 from ..helpers.example_workflows import BLUEPRINT
 
 pytestmark = [pytest.mark.browser, pytest.mark.every_page]
@@ -22,30 +23,31 @@ SEARCH = re.compile("Search", re.IGNORECASE)
 FREE_PLACE = (700, 800)
 EMPTY = {"nodes": [], "links": [], "groups": [], "version": 0.4, "last_node_id": 0, "last_link_id": 0}
 NODES = "window.app.graph.nodes.map(node => node.title)"
-# What an artist does next: connects a model and something that shows the picture, and changes the settings.
+# What an artist does next: connects a model, a counter and something that shows the picture, and changes the settings.
 CONNECT = """values => {
   const { graph } = window.app;
   const group = graph.nodes[0];
   const add = type => { const node = LiteGraph.createNode(type); graph.add(node); return node };
-  const model = add('HeadcountLoadShapesDemoModel'), shown = add('PreviewImage');
-  const text = add('PreviewAny'), viewer = add('HeadcountAttentionMapViewer');
-  ['model', 'clip', 'vae'].forEach((name, slot) => model.connect(slot, group, name));
+  const loader = add('HeadcountLoadDemoModel'), shown = add('PreviewImage'), text = add('PreviewAny');
+  loader.widgets.find(widget => widget.name === 'model').value = 'emoji';
+  ['model', 'clip', 'vae'].forEach((name, slot) => loader.connect(slot, group, name));
+  loader.connect(4, group, 'counter');
   group.connect('IMAGE', shown, 'images');
-  group.connect('summary', text, 'source');
-  group.connect('MAPS', viewer, 'maps');
-  group.connect('LATENT', viewer, 'samples');
-  group.connect('IMAGE', viewer, 'image');
+  group.connect('table', text, 'source');
   for (const widget of group.widgets) if (widget.name in values) widget.value = values[widget.name];
 }"""
-PROMPT = "async () => (await window.app.graphToPrompt()).output"
+SEED = "() => window.app.graph.nodes[0].widgets.find(widget => widget.name === 'seed').value"
+CONTROL = """() => window.app.graph.nodes[0].subgraph.nodes[0].widgets
+  .find(widget => widget.name === 'control_after_generate')"""
 VALUES = {
-    "prompt": "three red circles",
+    "prompt": "two apples",
     "negative prompt": "",
     "width": 128,
     "height": 128,
-    "pictures": 2,
+    "isac": "off",
+    "tries": 1,
     "seed": 5,
-    "steps": 20,
+    "steps": 4,
     "cfg": 3,
 }
 
@@ -61,19 +63,23 @@ def _place(page: Page) -> None:
     page.evaluate(LIBRARY)
 
 
-def test_it_is_in_the_library_and_runs(page: Page, host: ComfyServer) -> None:
+def test_it_is_in_the_library_and_each_run_makes_another_picture(page: Page, host: ComfyServer) -> None:
     _place(page)
     page.evaluate(CONNECT, VALUES)
-    prompt = page.evaluate(PROMPT)
-    kinds = {placed["class_type"]: node for node, placed in prompt.items()}
-    sampled = prompt[kinds["KSampler"]]["inputs"]
-    assert (sampled["seed"], sampled["steps"], sampled["cfg"]) == (5, 20, 3)
-    sampled["steps"] = 4
-    outputs = host.run(prompt)
-    assert outputs[kinds["PreviewAny"]]["text"] == ["3 red circles"]
-    drawn = pictures_of(host, outputs[kinds["PreviewImage"]])
-    assert [picture.shape for picture in drawn] == [(128, 128, 3)] * 2
-    assert len(outputs[kinds["HeadcountAttentionMapViewer"]]["images"]) == 2, "circles, in both pictures"
-    prompt[kinds["HeadcountIsacAttentionControl"]]["inputs"]["strength"] = 0.0
-    plain = pictures_of(host, host.run(prompt)[kinds["PreviewImage"]])
-    assert not np.array_equal(drawn, plain), "ISAC is in it"
+    assert page.evaluate(SEED) == 5 and page.evaluate(f"({CONTROL})().value") == "randomize"
+    first, second = (_run(page, host) for _ in range(2))
+    assert first["table"].splitlines()[:1] == ["asked: 2 apples"] and "seed 5" in first["table"]
+    assert "seed 5" not in second["table"] and not np.array_equal(first["picture"], second["picture"])
+    page.evaluate(f"() => {{ ({CONTROL})().value = 'fixed' }}")
+    seed = page.evaluate(SEED)
+    third = _run(page, host)
+    assert page.evaluate(SEED) == seed and f"seed {seed}" in third["table"]
+
+
+def _run(page: Page, host: ComfyServer) -> dict[str, Any]:
+    """What the Run button makes: the picture and the table."""
+    outputs = run_to_the_end(page)["outputs"]
+    [table] = [shown["text"][0] for shown in outputs.values() if "text" in shown]
+    [images] = [shown for node, shown in outputs.items() if "images" in shown and ":" not in node]
+    [picture] = pictures_of(host, images)
+    return {"table": table, "picture": picture}

@@ -43,9 +43,10 @@ def connected(setup: Setup, pictures: int) -> dict[str, Any]:
 
 
 def run(**changes: Any) -> tuple[dict[str, Any], int, str, torch.Tensor]:
+    """What it gives, but for the model."""
     links = connected(shapes_setup(PROMPT), changes.pop("pictures", 1))
     with torch.inference_mode():
-        return CountSearch.execute(**{**links, "counter": ExactCounter(), **widgets(), **FEW, **changes}).args
+        return CountSearch.execute(**{**links, "counter": ExactCounter(), **widgets(), **FEW, **changes}).args[:4]
 
 
 def look(**changes: Any) -> tuple[torch.Tensor, PreviewedCandidates]:

@@ -63,28 +63,32 @@ def test_runs_on_a_small_model_of_the_same_kind(name: str, stand_ins: ComfyServe
 
 
 def _unpacked(file: str) -> dict[str, Any]:
-    """The blueprint's nodes as a workflow, its first inputs from Load Checkpoint, its first output to Preview Image."""
+    """The blueprint's node as a workflow: a checkpoint and the demo's counter before it, Preview Image behind it."""
     [subgraph] = json.loads(BLUEPRINT.read_text())["definitions"]["subgraphs"]
-    assert [slot["name"] for slot in subgraph["inputs"][:3]] == ["model", "clip", "vae"], "what the loader gives"
+    assert [slot["name"] for slot in subgraph["inputs"][:4]] == ["model", "clip", "vae", "counter"]
     loader = {"id": 100, "type": "CheckpointLoaderSimple", "inputs": [], "widgets_values": [file]}
+    counter = {"id": 102, "type": "HeadcountLoadDemoModel", "inputs": [], "widgets_values": ["emoji", 1]}
     shown = {"id": 101, "type": "PreviewImage", "inputs": [{"name": "images", "type": "IMAGE", "link": None}]}
     links = []
     for link in subgraph["links"]:
         if link["origin_id"] == INPUT_NODE:
-            if link["origin_slot"] > 2:
+            if link["origin_slot"] > 3:
                 continue  # a setting: the node inside has its value
-            link["origin_id"] = loader["id"]
+            is_counter = link["origin_slot"] == 3
+            link["origin_id"] = counter["id"] if is_counter else loader["id"]
+            link["origin_slot"] = 4 if is_counter else link["origin_slot"]
         if link["target_id"] == OUTPUT_NODE:
             if link["target_slot"] == 0:
                 shown["inputs"][0]["link"] = link["id"]
             link["target_id"] = shown["id"]
         links.append(link)
-    return {"nodes": [loader, *subgraph["nodes"], shown], "links": links}
+    return {"nodes": [loader, counter, *subgraph["nodes"], shown], "links": links}
 
 
 @pytest.mark.parametrize("file", STAND_INS)
 def test_the_blueprint_fits_every_kind_of_model(file: str, stand_ins: ComfyServer) -> None:
     """Its empty latent has four channels; the models' have four or sixteen."""
-    prompt = with_widgets(workflow_to_prompt(_unpacked(file), stand_ins.object_info()), SETTINGS)
+    settings = {"HeadcountGenerateUntilRight": {"width": 96, "height": 128, "steps": 5, "tries": 1, "rounds": 0}}
+    prompt = with_widgets(workflow_to_prompt(_unpacked(file), stand_ins.object_info()), settings)
     drawn = _drawn(stand_ins, stand_ins.run(prompt), _of(prompt, "PreviewImage"))
     assert drawn.shape == (1, 128, 96, 3)

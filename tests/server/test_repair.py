@@ -1,4 +1,4 @@
-"""Count Repair and Generate Until Right in a real server: they run, are cancelled, and run again."""
+"""Count Repair, Generate Until Right and Count Report in a real server: they run, are cancelled, and run again."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def picture(server: ComfyServer, shown: dict[str, Any]) -> np.ndarray:
 def test_until_right_runs_and_says_what_it_did(server: ComfyServer) -> None:
     shown = server.run(until_right())["2"]
     [result] = shown["headcount_result"]
-    assert [line.partition(":")[0] for line in result["table"].splitlines()] == ["asked", "seed 3", "seed 4"]
+    names = [line.partition(":")[0] for line in result["table"].splitlines()]
+    assert [name for name in names if "varying" not in name] == ["asked", "seed 3", "seed 4"]
     assert "cost: " in result["verdict"] and picture(server, shown).shape == (128, 128, 3)
 
 
@@ -62,6 +63,50 @@ def test_until_right_is_cancelled_and_runs_again(server: ComfyServer) -> None:
     with pytest.raises(PromptError, match="interrupted"):
         server.wait(waiting)
     assert server.run(until_right(seed=50, tries=1))["2"]["headcount_result"]
+
+
+def test_until_right_queued_five_times(server: ComfyServer) -> None:
+    """Each has its own seed, result and picture; the same seed twice is the same picture."""
+    waiting = [server.queue(until_right(seed=seed, tries=1, pictures=1, isac="off")) for seed in (60, 61, 62, 63, 64)]
+    shown = [server.wait(one)["2"] for one in waiting]
+    for seed, one in zip((60, 61, 62, 63, 64), shown, strict=True):
+        assert f"seed {seed}" in one["headcount_result"][0]["table"]
+    pictures = [picture(server, one) for one in shown]
+    assert len({one.tobytes() for one in pictures}) == 5
+    again = server.run(until_right(seed=62, tries=1, pictures=1, isac="off", if_none_right="stop"))["2"]
+    assert np.array_equal(picture(server, again), pictures[2])
+
+
+def report(**changes: Any) -> dict[str, Any]:
+    inputs = {
+        **OF_LOADER,
+        **SAMPLER,
+        "latent_image": ["1", 3],
+        "model_with": ["1", 0],
+        "method": "model_with",
+        "seed": 1,
+    }
+    inputs |= {"prompts": "two cats\nthree apples", "negative": "", "name": "of a test", **changes}
+    return {
+        "1": LOADER,
+        "2": {"class_type": "HeadcountCountReport", "inputs": inputs},
+        "3": {"class_type": "PreviewAny", "inputs": {"source": ["2", 2]}},
+    }
+
+
+def test_a_report_is_cancelled_goes_on_and_is_shown(server: ComfyServer) -> None:
+    slow = report(steps=60, prompts="\n".join(["two cats"] * 20))
+    waiting = server.queue(slow)
+    time.sleep(2)
+    server.interrupt()
+    with pytest.raises(PromptError, match="interrupted"):
+        server.wait(waiting)
+    outputs = server.run(report())
+    [result] = outputs["2"]["headcount_result"]
+    assert "difference: +0% (95 %: " in result["table"] and "no clear difference" in result["verdict"]
+    assert picture(server, outputs["2"]).shape[0] > 200
+    folder = server.base / "output" / "headcount_reports" / "of a test"
+    assert outputs["3"]["text"] == [str(folder)] and len(list(folder.glob("*.jpg"))) >= 4
 
 
 def test_repair_plans_without_rounds_and_paints_with_them(server: ComfyServer) -> None:

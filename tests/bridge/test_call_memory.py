@@ -1,0 +1,160 @@
+"""A sampler goes on where a search's look ended: the same picture to the bit, without the calls that were made already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import comfy.samplers
+import pytest
+import torch
+from headcount.bridge.isac.control import IsacSettings, with_isac
+from headcount.bridge.recording.recorder import with_recorder
+from headcount.bridge.seed_search.call_memory import can_remember
+from headcount.bridge.seed_search.count_search import find_seeds
+from headcount.bridge.seed_search.search import Search, SearchResult
+from headcount.core.counting import Counted
+from torch import Tensor
+
+from ..helpers.models import Setup, shapes_setup, smallest
+from .test_count_search import EMPTY, USUAL, Watched, ksampler
+
+HALF = replace(USUAL, look="own steps", decide_at=0.5, at_once=1, steps=8)
+ASKED = {"cats": 2.0, "dogs": 1.0}
+"""Of the small models' prompt."""
+
+
+class Off:
+    """A counter that finds every picture to be off by the next number."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.numbers = list(numbers)
+
+    def count(self, images: Tensor, nouns: Sequence[str], on_progress: Any = None) -> Counted:
+        rows = [[ASKED[nouns[0]] + self.numbers.pop(0), *(ASKED[noun] for noun in nouns[1:])] for _ in images]
+        return Counted(tuple(nouns), torch.tensor(rows), tuple(((),) * len(nouns) for _ in rows))
+
+
+class NoPictures:
+    """A VAE for models whose pictures nobody looks at."""
+
+    def decode(self, latents: Tensor) -> Tensor:
+        return torch.zeros(len(latents), 8, 8, 3)
+
+
+def found_by(counter: Any, model: Any, settings: Any = HALF, latent: Any = None) -> SearchResult:
+    setup = smallest()
+    search = Search(model, setup.positive, setup.negative, latent or {"samples": EMPTY}, settings, vae=NoPictures())
+    with torch.inference_mode():
+        return find_seeds(search, counter)
+
+
+def calls_of(watched: Watched, setup: Setup, settings: Any, found: SearchResult, model: Any) -> tuple[Tensor, int]:
+    """What a sampler makes of what was found, and how often it asked the model."""
+    before = len(watched.calls)
+    return ksampler(setup, settings, found.latent, found.seed, model), len(watched.calls) - before
+
+
+@pytest.mark.parametrize("sampler", comfy.samplers.SAMPLER_NAMES)
+def test_every_sampler_goes_on(sampler: str) -> None:
+    """Whatever it remembers of its earlier steps, and whatever noise it draws."""
+    settings = replace(HALF, sampler=sampler, seeds=2, seed=40)
+    watched = Watched(smallest().model)
+    found = found_by(Off(1, 0), watched.model, settings)
+    looked = len(watched.calls) // 2
+    samples, after = calls_of(watched, smallest(), settings, found, found.model)
+    plain, whole = calls_of(watched, smallest(), settings, found, watched.model)
+    assert found.seed == 41 and torch.equal(samples, plain)
+    goes_on = "cfg_pp" not in sampler  # it reads the unguided prediction, which is not kept
+    assert after + looked * goes_on == whole and looked > 0
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"cfg": 4.0}, {"steps": 9}, {"scheduler": "karras"}, {"sampler": "dpmpp_2m"}, {"seed": 99}, {"denoise": 0.7}],
+)
+def test_another_run_is_made_as_ever(changed: dict[str, Any]) -> None:
+    watched = Watched(smallest().model)
+    found = found_by(Off(0), watched.model)
+    settings = replace(HALF, **changed)
+    found = replace(found, seed=settings.seed)
+    samples, after = calls_of(watched, smallest(), settings, found, found.model)
+    plain, whole = calls_of(watched, smallest(), settings, found, watched.model)
+    assert torch.equal(samples, plain) and after == whole
+
+
+def test_another_prompt_or_patch_is_seen() -> None:
+    watched, setup = Watched(smallest().model), smallest()
+    found = found_by(Off(0), watched.model)
+    other = replace(setup, positive=[[setup.positive[0][0] + 0.1, setup.positive[0][1]]])
+    again = replace(setup, positive=[[setup.positive[0][0].clone(), dict(setup.positive[0][1])]])
+    patched = found.model.clone()
+    patched.set_model_sampler_cfg_function(lambda args: args["cond"])
+    for run, model, calls in ((other, found.model, 8), (again, found.model, 4), (setup, patched, 8)):
+        assert calls_of(watched, run, HALF, found, model)[1] == calls
+
+
+def test_a_batch_goes_on_together() -> None:
+    watched = Watched(smallest().model)
+    latent = {"samples": EMPTY.repeat(2, 1, 1, 1)}
+    found = found_by(Off(0, 3, 0), watched.model, replace(HALF, seeds=3), latent)
+    samples, after = calls_of(watched, smallest(), HALF, found, found.model)
+    assert found.latent["batch_index"] == [0, 2] and after == 4
+    torch.testing.assert_close(samples, ksampler(smallest(), HALF, found.latent, found.seed), rtol=1e-2, atol=1e-3)
+
+
+def test_steering_is_repeated_too() -> None:
+    """The gradients of the steps that were looked at are not taken again."""
+    setup = shapes_setup("four stars")
+    steered, _ = with_isac(setup.model, IsacSettings())
+    watched = Watched(steered)
+
+    class Stars(Off):
+        def count(self, images: Tensor, nouns: Sequence[str], on_progress: Any = None) -> Counted:
+            return Counted(tuple(nouns), torch.full((len(images), 1), 4.0), (((),),) * len(images))
+
+    search = Search(
+        watched.model, setup.positive, setup.negative, {"samples": EMPTY}, replace(HALF, steps=4), vae=NoPictures()
+    )
+    with torch.inference_mode():
+        found = find_seeds(search, Stars())
+    samples, after = calls_of(watched, setup, search.settings, found, found.model)
+    plain, whole = calls_of(watched, setup, search.settings, found, watched.model)
+    assert (
+        torch.equal(samples, plain)
+        and after <= whole // 2
+        and not torch.equal(plain, ksampler(setup, search.settings, found.latent, found.seed))
+    )
+
+
+def test_who_has_to_see_every_step_does() -> None:
+    recorded, _ = with_recorder(smallest().model)
+    assert can_remember(smallest().model) and not can_remember(recorded)
+    found = found_by(Off(0), recorded)
+    assert found.model is recorded
+
+
+def test_a_variation_begins_in_the_other_picture() -> None:
+    """Its sampler makes what was seen, again and again; without the search's model it makes the seed's own picture."""
+    settings = replace(HALF, decide_at=1.0, variations=2, seeds=1, seed=7)
+    watched = Watched(smallest().model)
+    found = found_by(Off(1, 2, 0), watched.model, settings)
+    first, second, third = found.candidates
+    assert (first.seed, first.varied, second.seed, third.seed) == (9, 7, 7, 8)
+    assert found.table.splitlines()[1].startswith("seed 9 varying seed 7: ")
+    varied, calls = calls_of(watched, smallest(), settings, found, found.model)
+    again, _ = calls_of(watched, smallest(), settings, found, found.model)
+    plain, whole = calls_of(watched, smallest(), settings, found, watched.model)
+    assert calls == 0 and torch.equal(varied, again) and not torch.equal(varied, plain)
+    assert whole == settings.steps
+
+
+@pytest.mark.parametrize(
+    "settings", [{"look": "draft", "decide_at": 0.5}, {"sampler": "euler_ancestral"}, {"variations": 0}], ids=str
+)
+def test_where_nothing_can_be_varied(settings: dict[str, Any]) -> None:
+    found = found_by(
+        Off(1, 1), smallest().model, replace(HALF, **{"variations": 2, "seeds": 2, "steps": 9, **settings})
+    )
+    assert len(found.candidates) == 2
