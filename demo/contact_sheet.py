@@ -45,7 +45,10 @@ def _cell(sheet: Image.Image, place: tuple[int, int], picture: np.ndarray, count
 
 def contact_sheet(rows: Sequence[Row]) -> Image.Image:
     """Every prompt's pictures, column by column, each with its count in green or red."""
-    widths = {title: len(column.pictures) * (CELL + GAP) - GAP for title, column in rows[0].columns.items()}
+    widths = {
+        title: max(len(column.pictures) * (CELL + GAP) - GAP, round(_font(20).getlength(title)))
+        for title, column in rows[0].columns.items()
+    }
     lefts = dict(zip(widths, accumulate((width + BETWEEN for width in widths.values()), initial=MARGIN), strict=False))
     height = MARGIN + 2 * LINE + len(rows) * (CELL + 3 * LINE) + MARGIN
     width = 2 * MARGIN + sum(widths.values()) + BETWEEN * (len(widths) - 1)

@@ -85,8 +85,6 @@ def counter_of(kind: Callable[[int], nn.Module], path: Path) -> EmojiCounter:
     Raises:
         CountError: the file is missing or holds something else.
     """
-    if not path.is_file():
-        raise CountError(f"{path.name} is not in the pack's demo/weights folder. Install the pack again")
     state, metadata = tensors_of(path)
     if "nouns" not in metadata:
         raise CountError(f"{path.name} does not say which nouns it counts: it is not a detector of the Emoji models")
