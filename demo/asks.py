@@ -1,4 +1,4 @@
-"""The prompts of the demo: one kind of shape, then two, then three; some with a colour."""
+"""The prompts of the demo, and those of the pictures of the Shapes workflows: one kind, then two, then three."""
 
 from __future__ import annotations
 
@@ -6,6 +6,16 @@ from .report import Ask
 from .scenes import Kind
 
 ASKS = (
+    Ask("three cats", (Kind("cat", 3),)),
+    Ask("a photo of four apples", (Kind("apple", 4),)),
+    Ask("two dogs and three balloons", (Kind("dog", 2), Kind("balloon", 3))),
+    Ask("five donuts on a table", (Kind("donut", 5),)),
+    Ask("an orange and three lemons", (Kind("orange", 1), Kind("lemon", 3))),
+    Ask("two cars and two bicycles", (Kind("car", 2), Kind("bicycle", 2))),
+    Ask("six strawberries", (Kind("strawberry", 6),)),
+    Ask("a cup, two books and two hearts", (Kind("cup", 1), Kind("book", 2), Kind("heart", 2))),
+)
+SHAPES_ASKS = (
     Ask("three red circles and two blue stars", (Kind("circle", 3, "red"), Kind("star", 2, "blue"))),
     Ask("a photo of two hearts", (Kind("heart", 2),)),
     Ask("three moons", (Kind("moon", 3),)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -12,7 +13,7 @@ from .report import Count, Row
 INK, PAPER, SOFT = (32, 32, 36), (255, 255, 255), (110, 110, 118)
 RIGHT, WRONG = (28, 140, 60), (200, 60, 50)
 CELL, GAP, MARGIN, LINE, FRAME = 128, 10, 20, 22, 3
-BETWEEN = 40  # pixels between the pictures without and with
+BETWEEN = 40  # pixels between two columns
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
@@ -42,23 +43,25 @@ def _cell(sheet: Image.Image, place: tuple[int, int], picture: np.ndarray, count
     _write(pen, (x, y + CELL + FRAME + 1), f"{count}", 15, colour)
 
 
-def contact_sheet(rows: Sequence[Row], node: str = "ISAC") -> Image.Image:
-    """Every prompt's pictures, without a node on the left and with it on the right, each with its count."""
-    pictures = len(rows[0].without)
-    half = pictures * (CELL + GAP) - GAP
+def contact_sheet(rows: Sequence[Row]) -> Image.Image:
+    """Every prompt's pictures, column by column, each with its count in green or red."""
+    widths = {
+        title: max(len(column.pictures) * (CELL + GAP) - GAP, round(_font(20).getlength(title)))
+        for title, column in rows[0].columns.items()
+    }
+    lefts = dict(zip(widths, accumulate((width + BETWEEN for width in widths.values()), initial=MARGIN), strict=False))
     height = MARGIN + 2 * LINE + len(rows) * (CELL + 3 * LINE) + MARGIN
-    sheet = Image.new("RGB", (2 * MARGIN + 2 * half + BETWEEN, height), PAPER)
+    width = 2 * MARGIN + sum(widths.values()) + BETWEEN * (len(widths) - 1)
+    sheet = Image.new("RGB", (width, height), PAPER)
     pen = ImageDraw.Draw(sheet)
-    lefts = (MARGIN, MARGIN + half + BETWEEN)
-    for left, title in zip(lefts, (f"without {node}", f"with {node}, same noise"), strict=True):
+    for title, left in lefts.items():
         _write(pen, (left, MARGIN), title, 20)
     y = MARGIN + 2 * LINE
     for row in rows:
         _write(pen, (MARGIN, y), f"“{row.ask.prompt}”, that is {row.ask.wanted}", 16)
-        halves = ((row.without, row.counts_without), (row.steered, row.counts_steered))
-        for left, (shown, counts) in zip(lefts, halves, strict=True):
-            for index, (picture, count) in enumerate(zip(shown, counts, strict=True)):
-                _cell(sheet, (left + index * (CELL + GAP), y + LINE + FRAME), picture, count)
+        for title, column in row.columns.items():
+            for index, (picture, count) in enumerate(zip(column.pictures, column.counts, strict=True)):
+                _cell(sheet, (lefts[title] + index * (CELL + GAP), y + LINE + FRAME), picture, count)
         y += CELL + 3 * LINE
     return sheet
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PIL import Image
 
-from .asks import ASKS
+from .asks import SHAPES_ASKS
 from .contact_sheet import captioned
 from .counting_runs import lined_up, run_counting, run_report, run_until_right
 from .picture_files import HELP, WORKFLOWS, save, square_thumbnail, thumbnail
@@ -61,9 +61,9 @@ def counter_pictures(server: ComfyServer) -> None:
 
 
 def search_pictures(server: ComfyServer) -> None:
-    """The first seed and the found one, for prompts of the demo; the thumbnail of count_search."""
+    """The first seed and the found one, for some prompts; the thumbnail of count_search."""
     lines = []
-    for number, ask in enumerate(ASKS[1:5]):
+    for number, ask in enumerate(SHAPES_ASKS[1:5]):
         run = run_counting(server, "count_search", ask.prompt, SEED + number, 1)
         lines.append([(ask.prompt, run.plain[0]), ("the chosen seed", run.saved[0])])
     save(captioned([lines[0] + lines[1], lines[2] + lines[3]], 192), HELP / "HeadcountCountSearch" / "chosen.jpg")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 
-from .asks import ASKS
+from .asks import SHAPES_ASKS
 from .contact_sheet import captioned, contact_sheet
 from .counting_pictures import (
     check_pictures,
@@ -22,23 +22,27 @@ from .counting_pictures import (
 )
 from .page_pictures import photograph_page
 from .picture_files import HELP, WORKFLOWS, save, square_thumbnail, thumbnail
-from .report import make_row
+from .report import Ask, Row, make_row
 from .server import ComfyServer
 from .shapes import PLURALS
 from .view_pictures import photograph_view
-from .workflow_runs import NUMINA, run_attention, run_selection, run_with_and_without
+from .workflow_runs import NUMINA, Pictures, run_attention, run_selection, run_with_and_without
 
 SEED = 1
-_GUIDED = (ASKS[8], ASKS[3], ASKS[6])
+_GUIDED = (SHAPES_ASKS[8], SHAPES_ASKS[3], SHAPES_ASKS[6])
+
+
+def _compared(node: str, ask: Ask, without: Pictures, steered: Pictures) -> Row:
+    return make_row(ask, {f"without {node}": without, f"with {node}, same noise": steered})
 
 
 def isac_pictures(server: ComfyServer) -> None:
-    """The first prompts of the demo as they come, and the thumbnail of shapes_isac."""
+    """Some prompts as they come, and the thumbnail of shapes_isac."""
     rows = []
-    for number, ask in enumerate(ASKS[:3]):
-        rows.append(make_row(ask, *run_with_and_without(server, ask.prompt, 4, SEED + number)))
+    for number, ask in enumerate(SHAPES_ASKS[:3]):
+        rows.append(_compared("ISAC", ask, *run_with_and_without(server, ask.prompt, 4, SEED + number)))
     save(contact_sheet(rows), HELP / "HeadcountIsacAttentionControl" / "with_and_without.jpg")
-    pairs = zip(rows[0].without[:2], rows[0].steered[:2], strict=True)
+    pairs = zip(*(column.pictures[:2] for column in rows[0].columns.values()), strict=True)
     thumbnail([[("without ISAC", a), ("with ISAC", b)] for a, b in pairs], WORKFLOWS / "shapes_isac.jpg")
 
 
@@ -47,15 +51,15 @@ def numina_pictures(server: ComfyServer) -> None:
     rows = []
     for number, ask in enumerate(_GUIDED):
         pictures = run_with_and_without(server, ask.prompt, 4, SEED + number, NUMINA)
-        rows.append(make_row(ask, *pictures))
-    save(contact_sheet(rows, "NUMINA"), HELP / "HeadcountNuminaCountGuide" / "with_and_without.jpg")
-    pairs = zip(rows[0].without[:2], rows[0].steered[:2], strict=True)
+        rows.append(_compared("NUMINA", ask, *pictures))
+    save(contact_sheet(rows), HELP / "HeadcountNuminaCountGuide" / "with_and_without.jpg")
+    pairs = zip(*(column.pictures[:2] for column in rows[0].columns.values()), strict=True)
     thumbnail([[("without", a), ("with the guide", b)] for a, b in pairs], WORKFLOWS / "shapes_numina.jpg")
 
 
 def selection_pictures(server: ComfyServer) -> None:
-    """The first noise of a seed and the chosen one, for prompts of the demo, and the thumbnail of shapes_selection."""
-    asks = ASKS[1:5]
+    """The first noise of a seed and the chosen one, for some prompts, and the thumbnail of shapes_selection."""
+    asks = SHAPES_ASKS[1:5]
     pairs = [run_selection(server, ask.prompt, SEED + number) for number, ask in enumerate(asks)]
     lines = [
         [(ask.prompt, first), ("the chosen noise", chosen)] for ask, (first, chosen) in zip(asks, pairs, strict=True)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from .counter import find_shapes
 from .scenes import Kind
+
+Seen = Callable[[np.ndarray], Sequence[tuple[str, str | None]]]
+"""What a counter makes of one picture (H, W, 3) uint8: the noun of each object, in the singular, and its colour where it can
+tell."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,8 @@ class Count:
     """What one picture holds.
 
     Attributes:
-        kinds: per asked kind, how many shapes of its noun, and of its colour where the prompt names one.
-        others: shapes that belong to no asked kind.
+        kinds: per asked kind, how many objects of its noun, and of its colour where the prompt names one.
+        others: objects that belong to no asked kind.
         is_right: every kind as often as asked, and nothing else.
     """
 
@@ -44,60 +48,77 @@ class Count:
 
 
 @dataclass(frozen=True)
+class Column:
+    """What one way of drawing made of a prompt: its pictures, each (H, W, 3) uint8, and their counts."""
+
+    pictures: tuple[np.ndarray, ...]
+    counts: tuple[Count, ...]
+
+    @property
+    def right(self) -> int:
+        """How many pictures are exactly right."""
+        return sum(count.is_right for count in self.counts)
+
+
+@dataclass(frozen=True)
 class Row:
-    """One prompt with its pictures, (H, W, 3) uint8, and their counts; both lists from the same noise."""
+    """One prompt, drawn in several ways: title -> what came out."""
 
     ask: Ask
-    without: tuple[np.ndarray, ...]
-    steered: tuple[np.ndarray, ...]
-    counts_without: tuple[Count, ...]
-    counts_steered: tuple[Count, ...]
+    columns: Mapping[str, Column]
 
 
-def count_picture(ask: Ask, picture: np.ndarray) -> Count:
-    """Count the shapes of a picture with the exact counter."""
-    shapes = find_shapes(picture)
-    found = [
-        sum(shape.noun == kind.noun and kind.colour in (None, shape.colour) for shape in shapes) for kind in ask.kinds
-    ]
-    others = len(shapes) - sum(found)
+def shapes_seen(picture: np.ndarray) -> list[tuple[str, str | None]]:
+    """`Seen` of the exact counter of drawn shapes."""
+    return [(shape.noun, shape.colour) for shape in find_shapes(picture)]
+
+
+def count_picture(ask: Ask, seen: Sequence[tuple[str, str | None]]) -> Count:
+    """Compare what a picture shows with what was asked for."""
+    found = [sum(noun == kind.noun and kind.colour in (None, colour) for noun, colour in seen) for kind in ask.kinds]
+    others = len(seen) - sum(found)
     return Count(tuple(found), others, others == 0 and found == [kind.count for kind in ask.kinds])
 
 
-def make_row(ask: Ask, without: list[np.ndarray], steered: list[np.ndarray]) -> Row:
-    """Count both lists of pictures."""
-    counts = [tuple(count_picture(ask, picture) for picture in pictures) for pictures in (without, steered)]
-    return Row(ask, tuple(without), tuple(steered), *counts)
+def make_row(ask: Ask, drawn: Mapping[str, Sequence[np.ndarray]], seen: Seen = shapes_seen) -> Row:
+    """Count the pictures of every column."""
+    columns = {
+        title: Column(tuple(pictures), tuple(count_picture(ask, seen(picture)) for picture in pictures))
+        for title, pictures in drawn.items()
+    }
+    return Row(ask, columns)
 
 
-def _totals(rows: list[Row]) -> Iterator[str]:
-    """How many pictures are right, with and without, by two measures."""
-    pictures = sum(len(row.without) for row in rows)
-    named = {"everything right": lambda ask, count: count.is_right, "right number of shapes": _right_number}
-    for name, check in named.items():
-        without = sum(check(row.ask, count) for row in rows for count in row.counts_without)
-        steered = sum(check(row.ask, count) for row in rows for count in row.counts_steered)
-        yield f"{name}: {without} of {pictures} pictures without ISAC, {steered} of {pictures} with ISAC"
+def totals(rows: Sequence[Row]) -> Iterator[str]:
+    """For every column, how many pictures are right, by two measures."""
+    for title in rows[0].columns:
+        columns = [(row.ask, row.columns[title]) for row in rows]
+        pictures = sum(len(column.pictures) for _, column in columns)
+        right = sum(column.right for _, column in columns)
+        number = sum(_right_number(ask, count) for ask, column in columns for count in column.counts)
+        yield f"{title}: {right} of {pictures} pictures right, {number} with the right number of objects"
 
 
 def _right_number(ask: Ask, count: Count) -> bool:
     return sum(count.kinds) + count.others == sum(kind.count for kind in ask.kinds)
 
 
-def table(rows: list[Row], prompts: int | None = None) -> Iterator[str]:
+def table(rows: Sequence[Row], prompts: int | None = None) -> Iterator[str]:
     """Lines of the report; with `prompts`, how many there are to be, it says so where some are missing."""
-    lines = [("prompt", "asked", "counted without", "counted with ISAC", "right without", "right with")]
+    lines = [("prompt", "asked", *rows[0].columns)]
     for row in rows:
-        right = [sum(count.is_right for count in counts) for counts in (row.counts_without, row.counts_steered)]
-        counted = [" ".join(map(str, counts)) for counts in (row.counts_without, row.counts_steered)]
-        lines.append((row.ask.prompt, row.ask.wanted, *counted, *(f"{n} of {len(row.without)}" for n in right)))
+        verdicts = (
+            f"{column.right} of {len(column.counts)} right: {' '.join(map(str, column.counts))}"
+            for column in row.columns.values()
+        )
+        lines.append((row.ask.prompt, row.ask.wanted, *verdicts))
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:
         yield "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
     yield ""
-    yield from _totals(rows)
+    yield from totals(rows)
     if prompts is not None and len(rows) < prompts:
         yield f"Only {len(rows)} of {prompts} prompts are in: the demo has not finished."
     yield ""
-    yield "Counts stand in the order of the prompt; in brackets, shapes that nobody asked for or in another colour."
+    yield "Counts stand in the order of the prompt; in brackets, objects that nobody asked for or in another colour."
     yield "So few pictures show how it works, not how well: `make bench` lists the measurements."

@@ -1,26 +1,60 @@
-"""`make demo`: asks the Shapes model for counted shapes with and without ISAC, counts what came out, shows both.
+"""`make demo`: asks the emoji model for counted objects as it is, with ISAC, and until it is right, and counts what came out.
 
-Runs the example workflows in a real ComfyUI server. Writes output/demo: report.txt and contact_sheet.png anew after every
-prompt, attention.png at the end.
+Runs the example workflows in a real ComfyUI server. What no node asks counts for the report: the judge. Writes output/demo:
+index.html and contact_sheet.png anew after every prompt, attention.png at the end.
 """
 
 from __future__ import annotations
 
 import argparse
+import html
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+
 from .asks import ASKS
 from .comfy_host import ROOT
 from .contact_sheet import captioned, contact_sheet
-from .report import Row, make_row, table
+from .counting_runs import run_until_right
+from .report import Row, Seen, make_row, table, totals
 from .server import ComfyServer, PromptError
-from .workflow_runs import run_attention, run_with_and_without
+from .workflow_runs import EMOJI_ISAC, run_attention, run_with_and_without
 
 OUT = ROOT / "output" / "demo"
-REPORT, SHEET, ATTENTION = "report.txt", "contact_sheet.png", "attention.png"
+PAGE, SHEET, ATTENTION = "index.html", "contact_sheet.png", "attention.png"
+
+
+def judged() -> Seen:
+    """What the judge of the Emoji world sees. Imports ComfyUI into this process, which therefore happens late."""
+    import torch
+
+    from .emoji.judge import load_judge
+    from .emoji.vocabulary import PLURALS
+
+    judge = load_judge()
+
+    def seen(picture: np.ndarray) -> list[tuple[str, str | None]]:
+        found = judge.count(torch.from_numpy(picture)[None].float() / 255, tuple(PLURALS.values()))
+        numbers = zip(PLURALS, found.rounded[0].tolist(), strict=True)
+        return [(noun, None) for noun, number in numbers for _ in range(number)]
+
+    return seen
+
+
+def page(rows: list[Row]) -> str:
+    """The report as an HTML page beside its pictures."""
+    lines = "\n".join(table(rows, len(ASKS)))
+    verdicts = "".join(f"<li>{html.escape(line)}</li>" for line in totals(rows))
+    attention = f'<h2>Inside the model</h2><img src="{ATTENTION}">' if len(rows) == len(ASKS) else ""
+    return (
+        '<!doctype html><meta charset="utf-8"><title>Headcount: the demo</title>'
+        "<style>body{font:16px sans-serif;margin:2em auto;max-width:1100px}img{max-width:100%}pre{overflow:auto}</style>"
+        f"<h1>Asked for a number</h1><p>A green frame is exactly right, a red one is not.</p><ul>{verdicts}</ul>"
+        f'<img src="{SHEET}"><pre>{html.escape(lines)}</pre>{attention}\n'
+    )
 
 
 class Output:
@@ -38,14 +72,13 @@ class Output:
 
     def clear(self) -> None:
         """Remove the files of an earlier run, so that what is there belongs together."""
-        for name in (REPORT, SHEET, ATTENTION):
+        for name in (PAGE, SHEET, ATTENTION):
             (self.folder / name).unlink(missing_ok=True)
 
     def add(self, row: Row) -> None:
-        """Take in a finished prompt and write report and contact sheet again."""
+        """Take in a finished prompt and write page and contact sheet again."""
         self.rows.append(row)
-        report = "\n".join(table(self.rows, len(ASKS)))
-        self.write(REPORT, lambda path: path.write_text(report + "\n", encoding="utf-8"))
+        self.write(PAGE, lambda path: path.write_text(page(self.rows), encoding="utf-8"))
         self.write(SHEET, contact_sheet(self.rows).save)
 
     def write(self, name: str, save: Callable[[Path], object]) -> None:
@@ -62,22 +95,26 @@ class Output:
             yield "nothing was drawn, so no file was written"
             return
         yield from map(str, self.files)
-        yield f"{len(self.rows)} of {len(ASKS)} prompts are in {REPORT} and {SHEET}"
+        yield f"{len(self.rows)} of {len(ASKS)} prompts are in {PAGE} and {SHEET}"
 
 
-def sample_rows(server: ComfyServer, pictures: int, seed: int) -> Iterator[Row]:
+def sample_rows(server: ComfyServer, pictures: int, seed: int, seen: Seen) -> Iterator[Row]:
     """Every prompt's row, as soon as it is there; each prompt has a seed of its own."""
     for number, ask in enumerate(ASKS):
-        without, steered = run_with_and_without(server, ask.prompt, pictures, seed + number)
-        yield make_row(ask, without, steered)
+        without, steered = run_with_and_without(server, ask.prompt, pictures, seed + number, EMOJI_ISAC)
+        right = run_until_right(server, ask.prompt, seed + number)
+        drawn = {"as it comes": without, "with ISAC, same noise": steered, "Generate Until Right": [right]}
+        yield make_row(ask, drawn, seen)
 
 
 def demo(server: ComfyServer, pictures: int, seed: int, output: Output) -> None:
     """Run all prompts, write the files as far as they are, print the report."""
     output.clear()
-    print(f"drawing {len(ASKS)} prompts, {pictures} images of each without ISAC and {pictures} with it", flush=True)
+    print(
+        f"drawing {len(ASKS)} prompts: {pictures} images without ISAC, {pictures} with it, one until right", flush=True
+    )
     start = time.monotonic()
-    for row in sample_rows(server, pictures, seed):
+    for row in sample_rows(server, pictures, seed, judged()):
         output.add(row)
         done, spent = len(output.rows), time.monotonic() - start
         left = spent / done * (len(ASKS) - done)
@@ -89,7 +126,7 @@ def demo(server: ComfyServer, pictures: int, seed: int, output: Output) -> None:
 def main() -> int:
     """Start the server, run the demo, end the server. Returns 0, or 1 when the server or a node failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=int, default=3, help="pictures per prompt, 1 to 8")
+    parser.add_argument("--pictures", type=int, default=2, help="pictures per prompt and column, 1 to 8")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=OUT, help="folder to write to")
     settings = parser.parse_args()

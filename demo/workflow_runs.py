@@ -72,6 +72,7 @@ class Comparison:
     node: str
 
 
+EMOJI_ISAC = Comparison("emoji_isac", "HeadcountIsacAttentionControl")
 ISAC = Comparison("shapes_isac", "HeadcountIsacAttentionControl")
 NUMINA = Comparison("shapes_numina", "HeadcountNuminaCountGuide")
 
@@ -83,6 +84,7 @@ def run_with_and_without(
     settings = {
         "HeadcountCountPrompt": {"text": text},
         "EmptyLatentImage": {"batch_size": pictures},
+        "HeadcountLoadDemoModel": {"batch_size": pictures},
         "KSampler": {"seed": seed},
     }
     whole = with_widgets(workflow_prompt(client, compared.workflow), settings)

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from ...core.counting import Counted, Detected, DetectionSettings
-from ...core.errors import CountError
-from .detector_files import ReadDetector, detector_path, phrase_of, read_detector
-from .looking import Seen, count_by_looks, detections_of
+from .detector_files import ReadDetector, detector_path, read_detector
+from .looking import Seen, count_by_looks, detections_of, phrase_of
 from .pictures import rgb_pictures
 
 NODE = "Detector Counter"
@@ -55,8 +54,7 @@ class DetectorCounter:
         """
         images = rgb_pictures(images)
         for noun in nouns:
-            if not phrase_of(noun):
-                raise CountError(f"{NODE} cannot count {noun!r}: it is no noun. Ask for one, such as 'cats'")
+            phrase_of(noun, NODE)
         # Layers of transformers do not fetch their weights from elsewhere: the model is loaded whole.
         comfy.model_management.load_models_gpu([self.patcher], force_full_load=True)
         config = self._read.model.config
@@ -67,7 +65,7 @@ class DetectorCounter:
     def _look(self, picture: Tensor, nouns: Sequence[str], noun_done: Callable[[], None]) -> list[Sequence[Detected]]:
         """The detections of each noun in one picture."""
         pixels = (picture.clamp(0, 1) * 255).round().byte().cpu().numpy()
-        texts = [self._read.architecture.prompt(phrase_of(noun)) for noun in nouns]
+        texts = [self._read.architecture.prompt(phrase_of(noun, NODE)) for noun in nouns]
         size = (picture.shape[0], picture.shape[1])
         found: list[Sequence[Detected]] = []
         for seen in _READERS[self._read.kind](self, pixels, texts):

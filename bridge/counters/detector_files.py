@@ -11,7 +11,6 @@ from typing import Any
 import folder_paths
 
 from ...core.errors import CountError
-from ...core.prompts import singular
 
 FOLDER = "headcount_detectors"
 NO_FOLDER = f"put a detector's folder into models/{FOLDER}"
@@ -185,11 +184,6 @@ def _kind_of(path: Path) -> str:
             f"downloaded. Take a version of the model with a backbone_config, such as {ARCHITECTURES[kind].example}"
         )
     return str(kind)
-
-
-def phrase_of(noun: str) -> str:
-    """A noun in the singular, its adjectives kept, without signs that the detectors' own grammar uses."""
-    return singular(" ".join(noun.replace(".", " ").replace(",", " ").split()))
 
 
 register_detector_folder()  # ComfyUI lists its files before any node runs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ from ...core.counting import (
     four_tiles,
     joined,
 )
+from ...core.errors import CountError
+from ...core.prompts import singular
 
 Look = Callable[[Tensor, Sequence[str], Callable[[], None]], Sequence[Sequence[Detected]]]
 """(H, W, 3) a picture and nouns to the detections of each noun; what it has to call after each noun ends a cancelled run."""
@@ -29,6 +32,8 @@ _DEPTH = 2
 """How often a tile may be tiled again: up to 16 parts of a picture."""
 _SMALLEST = 64
 """Pixels of a picture's side below which it is not tiled."""
+_SYNTAX = re.compile(r":\s*[\d.]+\s*$|[(),.:\s]+")
+"""What readers of detectors' prompts take for several phrases, and ComfyUI's of SAM3 for their limits ("cat:3, dog")."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,18 @@ class Seen:
     scores: Tensor
     corners: Tensor
     masks: Tensor | None = None
+
+
+def phrase_of(noun: str, node: str) -> str:
+    """A noun as a detector is asked for it: in the singular, its adjectives kept.
+
+    Raises:
+        CountError: nothing is left of it.
+    """
+    phrase = singular(_SYNTAX.sub(" ", noun).strip())
+    if not phrase:
+        raise CountError(f"{node} cannot count {noun!r}: it is no noun. Ask for one, such as 'cats' or 'red cats'")
+    return phrase
 
 
 def detections_of(seen: Seen, size: tuple[int, int], threshold: float) -> list[Detected]:

@@ -7,7 +7,6 @@ SAM3 Detect: pixels go in as -1..1, and an object's score is that of its query t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,14 +17,11 @@ from torch.nn.functional import interpolate
 
 from ...core.counting import Counted, Detected, DetectionSettings
 from ...core.errors import CountError
-from ...core.prompts import singular
-from .looking import Seen, count_by_looks, detections_of
+from .looking import Seen, count_by_looks, detections_of, phrase_of
 from .pictures import rgb_pictures
 
 NODE = "SAM3 Counter"
 CHECKPOINT = "sam3.1_multiplex_fp16.safetensors"
-_SYNTAX = re.compile(r":\s*[\d.]+\s*$|[(),:\s]+")
-"""What ComfyUI's reader of SAM3 prompts takes for several phrases and for their limits ("cat:3, dog")."""
 
 Phrase = tuple[Tensor, Tensor | None]
 """(1, T, C) of the text encoder, and (1, T) 1 where a token is said; None where all are."""
@@ -80,9 +76,7 @@ class Sam3Counter:
 
     def _encode(self, noun: str) -> None:
         """Keep what the text encoder makes of a noun in the singular."""
-        phrase = singular(_SYNTAX.sub(" ", noun).strip())
-        if not phrase:
-            raise CountError(f"{NODE} cannot count {noun!r}: it is no noun. Ask for one, such as 'cats' or 'red cats'")
+        phrase = phrase_of(noun, NODE)
         if noun not in self._phrases:
             encoded = self._clip.encode_from_tokens(self._clip.tokenize(phrase), return_dict=True)
             self._phrases[noun] = encoded["cond"], encoded.get("attention_mask")

@@ -11,7 +11,6 @@ import comfy.model_base
 from torch import Tensor
 
 from ...core.emoji.autoencoder import LATENT_CHANNELS, EmojiAutoencoder
-from ...core.errors import CountError
 from .emoji_text import EmojiTextEncoder
 from .model import UNET_CONFIG, DemoParts, ShapesModel, build_demo
 from .text_encoder import WIDTH
@@ -53,7 +52,7 @@ def load_emoji_autoencoder(path: Path = AUTOENCODER_WEIGHTS) -> tuple[EmojiAutoe
     Raises:
         CountError: the file is missing or holds another model.
     """
-    state = _read(path)
+    state = tensors_of(path)[0]
     autoencoder = empty(EmojiAutoencoder)
     fill(autoencoder, part_of_state(state, PICTURES, _MODEL), _MODEL)
     return autoencoder.eval(), statistics_of(state, _MODEL)
@@ -65,7 +64,7 @@ def load_emoji_unet(path: Path = UNET_WEIGHTS, autoencoder: Path = AUTOENCODER_W
     Raises:
         CountError: a file is missing or holds another model.
     """
-    return build_emoji_unet({**_read(path), **_read(autoencoder)})
+    return build_emoji_unet({**tensors_of(path)[0], **tensors_of(autoencoder)[0]})
 
 
 def build_emoji_unet(state: Mapping[str, Tensor]) -> ShapesModel:
@@ -79,12 +78,4 @@ def load_emoji_transformer(path: Path = TRANSFORMER_WEIGHTS, autoencoder: Path =
     Raises:
         CountError: a file is missing or holds another model.
     """
-    return build_demo({**_read(path), **_read(autoencoder)}, EMOJI_TRANSFORMER)
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise CountError(
-            f"an Emoji demo model is missing: {path.name} is not in the pack's demo/weights folder. Install the pack again"
-        )
-    return tensors_of(path)[0]
+    return build_demo({**tensors_of(path)[0], **tensors_of(autoencoder)[0]}, EMOJI_TRANSFORMER)

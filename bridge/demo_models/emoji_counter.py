@@ -28,11 +28,10 @@ class EmojiCounter:
     Args:
         detector: (B, 3, H, W) pixels in -1..1 to what `detections` reads, H and W in multiples of 16.
         known: the nouns of its channels, in the singular.
-        side: of the square that every image is scaled to; None where the detector takes any size.
     """
 
-    def __init__(self, detector: nn.Module, known: Sequence[str], side: int | None = None) -> None:
-        self._detector, self._known, self._side = detector.eval(), tuple(known), side
+    def __init__(self, detector: nn.Module, known: Sequence[str]) -> None:
+        self._detector, self._known = detector.eval(), tuple(known)
 
     @torch.inference_mode()
     def count(
@@ -58,7 +57,7 @@ class EmojiCounter:
 
     def _boxes(self, image: Tensor) -> list[dict[str, Any]]:
         height, width = image.shape[:2]
-        size = (self._side, self._side) if self._side else tuple(_nearest(side) for side in (height, width))
+        size = _nearest(height), _nearest(width)
         device = next(self._detector.parameters()).device
         pixels = image[..., :3].movedim(-1, 0).unsqueeze(0).to(device, torch.float32).clamp(0, 1) * 2 - 1
         scaled = pixels if size == (height, width) else interpolate(pixels, size, mode="bilinear", antialias=True)
@@ -80,14 +79,12 @@ def load_emoji_counter(path: Path = DECIDER_WEIGHTS) -> EmojiCounter:
     return counter_of(EmojiDetector, path)
 
 
-def counter_of(kind: Callable[[int], nn.Module], path: Path, side: int | None = None) -> EmojiCounter:
+def counter_of(kind: Callable[[int], nn.Module], path: Path) -> EmojiCounter:
     """A detector of the class `kind`, which takes the number of nouns, from its file as a counter; see `EmojiCounter`.
 
     Raises:
         CountError: the file is missing or holds something else.
     """
-    if not path.is_file():
-        raise CountError(f"{path.name} is not in the pack's demo/weights folder. Install the pack again")
     state, metadata = tensors_of(path)
     if "nouns" not in metadata:
         raise CountError(f"{path.name} does not say which nouns it counts: it is not a detector of the Emoji models")
@@ -95,7 +92,7 @@ def counter_of(kind: Callable[[int], nn.Module], path: Path, side: int | None = 
     with torch.inference_mode(False):
         detector = empty(lambda: kind(len(known)))
         fill(detector, state, "a detector of the Emoji models")
-    return EmojiCounter(detector.float(), known, side)
+    return EmojiCounter(detector.float(), known)
 
 
 def _nearest(side: int) -> int:

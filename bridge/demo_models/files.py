@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...core.errors import CountError
 from .model import ShapesModel, build_shapes_model
 from .video_model import build_shapes_video_model
 from .weights import tensors_of
@@ -20,10 +19,6 @@ def load_shapes_model(path: Path = WEIGHTS) -> ShapesModel:
     Raises:
         CountError: the file is missing, damaged or holds another model.
     """
-    if not path.is_file():
-        raise CountError(
-            f"the Shapes demo model is missing: {path.name} is not in the pack's demo/weights folder. Install the pack again"
-        )
     return build_shapes_model(tensors_of(path)[0])
 
 
@@ -33,10 +28,8 @@ def load_shapes_video_model(path: Path = VIDEO_WEIGHTS) -> ShapesModel:
     Raises:
         CountError: the file is missing, damaged or holds another model.
     """
-    if not path.is_file():
-        raise CountError(
-            f"the Shapes video model is missing: {path.name} is not in the pack's demo/weights folder. This version comes "
-            "without it: in a clone of the pack's repository `make setup` and then `.venv/bin/python -m "
-            f"demo.train_shapes_video --out output/shapes_video` train it; copy {path.name} from there into demo/weights"
-        )
-    return build_shapes_video_model(tensors_of(path)[0])
+    fix = (
+        "This version comes without it: in a clone of the pack's repository `make setup` and then `.venv/bin/python -m "
+        f"demo.train_shapes_video --out output/shapes_video` train it; copy {path.name} from there into demo/weights"
+    )
+    return build_shapes_video_model(tensors_of(path, fix)[0])

@@ -20,12 +20,17 @@ _POINTER = b"version http"  # Git LFS: "version", and the address of its specifi
 _STATISTICS = ("mean", "std", "rgb_factors")
 
 
-def tensors_of(path: Path) -> tuple[dict[str, Tensor], Mapping[str, str]]:
-    """What a safetensors file holds, by name, and its metadata.
+def tensors_of(path: Path, fix: str = "Install the pack again") -> tuple[dict[str, Tensor], Mapping[str, str]]:
+    """What a safetensors file of the pack holds, by name, and its metadata.
+
+    Args:
+        fix: what to do where it is missing.
 
     Raises:
-        CountError: the file is damaged, incomplete, or only a pointer to itself.
+        CountError: the file is missing, damaged, incomplete, or only a pointer to itself.
     """
+    if not path.is_file():
+        raise CountError(f"a demo model's file is missing: {path.name} is not in the pack's demo/weights folder. {fix}")
     try:
         tensors, metadata = comfy.utils.load_torch_file(str(path), safe_load=True, return_metadata=True)
     except Exception as error:  # each way of being damaged has a class of its own, and it depends on the reader

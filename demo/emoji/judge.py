@@ -14,42 +14,47 @@ from headcount.bridge.demo_models.emoji_counter import DECIDER_WEIGHTS, EmojiCou
 from headcount.core.emoji.detector import centre_head  # noqa: E402
 
 JUDGE_WEIGHTS = DECIDER_WEIGHTS.with_name("emoji_judge.safetensors")
-SIDE = 128  # pixels of the Emoji models' pictures
+
+
+class _Block(nn.Module):
+    """Two convolutions beside what there was (He et al. 2016), `dilation` cells apart (Yu et al. 2017)."""
+
+    def __init__(self, width: int, dilation: int) -> None:
+        super().__init__()
+        self.seen = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        out: Tensor = torch.relu(features + self.seen(features))
+        return out
 
 
 class EmojiJudge(nn.Module):
-    """A vision transformer over patches of 8 pixels (Dosovitskiy et al. 2021) behind a few convolutions; heat maps as the
-    decider's.
+    """A dilated residual network at one resolution; the decider goes down to a 16th and back up instead.
 
     Args:
         nouns: N, how many kinds of objects there are.
-        width: of a token.
-        layers: of the transformer.
+        width: channels.
+        dilations: of each block.
     """
 
-    def __init__(self, nouns: int, width: int = 192, layers: int = 6) -> None:
+    def __init__(self, nouns: int, width: int = 64, dilations: tuple[int, ...] = (1, 2, 4, 1, 2, 4)) -> None:
         super().__init__()
         self.nouns = nouns
-        half = width // 2
-        self.quarter = nn.Sequential(
-            nn.Conv2d(3, half, 4, 4), nn.GELU(), nn.Conv2d(half, half, 3, padding=1), nn.GELU()
+        self.patches = nn.Sequential(
+            nn.Conv2d(3, width // 2, 4, 2, 1), nn.ReLU(), nn.Conv2d(width // 2, width, 4, 2, 1), nn.ReLU()
         )
-        self.patches = nn.Conv2d(half, width, 2, 2)
-        self.places = nn.Parameter(0.02 * torch.randn((SIDE // 8) ** 2, width))
-        layer = nn.TransformerEncoderLayer(
-            width, width // 32, 4 * width, 0.0, "gelu", batch_first=True, norm_first=True
-        )
-        self.layers = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width), enable_nested_tensor=False)
-        self.up = nn.Sequential(nn.Conv2d(width, 4 * half, 1), nn.PixelShuffle(2))
-        self.head = nn.Sequential(nn.Conv2d(2 * half, half, 3, padding=1), nn.GELU(), centre_head(half, nouns))
+        self.blocks = nn.Sequential(*(_Block(width, dilation) for dilation in dilations))
+        self.head = nn.Sequential(nn.Conv2d(width, width, 1), nn.ReLU(), centre_head(width, nouns))
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """(B, 3, 128, 128) in -1..1 to (B, N + 4, 32, 32): logits of each noun's centres, then the box."""
-        quarter = self.quarter(pixels)
-        patches = self.patches(quarter)
-        tokens = self.layers(patches.flatten(2).transpose(1, 2) + self.places)
-        seen = tokens.transpose(1, 2).unflatten(2, patches.shape[2:])
-        out: Tensor = self.head(torch.cat([self.up(seen), quarter], 1))
+        """(B, 3, H, W) in -1..1, H and W in multiples of 4, to (B, N + 4, H / 4, W / 4): logits of centres, then the box."""
+        out: Tensor = self.head(self.blocks(self.patches(pixels)))
         return out
 
 
@@ -59,4 +64,4 @@ def load_judge(path: Path = JUDGE_WEIGHTS) -> EmojiCounter:
     Raises:
         CountError: the file is missing or holds something else.
     """
-    return counter_of(EmojiJudge, path, SIDE)
+    return counter_of(EmojiJudge, path)

@@ -65,9 +65,9 @@ def state() -> State:
 
 class TestLoader:
     def test_missing_files(self, tmp_path: Path) -> None:
-        with pytest.raises(CountError, match=r"model is missing: emoji_unet\.safetensors .* Install the pack again"):
+        with pytest.raises(CountError, match=r"file is missing: emoji_unet\.safetensors .* Install the pack again"):
             load_emoji_unet(tmp_path / "emoji_unet.safetensors")
-        with pytest.raises(CountError, match=r"model is missing: other\.safetensors"):
+        with pytest.raises(CountError, match=r"file is missing: other\.safetensors"):
             load_emoji_autoencoder(tmp_path / "other.safetensors")
 
     @pytest.mark.parametrize("prefix", ["latent.", "diffusion_model.", "text_encoder.", "first_stage_model."])
@@ -189,5 +189,5 @@ class TestTransformer:
         assert torch.isfinite(samples).all() and not torch.equal(samples, plain)
 
     def test_missing_file(self, tmp_path: Path) -> None:
-        with pytest.raises(CountError, match=r"model is missing: emoji_transformer\.safetensors"):
+        with pytest.raises(CountError, match=r"file is missing: emoji_transformer\.safetensors"):
             load_emoji_transformer(tmp_path / "emoji_transformer.safetensors")

@@ -40,7 +40,7 @@ def scene() -> torch.Tensor:
 
 class TestLoader:
     def test_missing_file(self, tmp_path: Path) -> None:
-        with pytest.raises(CountError, match=r"model is missing: shapes\.safetensors .* Install the pack again"):
+        with pytest.raises(CountError, match=r"file is missing: shapes\.safetensors .* Install the pack again"):
             load_shapes_model(tmp_path / "shapes.safetensors")
 
     @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from headcount.core.prompts.plurals import same_noun
 from PIL import Image
 
 from demo import run, workflow_runs
-from demo.asks import ASKS
+from demo.asks import ASKS, SHAPES_ASKS
 from demo.contact_sheet import contact_sheet
-from demo.report import Ask, count_picture, make_row, table
+from demo.report import Ask, count_picture, make_row, shapes_seen, table
 from demo.scenes import MAX_COUNT, Kind, random_scene
 from demo.server import ComfyServer, PromptError
 from demo.workflow_runs import run_attention, run_with_and_without, with_widgets, workflow_prompt
@@ -24,7 +24,7 @@ from demo.workflow_runs import run_attention, run_with_and_without, with_widgets
 pytestmark = pytest.mark.server
 
 
-@pytest.mark.parametrize("ask", ASKS, ids=lambda ask: ask.prompt)
+@pytest.mark.parametrize("ask", ASKS + SHAPES_ASKS, ids=lambda ask: ask.prompt)
 def test_a_prompt_asks_for_what_is_counted(ask: Ask) -> None:
     read = parse_prompt(ask.prompt)
     assert [item.count for item in read] == [kind.count for kind in ask.kinds]
@@ -46,21 +46,23 @@ TWO_KINDS = Ask("three red circles and a star", (Kind("circle", 3, "red"), Kind(
     ],
 )
 def test_counts_of_drawn_scenes(drawn: tuple[Kind, ...], text: str, is_right: bool) -> None:
-    count = count_picture(TWO_KINDS, random_scene(random.Random(3), drawn).picture)
+    count = count_picture(TWO_KINDS, shapes_seen(random_scene(random.Random(3), drawn).picture))
     assert (str(count), count.is_right) == (text, is_right)
 
 
 def test_table_and_sheet() -> None:
     right = random_scene(random.Random(3), TWO_KINDS.kinds).picture
     wrong = random_scene(random.Random(3), (Kind("circle", 4, "red"),)).picture
-    row = make_row(TWO_KINDS, [wrong, wrong], [right, wrong])
+    row = make_row(TWO_KINDS, {"without": [wrong, wrong], "with": [right, wrong]})
     lines = list(table([row]))
-    assert lines[1].split("  ")[0] == TWO_KINDS.prompt
-    assert lines[1].endswith("1 of 2")
-    assert "everything right: 0 of 2 pictures without ISAC, 1 of 2 with ISAC" in lines
-    assert "right number of shapes: 2 of 2 pictures without ISAC, 2 of 2 with ISAC" in lines
+    assert re.split(" {2,}", lines[1]) == [TWO_KINDS.prompt, "3+1", "0 of 2 right: 4+0 4+0", "1 of 2 right: 3+1 4+0"]
+    assert "without: 0 of 2 pictures right, 2 with the right number of objects" in lines
+    assert "with: 1 of 2 pictures right, 2 with the right number of objects" in lines
     green = (np.asarray(contact_sheet([row])) == (28, 140, 60)).all(-1)
     assert green.any() and green[:, : green.shape[1] // 2].sum() == 0, "only a picture on the right is right"
+
+
+ROW = make_row(TWO_KINDS, {"without": [random_scene(random.Random(3), TWO_KINDS.kinds).picture]})
 
 
 @pytest.fixture
@@ -107,21 +109,24 @@ def test_demo_writes_its_files(
     server: ComfyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(run, "ASKS", ASKS[:2])
+    monkeypatch.setattr(run, "run_until_right", lambda client, text, seed: random_scene(random.Random(seed)).picture)
     run.demo(server, 1, 1, run.Output(tmp_path))
-    assert {path.name for path in tmp_path.iterdir()} == {"report.txt", "contact_sheet.png", "attention.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"index.html", "contact_sheet.png", "attention.png"}
     first, second = re.findall(r"(\d) of 2 after \d+ s, about \d+ s left: (.*)", capsys.readouterr().out)
     assert (first, second) == (("1", ASKS[0].prompt), ("2", ASKS[1].prompt))
-    report = (tmp_path / "report.txt").read_text()
+    report = (tmp_path / "index.html").read_text()
     assert "has not finished" not in report
     assert all(ask.prompt in report for ask in ASKS[:2])
     assert all(Image.open(tmp_path / name).width > 256 for name in ("contact_sheet.png", "attention.png"))
 
 
-def _drawn(client: Any, text: str, pictures: int, seed: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _drawn(
+    client: Any, text: str, pictures: int, seed: int, compared: Any
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """In place of a run: two drawn scenes; the third prompt takes too long."""
     if text == ASKS[2].prompt:
-        raise TimeoutError(f"workflows/shapes_isac.json with {text!r}: the prompt was still running")
-    scene = random_scene(random.Random(seed), ASKS[0].kinds).picture
+        raise TimeoutError(f"workflows/{compared.workflow}.json with {text!r}: the prompt was still running")
+    scene = random_scene(random.Random(seed), TWO_KINDS.kinds).picture
     return [scene], [scene]
 
 
@@ -136,34 +141,34 @@ def test_what_is_finished_is_kept(
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    for name in ("report.txt", "attention.png"):
+    for name in ("index.html", "attention.png"):
         (out / name).write_text("of an earlier run")
     monkeypatch.setattr(run, "ComfyServer", WithoutProcess)
     monkeypatch.setattr(run, "run_with_and_without", _drawn)
+    monkeypatch.setattr(run, "run_until_right", lambda client, text, seed: random_scene(random.Random(seed)).picture)
     monkeypatch.setattr("sys.argv", ["run", "--out", str(out)])
     assert run.main() == 1
     told = capsys.readouterr().err
-    assert f"the demo failed: workflows/shapes_isac.json with {ASKS[2].prompt!r}: the prompt was still running" in told
-    files = {out / "report.txt", out / "contact_sheet.png"}
+    assert f"the demo failed: workflows/emoji_isac.json with {ASKS[2].prompt!r}: the prompt was still running" in told
+    files = {out / "index.html", out / "contact_sheet.png"}
     assert all(str(path) in told for path in files) and "attention.png" not in told
-    assert "2 of 12 prompts are in report.txt and contact_sheet.png" in told
+    assert "2 of 8 prompts are in index.html and contact_sheet.png" in told
     assert set(out.iterdir()) == files
-    report = (out / "report.txt").read_text()
-    assert "Only 2 of 12 prompts are in" in report and ASKS[1].prompt in report and ASKS[2].prompt not in report
-    both = contact_sheet([make_row(ASKS[0], *_drawn(None, "", 1, 1))] * 2)
-    assert Image.open(out / "contact_sheet.png").size == both.size
+    report = (out / "index.html").read_text()
+    assert "Only 2 of 8 prompts are in" in report and ASKS[1].prompt in report and ASKS[2].prompt not in report
+    assert Image.open(out / "contact_sheet.png").height == contact_sheet([ROW, ROW]).height
 
 
 def test_an_early_failure_leaves_the_files_of_an_earlier_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "report.txt").write_text("of an earlier run")
+    (tmp_path / "index.html").write_text("of an earlier run")
     monkeypatch.setenv("COMFYUI_PATH", str(tmp_path))
     monkeypatch.setattr("sys.argv", ["run", "--out", str(tmp_path)])
     assert run.main() == 1
     told = capsys.readouterr().err
-    assert "nothing was drawn, so no file was written" in told and "report.txt" not in told
-    assert (tmp_path / "report.txt").read_text() == "of an earlier run"
+    assert "nothing was drawn, so no file was written" in told and "index.html" not in told
+    assert (tmp_path / "index.html").read_text() == "of an earlier run"
 
 
 def test_without_comfyui_it_says_what_to_do(
