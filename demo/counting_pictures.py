@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from .asks import ASKS
 from .contact_sheet import captioned
-from .counting_runs import lined_up, run_counting, run_until_right
+from .counting_runs import lined_up, run_as_saved, run_counting, run_until_right
 from .picture_files import HELP, WORKFLOWS, save, thumbnail
 from .server import ComfyServer
 
 SEED = 1
 _EMOJI = ("four apples", "two dogs", "three tigers", "five strawberries")
+
+# Template -> captions of what its thumbnail shows, and the classes of the nodes that show it.
+TEMPLATES = {
+    "3 Look inside the model": {
+        "where the words end up": "HeadcountAttentionMapViewer",
+        "found": "HeadcountInstanceMasks",
+    },
+    "2 Keep only right images": {"counted": "HeadcountT2ICountCounter"},
+    "1 Start here - the right number": {"with": "SaveImage", "without": "PreviewImage"},
+}
 
 
 def check_pictures(server: ComfyServer) -> None:
@@ -42,6 +52,15 @@ def until_right_pictures(server: ComfyServer) -> None:
     cells = [(text, run_until_right(server, text, SEED)) for text in _EMOJI]
     save(captioned([cells], 192), HELP / "HeadcountGenerateUntilRight" / "right.jpg")
     thumbnail([cells[:2], cells[2:]], WORKFLOWS / "emoji_until_right.jpg")
+
+
+def template_pictures(server: ComfyServer) -> None:
+    """Thumbnails of the first templates, each from a run of the very file."""
+    for name, kinds in TEMPLATES.items():
+        lines = run_as_saved(server, name, kinds)
+        thumbnail(
+            [line[:2] for line in lines] if len(lines) > 1 else [lines[0][:2], lines[0][2:4]], WORKFLOWS / f"{name}.jpg"
+        )
 
 
 def counter_pictures(server: ComfyServer) -> None:

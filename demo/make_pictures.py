@@ -17,6 +17,7 @@ from .counting_pictures import (
     pick_pictures,
     repair_pictures,
     search_pictures,
+    template_pictures,
     until_right_pictures,
 )
 from .page_pictures import photograph_page
@@ -99,6 +100,7 @@ def main() -> None:
         emoji_pictures(server)
         repair_pictures(server)
         until_right_pictures(server)
+        template_pictures(server)
         counter_pictures(server)
         search_pictures(server)
         pick_pictures(server)
