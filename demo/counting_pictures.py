@@ -6,12 +6,22 @@ from PIL import Image
 
 from .asks import SHAPES_ASKS
 from .contact_sheet import captioned
-from .counting_runs import lined_up, run_counting, run_report, run_until_right
+from .counting_runs import lined_up, run_as_saved, run_counting, run_report, run_until_right
 from .picture_files import HELP, WORKFLOWS, save, square_thumbnail, thumbnail
 from .server import ComfyServer
 
 SEED = 1
 _EMOJI = ("four apples", "two dogs", "three tigers", "five strawberries")
+
+# Template -> captions of what its thumbnail shows, and the classes of the nodes that show it.
+TEMPLATES = {
+    "3 Look inside the model": {
+        "where the words end up": "HeadcountAttentionMapViewer",
+        "found": "HeadcountInstanceMasks",
+    },
+    "2 Keep only right images": {"counted": "HeadcountT2ICountCounter"},
+    "1 Start here - the right number": {"with": "SaveImage", "without": "PreviewImage"},
+}
 
 
 def check_pictures(server: ComfyServer) -> None:
@@ -51,6 +61,15 @@ def report_pictures(server: ComfyServer) -> None:
     report = Image.fromarray(run_report(server))
     save(report, HELP / "HeadcountCountReport" / "report.jpg")
     square_thumbnail(report, WORKFLOWS / "emoji_report.jpg")
+
+
+def template_pictures(server: ComfyServer) -> None:
+    """Thumbnails of the first templates, each from a run of the very file."""
+    for name, kinds in TEMPLATES.items():
+        lines = run_as_saved(server, name, kinds)
+        thumbnail(
+            [line[:2] for line in lines] if len(lines) > 1 else [lines[0][:2], lines[0][2:4]], WORKFLOWS / f"{name}.jpg"
+        )
 
 
 def counter_pictures(server: ComfyServer) -> None:

@@ -69,6 +69,14 @@ def run_report(client: ComfyClient) -> np.ndarray:
     return pictures_of(client, client.run(prompt, timeout_s=3600.0)[saved])[0]
 
 
+def run_as_saved(client: ComfyClient, name: str, kinds: dict[str, str]) -> list[list[tuple[str, np.ndarray]]]:
+    """Run workflows/<name>.json as it is. Returns a line of captioned pictures for each of `kinds`: caption to node class."""
+    prompt = workflow_prompt(client, name)
+    outputs = client.run(prompt)
+    shown = {caption: [outputs[node] for node in _of(prompt, kind)] for caption, kind in kinds.items()}
+    return [[(caption, one) for node in nodes for one in pictures_of(client, node)] for caption, nodes in shown.items()]
+
+
 def _of(prompt: Prompt, kind: str) -> list[str]:
     return [node for node, placed in prompt.items() if placed["class_type"] == kind]
 

@@ -18,6 +18,7 @@ from .counting_pictures import (
     repair_pictures,
     report_pictures,
     search_pictures,
+    template_pictures,
     until_right_pictures,
 )
 from .page_pictures import photograph_page
@@ -105,6 +106,7 @@ def main() -> None:
         repair_pictures(server)
         until_right_pictures(server)
         report_pictures(server)
+        template_pictures(server)
         counter_pictures(server)
         search_pictures(server)
         pick_pictures(server)

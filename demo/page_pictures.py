@@ -36,9 +36,23 @@ class View:
     band: tuple[str, str] | None = None
 
 
-_OF_MODELS = ("Load Checkpoint", "Count Prompt", "ISAC Attention Control", "NUMINA Count Guide", "KSampler")
+_OF_MODELS = (
+    "Load Checkpoint",
+    "Count Prompt",
+    "Count Control (ISAC Attention Control)",
+    "Count Guide (NUMINA)",
+    "KSampler",
+)
 # Workflow -> what is photographed of it, and whether it is run before; the photo's file of weights is not everybody's.
 VIEWS = {
+    "4 Count your photo": (
+        False,
+        View(
+            WORKFLOWS / "4 Count your photo.jpg",
+            ("Load Image", "SAM3 Counter", "Counted"),
+            ("SAM 3.1", "count a photo"),
+        ),
+    ),
     "shapes_isac": (
         True,
         View(HELP / "HeadcountIsacAttentionControl" / "graph.jpg"),
@@ -59,7 +73,7 @@ VIEWS = {
         False,
         View(
             WORKFLOWS / "wan_numina.jpg",
-            ("Load Diffusion Model", "Count Prompt", "NUMINA Count Guide", "KSampler"),
+            ("Load Diffusion Model", "Count Prompt", "Count Guide (NUMINA)", "KSampler"),
             ("Wan 2.1", "NUMINA"),
         ),
     ),
@@ -111,7 +125,7 @@ VIEWS = {
     ),
     "t2icount_photo": (
         False,
-        View(WORKFLOWS / "t2icount_photo.jpg", ("Load Image", "Load T2ICount Model", "T2ICount Counter")),
+        View(WORKFLOWS / "t2icount_photo.jpg", ("Load Image", "Load T2ICount Model", "Object Counter (T2ICount)")),
     ),
 }
 READY = "window.app?.graph && window.app.extensionManager && !document.querySelector('#splash')"

@@ -49,7 +49,7 @@ def photograph_view(server: ComfyServer, chromium: str) -> Image.Image:
         page.evaluate(PLACE, list(NODE_SIZE))
         page.evaluate("() => app.queuePrompt(0)")
         words = _photograph(page)
-        page.get_by_label("Show", exact=True).select_option("instances")
+        page.get_by_label("Show", exact=True).select_option("objects")
         box = page.locator(".headcount-viewer canvas").bounding_box()
         assert box is not None, "the view is in sight"
         side = min(box["width"], box["height"])

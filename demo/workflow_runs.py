@@ -135,7 +135,7 @@ def run_attention(client: ComfyClient, seed: int) -> list[list[tuple[str, np.nda
         ("picture", picture),
         *((f"words: {noun}", overlay) for noun, overlay in views["words"]),
         ("regions", views["regions"][0][1]),
-        ("instance masks", _all_masks(pictures_of(client, outputs[masks]))),
+        ("objects found", pictures_of(client, outputs[masks])[0]),
     ]
     steps = [[view for view in views["steps"] if view[0].startswith(noun + ",")] for noun in nouns]
     return [overview, *steps]
@@ -149,10 +149,3 @@ def _listed(prompt: Prompt, outputs: dict[str, Any], viewer: str) -> list[str]:
         if placed["class_type"] == "PreviewAny" and placed["inputs"]["source"][0] == viewer
     )
     return [re.sub(r"^picture \d+: ", "", line) for line in text.splitlines()]
-
-
-def _all_masks(masks: Pictures) -> np.ndarray:
-    """Masks of one picture laid over each other, each in a grey of its own."""
-    greys = np.linspace(255, 110, len(masks))
-    layers = [(mask > 127) * grey for mask, grey in zip(masks, greys, strict=True)]
-    return np.max(layers, axis=0).astype(np.uint8)

@@ -12,7 +12,14 @@ INPUT_NODE, OUTPUT_NODE = -10, -20
 """ComfyUI's ids of the two ends of a subgraph."""
 FOR_LARGE_MODELS = (
     *("wan_numina", "sd15_isac", "sdxl_isac", "sd35_isac", "flux_isac", "flux_numina"),
-    *("sam3_count_photo", "sam3_keep_right", "sam3_find_seed", "detector_count_photo", "ask_language_model"),
+    *(
+        "sam3_count_photo",
+        "sam3_keep_right",
+        "sam3_find_seed",
+        "detector_count_photo",
+        "ask_language_model",
+        "4 Count your photo",
+    ),
 )
 """Their model files are gigabytes; tests/server/test_model_workflows.py runs some with small models."""
 LOADERS = {

@@ -99,7 +99,7 @@ def test_nothing_is_saved_when_no_picture_is_right(name: str, server: ComfyServe
 def test_attention_views(server: ComfyServer) -> None:
     overview, *steps = run_attention(server, 1)
     captions = [caption for caption, _ in overview]
-    assert captions == ["picture", "words: circles", "words: stars", "regions", "instance masks"]
+    assert captions == ["picture", "words: circles", "words: stars", "regions", "objects found"]
     assert [line[0][0] for line in steps] == ["circles, step 1", "stars, step 1"]
     assert all(picture.shape[:2] == (128, 128) for line in (overview, *steps) for _, picture in line)
 
