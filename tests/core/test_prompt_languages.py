@@ -14,7 +14,15 @@ from time import process_time
 
 import pytest
 from headcount.core.errors import CountError
-from headcount.core.prompts import describe_objects, find_objects, find_objects_of_line, parse_prompt, read_prompt
+from headcount.core.prompts import (
+    Counts,
+    describe_objects,
+    find_objects,
+    find_objects_of_line,
+    parse_prompt,
+    read_prompt,
+    summary_of,
+)
 
 FOLDER = Path(__file__).parent.parent / "data" / "prompts"
 LANGUAGES = ("zh", "ja", "ko", "de", "fr", "es", "pt", "it", "ru")
@@ -98,6 +106,12 @@ def test_numbers_that_count_nothing(name: str) -> None:
 )
 def test_examples(prompt: str, expected: str) -> None:
     assert describe_objects(parse_prompt(prompt)) == expected
+
+
+def test_a_summary_keeps_the_order_of_the_prompt() -> None:
+    prompt = "Trois petits chats noirs et deux chats blancs, two red cats"
+    objects = parse_prompt(prompt)
+    assert summary_of(Counts(prompt, objects)).startswith("3 petits chats noirs, 2 chats blancs")
 
 
 @pytest.mark.parametrize(
