@@ -122,6 +122,7 @@ def test_a_summary_keeps_the_order_of_the_prompt() -> None:
         ("至少三只猫", "'至少三只猫' is no exact number: write '三只猫'"),
         ("没有狗", "'没有狗' counts nothing: put '狗' into the negative prompt"),
         ("数羽の鳥", "'数羽の鳥' is no number: write one, such as '鳥3羽'"),
+        ("많은 사람들이 걷는다", "'많은 사람' is no number: write one, such as '세 사람'"),
         ("고양이 몇 마리", "'고양이 몇 마리' is no number: write one, such as '고양이 세 마리'"),
         ("einige Katzen und viele Hunde", "'einige katzen' is no number: write one, such as '3 katzen'"),
         ("au moins trois chats", "'au moins trois chats' is no exact number: write '3 chats'"),
