@@ -14,9 +14,17 @@ MAX_THINGS = 8  # in all; what ISAC and NUMINA are made for
 _HOW_TO_COUNT = "nothing is counted: write a number, such as 'three cats', or fill *objects*"
 
 
-def describe_objects(objects: Sequence[CountedObject]) -> str:
-    """One line a person can check: "3 red circles, 2 stars"; "nothing is counted" where there are no objects."""
-    lines = [" ".join((str(item.count), *item.attributes, _noun_of(item))) for item in objects]
+def describe_objects(objects: Sequence[CountedObject], prompt: str = "") -> str:
+    """One line a person can check: "3 red circles, 2 stars"; "nothing is counted" where there are no objects.
+
+    Args:
+        prompt: where the adjectives stand before or behind their noun, as in "3 chats noirs"; without it they go before.
+    """
+    lines, text = [], prompt.lower()
+    for item in objects:
+        behind = [name for name in item.attributes if f"{item.noun} {name}" in text]
+        before = [name for name in item.attributes if name not in behind]
+        lines.append(" ".join((str(item.count), *before, _noun_of(item), *behind)))
     return ", ".join(lines) or "nothing is counted"
 
 
@@ -47,7 +55,7 @@ def _noun_of(item: CountedObject) -> str:
 
 def summary_of(counts: Counts) -> str:
     """What is counted, as `describe_objects` says it, and what a person should know about it, a line each."""
-    lines = [describe_objects(counts.objects) if counts.objects else _HOW_TO_COUNT]
+    lines = [describe_objects(counts.objects, counts.prompt) if counts.objects else _HOW_TO_COUNT]
     remark = too_many(counts.total)
     return "\n".join([*lines, *counts.notes, *([remark] if remark else [])])
 

@@ -229,9 +229,10 @@ def _group(mentions: Sequence[Mention]) -> list[list[Mention]]:
 
 
 def _total(group: Sequence[Mention]) -> int:
-    first = group[0].count
-    added = sum(mention.count for mention in group[1:] if not mention.known and not mention.is_tag)
-    return max([first, *(mention.count for mention in group if mention.is_tag)]) + added
+    """The sum of what is told anew; tags tell the whole: "2girls, 2 girls hugging" are two."""
+    if any(mention.is_tag for mention in group):
+        return max(mention.count for mention in group)
+    return group[0].count + sum(mention.count for mention in group[1:] if not mention.known)
 
 
 def _is_own(place: Occurrence, own: set[int], ends: Counter[int], attributes: Sequence[str] | None) -> bool:

@@ -130,12 +130,14 @@ def _pieces(part: str, language: str) -> list[str]:
         if named and (is_joint or (is_count and words[index + 1].text[0].isalpha())):
             pieces.append(part[begin : word.start])
             begin, counted, named = (word.end if is_joint else word.start), is_count, False
-        named = named or (counted and word.text[0].isalpha() and not is_count and not is_joint)
+        is_noun = word.text[0].isalpha() and word.text not in _BETWEEN
+        named = named or (counted and is_noun and not is_count and not is_joint)
         counted = counted or is_count
     return [piece.strip() for piece in [*pieces, part[begin:]] if piece.strip()]
 
 
 _JOINTS = frozenset("and & + plus und et y e ed и".split())
+_BETWEEN = frozenset(["or", "to"])  # of a range, which is refused as a whole
 _EAST_ASIAN_AND = re.compile(
     r"(?:和|与|と|及び|そして|그리고)(?=\s*[0-9一二两三四五六七八九十])|(?<=[리명개대권])[와과]\s"
 )

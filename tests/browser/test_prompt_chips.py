@@ -175,6 +175,30 @@ def test_in_a_subgraph(chips: Chips) -> None:
     chips.says("6 circles")
 
 
+def test_a_reader_is_read_in_the_run(chips: Chips) -> None:
+    """What another node counts is not known before; an objects line of one's own goes before it."""
+    chips.type("three cats")
+    chips.says("3 cats")
+    chips.page.evaluate(
+        """() => {
+          const { graph } = window.app;
+          const reader = window.LiteGraph.createNode("HeadcountCountsFromText");
+          reader.pos = [600, 60];
+          graph.add(reader);
+          const prompt = graph.nodes.find(node => node.comfyClass === "HeadcountCountPrompt");
+          reader.connect(0, prompt, prompt.inputs.findIndex(input => input.name === "reader"));
+        }"""
+    )
+    chips.says("What is counted comes from another node: it is read when the workflow runs.")
+    chips.page.evaluate(
+        """() => {
+          const prompt = window.app.graph.nodes.find(node => node.comfyClass === "HeadcountCountPrompt");
+          prompt.widgets.find(widget => widget.name === "objects").value = "2 cats";
+        }"""
+    )
+    chips.says("2 cats")
+
+
 def test_twenty_nodes(chips: Chips) -> None:
     chips.add(19)
     chips.page.evaluate(

@@ -14,7 +14,15 @@ from time import process_time
 
 import pytest
 from headcount.core.errors import CountError
-from headcount.core.prompts import describe_objects, find_objects, find_objects_of_line, parse_prompt, read_prompt
+from headcount.core.prompts import (
+    Counts,
+    describe_objects,
+    find_objects,
+    find_objects_of_line,
+    parse_prompt,
+    read_prompt,
+    summary_of,
+)
 
 FOLDER = Path(__file__).parent.parent / "data" / "prompts"
 LANGUAGES = ("zh", "ja", "ko", "de", "fr", "es", "pt", "it", "ru")
@@ -100,6 +108,12 @@ def test_examples(prompt: str, expected: str) -> None:
     assert describe_objects(parse_prompt(prompt)) == expected
 
 
+def test_a_summary_keeps_the_order_of_the_prompt() -> None:
+    prompt = "Trois petits chats noirs et deux chats blancs, two red cats"
+    objects = parse_prompt(prompt)
+    assert summary_of(Counts(prompt, objects)).startswith("3 petits chats noirs, 2 chats blancs")
+
+
 @pytest.mark.parametrize(
     ("prompt", "said"),
     [
@@ -108,6 +122,7 @@ def test_examples(prompt: str, expected: str) -> None:
         ("至少三只猫", "'至少三只猫' is no exact number: write '三只猫'"),
         ("没有狗", "'没有狗' counts nothing: put '狗' into the negative prompt"),
         ("数羽の鳥", "'数羽の鳥' is no number: write one, such as '鳥3羽'"),
+        ("많은 사람들이 걷는다", "'많은 사람' is no number: write one, such as '세 사람'"),
         ("고양이 몇 마리", "'고양이 몇 마리' is no number: write one, such as '고양이 세 마리'"),
         ("einige Katzen und viele Hunde", "'einige katzen' is no number: write one, such as '3 katzen'"),
         ("au moins trois chats", "'au moins trois chats' is no exact number: write '3 chats'"),

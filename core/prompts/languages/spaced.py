@@ -18,7 +18,7 @@ _CYRILLIC = re.compile("[а-яё]")
 # English words that no other language here has; they weigh against the others.
 _ENGLISH = frozenset(
     "the of and with on at is are an by from two three four five seven eight nine ten this that her his their photo next to "
-    "for wearing sitting standing holding girl boy woman man cats dogs".split()
+    "for wearing sitting standing holding girl boy woman man cats dogs as many few several some least more than less".split()
 )
 _ALSO_ENGLISH = frozenset("die des son sur dos per due sei que gli con sin com via pas plus sole foto".split())
 _LEAST = 2  # words that tell a language; of a short text one, if none is English

@@ -43,6 +43,3 @@ NOUNS = either(
 )
 FRAMES = either("写真 画像 絵 イラスト 油絵 水彩画 ポスター 肖像 場面 シーン クローズアップ")
 COUPLES = either("カップル 夫婦 双子 恋人")
-ADJECTIVES = frozenset(
-    "赤 青 白 黒 緑 黄色 金色 銀色 茶色 灰色 紫 色 木 木製 ガラス 小型 大型 同じ ピンク オレンジ 金 銀 陶器 中 黄".split()
-)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ...notes import Kind, Note
 from ...words import Span
 from . import korean_words as known
-from .phrases import LONGEST_CLAUSE, Find
+from .phrases import LONGEST_CLAUSE, Find, said
 
 _NUMBER = rf"(?:{'|'.join(known.TENS)})?(?:{'|'.join(sorted(known.NUMBERS, key=len, reverse=True))})|[0-9]{{1,4}}"
 _COUNTER = "|".join(sorted(known.COUNTERS, key=len, reverse=True))
@@ -25,6 +25,10 @@ _PARTICLE = re.compile(rf"(?:{known.PARTICLES})$")
 
 def read_korean(text: str) -> Iterator[Find]:
     """Numbers with their nouns, in any order."""
+    for match in _VAGUE.finditer(text):
+        noun = _noun_behind(text, match.end())
+        if noun[0] < noun[1]:
+            yield said(Kind.VAGUE, text, match.span(), noun, "세 ")
     previous = 0
     for match in _COUNT.finditer(text):
         if match.start() < previous:

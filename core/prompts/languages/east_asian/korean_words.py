@@ -18,7 +18,7 @@ DETERMINERS = ("한", "두", "세", "네", "다섯", "여섯", "일곱", "여덟
 NOUN_NUMERALS = ("하나", "둘", "셋", "넷", "다섯", "여섯", "일곱", "여덟", "아홉", "열")
 """Numerals that may stand right behind a noun, without a counter."""
 UNITS = either("살 세 년 월 일 시 초 층 단 줄 번 종류 가지 미터 도 배 세기 주 회 cm mm m km 시간 잎 색 학년 번째 인치")
-VAGUE = either("몇 여러 수많은 많은")
+VAGUE = either("몇몇 수많은 많은")
 BOUNDS = either("적어도 최소 최대 약 거의 최소한")
 BOUNDS_BEHIND = either("이상 이하 정도 미만 쯤")
 PARTICLES = either("이 가 은 는 을 를 와 과 도 로 으로 에 에서 에게 이랑 랑 하고 이나 들 들이 들은 들을 만")

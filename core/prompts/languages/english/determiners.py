@@ -21,7 +21,7 @@ _SHOWING = frozenset("of showing depicting featuring with containing shows depic
 _OF = frozenset(["of"])
 _SIZE = re.compile(r"\d+x")  # of "4x4"
 _AGES = frozenset("old tall long wide high deep thick".split())
-_NOT_BEFORE_A_COUNT = frozenset("$ # number no top route level version v f : ^".split())
+_NOT_BEFORE_A_COUNT = frozenset("$ # number no top route level version v f ^".split())
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ def read_quantity(words: Sequence[Word], start: int) -> Quantity | None:
     if number is not None:
         return _checked(words, start, *number)
     following = words[start + 1].text if start + 1 < len(words) else ""
+    if text == "another" and is_number(following):
+        return read_quantity(words, start + 1)
     if text in ARTICLES or text == "another":
         if text in ARTICLES and following in ALONE:
             return Quantity(1, True, False, start + 2)
@@ -117,7 +119,9 @@ def _checked(words: Sequence[Word], start: int, value: int, after: int) -> Quant
 def _is_a_fraction(words: Sequence[Word], start: int) -> bool:
     """Whether the number behind a slash belongs to what is before it: "f/8", "1/250", but not "two cats/one dog"."""
     return words[start - 1].text == "/" and (
-        start < 2 or len(words[start - 2].text) < 2 or is_number(words[start - 2].text)
+        start < 2
+        or (len(words[start - 2].text) < 2 and words[start - 2].text != "w")
+        or is_number(words[start - 2].text)
     )
 
 

@@ -99,6 +99,10 @@ PEOPLE = frozenset(
     "teenager teen brother sister son daughter mother father parent grandparent grandmother grandfather family group figure "
     "character dancer musician".split()
 )
+# Name things of several kinds: "five animals, three dogs and two cats".
+OF_MANY_KINDS = frozenset(
+    "animal pet creature beast vehicle fruit vegetable object item thing toy shape flower instrument bird tool".split()
+)
 # Belong to a thing that is counted already: "with three heads", "on two legs".
 PARTS = frozenset(
     "leg legs arm arms hand hands head heads eye eyes ear ears wing wings tail tails horn horns finger fingers toe toes paw "

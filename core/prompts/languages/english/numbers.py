@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ...plurals import is_plural, singular
 from ...words import Word
+from .verbs import BASE_VERBS
 
 _SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -24,6 +26,7 @@ _SETS = {
 }  # fmt: skip
 _BEFORE_SETS = frozenset("small lovely young happy matching large".split())
 _BEGINNINGS = frozenset(_SETS) | frozenset(_DOZENS) | _BEFORE_SETS | {"a", "an", "half", "half-dozen"}
+_PLURAL_BY_FORM = frozenset("is was has as always perhaps this his hers its".split())
 _DIGITS = re.compile(r"\d+|\d{1,3}(?:,\d{3})+")
 _TIMES = re.compile(r"(\d+)x")
 NUMBER_WORDS = frozenset(_UNITS) | frozenset(_TENS) | frozenset(_SCALES) | {"dozen"}
@@ -80,11 +83,18 @@ def _read_set(words: Sequence[Word], value: int | None, index: int, start: int) 
     while index - start < 3 and _text(words, index) in _BEFORE_SETS:
         index += 1
     size = _SETS.get(_text(words, index))
+    if _text(words, index) == "couple" and _is_counted_bare(_text(words, index + 1)):
+        return 2, index + 1
     if size is None or _text(words, index + 1) != "of" or _text(words, index + 2) in {"the", "them", "these"}:
         return None
     if _text(words, index) in {"pair", "pairs"}:
         size = 1 if any(word.text in TWO_PART_THINGS for word in words[index + 2 : index + 5]) else size
     return size * (1 if value is None else value), index + 2
+
+
+def _is_counted_bare(text: str) -> bool:
+    """Whether a word is what "a couple" counts without its "of": "a couple dogs", but not "a couple kisses"."""
+    return is_plural(text) and singular(text) not in BASE_VERBS and text not in _PLURAL_BY_FORM
 
 
 def _read_half_dozen(words: Sequence[Word], index: int) -> tuple[int, int] | None:

@@ -24,6 +24,7 @@ from .grammar_words import (
     FRAMES,
     NAMED_AFTER_THINGS,
     NOT_THINGS,
+    OF_MANY_KINDS,
     PEER_PHRASES,
     PEER_PREPOSITIONS,
     PEOPLE,
@@ -44,7 +45,7 @@ _IMPERATIVES = frozenset(
 _SHOWING = frozenset(
     "see shows depicts depicting showing features featuring contains containing includes including imagine".split()
 )
-_NEGATIONS = frozenset("no not without never".split())
+_NEGATIONS = frozenset("no not without never neither".split())
 _NEGATED_LISTS = frozenset(["and", "or", "nor", "any", "a", "an", "the", ","])
 _SETS_OF_PEOPLE = {"couple": 2, "couples": 2, "duo": 2, "trio": 3, "quartet": 4, "quintet": 5}
 KINDS_OF_TWINS = frozenset("sisters brothers girls boys babies women men".split())
@@ -68,7 +69,7 @@ def without_parts_of_a_sum(mentions: list[Mention], stops: list[int]) -> list[Me
         whole = mentions[index]
         kept.append(whole)
         index += 1
-        if whole.count > 1 and _is_of_people(whole):
+        if whole.count > 1:
             index += _parts_of(whole, mentions[index : index + _MOST_PARTS], stops)
     return kept
 
@@ -79,15 +80,23 @@ def _parts_of(whole: Mention, following: list[Mention], stops: list[int]) -> int
     for size, part in enumerate(following, start=1):
         total += part.count
         same_sentence = bisect_right(stops, whole.noun[-1].end) == bisect_right(stops, part.noun[-1].end)
-        if not same_sentence or total > whole.count or not _is_of_people(part):
+        if not same_sentence or total > whole.count or not _can_be_part(part, whole):
             return 0
         if total == whole.count:
             return size if size > 1 else 0
     return 0
 
 
-def _is_of_people(mention: Mention) -> bool:
-    return singular(mention.noun[-1].text) in PEOPLE
+def _can_be_part(part: Mention, whole: Mention) -> bool:
+    """People of people, a kind of a class ("animals"), or the same noun that only the part describes."""
+    if _is_of(OF_MANY_KINDS, whole) or (_is_of(PEOPLE, whole) and _is_of(PEOPLE, part)):
+        return True
+    is_same = singular(part.noun[-1].text) == singular(whole.noun[-1].text)
+    return is_same and bool(part.attributes) and not whole.attributes
+
+
+def _is_of(nouns: frozenset[str], mention: Mention) -> bool:
+    return singular(mention.noun[-1].text) in nouns
 
 
 _MOST_PARTS = 8
@@ -162,6 +171,8 @@ class _Reader:
         role = self._role_of(start, phrase)
         if self.parts == len(self.mentions) and phrase.noun[-1].text in COLORS and self._is_part(quantity, start):
             return phrase.after
+        if quantity.stated and self._text(self.negated) == "no" and self._text(start - 1) == "and":
+            self.negated = -1  # "no cars and two people"
         if self.negated >= 0:
             self._say_negated(start, phrase)
             return phrase.after
@@ -307,7 +318,8 @@ class _Reader:
         elif text in SUBORDINATORS:
             self.role, self.in_list = Role.SUBJECT, False
         elif text in PREPOSITIONS:
-            self.role = Role.PEER if text in PEER_PREPOSITIONS or self._is_beside(index) else Role.PLACE
+            is_peer = text in PEER_PREPOSITIONS and self._text(index - 1) != "each"
+            self.role = Role.PEER if is_peer or self._is_beside(index) else Role.PLACE
         elif at_start and (after := max(skip_frame(self.words, index), skip_grouping(self.words, index))) > index:
             return after
         elif not (at_start and text in _IMPERATIVES):

@@ -23,15 +23,19 @@ _BOUNDS = _by_first_word(
     *(
         "at least", "at most", "no more than", "not more than", "no fewer than", "no less than", "more than", "less than",
         "fewer than", "up to", "a minimum of", "a maximum of", "minimum of", "maximum of", "as many as",
+        ">", "≥", "≤", "> =", "< =",
     )
 )  # fmt: skip
 _VAGUE = _by_first_word(
     *(
         "a few", "few", "several", "many", "multiple", "numerous", "a handful of", "a lot of", "lots of", "plenty of",
-        "dozens of", "hundreds of", "thousands of", "a number of", "a couple hundred",
+        "dozens of", "hundreds of", "thousands of", "a number of", "a couple hundred", "tens of",
+        "scores of", "a bunch of", "bunches of", "loads of", "tons of", "various", "countless", "innumerable",
     )
 )  # fmt: skip
+_BEFORE_A_BOUND = frozenset([",", ";", ".", "(", "with", "of", "and", "has", "holding", "\n"])
 _JOINTS = frozenset(["-", "–", "—", "~", "to", "or"])
+_ARTICLES = frozenset(["a", "an"])
 _OR_SO = frozenset(["more", "so", "fewer", "less"])
 _UNITS = frozenset("year years month months week weeks day days hour hours minute minutes second seconds".split())
 
@@ -51,10 +55,13 @@ def read_uncounted(words: Sequence[Word], start: int) -> Uncounted | None:
     """
     if (opening := _begins(words, start, _BOUNDS)) and (number := read_number(words, opening)):
         return _said(words, start, number[1], Kind.BOUND, number[0])
+    is_opening = start == 0 or words[start - 1].text in _BEFORE_A_BOUND
+    if words[start].text in {"over", "under"} and is_opening and (number := read_number(words, start + 1)):
+        return None if words[start + 1].text in _ARTICLES else _said(words, start, number[1], Kind.BOUND, number[0])
     if opening := _begins(words, start, _VAGUE):
         return None if read_number(words, opening) else _said(words, start, opening, Kind.VAGUE, 3)
     first = read_number(words, start)
-    if first is None or first[1] >= len(words) or words[start].text in ("a", "an"):
+    if first is None or first[1] >= len(words) or words[start].text in _ARTICLES:
         return None
     return _range(words, start, *first)
 
