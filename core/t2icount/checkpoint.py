@@ -18,7 +18,7 @@ CONFIG_ENTRY = "headcount.t2icount"
 """Entry of a safetensors file's metadata: the name of the configuration."""
 CONFIGURATIONS = (OFFICIAL, SHAPES)
 _BACKBONES = tuple(map(plain_backbone, CONFIGURATIONS))
-_SEMANTIC = "decoder.img_txt_fusion"
+_SEMANTIC = ".img_txt_fusion"
 _FIRST_LAYER = "unet.unet.diffusion_model.input_blocks.0.0.weight"
 _RESUME_ENTRY = "model_state_dict"
 _NAMED = 5
@@ -95,7 +95,7 @@ def config_of(weights: Mapping[str, Tensor]) -> CounterConfig:
             f"this file is not a T2ICount checkpoint{f', but {kind}' if kind else ''}: it has no '{_FIRST_LAYER}'. Take "
             "best_model_paper.pth of the T2ICount authors, or a checkpoint of this pack's training"
         )
-    is_semantic = any(name.startswith(_SEMANTIC) for name in weights)
+    is_semantic = any(_SEMANTIC in name for name in weights)
     for config in CONFIGURATIONS if is_semantic else _BACKBONES:
         if tuple(layer.shape[:2]) == (config.unet.channels, config.encoder.latent_channels):
             return config

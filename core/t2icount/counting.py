@@ -148,7 +148,9 @@ def _passes(
             kinds = [maps.density, maps.fine_similarity]
             if maps.attention is not None:  # on the cells of the density
                 kinds.append(functional.interpolate(maps.attention, size=maps.density.shape[-2:], mode="bilinear"))
-            found.append(rearrange(torch.stack([one.float() for one in kinds]), "m (k w) 1 h v -> m w k h v", w=len(some)))
+            found.append(
+                rearrange(torch.stack([one.float() for one in kinds]), "m (k w) 1 h v -> m w k h v", w=len(some))
+            )
             done += 1
             if on_windows is not None:
                 on_windows(done, passes)

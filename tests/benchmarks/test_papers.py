@@ -90,7 +90,7 @@ def test_isac(methods: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFi
         "--out",
         str(tmp_path),
         "--limit",
-        "2",
+        "1",
         "--images",
         "1",
         "--steps",
@@ -98,13 +98,10 @@ def test_isac(methods: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFi
         "--size",
         "64",
     ]
-    if "numeracy" in SMALL[methods]:
-        (tmp_path / "numeracy_val.txt").write_text("two circles and a star\n")
-        line += ["--prompts", str(tmp_path / "numeracy_val.txt")]
     intracomp.main([*line, *(part for method in methods for part in ("--method", method))])
     printed = capsys.readouterr()
     assert all(f"| ratio | {method} |" in printed.out for method in methods), printed.out
-    assert printed.err.count("drawn ") == len(methods) * (1 if "--prompts" in line else 2)
+    assert printed.err.count("drawn ") == len(methods)
 
 
 @pytest.mark.server
