@@ -37,7 +37,7 @@ STEERINGS: tuple[Steering, ...] = get_args(Steering)
 SearchName = Literal["half-way", "off"]
 SEARCHES: tuple[SearchName, ...] = get_args(SearchName)
 HALF_WAY = 0.5
-"""Of the steps: what the model expects there counts as the finished picture does in 6 of 7."""
+"""Of the steps: of Emoji pictures that look right there 15 of 18 are; of those that do in a draft of 6 steps, 11 of 19."""
 VARIATIONS = 3
 _STEERING_COST = 0.5  # of a picture with ISAC fast, at most, all in the share of the steps that is steered
 _SEEDS = 2**64
