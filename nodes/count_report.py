@@ -24,7 +24,7 @@ class CountReport(io.ComfyNode):
             category="Headcount",
             description=(
                 "Shows what a method does on your own model: makes 12 to 24 prompts without and with it, from the same seeds, "
-                "counts, and gives the shares that are right with their intervals, as a table and as a picture to share. A "
+                "counts, and gives the shares that are right with their intervals, as a table and as an image to share. A "
                 "stopped report goes on where it was. It is as good as the counter."
             ),
             search_aliases=["count", "benchmark", "compare", "statistics", "evaluate", "proof", "headcount"],
@@ -32,15 +32,15 @@ class CountReport(io.ComfyNode):
             is_output_node=True,
             inputs=[
                 io.Model.Input(
-                    "model", tooltip="The model as it is, with its LoRAs: makes the pictures without the method."
+                    "model", tooltip="The model as it is, with its LoRAs: makes the images without the method."
                 ),
                 io.Clip.Input("clip", tooltip="The model's text encoder."),
                 io.Vae.Input("vae", tooltip="The model's own."),
                 counter_input(
                     "counter",
-                    tooltip="Counts every picture, and is asked by the methods that count. It has to know the nouns.",
+                    tooltip="Counts every image, and is asked by the methods that count. It has to know the nouns.",
                 ),
-                io.Latent.Input("latent_image", tooltip="An empty latent: its size is that of the pictures."),
+                io.Latent.Input("latent_image", tooltip="An empty latent: its size is that of the images."),
                 io.Combo.Input(
                     "method",
                     options=list(METHODS),
@@ -60,27 +60,25 @@ class CountReport(io.ComfyNode):
                 io.String.Input(
                     "name",
                     default=_DEFAULT.name,
-                    tooltip="Of the folder in ComfyUI's output/headcount_reports that keeps the report and its small pictures.",
+                    tooltip="Of the folder in ComfyUI's output/headcount_reports that keeps the report and its small images.",
                 ),
                 io.Model.Input(
                     "model_with",
                     optional=True,
-                    tooltip="The model with what helps, such as MODEL of ISAC Attention Control. All methods take it.",
+                    tooltip="The model with what helps, such as MODEL of Count Control. All methods take it.",
                 ),
                 counter_input(
                     "judge",
-                    tooltip="Another counter that judges all pictures, and that no method asks. Without it counter judges.",
+                    tooltip="Another counter that judges all images, and that no method asks. Without it counter judges.",
                     optional=True,
                 ),
             ],
             outputs=[
-                io.Image.Output(
-                    display_name="IMAGE", tooltip="The report as one picture: all pairs, the shares on top."
-                ),
+                io.Image.Output(display_name="IMAGE", tooltip="The report as one image: all pairs, the shares on top."),
                 io.String.Output(
                     display_name="table", tooltip="One line per prompt, then the shares and their intervals."
                 ),
-                io.String.Output(display_name="folder", tooltip="Where the report and its small pictures are kept."),
+                io.String.Output(display_name="folder", tooltip="Where the report and its small images are kept."),
             ],
         )
 
@@ -111,5 +109,5 @@ def _texts() -> list[io.Input]:
             default=PROMPTS,
             tooltip="One prompt a line, each with its numbers; 12 to 24 are a proof. Take nouns that the counter knows.",
         ),
-        io.String.Input("negative", multiline=True, default="", tooltip="What the pictures should not show."),
+        io.String.Input("negative", multiline=True, default="", tooltip="What the images should not show."),
     ]

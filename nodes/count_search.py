@@ -51,7 +51,7 @@ class CountSearch(io.ComfyNode):
                     min=0,
                     max=64,
                     optional=True,
-                    tooltip="Of each seed that is off by one, how many pictures are tried that begin in its half-formed one "
+                    tooltip="Of each seed that is off by one, how many images are tried that begin in its half-formed one "
                     "with other noise. Needs look: own steps, and MODEL connected to the sampler.",
                     advanced=True,
                 ),
@@ -75,7 +75,7 @@ class CountSearch(io.ComfyNode):
                     "model_out",
                     display_name="MODEL",
                     tooltip="The model, for the sampler: with look: own steps it goes on where the look ended, in place of "
-                    "beginning anew. The picture is the same.",
+                    "beginning anew. The image is the same.",
                 ),
             ],
         )

@@ -26,7 +26,7 @@ class GenerateUntilRight(io.ComfyNode):
             category="Headcount",
             description=(
                 "Looks at a seed half-way, finishes it where it looks right, counts it, repairs it where little is wrong, and "
-                "otherwise goes on, until the number of objects is right or the tries are used up. One node in place of prompt, "
+                "otherwise goes on, until the number of objects is right or the tries are used up. One node instead of prompt, "
                 "sampler, decoder and check. The table says what was done for each seed. It is as reliable as the counter."
             ),
             search_aliases=["count", "retry", "until right", "best of n", "loop", "number of objects", "headcount"],

@@ -60,7 +60,7 @@ def test_every_row_has_a_command_or_says_why() -> None:
 
 def test_the_page_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
     papers.main([])
-    assert (ROOT / "docs" / "measurements.md").read_text() == capsys.readouterr().out, "run python -m benchmarks.papers"
+    assert (ROOT / "docs" / "papers.md").read_text() == capsys.readouterr().out, "run python -m benchmarks.papers"
     papers.main(["--paper", NUMINA, "--commands"])
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(set(lines)) > 8 and all(
