@@ -25,7 +25,7 @@ from ...core.isac import (
 from ..attention.capture import Capture
 from ..attention.hook import hooked_options
 from ..families.family import Family
-from ..prompts.conditionings import CountedConditioning, counted_conditionings, nothing_counted
+from ..prompts.conditionings import counted_conditionings, nothing_counted
 from ..sampling.noise_share import noise_share
 from ..sampling.step_tracker import StepTracker, known_name
 from ..sampling.whole_image import whole_pictures_only

@@ -96,9 +96,7 @@ def clip() -> torch.Tensor:
 
 class TestLoader:
     def test_missing_file(self, tmp_path: Path) -> None:
-        with pytest.raises(
-            CountError, match=r"file is missing: x\.safetensors .*python -m demo\.train_shapes_vid"
-        ):
+        with pytest.raises(CountError, match=r"file is missing: x\.safetensors .*python -m demo\.train_shapes_vid"):
             load_shapes_video_model(tmp_path / "x.safetensors")
 
     @pytest.mark.parametrize(
