@@ -1,8 +1,8 @@
 """Trains a detector of the Emoji world: `python -m demo.emoji.train_detector decider --out .cache/emoji`, or `judge`.
 
 The decider counts where a node or a workflow needs a counter; the judge only measures. Each sees drawn scenes of its own
-collection, as they are, softened, through the autoencoder with noise on the latents, and as `demo.emoji.redrawn` has them where
-they are there: how generated pictures look. Ends with its accuracy on held-out scenes, drawn and through the autoencoder.
+collection, as they are, softened, and through the autoencoder with noise on the latents, which is how generated pictures look.
+Ends with its accuracy on held-out scenes, drawn and through the autoencoder.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ PLANS = {
 }
 DETECTORS: dict[str, Callable[[int], nn.Module]] = {"decider": EmojiDetector, "judge": EmojiJudge}
 SEEDS = {"decider": 1, "judge": 2}
-REDRAWN_EVERY = 3  # batches; odd, so that every other of these is mirrored too
 LATENT_NOISE = 0.4  # most of it, in standard deviations of the latents
 
 
@@ -62,15 +61,6 @@ def varied(pixels: Tensor, autoencoder: EmojiAutoencoder, std: Tensor, generator
         return soft + 0.03 * torch.randn(pixels.shape, **where)
     noise = LATENT_NOISE * float(torch.rand((), **where))
     return through_autoencoder(autoencoder, std, pixels, noise, generator)
-
-
-def redrawn_pictures(folder: Path, detector: str) -> Tensor:
-    """(S, 128, 128, 3) uint8: the detector's first scenes as `demo.emoji.redrawn` wrote them; none where it did not."""
-    file = folder / f"redrawn_{detector}.npz"
-    if not file.is_file():
-        return torch.zeros(0, 128, 128, 3, dtype=torch.uint8)
-    with np.load(file) as kept:
-        return torch.from_numpy(kept["pictures"])
 
 
 def object_table(scenes: DrawnScenes) -> tuple[Tensor, Tensor]:
@@ -140,14 +130,10 @@ def main(arguments: list[str] | None = None) -> None:
         one.to(given.device) for one in (torch.from_numpy(scenes.pictures), *object_table(scenes))
     )
 
-    redrawn = redrawn_pictures(given.out, name).to(given.device)
-    trainer.say(f"{len(pictures)} scenes, {len(redrawn)} of them also redrawn, from step {trainer.step}")
-
     def loss_of(step: int) -> Tensor:
         generator = generator_of(step, given)
-        source = redrawn if len(redrawn) and step % REDRAWN_EVERY == 0 else pictures
-        chosen = torch.randint(len(source), (plan.batch,), generator=generator, device=pictures.device)
-        pixels, wanted = to_pixels(source[chosen]), boxes[chosen]
+        chosen = torch.randint(len(pictures), (plan.batch,), generator=generator, device=pictures.device)
+        pixels, wanted = to_pixels(pictures[chosen]), boxes[chosen]
         if step % 2:
             pixels, wanted = mirrored(pixels, wanted)
         pixels = varied(pixels, autoencoder, std, generator).contiguous(memory_format=torch.channels_last)
