@@ -6,9 +6,9 @@ no method sees judges the pictures. Prints Markdown: all methods with 95 % boots
 sampling, harmed pictures, cost and quality, then each method group by group; --json writes the same and what became of each
 prompt.
 
-Methods: isac_fast, isac_exact, isac_paper (steer), numina (guides), selection, search, best_of (choose the noise), joined by
-"+"; a setting of a node is changed with ":", as in `search:seeds=4` or `isac_exact:bind=false+numina`. Settings are chosen on
-the prompt set "tuning", figures come from "reporting".
+Methods: isac_fast, isac_exact, isac_paper (steer), numina (guides), selection, search, best_of (choose the noise), repair,
+joined by "+", and until_right, which does all of it; a setting of a node is changed with ":", as in `search:seeds=4` or
+`isac_exact:bind=false+numina`. Settings are chosen on the prompt set "tuning", figures come from "reporting".
 
 Finished pictures are kept in --out and not drawn again, also after a change of the code: then give another file.
 Where other programs use the cores, OMP_NUM_THREADS=1 is many times faster.

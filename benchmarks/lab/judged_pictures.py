@@ -21,7 +21,7 @@ from torch import Tensor
 
 from .counters import images_of, pixels_of
 from .method_runs import connected, losses_of, with_chosen_noise
-from .node_methods import Method
+from .node_methods import KINDS, Method
 from .operations import operations_of
 from .prompt_files import PromptRow
 from .sampling import Generator, Sampling
@@ -82,6 +82,8 @@ class Bench:
             CountError: the method cannot work with this model, or a node refuses a setting.
         """
         sampling, maps = connected(self._generator.sampling(row.prompt, row.seed), method)
+        if part := method.part("makes"):
+            return self._made(row, sampling, *part), []
         samples = self._samples(row, sampling, method)
         self._drawn.add(method.key)
         pixels = self._generator.pixels(samples)
@@ -100,6 +102,19 @@ class Bench:
             negative=sampling.negative, counts=counts_of(sampling.positive, None), settings=settings,
         )  # fmt: skip
         return pixels_of(repair_pictures(images_of(pixels), painter, self._decider, None).images)
+
+    def _made(self, row: PromptRow, sampling: Sampling, name: str, settings: dict[str, Any]) -> np.ndarray:
+        """The picture of a node that does everything itself."""
+        own, height, width = self.world.sampling, *(8 * side for side in sampling.latent.shape[-2:])
+        given = {
+            **settings, "text": row.prompt, "negative": "", "width": width, "height": height, "seed": row.seed,
+            "steps": own.steps, "cfg": own.cfg, "sampler_name": own.sampler, "scheduler": own.scheduler,
+        }  # fmt: skip
+        loaded = self.loaded
+        made = KINDS[name].node.execute(
+            model=loaded.model, clip=loaded.clip, vae=loaded.vae, counter=self._decider, **given
+        )
+        return pixels_of(made.args[0])[0]
 
     def _samples(self, row: PromptRow, sampling: Sampling, method: Method) -> Tensor:
         """The latent that is sampled from the noise that the method chooses."""

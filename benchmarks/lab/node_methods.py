@@ -15,6 +15,7 @@ from headcount.bridge.isac.presets import CUSTOM, PRESETS
 from headcount.core.errors import CountError
 from headcount.nodes.count_repair import CountRepair
 from headcount.nodes.count_search import CountSearch
+from headcount.nodes.generate_until_right import GenerateUntilRight
 from headcount.nodes.isac_attention_control import IsacAttentionControl
 from headcount.nodes.isac_latent_selection import IsacLatentSelection
 from headcount.nodes.numina_count_guide import NuminaCountGuide
@@ -31,7 +32,7 @@ class Kind:
 
     Attributes:
         does: "steers" or "guides" the model, "chooses" the noise, or "repairs" the picture; a method has one part of each at
-            most.
+            most. What "makes" the whole picture stands alone.
         node: None for `best_of`.
         given: settings that differ from the node's defaults; all settings where there is no node.
         counts: it asks the world's decider.
@@ -64,10 +65,11 @@ KINDS = {
     "selection": Kind("chooses", IsacLatentSelection),
     "search": Kind("chooses", CountSearch, counts=True),
     "repair": Kind("repairs", CountRepair, counts=True),
+    "until_right": Kind("makes", GenerateUntilRight, counts=True),
     # Not a node: pictures of so many seeds are finished, and the decider takes the best. What a search has to beat.
     "best_of": Kind("chooses", None, {"pictures": 2}, counts=True),
 }
-_ORDER = ("steers", "guides", "chooses", "repairs")
+_ORDER = ("steers", "guides", "chooses", "repairs", "makes")
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ def read_method(text: str) -> Method:
     done = [KINDS[name].does for name in parts]
     if len(parts) < text.count("+") + 1 or len(set(done)) < len(done):
         raise CountError(f"--methods {text}: only one part may steer, one guide, one choose the noise, and one repair")
+    if "makes" in done and len(done) > 1:
+        raise CountError(f"--methods {text}: until_right makes the whole picture and stands alone")
     return Method(text, dict(sorted(parts.items(), key=lambda one: _ORDER.index(KINDS[one[0]].does))))
 
 
