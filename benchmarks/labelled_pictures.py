@@ -2,9 +2,9 @@
 
 `python -m benchmarks.labelled_pictures` has both count 200 pictures that were labelled by eye before either was asked, half of
 them plain, half of them winners of search and steering, and prints how often each is right. A kind counts as one case where the
-prompt asks for it, or where label or counter find any; the others would be right for nothing. Two people labelled, not knowing
-the prompts, and a third chose between their readings where they differ: in 50 pictures, 18 % of the kinds that either saw, so
-that no counter can be right much more often in "all". In "clear" are the pictures of which both were sure. Then it lists the
+prompt asks for it, or where label or counter find any; the others would be right for nothing. They were read twice, apart and
+without the prompts, and a third time where the readings differ: in 50 pictures, 18 % of the kinds that either saw, so that no
+counter can be right much more often in "all". In "clear" are the pictures of which both readings were sure. Then it lists the
 pictures where judge and decider differ.
 
 labelled/pictures.webp holds the pictures row by row, 20 in each, in the order of labelled/labels.json.
@@ -50,7 +50,7 @@ class Labelled:
         counts: the same, noun in the singular -> number.
         seed: of its noise.
         seen: what a person sees, noun -> number.
-        is_clear: whether both labellers were sure; they agree on all of these.
+        is_clear: whether both readings were sure; they agree on all of these.
     """
 
     method: str

@@ -1,1 +1,1 @@
-"""Count Report: an artist's own proof on their model, from the same prompts and seeds without and with a method."""
+"""Count Report: what a method does on an artist's own model, from the same prompts and seeds without and with it."""

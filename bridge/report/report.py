@@ -277,7 +277,7 @@ class _Run:
                 "The method asks the same counter that judges, so that its mistakes do not show. Connect another one to judge"
             )
         if len(self.prompts) < _FEWEST:
-            notes.append(f"{len(self.prompts)} prompts say little: 12 to 24 are a proof")
+            notes.append(f"{len(self.prompts)} prompts say little: 12 to 24 show a large difference, more a small one")
         return ". ".join(notes)
 
 
