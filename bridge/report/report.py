@@ -20,6 +20,7 @@ from ...core.errors import CountError
 from ..comfyui.node_text import NodeResult, running_node, show_note
 from ..comfyui.progress import sampling_progress, show_picture
 from ..counters.inputs import checked_counter
+from ..prompts.conditionings import WRITE_A_NUMBER
 from ..prompts.token_positions import encode_count_prompt
 from ..repair.count_repair import asked_of
 from ..repair.repair import look
@@ -170,7 +171,8 @@ class _Run:
 
     def _asked_of(self, number: int, prompt: str) -> Mapping[str, int]:
         try:
-            return asked_of(encode_count_prompt(self._request.clip, prompt)[1], _NODE)
+            counts = encode_count_prompt(self._request.clip, prompt)[1]
+            return asked_of(counts, "it", wish="judge by", fix=WRITE_A_NUMBER)
         except CountError as error:
             raise CountError(f"{_NODE}, line {number} ({prompt!r}): {error}") from error
 

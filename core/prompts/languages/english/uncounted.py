@@ -70,10 +70,9 @@ def read_uncounted(words: Sequence[Word], start: int) -> Uncounted | None:
 
 def _is_arrow(words: Sequence[Word], start: int) -> bool:
     """Whether a ">" at `words[start]` is the head of an arrow."""
-    before = words[start - 1] if start else None
-    return (
-        words[start].text == ">" and before is not None and before.text in _SHAFTS and before.end == words[start].start
-    )
+    if not start or words[start].text != ">":
+        return False
+    return words[start - 1].text in _SHAFTS and words[start - 1].end == words[start].start
 
 
 def _range(words: Sequence[Word], start: int, low: int, after: int) -> Uncounted | None:
