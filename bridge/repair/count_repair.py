@@ -13,6 +13,7 @@ from ...core.counting import Counted, asked_numbers, count_words, counted_from_b
 from ...core.errors import CountError
 from ...core.prompts import Counts, plural, singular
 from ...core.repair import Change, plan_changes
+from ..comfyui.node_names import COUNT_GUIDE
 from ..comfyui.node_text import NodeResult
 from ..comfyui.progress import sampling_progress
 from ..counters.inputs import checked_counter, require_one_source
@@ -134,7 +135,7 @@ def refuse_frames(model: Any, pictures: int) -> None:
     if families and pictures > 1:
         raise CountError(
             f"{NODE} mends pictures one by one, and these {pictures} are frames of a video model ({families[0].name}): every "
-            "frame would be painted differently. Guide the video with NUMINA Count Guide, or mend one frame of it"
+            f"frame would be painted differently. Guide the video with {COUNT_GUIDE}, or mend one frame of it"
         )
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from ...core.counting import paired_difference, share_interval
 from ...core.drawing import PicturePair, pairs_sheet
 from ...core.errors import CountError
+from ..comfyui.node_names import COUNT_CONTROL
 from ..comfyui.node_text import NodeResult, running_node, show_note
 from ..comfyui.progress import sampling_progress, show_picture
 from ..counters.inputs import checked_counter
@@ -130,7 +131,7 @@ def count_report(request: ReportRequest) -> CountReport:
     if request.settings.method == "model_with" and request.model_with is None:
         raise CountError(
             f"{_NODE} compares model with model_with, which is not connected: connect MODEL of the node that helps, such as "
-            "ISAC Attention Control, or choose another method"
+            f"{COUNT_CONTROL}, or choose another method"
         )
     run, place = _Run(request), running_node()
     pairs = []
