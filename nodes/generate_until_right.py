@@ -169,7 +169,8 @@ def _outputs() -> list[io.Output]:
         io.Boolean.Output(display_name="is right", tooltip="Whether it is right."),
         io.Int.Output(
             display_name="seed",
-            tooltip="The seed of the first image. A sampler with it makes the same one where nothing was repaired.",
+            tooltip="The seed of the first image. KSampler with it, and Count Control in mode fast where isac is fast, makes "
+            "the same image, where the table names no repair and no variation.",
         ),
         io.String.Output(display_name="table", tooltip="What was counted and done for each seed."),
     ]

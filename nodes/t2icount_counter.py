@@ -81,7 +81,7 @@ class T2ICountCounter(io.ComfyNode):
                 io.String.Output(display_name="table", tooltip="What was counted, one line per image."),
                 io.Mask.Output(
                     display_name="object masks",
-                    tooltip="A mask of each object, in the order of BOUNDING_BOX, of a counter that gives masks, such as SAM3 "
+                    tooltip="A mask of each object, in the order of boxes, of a counter that gives masks, such as SAM3 "
                     "Counter. One empty mask where there is none.",
                 ),
             ],

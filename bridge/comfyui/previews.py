@@ -26,7 +26,7 @@ def image_preview(pictures: Tensor, node: type[io.ComfyNode]) -> dict[str, Any]:
     except OSError as error:
         for unfinished in Path(folder_paths.get_temp_directory()).glob(f"{prefix}*"):
             unfinished.unlink(missing_ok=True)
-        name = node.GET_SCHEMA().display_name
+        name = node.GET_SCHEMA().display_name.partition(" (")[0]
         _LOG.warning("%s: its preview could not be written (%s); its outputs are complete", name, error.strerror)
         return {}
     return {"images": files, "animated": (False,)}

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ...core.attention import AttentionCall, show_both_kinds
 from ...core.isac import Objective, ObjectiveStep, StepLosses
+from ..comfyui.node_names import COUNT_CONTROL, NOISE_PICKER
 from ..comfyui.run_notes import RunNotes
 from ..families.family import Family
 from .differentiable import training_kernels
@@ -57,7 +58,7 @@ class GradientPass:
         self._family = family
         self._conditioning = conditioning
         self._memory = GradientMemory(memory, inner_model, bool(family.blocks))
-        self._notes = notes or RunNotes("ISAC Attention Control")
+        self._notes = notes or RunNotes(COUNT_CONTROL)
         self._node = self._notes.node
         self._wanted: frozenset[int] | None = None
         # ComfyUI adds a ControlNet's output in place, to tensors that backward still needs.
@@ -99,7 +100,7 @@ class GradientPass:
             if not again:
                 self._notes.warn(
                     "not enough memory for the gradient, so steps are left out. Make the picture or the batch smaller, "
-                    "or use ISAC Latent Selection, which needs no gradient"
+                    f"or use {NOISE_PICKER}, which needs no gradient"
                 )
             return again
         if writes_in_place(error) and not self._keeps_overwritten:

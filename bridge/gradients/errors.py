@@ -5,6 +5,7 @@ from __future__ import annotations
 import comfy.model_management
 
 from ...core.errors import CountError
+from ..comfyui.node_names import NOISE_PICKER
 
 _IN_PLACE = "modified by an inplace operation"
 _NO_MEMORY = ("out of memory", "not enough memory")
@@ -36,7 +37,7 @@ def no_gradient(node: str, detail: str) -> CountError:
     """The error for a model through which no gradient passes."""
     return CountError(
         f"{node} cannot take gradients through this model ({detail}). Models with weights in a format of their own, such "
-        "as NF4 or Nunchaku, often have no way back: use ISAC Latent Selection, which needs no gradient, or load the "
+        f"as NF4 or Nunchaku, often have no way back: use {NOISE_PICKER}, which needs no gradient, or load the "
         "model in fp16, bf16 or fp8"
     )
 
@@ -47,7 +48,7 @@ def explained(error: Exception, node: str) -> CountError | None:
     if writes_in_place(error):
         return CountError(
             f"{node} cannot take gradients because a patch of another node overwrites numbers that they need. Set its "
-            "memory to 'fast', or else take patches such as FreeU off this model, or use ISAC Latent Selection"
+            f"memory to 'fast', or else take patches such as FreeU off this model, or use {NOISE_PICKER}"
         )
     if any(part in text for part in _NO_WAY_BACK):
         return no_gradient(node, text.splitlines()[0][:200])

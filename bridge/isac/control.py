@@ -25,6 +25,7 @@ from ...core.isac import (
     latent_step,
 )
 from ...core.prompts import Counts
+from ..comfyui.node_names import COUNT_CONTROL
 from ..comfyui.run_notes import RunNotes
 from ..counters.layout import run_layout
 from ..families.family import Family
@@ -36,7 +37,7 @@ from ..recording.recorder import RecordedRun
 from ..sampling.noise_share import noise_share
 from .patched_model import with_runs
 
-NODE = "ISAC Attention Control"
+NODE = COUNT_CONTROL
 WRAPPER_KEY = "headcount_isac"
 _SECOND = f"another {NODE} is in front of this one on the same model. Both steer this picture"
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ...core.prompts import Counts
 from ..comfyui.compatibility import warn_of_own_attention
+from ..comfyui.node_names import COUNT_GUIDE
 from ..comfyui.run_notes import RunNotes
 from ..comfyui.streams import stream_shapes, video_in, video_shape
 from ..families.family import Family
@@ -31,7 +32,7 @@ from .record import record_of
 from .settings import NuminaSettings
 from .shared_guide import SharedGuide
 
-NODE = "NUMINA Count Guide"
+NODE = COUNT_GUIDE
 WRAPPER_KEY = "headcount_numina"
 _NO_ATTENTION = (
     "the model showed no attention to the counted prompt from reference_percent on. A compiled model or a node that replaces "

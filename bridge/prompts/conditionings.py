@@ -13,6 +13,10 @@ from ..comfyui.run_notes import RunNotes
 from ..families.family import Family
 from .own_text import tokens_in_front
 
+WRITE_A_NUMBER = "Write a number, such as 'three cats'"
+FILL_OBJECTS = f"{WRITE_A_NUMBER}, or fill *objects* of Count Prompt"
+"""What to do where a prompt counts nothing."""
+
 
 @dataclass(frozen=True)
 class CountedConditioning:
@@ -96,13 +100,14 @@ def warn_of_nothing(counted: Sequence[CountedConditioning], notes: RunNotes, don
         notes.warn(". ".join((f"the prompt counts nothing: this picture is not {done}", *why)))
 
 
-def nothing_counted(node: str, wish: str, notes: Iterable[str]) -> CountError:
+def nothing_counted(node: str, wish: str, notes: Iterable[str], fix: str = FILL_OBJECTS) -> CountError:
     """The error of a node that has nothing to `wish`, since the prompt counts nothing, and why.
 
     Args:
         notes: what the prompt says of numbers without asking for a count.
+        fix: what to do where it says nothing of numbers.
     """
-    why = list(dict.fromkeys(notes)) or ["Write a number, such as 'three cats', or fill *objects* of Count Prompt"]
+    why = list(dict.fromkeys(notes)) or [fix]
     return CountError(f"{node} has nothing to {wish}: the prompt counts nothing. {'. '.join(why)}")
 
 

@@ -13,12 +13,13 @@ from ...core.counting import Counted, asked_numbers, count_words, counted_from_b
 from ...core.errors import CountError
 from ...core.prompts import Counts, plural, singular
 from ...core.repair import Change, plan_changes
+from ..comfyui.node_names import COUNT_GUIDE
 from ..comfyui.node_text import NodeResult
 from ..comfyui.progress import sampling_progress
 from ..counters.inputs import checked_counter, require_one_source
 from ..families.hunyuan_video import HUNYUAN_IMAGE
 from ..families.table import VIDEO_FAMILIES
-from ..prompts.conditionings import carried_counts, nothing_counted
+from ..prompts.conditionings import FILL_OBJECTS, carried_counts, nothing_counted
 from .painter import Painter, unsteered
 from .repair import Looked, Repair, Repaired, look, unchanged
 from .settings import RepairSettings
@@ -107,18 +108,20 @@ def counts_of(positive: Sequence[Any], connected: Counts | None) -> Counts:
     return counts
 
 
-def asked_of(counts: Counts, node: str = NODE) -> dict[str, int]:
+def asked_of(counts: Counts, node: str = NODE, *, wish: str = "make right", fix: str = FILL_OBJECTS) -> dict[str, int]:
     """Noun in the plural -> number.
 
     Args:
         node: the node that errors speak of.
+        wish: what it cannot do where nothing is asked for.
+        fix: what to do about that.
 
     Raises:
         CountError: nothing is asked for.
     """
     asked = {plural(noun): number for noun, number in asked_numbers(counts.objects).items()}
     if not asked:
-        raise nothing_counted(node, "make right", counts.notes)
+        raise nothing_counted(node, wish, counts.notes, fix)
     return asked
 
 
@@ -132,7 +135,7 @@ def refuse_frames(model: Any, pictures: int) -> None:
     if families and pictures > 1:
         raise CountError(
             f"{NODE} mends pictures one by one, and these {pictures} are frames of a video model ({families[0].name}): every "
-            "frame would be painted differently. Guide the video with NUMINA Count Guide, or mend one frame of it"
+            f"frame would be painted differently. Guide the video with {COUNT_GUIDE}, or mend one frame of it"
         )
 
 

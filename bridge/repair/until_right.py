@@ -21,6 +21,7 @@ from ..counters.count_check import BEST
 from ..counters.inputs import checked_counter
 from ..families.table import FAMILIES
 from ..isac.control import FAST_SHARE, IsacSettings, with_isac
+from ..prompts.conditionings import WRITE_A_NUMBER
 from ..prompts.token_positions import encode_count_prompt
 from ..seed_search.counter_scorer import numbers_in_words
 from ..seed_search.looks import Looks, Seen
@@ -192,7 +193,7 @@ class _Run:
         self._counter: Counter = checked_counter(request.counter, _NODE)
         self._positive, counts = encode_count_prompt(request.clip, request.text, request.objects)
         self._negative = request.clip.encode_from_tokens_scheduled(request.clip.tokenize(request.negative))
-        self.asked: Mapping[str, int] = asked_of(counts, _NODE)
+        self.asked: Mapping[str, int] = asked_of(counts, _NODE, fix=f"{WRITE_A_NUMBER}, or fill *objects*")
         can_steer = any(family.has(request.model.model) for family in FAMILIES)
         self._steers = request.settings.isac == "fast" and can_steer
         self.note = "" if can_steer or request.settings.isac == "off" else "this model cannot be steered by ISAC"

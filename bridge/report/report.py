@@ -17,9 +17,11 @@ from torch import Tensor
 from ...core.counting import paired_difference, share_interval
 from ...core.drawing import PicturePair, pairs_sheet
 from ...core.errors import CountError
+from ..comfyui.node_names import COUNT_CONTROL
 from ..comfyui.node_text import NodeResult, running_node, show_note
 from ..comfyui.progress import sampling_progress, show_picture
 from ..counters.inputs import checked_counter
+from ..prompts.conditionings import WRITE_A_NUMBER
 from ..prompts.token_positions import encode_count_prompt
 from ..repair.count_repair import asked_of
 from ..repair.repair import look
@@ -129,7 +131,7 @@ def count_report(request: ReportRequest) -> CountReport:
     if request.settings.method == "model_with" and request.model_with is None:
         raise CountError(
             f"{_NODE} compares model with model_with, which is not connected: connect MODEL of the node that helps, such as "
-            "ISAC Attention Control, or choose another method"
+            f"{COUNT_CONTROL}, or choose another method"
         )
     run, place = _Run(request), running_node()
     pairs = []
@@ -170,7 +172,8 @@ class _Run:
 
     def _asked_of(self, number: int, prompt: str) -> Mapping[str, int]:
         try:
-            return asked_of(encode_count_prompt(self._request.clip, prompt)[1], _NODE)
+            counts = encode_count_prompt(self._request.clip, prompt)[1]
+            return asked_of(counts, "it", wish="judge by", fix=WRITE_A_NUMBER)
         except CountError as error:
             raise CountError(f"{_NODE}, line {number} ({prompt!r}): {error}") from error
 

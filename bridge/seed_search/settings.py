@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, get_args
 import comfy.samplers
 
 from ...core.isac import DECIDE_AT, DEFAULT_SCORE, SCORES, ScoreName, Stage, successive_halving
+from ..comfyui.node_names import NOISE_PICKER
 
 LookName = Literal["auto", "draft", "own steps"]
 LOOKS: tuple[LookName, ...] = get_args(LookName)
@@ -55,7 +56,7 @@ class SelectionSettings(SamplerSettings):
     score: RankName = DEFAULT_SCORE
     spacing: float | None = None
 
-    node: ClassVar[str] = "ISAC Latent Selection"
+    node: ClassVar[str] = NOISE_PICKER
     tried: ClassVar[str] = "candidates"
 
     @property

@@ -12,6 +12,7 @@ from torch import Tensor
 from ...core.counting import Counted, Counter, count_words, object_masks, reads_attributes
 from ...core.drawing import count_overlay
 from ...core.prompts import Counts
+from ..comfyui.node_names import OBJECT_COUNTER
 from ..comfyui.node_text import NodeResult
 from ..counters.inputs import checked_counter, count_with_progress
 from ..counters.maps import spread_counts, with_boxes
@@ -19,7 +20,7 @@ from ..counters.pictures import rgb_pictures
 from .loaded import LoadedCounter, counted_of
 from .nouns import nouns_to_count
 
-NODE = "T2ICount Counter"
+NODE = OBJECT_COUNTER
 Boxes = list[list[dict[str, Any]]]
 
 

@@ -12,6 +12,7 @@ from ...core.attention import Box, RunRecord, bounding_box, noun_heat_over_time,
 from ...core.counting import count_words
 from ...core.drawing import outlined_objects, plain_picture, readable, resize_maps
 from ...core.errors import CountError
+from ..comfyui.node_names import COUNT_GUIDE
 from ..recording.maps import EmptyRun, MapsHandle
 from .viewer import NOT_OF_THIS_LATENT, instances_of_layout, pictures_for
 
@@ -148,7 +149,7 @@ def _of_layout(record: RunRecord, item: int) -> list[Tensor]:
     """Per noun, its masks; none for a noun that the layout does not have."""
     if not record.layouts:
         raise CountError(
-            "these maps have no layout. Connect MAPS of NUMINA Count Guide, or choose found or asked in instances"
+            f"these maps have no layout. Connect MAPS of {COUNT_GUIDE}, or choose found or asked in instances"
         )
     layouts = [record.layouts.get(noun) for noun in record.nouns]
     found = [[] if layout is None else instances_of_layout(layout[1][item]) for layout in layouts]

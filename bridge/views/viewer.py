@@ -25,6 +25,7 @@ from ...core.counting import count_words
 from ...core.drawing import heat_overlay, kind_colours, outlined_objects, plain_picture, region_overlay, resize_maps
 from ...core.errors import CountError
 from ...core.prompts import plural
+from ..comfyui.node_names import COUNT_GUIDE
 from ..recording.maps import EmptyRun, MapsHandle
 
 VIDEO_DIMENSIONS = 5  # of a latent
@@ -215,7 +216,7 @@ def _layout(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> View
     """The layout as it was detected and the one that was aimed at, of one picture after the other."""
     if not record.layouts:
         raise CountError(
-            "these maps have no layout. Connect MAPS of NUMINA Count Guide, or choose words, regions or steps in show"
+            f"these maps have no layout. Connect MAPS of {COUNT_GUIDE}, or choose words, regions or steps in show"
         )
     size = (pictures.shape[1], pictures.shape[2])
     overlays, masks, lines = [], [], []

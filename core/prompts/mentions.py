@@ -19,6 +19,7 @@ class Mention:
         attributes: adjectives before it.
         known: whether it repeats something mentioned before ("the two cats").
         is_tag: whether count and noun are one word ("2girls"); such tags repeat, and do not add up.
+        is_further: whether it adds to those mentioned before in any case ("another girl", "two more cats").
     """
 
     count: int
@@ -26,6 +27,7 @@ class Mention:
     attributes: tuple[Word, ...] = ()
     known: bool = False
     is_tag: bool = False
+    is_further: bool = False
 
 
 @dataclass(frozen=True)

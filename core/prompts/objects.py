@@ -229,10 +229,14 @@ def _group(mentions: Sequence[Mention]) -> list[list[Mention]]:
 
 
 def _total(group: Sequence[Mention]) -> int:
-    """The sum of what is told anew; tags tell the whole: "2girls, 2 girls hugging" are two."""
-    if any(mention.is_tag for mention in group):
-        return max(mention.count for mention in group)
-    return group[0].count + sum(mention.count for mention in group[1:] if not mention.known)
+    """The sum of what is told anew; tags tell the whole, which "2 girls hugging" repeats, and "another girl" adds to."""
+    if not any(mention.is_tag for mention in group):
+        return group[0].count + sum(mention.count for mention in group[1:] if not mention.known)
+    most = told = 0
+    for mention in group:
+        told = mention.count + (told if mention.is_further else 0)
+        most = max(most, told)
+    return most
 
 
 def _is_own(place: Occurrence, own: set[int], ends: Counter[int], attributes: Sequence[str] | None) -> bool:

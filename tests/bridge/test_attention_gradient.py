@@ -178,7 +178,7 @@ def test_a_patch_that_ends_the_graph_is_said_so() -> None:
     setup = tiny_setup()
     options = patched(setup, "input_block", lambda h, _: h.detach())
     before = weights_of(setup.model)
-    with pytest.raises(CountError, match=r"ISAC Attention Control cannot take gradients.*ISAC Latent Selection"):
+    with pytest.raises(CountError, match=r"Count Control cannot take gradients.*Noise Picker"):
         gradient_of(setup, latent(setup), options=options)
     assert weights_of(setup.model) == before
 
@@ -219,9 +219,7 @@ def test_a_model_that_shows_no_attention_is_said_so(
     with caplog.at_level(logging.WARNING):
         assert one(x, sigma, {}, Whole()) is None
         assert one(x, sigma, {}, Whole()) is None
-    assert [record.getMessage()[:51] for record in caplog.records] == [
-        "ISAC Attention Control: this model shows none of it"
-    ]
+    assert [record.getMessage()[:42] for record in caplog.records] == ["Count Control: this model shows none of it"]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.int8])

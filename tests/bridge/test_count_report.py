@@ -122,11 +122,15 @@ def test_what_decides_the_pictures() -> None:
         ({"model_with": None}, "Count Report compares model with model_with, which is not connected"),
         ({"counter": None}, "Count Report got no counter"),
         ({"prompts": " \n"}, "Count Report has no prompts: write one a line"),
-        ({"prompts": "two cats\nfog"}, "Count Report, line 2 ('fog'): Count Report has nothing to make right"),
+        (
+            {"prompts": "two cats\nfog"},
+            "Count Report, line 2 ('fog'): it has nothing to judge by: the prompt counts nothing. Write a number, such as "
+            "'three cats'$",
+        ),
         ({"settings": {"name": "../x"}}, "name is '../x'; it is the name of a folder"),
     ],
 )
 def test_refusals(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(CountError) as caught:
         made(changes.pop("counter", Scripted()), changes.pop("settings", None), **changes)
-    assert message in str(caught.value)
+    assert message in f"{caught.value}$"  # "$": it ends there

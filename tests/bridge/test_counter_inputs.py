@@ -70,7 +70,7 @@ def test_what_cannot_count() -> None:
     ):
         checked_counter({"count": 3}, "Count Search")
     with pytest.raises(
-        CountError, match=r"T2ICount Counter: what is connected .* class int and cannot count\. Connect COUNTER"
+        CountError, match=r"Object Counter: what is connected .* class int and cannot count\. Connect COUNTER"
     ):
         run(3, torch.rand(1, *SIZE, 3), "cats")
     exact = ExactCounter()

@@ -27,8 +27,8 @@ from ..helpers.video_models import VIDEO_RELATIVES, VIDEOS, built_video, video
 
 NODES: dict[str, Callable[[Any], Any]] = {
     "Attention Map Recorder": with_recorder,
-    "ISAC Attention Control": lambda model: with_isac(model, IsacSettings()),
-    "NUMINA Count Guide": lambda model: with_numina(model, NuminaSettings()),
+    "Count Control": lambda model: with_isac(model, IsacSettings()),
+    "Count Guide": lambda model: with_numina(model, NuminaSettings()),
 }
 WAY_ON = "Count Prompt, Count Search and Count Check work with every model"
 PICTURES = [one.name for one in (*SMALL, *RELATIVES)]
@@ -90,7 +90,7 @@ def test_relatives_are_read(name: str) -> None:
 @pytest.mark.parametrize("name", [one.name for one in RELATIVES if one.name != "Lotus"])
 def test_relatives_are_steered(name: str) -> None:
     one, setup = small(name), made(name)
-    steered = sample(NODES["ISAC Attention Control"](setup.model)[0], setup, one.run())
+    steered = sample(NODES["Count Control"](setup.model)[0], setup, one.run())
     assert not torch.equal(steered, sample(setup.model, setup, one.run())) and bool(steered.isfinite().all())
 
 

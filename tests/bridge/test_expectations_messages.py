@@ -64,9 +64,7 @@ def test_no_steps_to_try_in() -> None:
     setup, latent = shared_tiny(), {"samples": torch.zeros(1, 4, 8, 8)}
     with pytest.raises(CountError, match=r"^Count Search has no step to try seeds in: raise steps or denoise$"):
         plan_for(setup.model, replace(SEARCH, denoise=0.0))
-    with pytest.raises(
-        CountError, match=r"^ISAC Latent Selection has no step to try candidates in: raise steps or denoise$"
-    ):
+    with pytest.raises(CountError, match=r"^Noise Picker has no step to try candidates in: raise steps or denoise$"):
         select_candidates(Search(setup.model, setup.positive, setup.negative, latent, replace(SELECTION, denoise=0.0)))
 
 

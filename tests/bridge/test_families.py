@@ -493,7 +493,7 @@ class WAN21(nn.Module):
 
 def test_other_families_are_refused_by_name() -> None:
     wan = comfy.model_patcher.ModelPatcher(WAN21(), load_device=CPU, offload_device=CPU)
-    with pytest.raises(CountError, match=r"ISAC Attention Control cannot read .*\(WAN21\).*SDXL.*HiDream"):
+    with pytest.raises(CountError, match=r"Count Control cannot read .*\(WAN21\).*SDXL.*HiDream"):
         with_isac(wan, IsacSettings())
     with pytest.raises(CountError, match=r"Attention Map Recorder cannot read .*\(WAN21\)") as refused:
         with_recorder(wan)

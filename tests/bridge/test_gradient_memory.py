@@ -141,7 +141,7 @@ def test_out_of_memory_for_good(
             assert one(x, SIGMA, {}, Whole()) is None
             fails = fails[-1:]
     (warning,) = [record.getMessage() for record in caplog.records]
-    assert warning.startswith("ISAC Attention Control: not enough memory") and "ISAC Latent Selection" in warning
+    assert warning.startswith("Count Control: not enough memory") and "Noise Picker" in warning
     assert weights_of(setup.model) == before
     assert torch._C._autograd._top_saved_tensors_default_hooks(False) is None
     monkeypatch.undo()

@@ -704,7 +704,7 @@ LATENTS = {
     ],
 )
 def test_latents_that_are_refused(latent: str, message: str) -> None:
-    with pytest.raises(CountError, match="^ISAC Latent Selection.*" + message):
+    with pytest.raises(CountError, match="^Noise Picker.*" + message):
         choose(shared_tiny(), latent=LATENTS[latent])
 
 
@@ -712,8 +712,7 @@ def test_a_video_is_refused_where_a_model_of_pictures_has_latents_of_videos() ->
     with pytest.raises(CountError) as raised:
         choose(built("Qwen-Image"), latent={"samples": torch.zeros(1, 16, 3, 16, 12)})
     assert str(raised.value) == (
-        "ISAC Latent Selection reads pictures; this latent is a video of 3 latent frames. Connect an empty latent of one "
-        "picture"
+        "Noise Picker reads pictures; this latent is a video of 3 latent frames. Connect an empty latent of one picture"
     )
 
 
@@ -729,7 +728,7 @@ def test_a_prompt_without_counts() -> None:
     with pytest.raises(CountError, match=r"nothing to choose by: the prompt counts nothing\. 'no dogs' counts nothing"):
         choose(setup, positive=[[setup.positive[0][0], {CONDITIONING_KEY: nothing}]])
     bare = [[setup.positive[0][0], {}]]
-    with pytest.raises(CountError, match=r"ISAC Latent Selection does not know where the words .* Count Prompt"):
+    with pytest.raises(CountError, match=r"Noise Picker does not know where the words .* Count Prompt"):
         choose(setup, positive=bare)
     assert choose(setup, positive=bare, counts=tiny_counts()) == choose(setup)
 
@@ -749,14 +748,12 @@ def test_a_conditioning_that_is_not_active_in_time() -> None:
 
 
 def test_models_that_are_refused() -> None:
-    with pytest.raises(CountError, match=r"ISAC Latent Selection got no model"):
+    with pytest.raises(CountError, match=r"Noise Picker got no model"):
         choose(shared_tiny(), model=None)
     stranger = shared_tiny().model.clone()
     stranger.model = nn.Module()
     stranger.model.diffusion_model = nn.Linear(1, 1)
-    with pytest.raises(
-        CountError, match=r"ISAC Latent Selection cannot read the attention of this model .* It works with"
-    ):
+    with pytest.raises(CountError, match=r"Noise Picker cannot read the attention of this model .* It works with"):
         choose(shared_tiny(), model=stranger)
 
 

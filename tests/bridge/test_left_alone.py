@@ -42,8 +42,8 @@ Node = Callable[[Any], tuple[Any, MapsHandle]]
 EARLY = IsacSettings(end_percent=0.2)
 NODES: dict[str, Node] = {
     "Attention Map Recorder": with_recorder,
-    "ISAC Attention Control": lambda model: with_isac(model, EARLY),
-    "NUMINA Count Guide": lambda model: with_numina(model, NuminaSettings()),
+    "Count Control": lambda model: with_isac(model, EARLY),
+    "Count Guide": lambda model: with_numina(model, NuminaSettings()),
 }
 every_node = pytest.mark.parametrize("node", NODES)
 RUN = Run(steps=4, size=(8, 8))
@@ -131,23 +131,23 @@ NO_RECORD = "recorded nothing in this run: "
 LEFT = "read nothing in this run and changed nothing: "
 CAUSES = {
     "recorder, nothing counted": Cause("Attention Map Recorder", f"{NOTHING}recorded", setup=uncounted),
-    "isac, nothing counted": Cause("ISAC Attention Control", f"{NOTHING}steered", setup=uncounted),
-    "numina, nothing counted": Cause("NUMINA Count Guide", f"{NOTHING}steered", setup=uncounted),
+    "isac, nothing counted": Cause("Count Control", f"{NOTHING}steered", setup=uncounted),
+    "numina, nothing counted": Cause("Count Guide", f"{NOTHING}steered", setup=uncounted),
     "recorder, hidden": Cause(
         "Attention Map Recorder", f"{NO_RECORD}the model showed no attention call.", prepare=hidden
     ),
-    "numina, hidden": Cause("NUMINA Count Guide", f"{LEFT}the model showed no attention to the", prepare=hidden),
+    "numina, hidden": Cause("Count Guide", f"{LEFT}the model showed no attention to the", prepare=hidden),
     "isac, denoise": Cause(
-        "ISAC Attention Control",
+        "Count Control",
         "none of the 4 steps of this run lies between start_percent 0 and end_percent 0.2, so nothing was steered. A denoise",
         replace(RUN, denoise=0.3),
     ),
     "numina, denoise": Cause(
-        "NUMINA Count Guide",
+        "Count Guide",
         f"{LEFT}it begins behind reference_percent 0.4, since its denoise is below 1",
         replace(RUN, denoise=0.3),
     ),
-    "numina, one step": Cause("NUMINA Count Guide", f"{LEFT}it has one step, and", replace(RUN, steps=1)),
+    "numina, one step": Cause("Count Guide", f"{LEFT}it has one step, and", replace(RUN, steps=1)),
 }
 
 
@@ -170,12 +170,12 @@ def test_the_node_says_why(cause: Cause, tiny: Setup, page: Page, monkeypatch: p
 
 def test_nouns_that_cannot_be_read_are_named(tiny: Setup, page: Page) -> None:
     """A model of random numbers shows nothing clearly."""
-    model, _ = NODES["NUMINA Count Guide"](tiny.model)
+    model, _ = NODES["Count Guide"](tiny.model)
     assert torch.equal(sample(model, tiny, RUN), sample(tiny.model, tiny, RUN))
     assert page.shown.startswith(
         "left cats, dogs as the model draws them: its attention does not show clearly where they"
     )
-    assert page.logged == [f"NUMINA Count Guide: {page.shown}"]
+    assert page.logged == [f"Count Guide: {page.shown}"]
 
 
 @every_node
@@ -232,10 +232,7 @@ def test_an_error_of_the_run_is_in_the_node_too(node: str, tiny: Setup, page: Pa
 
 def test_two_of_one_node_say_so(tiny: Setup, page: Page) -> None:
     sample(with_isac(with_isac(tiny.model, EARLY)[0], EARLY)[0], tiny, RUN)
-    assert (
-        page.shown
-        == "another ISAC Attention Control is in front of this one on the same model. Both steer this picture"
-    )
+    assert page.shown == "another Count Control is in front of this one on the same model. Both steer this picture"
     assert len(page.logged) == 1
 
 
@@ -303,7 +300,7 @@ def test_numina_beside_nodes_that_cut_up_tokens(
     assert len(page.logged) == 1
     if pack is HYPERTILE:  # ToMe merges random tokens
         assert torch.equal(samples, sample(pack(setup.model), setup, run))
-    assert view_maps(maps, samples, None, ViewSettings("layout")).text == f"NUMINA Count Guide {page.shown}"
+    assert view_maps(maps, samples, None, ViewSettings("layout")).text == f"Count Guide {page.shown}"
 
 
 def test_a_compiled_model_is_read(page: Page) -> None:
@@ -349,7 +346,7 @@ def test_one_kind_of_attention_that_is_not_read(
     monkeypatch.setattr(kind, "read", some)
     plain = sample(setup.model, setup, one.run())
     for node, patch in NODES.items():
-        if is_video and node.startswith("ISAC"):
+        if is_video and node == "Count Control":
             continue
         model, maps = patch(setup.model)
         samples = sample(model, setup, one.run())
@@ -357,7 +354,7 @@ def test_one_kind_of_attention_that_is_not_read(
         *steering, record = page.shown.splitlines()
         assert [f"{node}: {line}" for line in (*steering, record)] == page.logged
         only_a_part = "this model shows only a part of its attention, so nothing is steered"
-        assert [line.partition(".")[0] for line in steering] == ([only_a_part] if node.startswith("ISAC") else [])
+        assert [line.partition(".")[0] for line in steering] == ([only_a_part] if node == "Count Control" else [])
         assert record.startswith((NO_RECORD, LEFT))
         assert find_instances(maps, samples, 0, "found", 0.5).text == f"{node} {record}"
         page.caplog.clear()

@@ -138,7 +138,7 @@ class TestViews:
         with pytest.raises(CountError) as raised:
             view_maps(filled(latent(0)), latent(0), None, ViewSettings("layout", ""))
         assert str(raised.value) == (
-            "these maps have no layout. Connect MAPS of NUMINA Count Guide, or choose words, regions or steps in show"
+            "these maps have no layout. Connect MAPS of Count Guide, or choose words, regions or steps in show"
         )
 
     def test_unknown_word(self) -> None:
@@ -275,7 +275,7 @@ class TestInstances:
         with pytest.raises(CountError) as raised:
             find_instances(filled(latent(0)), latent(0), 0, "layout", 0.5)
         assert str(raised.value) == (
-            "these maps have no layout. Connect MAPS of NUMINA Count Guide, or choose found or asked in instances"
+            "these maps have no layout. Connect MAPS of Count Guide, or choose found or asked in instances"
         )
 
     @pytest.mark.parametrize("item", [2, 99])

@@ -18,8 +18,8 @@ from ..helpers.models import Run, sample, shapes_setup
 
 NODES: dict[str, Callable[[Any], Any]] = {
     "Attention Map Recorder": with_recorder,
-    "ISAC Attention Control": lambda model: with_isac(model, IsacSettings()),
-    "NUMINA Count Guide": lambda model: with_numina(model, NuminaSettings()),
+    "Count Control": lambda model: with_isac(model, IsacSettings()),
+    "Count Guide": lambda model: with_numina(model, NuminaSettings()),
 }
 
 

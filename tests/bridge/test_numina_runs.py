@@ -226,7 +226,7 @@ def test_a_layer_that_is_not_there_is_named(wrong: None) -> None:
 
 
 def test_a_model_that_hides_its_attention_is_refused() -> None:
-    with pytest.raises(CountError, match="NUMINA Count Guide cannot read the attention of this model"):
+    with pytest.raises(CountError, match="Count Guide cannot read the attention of this model"):
         with_numina(built("PixArt Sigma").model, NuminaSettings())
 
 
@@ -342,7 +342,7 @@ def test_few_steps_without_guidance() -> None:
 
 def test_a_model_of_sound_is_refused() -> None:
     sound = SimpleNamespace(model=type("StableAudio1", (), {"diffusion_model": torch.nn.Identity()})())
-    with pytest.raises(CountError, match=r"NUMINA Count Guide cannot read the attention of this model .StableAudio1."):
+    with pytest.raises(CountError, match=r"Count Guide cannot read the attention of this model .StableAudio1."):
         with_numina(sound, NuminaSettings())
 
 

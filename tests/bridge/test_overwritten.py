@@ -32,8 +32,8 @@ def test_what_could_not_be_kept_is_explained() -> None:
     leaf = torch.ones(2, requires_grad=True)
     with pytest.raises(RuntimeError) as overwritten:
         torch.autograd.grad(overwritten_square(leaf), leaf)
-    assert str(explained(overwritten.value, "ISAC Attention Control")) == (
-        "ISAC Attention Control cannot take gradients because a patch of another node overwrites numbers that they need. Set "
-        "its memory to 'fast', or else take patches such as FreeU off this model, or use ISAC Latent Selection"
+    assert str(explained(overwritten.value, "Count Control")) == (
+        "Count Control cannot take gradients because a patch of another node overwrites numbers that they need. Set "
+        "its memory to 'fast', or else take patches such as FreeU off this model, or use Noise Picker"
     )
-    assert explained(RuntimeError("something else"), "ISAC Attention Control") is None
+    assert explained(RuntimeError("something else"), "Count Control") is None

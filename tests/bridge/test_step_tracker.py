@@ -234,8 +234,8 @@ class Foreign(comfy.samplers.Sampler):
 
 
 def test_samplers_of_another_kind_are_refused() -> None:
-    with pytest.raises(CountError, match=r"ISAC Attention Control works with .* Foreign is of another. Choose another"):
-        sampler_function(Foreign(), "ISAC Attention Control")
+    with pytest.raises(CountError, match=r"Count Control works with .* Foreign is of another. Choose another"):
+        sampler_function(Foreign(), "Count Control")
 
 
 def test_a_sampler_that_splits_the_picture_is_refused() -> None:
@@ -246,7 +246,7 @@ def test_a_sampler_that_splits_the_picture_is_refused() -> None:
             callback({"x": x, "i": index, "denoised": x})
         return x
 
-    with pytest.raises(CountError, match=r"ISAC Attention Control cannot follow this sampler: .* another size"):
+    with pytest.raises(CountError, match=r"Count Control cannot follow this sampler: .* another size"):
         steered_by(smallest(False), comfy.samplers.KSAMPLER(in_halves))
 
 

@@ -28,8 +28,8 @@ from ..helpers.models import Run, sample, shapes_setup
 from ..helpers.video_models import VIDEOS, built_video
 
 NODES: dict[str, Callable[[Any], tuple[Any, MapsHandle]]] = {
-    "ISAC Attention Control": lambda model: with_isac(model, IsacSettings()),
-    "NUMINA Count Guide": lambda model: with_numina(model, NuminaSettings()),
+    "Count Control": lambda model: with_isac(model, IsacSettings()),
+    "Count Guide": lambda model: with_numina(model, NuminaSettings()),
     "Attention Map Recorder": with_recorder,
 }
 every_node = pytest.mark.parametrize("node", NODES)

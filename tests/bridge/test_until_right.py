@@ -225,7 +225,11 @@ def test_cancelled(
         ({"model": None}, "Generate Until Right got no model; connect the loader's MODEL output"),
         ({"vae": None}, "Generate Until Right got no vae; connect the loader's VAE output"),
         ({"counter": None}, "Generate Until Right got no counter"),
-        ({"text": "fog"}, "Generate Until Right has nothing to make right: the prompt counts nothing. Write a number"),
+        (
+            {"text": "fog"},
+            "Generate Until Right has nothing to make right: the prompt counts nothing. Write a number, such as 'three cats', "
+            "or fill *objects*$",
+        ),
         (
             {"text": "2-3 cats"},
             "the prompt counts nothing. '2-3 cats' is a range: write one number, such as 'three cats'",
@@ -235,4 +239,4 @@ def test_cancelled(
 def test_refusals(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(CountError) as caught:
         generate(Scripted(), changes)
-    assert message in str(caught.value)
+    assert message in f"{caught.value}$"  # "$": it ends there

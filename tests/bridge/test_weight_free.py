@@ -264,7 +264,7 @@ def test_layers_of_other_packs_run_as_they_are() -> None:
 def test_layers_without_a_way_back_are_said_so() -> None:
     setup = tiny_setup()
     unpacking(setup, False)
-    with torch.inference_mode(), pytest.raises(CountError, match=r"cannot take gradients.*ISAC Latent Selection"):
+    with torch.inference_mode(), pytest.raises(CountError, match=r"cannot take gradients.*Noise Picker"):
         gradient_of(setup, latent(setup), 0.7)
 
 

@@ -100,7 +100,7 @@ def test_pictures_with_an_alpha_channel_stay_as_they_are() -> None:
 
 
 def _graph() -> dict[str, Any]:
-    """The boxes of Instance Masks, checked twice: "stop" with a number that cannot be, and with every number allowed."""
+    """The boxes of Object Masks, checked twice: "stop" with a number that cannot be, and with every number allowed."""
     sampling = {"seed": 1, "steps": 2, "cfg": 3.0, "sampler_name": "euler", "scheduler": "simple", "denoise": 1.0}
     positive, negative, latent = {"positive": ["2", 0]}, {"negative": ["2", 0]}, {"latent_image": ["3", 0]}
     found = {"maps": ["4", 1], "samples": ["5", 0], "instances": "found", "batch_index": 0, "threshold": 0.5}

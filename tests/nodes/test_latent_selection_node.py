@@ -85,9 +85,7 @@ def test_all_samplers_schedulers_and_scores_are_offered() -> None:
 def test_the_counts_socket() -> None:
     setup = shapes_setup()
     bare = [[text, {}] for text, _ in setup.positive]
-    with pytest.raises(
-        CountError, match="ISAC Latent Selection does not know where the words of the positive prompt are"
-    ):
+    with pytest.raises(CountError, match="Noise Picker does not know where the words of the positive prompt are"):
         run(setup, positive=bare, steps=4)
     socket = run(setup, positive=bare, steps=4, counts=setup.counts)
     assert socket[2] == run(setup, steps=4)[2]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from headcount.bridge.comfyui import node_names
 from headcount.nodes import NODES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -36,6 +38,27 @@ SCHEMAS = {node.GET_SCHEMA().node_id: node.GET_SCHEMA() for node in NODES}
 @pytest.mark.parametrize(("node", "name"), FORMER_NAMES.items())
 def test_a_former_name_finds_its_node(node: str, name: str) -> None:
     assert name.lower() in SCHEMAS[node].search_aliases
+
+
+def test_messages_call_nodes_by_their_names_on_the_page() -> None:
+    names = {schema.display_name for schema in SCHEMAS.values()}
+    short = {name.partition(" (")[0] for name in names}
+    assert {value for name, value in vars(node_names).items() if name.isupper()} <= short
+    former = re.compile("|".join(FORMER_NAMES.values()))
+    files = [file for part in ("nodes", "bridge", "core") for file in (ROOT / part).rglob("*.py")]
+    said = {
+        f"{file.name}: {text}" for file in files for text in _said(file) if former.search(text) and text not in names
+    }
+    assert said == set()
+
+
+def _said(file: Path) -> Iterator[str]:
+    """The strings of a module, less its docstrings."""
+    tree = ast.parse(file.read_text())
+    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in alone:
+            yield node.value
 
 
 def _texts() -> Iterator[tuple[str, str]]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...plurals import is_plural
 from ...words import Word
-from .grammar_words import ARTICLES, COLLECTIVES, DEFINITE, FRAMES, NAMED_BY_NUMBER, POSSESSIVES
+from .grammar_words import ARTICLES, COLLECTIVES, DEFINITE, FRAMES, FURTHER, NAMED_BY_NUMBER, POSSESSIVES
 from .numbers import MAX_COUNT, YEARS, is_number, read_number
 from .word_kinds import is_adjective, is_boundary
 
@@ -34,6 +34,7 @@ class Quantity:
         known: whether the things were mentioned before ("the two cats").
         after: index of the first word behind it.
         is_tag: whether it is written in one word with its noun ("2girls"); such tags repeat, and do not add up.
+        is_further: whether it adds to things mentioned before ("another two", "two more").
     """
 
     count: int
@@ -41,6 +42,7 @@ class Quantity:
     known: bool
     after: int
     is_tag: bool = False
+    is_further: bool = False
 
 
 def read_quantity(words: Sequence[Word], start: int) -> Quantity | None:
@@ -50,19 +52,22 @@ def read_quantity(words: Sequence[Word], start: int) -> Quantity | None:
         number = read_number(words, start + 1)
         if number is None or not 1 <= number[0] <= MAX_COUNT:
             return None
-        return Quantity(number[0], True, text in DEFINITE, skip_measure(words, number[1]))
+        known = text in DEFINITE
+        is_further = not known and _is_further(words, number[1])
+        return Quantity(number[0], True, known, skip_measure(words, number[1]), is_further=is_further)
     number = read_number(words, start)
     if number is not None:
         return _checked(words, start, *number)
     following = words[start + 1].text if start + 1 < len(words) else ""
     if text == "another" and is_number(following):
-        return read_quantity(words, start + 1)
+        more = read_quantity(words, start + 1)
+        return more and replace(more, is_further=True)
     if text in ARTICLES or text == "another":
         if text in ARTICLES and following in ALONE:
             return Quantity(1, True, False, start + 2)
         if not following or (is_boundary(following) and not is_number(following)):
             return None
-        return Quantity(1, False, False, skip_measure(words, start + 1))
+        return Quantity(1, False, False, skip_measure(words, start + 1), is_further=text == "another")
     if text == "both" and following and not is_boundary(following):
         return Quantity(2, True, False, start + 1)
     if text in ALONE and (start == 0 or words[start - 1].is_punctuation or words[start - 1].text == "and"):
@@ -113,7 +118,13 @@ def _checked(words: Sequence[Word], start: int, value: int, after: int) -> Quant
     if value == 1 and not digits and words[after].text in ALONE:
         after += 1
     is_tag = after == start + 1 and words[start].end == words[after].start and words[after].text[0].isalpha()
-    return Quantity(value, True, False, after if is_tag else skip_measure(words, after), is_tag)
+    behind = after if is_tag else skip_measure(words, after)
+    return Quantity(value, True, False, behind, is_tag, _is_further(words, after))
+
+
+def _is_further(words: Sequence[Word], after: int) -> bool:
+    """Whether the word behind a number says that it adds to what was mentioned before: "two more"."""
+    return after < len(words) and words[after].text in FURTHER
 
 
 def _is_a_fraction(words: Sequence[Word], start: int) -> bool:

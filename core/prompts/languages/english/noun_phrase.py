@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ...plurals import is_plural, singular
 from ...words import Word
 from .adjectives import COMPOUNDS
-from .grammar_words import ARTICLES, AUXILIARIES, DEFINITE, POSSESSIVES, PRONOUNS
+from .grammar_words import ARTICLES, AUXILIARIES, DEFINITE, FURTHER, POSSESSIVES, PRONOUNS
 from .numbers import is_number
 from .verbs import GERUND_COMPOUNDS, NOUNS_IN_ING
 from .word_kinds import (
@@ -49,7 +49,7 @@ def read_noun_phrase(words: Sequence[Word], start: int, plural: bool, coordinate
         plural: whether the number asks for a plural noun, which then ends the phrase.
         coordinated: whether the phrase is the later part of a list, where a bare verb may follow ("one X and one Y walk").
     """
-    index = start + 1 if _text(words, start) in {"more", "other", "additional"} else start
+    index = start + 1 if _text(words, start) in FURTHER else start
     kept: list[Word] = []
     nouns = 0
     while (index := _skip_joined_adjectives(words, index, kept, nouns)) < len(words):

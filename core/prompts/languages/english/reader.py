@@ -256,7 +256,7 @@ class _Reader:
         count = quantity.count * _SETS_OF_PEOPLE.get(phrase.noun[-1].text, 1)
         for waiting, adjectives in self.waiting:
             self._note(Mention(waiting.count, phrase.noun, adjectives.attributes, waiting.known))
-        self._note(Mention(count, phrase.noun, phrase.attributes, known, quantity.is_tag))
+        self._note(Mention(count, phrase.noun, phrase.attributes, known, quantity.is_tag, quantity.is_further))
 
     def _of_the_same(self, phrase: NounPhrase) -> NounPhrase:
         """ "three small dogs and two big ones" are dogs, too."""

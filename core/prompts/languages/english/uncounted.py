@@ -23,7 +23,7 @@ _BOUNDS = _by_first_word(
     *(
         "at least", "at most", "no more than", "not more than", "no fewer than", "no less than", "more than", "less than",
         "fewer than", "up to", "a minimum of", "a maximum of", "minimum of", "maximum of", "as many as",
-        ">", "≥", "≤", "> =", "< =",
+        "> =", "< =", ">", "≥", "≤",
     )
 )  # fmt: skip
 _VAGUE = _by_first_word(
@@ -33,6 +33,7 @@ _VAGUE = _by_first_word(
         "scores of", "a bunch of", "bunches of", "loads of", "tons of", "various", "countless", "innumerable",
     )
 )  # fmt: skip
+_SHAFTS = frozenset("-=–—~>")  # with ">" behind it an arrow: "->", "=>"
 _BEFORE_A_BOUND = frozenset([",", ";", ".", "(", "with", "of", "and", "has", "holding", "\n"])
 _JOINTS = frozenset(["-", "–", "—", "~", "to", "or"])
 _ARTICLES = frozenset(["a", "an"])
@@ -53,7 +54,8 @@ def read_uncounted(words: Sequence[Word], start: int) -> Uncounted | None:
 
     The note is None where no plural noun follows, so that nothing was to be counted: "5 to 7 pm", "many a time".
     """
-    if (opening := _begins(words, start, _BOUNDS)) and (number := read_number(words, opening)):
+    opening = 0 if _is_arrow(words, start) else _begins(words, start, _BOUNDS)
+    if opening and (number := read_number(words, opening)):
         return _said(words, start, number[1], Kind.BOUND, number[0])
     is_opening = start == 0 or words[start - 1].text in _BEFORE_A_BOUND
     if words[start].text in {"over", "under"} and is_opening and (number := read_number(words, start + 1)):
@@ -64,6 +66,13 @@ def read_uncounted(words: Sequence[Word], start: int) -> Uncounted | None:
     if first is None or first[1] >= len(words) or words[start].text in _ARTICLES:
         return None
     return _range(words, start, *first)
+
+
+def _is_arrow(words: Sequence[Word], start: int) -> bool:
+    """Whether a ">" at `words[start]` is the head of an arrow."""
+    if not start or words[start].text != ">":
+        return False
+    return words[start - 1].text in _SHAFTS and words[start - 1].end == words[start].start
 
 
 def _range(words: Sequence[Word], start: int, low: int, after: int) -> Uncounted | None:
