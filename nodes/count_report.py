@@ -107,7 +107,8 @@ def _texts() -> list[io.Input]:
             "prompts",
             multiline=True,
             default=PROMPTS,
-            tooltip="One prompt a line, each with its numbers; 12 to 24 show a large difference, more a small one. Take nouns that the counter knows.",
+            tooltip="One prompt a line, each with its numbers; 12 to 24 show a large difference, more a small one. Take "
+            "nouns that the counter knows.",
         ),
         io.String.Input("negative", multiline=True, default="", tooltip="What the images should not show."),
     ]
