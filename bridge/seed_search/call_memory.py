@@ -167,7 +167,8 @@ def _with_run(model: Any, start: Any) -> Any:
     ) -> Any:
         sampler = executor.class_obj
         original = getattr(sampler, "sampler_function", None)
-        if original is None or not _is_repeatable(guider.model_patcher, original, sigmas):
+        # A functools.partial or an object of another pack has no name to know it by.
+        if not getattr(original, "__name__", "") or not _is_repeatable(guider.model_patcher, original, sigmas):
             return executor(guider, sigmas, extra_args, callback, noise, *rest)
         question = _question(guider, original, sigmas, *rest[:2])
 
@@ -227,15 +228,18 @@ def _rows(x: Tensor) -> list[Tensor]:
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    """Equality that looks into tensors."""
+    """Equality that looks into tensors; what cannot be compared is not the same."""
     if one is other:
         return True
     if type(one) is not type(other):
         return False
-    if isinstance(one, Tensor):
-        return one.shape == other.shape and one.dtype == other.dtype and torch.equal(one.cpu(), other.cpu())
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(_is_same(value, other[key]) for key, value in one.items())
     if isinstance(one, list | tuple):
         return len(one) == len(other) and all(map(_is_same, one, other))
-    return bool(one == other)
+    try:
+        if isinstance(one, Tensor):
+            return one.shape == other.shape and one.dtype == other.dtype and torch.equal(one.cpu(), other.cpu())
+        return bool(one == other)
+    except Exception:  # NumPy's arrays and dataclasses of tensors have no truth value, and other packs' classes raise anything
+        return False

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+import comfy.k_diffusion.sampling
+import comfy.sample
 import comfy.samplers
+import numpy as np
 import pytest
 import torch
 from headcount.bridge.isac.control import IsacSettings, with_isac
@@ -43,9 +48,12 @@ class NoPictures:
         return torch.zeros(len(latents), 8, 8, 3)
 
 
-def found_by(counter: Any, model: Any, settings: Any = HALF, latent: Any = None) -> SearchResult:
+def found_by(
+    counter: Any, model: Any, settings: Any = HALF, latent: Any = None, positive: Any = None
+) -> SearchResult:
     setup = smallest()
-    search = Search(model, setup.positive, setup.negative, latent or {"samples": EMPTY}, settings, vae=NoPictures())
+    inputs = (positive or setup.positive, setup.negative, latent or {"samples": EMPTY}, settings)
+    search = Search(model, *inputs, vae=NoPictures())
     with torch.inference_mode():
         return find_seeds(search, counter)
 
@@ -93,6 +101,46 @@ def test_another_prompt_or_patch_is_seen() -> None:
     patched.set_model_sampler_cfg_function(lambda args: args["cond"])
     for run, model, calls in ((other, found.model, 8), (again, found.model, 4), (setup, patched, 8)):
         assert calls_of(watched, run, HALF, found, model)[1] == calls
+
+
+@pytest.mark.parametrize("wrapped", [partial, lambda function: Sampling(function)], ids=["partial", "object"])
+def test_a_sampler_without_a_name_is_run_as_ever(wrapped: Callable[[Any], Any]) -> None:
+    """What SamplerCustomAdvanced gets from a node of another pack."""
+    watched, setup = Watched(smallest().model), smallest()
+    found = found_by(Off(0), watched.model)
+    guider, sigmas = comfy.samplers.CFGGuider(found.model), torch.linspace(10, 0, 5)
+    guider.set_conds(setup.positive, setup.negative)
+    guider.set_cfg(HALF.cfg)
+    sampler = comfy.samplers.KSAMPLER(wrapped(comfy.k_diffusion.sampling.sample_euler))
+    before = len(watched.calls)
+    with torch.inference_mode():
+        guider.sample(comfy.sample.prepare_noise(EMPTY, HALF.seed), EMPTY, sampler, sigmas, disable_pbar=True)
+    assert len(watched.calls) == before + 4
+
+
+class Sampling:
+    """A sampler that is an object."""
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    def __call__(self, *args: Any, **options: Any) -> Tensor:
+        return self.function(*args, **options)
+
+
+@dataclass
+class HoldsTensor:
+    """What another pack puts into a conditioning or into the model's options."""
+
+    value: Tensor
+
+
+@pytest.mark.parametrize("value", [np.arange(3), HoldsTensor(torch.arange(3))], ids=["array", "dataclass"])
+def test_what_cannot_be_compared_is_not_the_same(value: Any) -> None:
+    watched, setup = Watched(smallest().model), smallest()
+    put = lambda: replace(setup, positive=[[setup.positive[0][0], {**setup.positive[0][1], "other": deepcopy(value)}]])  # noqa: E731
+    found = found_by(Off(0), watched.model, positive=put().positive)
+    assert calls_of(watched, put(), HALF, found, found.model)[1] == HALF.steps
 
 
 def test_a_batch_goes_on_together() -> None:
