@@ -23,7 +23,11 @@ from .runs import KEY as SEARCH_KEY
 from .runs import put_outermost
 
 _KEY = "headcount_call_memory"
-_OWN_KEYS = "headcount_"
+_KEEPS_NO_STATE = frozenset({ISAC_KEY, SEARCH_KEY, _KEY, "torch.compile"})  # of ISAC, the steps are kept too
+_CALLED_EACH_STEP = (
+    "model_function_wrapper", "sampler_calc_cond_batch_function", "sampler_cfg_function", "sampler_pre_cfg_function",
+    "sampler_post_cfg_function",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,17 @@ class CallMemory:
 
 
 def can_remember(model: Any) -> bool:
-    """Whether nothing of this pack on the model has to see every step of a run, but for ISAC, whose steps are kept too."""
-    keys = {str(key) for group in (model.wrappers, model.callbacks) for by_key in group.values() for key in by_key}
-    return all(not key.startswith(_OWN_KEYS) or key == ISAC_KEY for key in keys)
+    """Whether no node on the model may have to see every step of a run.
+
+    EasyCache and TeaCache reuse earlier answers, and APG a mean of earlier guidance: such functions do not see the steps that
+    are repeated. What a function keeps cannot be told from outside, so any that is called at each step counts. Patches of
+    weights and of attention are taken to keep nothing.
+    """
+    options = model.model_options
+    inner = options["transformer_options"]
+    groups = (model.wrappers, model.callbacks, inner.get("wrappers", {}), inner.get("callbacks", {}))
+    keys = {key for group in groups for by_key in group.values() for key, functions in by_key.items() if functions}
+    return keys <= _KEEPS_NO_STATE and not any(options.get(name) for name in _CALLED_EACH_STEP)
 
 
 def recording(model: Any, memory: CallMemory, candidates: Sequence[int], is_variation: bool = False) -> Any:
@@ -241,5 +253,7 @@ def _is_same(one: Any, other: Any) -> bool:
         if isinstance(one, Tensor):
             return one.shape == other.shape and one.dtype == other.dtype and torch.equal(one.cpu(), other.cpu())
         return bool(one == other)
-    except Exception:  # NumPy's arrays and dataclasses of tensors have no truth value, and other packs' classes raise anything
+    except (
+        Exception
+    ):  # NumPy's arrays and dataclasses of tensors have no truth value, and other packs' classes raise anything
         return False

@@ -11,6 +11,7 @@ from typing import Any
 import comfy.k_diffusion.sampling
 import comfy.sample
 import comfy.samplers
+import comfy_extras.nodes_apg as apg
 import numpy as np
 import pytest
 import torch
@@ -23,9 +24,11 @@ from headcount.core.counting import Counted
 from torch import Tensor
 
 from ..helpers.models import Setup, shapes_setup, smallest
+from ..helpers.packs import COMPILED, EASY, LAZY, PACKS, Patch, first
 from .test_count_search import EMPTY, USUAL, Watched, ksampler
 
 HALF = replace(USUAL, look="own steps", decide_at=0.5, at_once=1, steps=8)
+APG: Patch = lambda model: first(apg.APG.execute(model, 1.0, 5.0, -0.5))  # noqa: E731
 ASKED = {"cats": 2.0, "dogs": 1.0}
 """Of the small models' prompt."""
 
@@ -48,9 +51,7 @@ class NoPictures:
         return torch.zeros(len(latents), 8, 8, 3)
 
 
-def found_by(
-    counter: Any, model: Any, settings: Any = HALF, latent: Any = None, positive: Any = None
-) -> SearchResult:
+def found_by(counter: Any, model: Any, settings: Any = HALF, latent: Any = None, positive: Any = None) -> SearchResult:
     setup = smallest()
     inputs = (positive or setup.positive, setup.negative, latent or {"samples": EMPTY}, settings)
     search = Search(model, *inputs, vae=NoPictures())
@@ -181,6 +182,27 @@ def test_who_has_to_see_every_step_does() -> None:
     assert can_remember(smallest().model) and not can_remember(recorded)
     found = found_by(Off(0), recorded)
     assert found.model is recorded
+
+
+@pytest.mark.parametrize(
+    "pack",
+    [EASY, LAZY, APG, PACKS["wrappers"], PACKS["batches"], PACKS["cfg functions"]],
+    ids=["EasyCache", "LazyCache", "APG", "wrappers", "model function", "cfg functions"],
+)
+def test_functions_of_other_nodes_see_every_step(pack: Patch) -> None:
+    """Some go on from what earlier steps left them; the picture is that of a plain run with them."""
+    setup, settings = smallest(), replace(HALF, steps=12)
+    found = found_by(Off(0), pack(setup.model), settings)
+    plain = ksampler(setup, settings, found.latent, found.seed, pack(setup.model))
+    assert torch.equal(ksampler(setup, settings, found.latent, found.seed, found.model), plain)
+    assert not can_remember(pack(setup.model))
+
+
+@pytest.mark.parametrize(
+    "pack", [COMPILED, PACKS["lora"], PACKS["model sampling"]], ids=["compiled", "LoRA", "sampling"]
+)
+def test_patches_that_keep_no_state(pack: Patch) -> None:
+    assert can_remember(pack(smallest().model))
 
 
 def test_a_variation_begins_in_the_other_picture() -> None:
