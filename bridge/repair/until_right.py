@@ -240,26 +240,30 @@ class _Run:
         previews = previews_of(self._search())
         looks = Looks(previews, self._counter, self.asked, previews.progress())
         first, last, steps = looks.varied_from, previews.plan.steps, len(previews.plan.sigmas) - 1
-        to_the_end, waiting = self._cost(last, steps), list[Seen]()
+        to_the_end = self._cost(last, steps)
+        nearest: Seen | None = None
 
         def looked_at(seen: Seen, cost: float) -> Iterator[Start]:
+            nonlocal nearest
             self._note_look(seen, cost)
-            if seen.candidate.misses:
-                waiting.append(seen)
-            else:
-                yield self._start(previews, seen, to_the_end)
+            start = None if seen.candidate.misses else self._start(previews, seen, to_the_end)
+            if start is None:
+                nearest = seen if nearest is None else min(nearest, seen, key=_distance)
+            previews.keep_only([] if nearest is None else [nearest.candidate.index])
+            if start is not None:
+                yield start
 
         while self.tries < self._settings.tries and self._may_spend((cost := self._cost(0, last)) + to_the_end):
             self._begin_try()
             seen = looks.seed(self.tries - 1)
             to_the_end = self._cost(last if previews.keeps(self.tries - 1) else 0, steps)
+            variations = VARIATIONS if looks.can_vary(seen) else 0
             yield from looked_at(seen, cost)
             cost = self._cost(first, last)
-            for _ in range(VARIATIONS if looks.can_vary(seen) else 0):
+            for _ in range(variations):
                 if self._may_spend(cost + to_the_end):
                     yield from looked_at(looks.variation(seen), cost)
-        if waiting and not self.right and (not self.made or self._may_spend(to_the_end)):
-            nearest = min(waiting, key=lambda one: (one.candidate.misses, one.candidate.distance))
+        if nearest is not None and not self.right and (not self.made or self._may_spend(to_the_end)):
             yield self._start(previews, nearest, to_the_end)
 
     def _note_look(self, seen: Seen, cost: float) -> None:
@@ -353,6 +357,10 @@ def _repair_settings(settings: UntilRightSettings) -> RepairSettings:
         seed=settings.seed, steps=settings.steps, cfg=settings.cfg, sampler=settings.sampler, scheduler=settings.scheduler,
         rounds=settings.rounds,
     )  # fmt: skip
+
+
+def _distance(seen: Seen) -> tuple[int, float]:
+    return seen.candidate.misses, seen.candidate.distance
 
 
 def _verdict(misses: int) -> str:

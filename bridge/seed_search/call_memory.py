@@ -78,6 +78,10 @@ class CallMemory:
         """What is kept of these candidates alone."""
         return CallMemory({one: self.runs[one] for one in candidates if one in self.runs}, self.question)
 
+    def keep_only(self, candidates: Iterable[int]) -> None:
+        """Let go of all others."""
+        self.runs = self.of(candidates).runs
+
 
 def can_remember(model: Any) -> bool:
     """Whether no node on the model may have to see every step of a run.

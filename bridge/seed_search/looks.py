@@ -62,8 +62,9 @@ class Looks:
         settings = self.previews.search.settings
         for indices, latents in self.previews.predicted(range(settings.seeds), self.progress.add):
             batch = self._counted(indices, latents)
-            yield batch
-            for near in filter(self.can_vary, sorted(batch, key=lambda one: one.candidate.distance)):
+            near_ones = list(filter(self.can_vary, sorted(batch, key=lambda one: one.candidate.distance)))
+            yield batch  # whoever takes it may let go of what is kept of these
+            for near in near_ones:
                 for _ in range(settings.variations):
                     yield [self.variation(near)]
 

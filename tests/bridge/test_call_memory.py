@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,7 +17,7 @@ import pytest
 import torch
 from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.recording.recorder import with_recorder
-from headcount.bridge.seed_search.call_memory import can_remember
+from headcount.bridge.seed_search.call_memory import CallMemory, can_remember
 from headcount.bridge.seed_search.count_search import find_seeds
 from headcount.bridge.seed_search.search import Search, SearchResult
 from headcount.core.counting import Counted
@@ -218,6 +218,22 @@ def test_a_variation_begins_in_the_other_picture() -> None:
     plain, whole = calls_of(watched, smallest(), settings, found, watched.model)
     assert calls == 0 and torch.equal(varied, again) and not torch.equal(varied, plain)
     assert whole == settings.steps
+
+
+@pytest.mark.parametrize(("wanted", "misses"), [(1, (3, 1, 2, 2, 0)), (2, (0, 3, 2, 0))])
+def test_only_the_best_are_kept(wanted: int, misses: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each look, so that a long search takes no more memory than a short one; a variation begins in what was seen."""
+    kept: list[set[int]] = []
+    keep_only = CallMemory.keep_only
+
+    def noting(memory: CallMemory, candidates: Iterable[int]) -> None:
+        keep_only(memory, candidates)
+        kept.append(set(memory.runs))
+
+    monkeypatch.setattr(CallMemory, "keep_only", noting)
+    settings = replace(HALF, seeds=len(misses) - (wanted == 1), variations=1)
+    found_by(Off(*misses), smallest().model, settings, {"samples": EMPTY.repeat(wanted, 1, 1, 1)})
+    assert kept == ([{0}, {1}, {1}, {1}, {3}] if wanted == 1 else [{0}, {0, 1}, {0, 2}, {0, 3}])
 
 
 @pytest.mark.parametrize(
