@@ -22,6 +22,7 @@ from ..counters.inputs import checked_counter
 from ..families.table import FAMILIES
 from ..isac.control import FAST_SHARE, IsacSettings, with_isac
 from ..prompts.token_positions import encode_count_prompt
+from ..sampling.picture import PictureInputs, sampled_picture
 from ..seed_search.counter_scorer import numbers_in_words
 from ..seed_search.looks import Looks, Seen
 from ..seed_search.previews import Previews, previews_of
@@ -223,7 +224,9 @@ class _Run:
 
     def finish(self, start: Start) -> None:
         """Make, count and mend one picture."""
-        looked = look(self._counter, self._sampled(start), self.asked)
+        inputs = PictureInputs(self._positive, self._negative, self._empty, self._request.vae)
+        picture = sampled_picture(start.model, inputs, self._settings, start.seed, self._step_done)
+        looked = look(self._counter, picture, self.asked)
         self.spent += start.cost
         self._show(looked.image)
         repaired = self._repaired(looked, start)
@@ -309,19 +312,6 @@ class _Run:
     def _begin_try(self) -> None:
         self.tries, self._steps = self.tries + 1, 0
         self.say(f"try {self.tries} of {self._settings.tries}{_so_far(self.made)}")
-
-    def _sampled(self, start: Start) -> Tensor:
-        """(H, W, 3) what KSampler and VAE Decode make of this seed."""
-        request, settings, latent = self._request, self._settings, self._empty
-        noise = comfy.sample.prepare_noise_inner(latent, torch.Generator().manual_seed(start.seed))
-        samples = comfy.sample.sample(
-            start.model, noise, settings.steps, settings.cfg, settings.sampler, settings.scheduler, self._positive,
-            self._negative, latent, denoise=settings.denoise, disable_pbar=True, seed=start.seed,
-            callback=lambda step, denoised, x, total: self._step_done(step + 1, total, denoised[:1]),
-        )  # fmt: skip
-        images = request.vae.decode(samples)
-        comfy.model_management.throw_exception_if_processing_interrupted()
-        return images.reshape(-1, *images.shape[-3:])[0, ..., :3]
 
     def _step_done(self, done: int, total: int, denoised: Tensor) -> None:
         """Progress, a step for each of the model's; each has its preview, where ComfyUI shows such."""

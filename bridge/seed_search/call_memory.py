@@ -182,7 +182,7 @@ def _with_run(model: Any, start: Any) -> Any:
         executor: Any, guider: Any, sigmas: Any, extra_args: Any, callback: Any, noise: Tensor, *rest: Any
     ) -> Any:
         sampler = executor.class_obj
-        original = getattr(sampler, "sampler_function", None)
+        original: Any = getattr(sampler, "sampler_function", None)
         # A functools.partial or an object of another pack has no name to know it by.
         if not getattr(original, "__name__", "") or not _is_repeatable(guider.model_patcher, original, sigmas):
             return executor(guider, sigmas, extra_args, callback, noise, *rest)
