@@ -257,7 +257,6 @@ def _is_same(one: Any, other: Any) -> bool:
         if isinstance(one, Tensor):
             return one.shape == other.shape and one.dtype == other.dtype and torch.equal(one.cpu(), other.cpu())
         return bool(one == other)
-    except (
-        Exception
-    ):  # NumPy's arrays and dataclasses of tensors have no truth value, and other packs' classes raise anything
+    except Exception:
+        # Arrays and dataclasses of tensors have no truth value; classes of other packs may raise anything.
         return False

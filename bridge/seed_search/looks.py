@@ -16,9 +16,11 @@ from .previews import Previews
 from .runs import Progress
 
 NEARLY_RIGHT = 1
-"""Off by more, a candidate has no variations: another seed is the better bet."""
+"""Off by more, a candidate has no variations. Chosen on a few looks of the emoji model that were not recorded: no command
+repeats it."""
 VARIED_FROM = 0.35
-"""Share of the steps that a variation leaves out: the other picture gives it a layout, and not yet the number."""
+"""Share of the steps that a variation leaves out: the other picture gives it a layout, and not yet the number. Chosen on a few
+looks of the emoji model that were not recorded: no command repeats it."""
 
 
 @dataclass(frozen=True)
