@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Literal, get_args
 from zlib import crc32
 
 import comfy.model_management
-import comfy.sample
 import torch
 from torch import Tensor
 
@@ -22,10 +21,11 @@ from ..comfyui.node_text import NodeResult, running_node, show_note
 from ..comfyui.progress import sampling_progress, show_picture
 from ..counters.inputs import checked_counter
 from ..prompts.conditionings import WRITE_A_NUMBER
-from ..prompts.token_positions import encode_count_prompt
+from ..prompts.token_positions import count_prompt, encode_count_prompt
 from ..repair.count_repair import asked_of
 from ..repair.repair import look
 from ..repair.until_right import HALF_WAY, VARIATIONS, Request, UntilRightSettings, generate_until_right
+from ..sampling.picture import PictureInputs, sampled_picture
 from ..sampling.start_latent import start_samples
 from ..seed_search.count_search import find_seeds
 from ..seed_search.search import Search
@@ -70,6 +70,7 @@ class ReportSettings(SamplerSettings):
 
 
 _NODE = ReportSettings.node
+_OF_THE_METHOD = ("method", "model_with")  # the pictures without it are the same whatever they are
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,9 @@ class _Run:
         if not self.prompts:
             raise CountError(f"{_NODE} has no prompts: write one a line, such as 'three cats'")
         self._asked = [self._asked_of(number, prompt) for number, prompt in enumerate(self.prompts, 1)]
-        self._kept = KeptReport(self._settings.name, setup_of(self._identity, request.graph, request.node_id))
+        self._kept = KeptReport(self._settings.name)
+        where = self._identity, request.graph, request.node_id
+        self._setups = setup_of(*where, leave_out=_OF_THE_METHOD), setup_of(*where)
         self._progress = sampling_progress(request.model)
 
     @property
@@ -172,7 +175,7 @@ class _Run:
 
     def _asked_of(self, number: int, prompt: str) -> Mapping[str, int]:
         try:
-            counts = encode_count_prompt(self._request.clip, prompt)[1]
+            counts = count_prompt(self._request.clip, prompt)[1]
             return asked_of(counts, "it", wish="judge by", fix=WRITE_A_NUMBER)
         except CountError as error:
             raise CountError(f"{_NODE}, line {number} ({prompt!r}): {error}") from error
@@ -180,36 +183,43 @@ class _Run:
     def made(self, index: int, prompt: str, with_it: bool) -> Made:
         """One picture's row, from its file or made now."""
         seed = (self._settings.seed + _SEEDS_APART * index) % _SEEDS
-        key = f"{seed} {prompt} {'with' if with_it else 'without'}"
-        found = self._kept.get(key)
+        setup, key = self._setups[with_it], f"{seed} {prompt} {'with' if with_it else 'without'}"
+        found = self._kept.get(setup, key)
         if found is None:
-            began = time.monotonic()
-            picture = (self._with if with_it else self._plain)(prompt, seed)
-            seconds = time.monotonic() - began
+            picture, seconds = self._timed(prompt, seed, with_it)
             looked = look(self._judge, picture, self._asked[index])
-            file = f"{index + 1:03}_{crc32(key.encode()):08x}.jpg"
+            file = f"{index + 1:03}_{crc32(f'{setup} {key}'.encode()):08x}.jpg"
             found = Made(looked.words, looked.misses, seconds, file)
-            self._kept.add(key, found, picture)
+            self._kept.add(setup, key, found, picture)
             show_picture(picture, 2 * index + with_it + 1, 2 * len(self.prompts))
         return found
 
-    def _plain(self, prompt: str, seed: int) -> Tensor:
-        return self._sampled(self._request.model, self._positive(prompt), seed)
+    def _timed(self, prompt: str, seed: int, with_it: bool) -> tuple[Tensor, float]:
+        """A picture (H, W, 3) and its seconds, without those of loading the model and of encoding the prompt."""
+        request = self._request
+        model = request.model_with if with_it and request.model_with is not None else request.model
+        inputs = PictureInputs(self._positive(prompt), self._negative, self._empty, request.vae)
+        comfy.model_management.load_model_gpu(model)
+        began = time.monotonic()
+        if with_it:
+            picture = self._with(model, inputs, prompt, seed)
+        else:
+            picture = sampled_picture(model, inputs, self._settings, seed, self._step_done)
+        return picture, time.monotonic() - began
 
-    def _with(self, prompt: str, seed: int) -> Tensor:
+    def _with(self, model: Any, inputs: PictureInputs, prompt: str, seed: int) -> Tensor:
         """(H, W, 3) the picture that the method makes."""
         request, method = self._request, self._settings.method
-        model = request.model if request.model_with is None else request.model_with
         if method == "model_with":
-            return self._sampled(model, self._positive(prompt), seed)
+            return sampled_picture(model, inputs, self._settings, seed, self._step_done)
         if method == "Count Search":
-            positive = self._positive(prompt)
             settings = SearchSettings(
                 **self._sampler(seed), look="own steps", decide_at=HALF_WAY, variations=VARIATIONS
             )
-            search = Search(model, positive, self._negative, {"samples": self._empty}, settings, vae=request.vae)
+            latent = {"samples": inputs.latent}
+            search = Search(model, inputs.positive, inputs.negative, latent, settings, vae=request.vae)
             found = find_seeds(replace(search, progress=self._step_done), self._counter)
-            return self._sampled(found.model, positive, found.seed)
+            return sampled_picture(found.model, inputs, self._settings, found.seed, self._step_done)
         side = request.vae.spacial_compression_encode()
         height, width = (side * length for length in self._empty.shape[-2:])
         until = UntilRightSettings(
@@ -224,17 +234,6 @@ class _Run:
             "seed": seed, "steps": settings.steps, "cfg": settings.cfg, "sampler": settings.sampler,
             "scheduler": settings.scheduler,
         }  # fmt: skip
-
-    def _sampled(self, model: Any, positive: Any, seed: int) -> Tensor:
-        settings, latent = self._settings, self._empty
-        samples = comfy.sample.sample(
-            model, comfy.sample.prepare_noise_inner(latent, torch.Generator().manual_seed(seed)), settings.steps,
-            settings.cfg, settings.sampler, settings.scheduler, positive, self._negative, latent, disable_pbar=True,
-            seed=seed, callback=lambda step, denoised, x, total: self._step_done(step + 1, total, denoised[:1]),
-        )  # fmt: skip
-        images = self._request.vae.decode(samples)
-        comfy.model_management.throw_exception_if_processing_interrupted()
-        return images.reshape(-1, *images.shape[-3:])[0, ..., :3]
 
     def _step_done(self, done: int, total: int, denoised: Tensor) -> None:
         if self._progress is not None:

@@ -23,7 +23,11 @@ from .runs import KEY as SEARCH_KEY
 from .runs import put_outermost
 
 _KEY = "headcount_call_memory"
-_OWN_KEYS = "headcount_"
+_KEEPS_NO_STATE = frozenset({ISAC_KEY, SEARCH_KEY, _KEY, "torch.compile"})  # of ISAC, the steps are kept too
+_CALLED_EACH_STEP = (
+    "model_function_wrapper", "sampler_calc_cond_batch_function", "sampler_cfg_function", "sampler_pre_cfg_function",
+    "sampler_post_cfg_function",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -74,11 +78,23 @@ class CallMemory:
         """What is kept of these candidates alone."""
         return CallMemory({one: self.runs[one] for one in candidates if one in self.runs}, self.question)
 
+    def keep_only(self, candidates: Iterable[int]) -> None:
+        """Let go of all others."""
+        self.runs = self.of(candidates).runs
+
 
 def can_remember(model: Any) -> bool:
-    """Whether nothing of this pack on the model has to see every step of a run, but for ISAC, whose steps are kept too."""
-    keys = {str(key) for group in (model.wrappers, model.callbacks) for by_key in group.values() for key in by_key}
-    return all(not key.startswith(_OWN_KEYS) or key == ISAC_KEY for key in keys)
+    """Whether no node on the model may have to see every step of a run.
+
+    EasyCache and TeaCache reuse earlier answers, and APG a mean of earlier guidance: such functions do not see the steps that
+    are repeated. What a function keeps cannot be told from outside, so any that is called at each step counts. Patches of
+    weights and of attention are taken to keep nothing.
+    """
+    options = model.model_options
+    inner = options["transformer_options"]
+    groups = (model.wrappers, model.callbacks, inner.get("wrappers", {}), inner.get("callbacks", {}))
+    keys = {key for group in groups for by_key in group.values() for key, functions in by_key.items() if functions}
+    return keys <= _KEEPS_NO_STATE and not any(options.get(name) for name in _CALLED_EACH_STEP)
 
 
 def recording(model: Any, memory: CallMemory, candidates: Sequence[int], is_variation: bool = False) -> Any:
@@ -166,8 +182,9 @@ def _with_run(model: Any, start: Any) -> Any:
         executor: Any, guider: Any, sigmas: Any, extra_args: Any, callback: Any, noise: Tensor, *rest: Any
     ) -> Any:
         sampler = executor.class_obj
-        original = getattr(sampler, "sampler_function", None)
-        if original is None or not _is_repeatable(guider.model_patcher, original, sigmas):
+        original: Any = getattr(sampler, "sampler_function", None)
+        # A functools.partial or an object of another pack has no name to know it by.
+        if not getattr(original, "__name__", "") or not _is_repeatable(guider.model_patcher, original, sigmas):
             return executor(guider, sigmas, extra_args, callback, noise, *rest)
         question = _question(guider, original, sigmas, *rest[:2])
 
@@ -227,15 +244,19 @@ def _rows(x: Tensor) -> list[Tensor]:
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    """Equality that looks into tensors."""
+    """Equality that looks into tensors; what cannot be compared is not the same."""
     if one is other:
         return True
     if type(one) is not type(other):
         return False
-    if isinstance(one, Tensor):
-        return one.shape == other.shape and one.dtype == other.dtype and torch.equal(one.cpu(), other.cpu())
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(_is_same(value, other[key]) for key, value in one.items())
     if isinstance(one, list | tuple):
         return len(one) == len(other) and all(map(_is_same, one, other))
-    return bool(one == other)
+    try:
+        if isinstance(one, Tensor):
+            return one.shape == other.shape and one.dtype == other.dtype and torch.equal(one.cpu(), other.cpu())
+        return bool(one == other)
+    except Exception:
+        # Arrays and dataclasses of tensors have no truth value; classes of other packs may raise anything.
+        return False

@@ -26,7 +26,7 @@ from ...core.errors import CountError
 from ...core.prompts import CONDITIONING_KEY, CountedObject, Counts, parse_objects_line, plural
 from ..counters.inputs import checked_counter, require_one_source
 from ..prompts.conditionings import carried_counts, nothing_counted
-from .counter_scorer import CountedCandidate, counted_candidates, mean_over_frames, ranked
+from .counter_scorer import CountedCandidate, best_first, counted_candidates, mean_over_frames, ranked
 from .looks import Looks
 from .previews import PreviewBatch, previews_of
 from .search import InitialLatent, Search, SearchResult
@@ -60,6 +60,7 @@ def find_seeds(search: Search[SearchSettings], counter: Counter) -> SearchResult
     for seen in Looks(previews, counter, asked, progress).seen():
         tried += [one.candidate for one in seen]
         images += [one.image for one in seen]
+        previews.keep_only(one.index for one in best_first(tried)[: initial.wanted])
         is_enough = sum(one.misses == 0 for one in tried) >= initial.wanted
         if is_enough and search.settings.stop_when_found:
             break

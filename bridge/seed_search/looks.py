@@ -16,9 +16,11 @@ from .previews import Previews
 from .runs import Progress
 
 NEARLY_RIGHT = 1
-"""Off by more, a candidate has no variations: another seed is the better bet."""
+"""Off by more, a candidate has no variations. Chosen on a few looks of the emoji model that were not recorded: no command
+repeats it."""
 VARIED_FROM = 0.35
-"""Share of the steps that a variation leaves out: the other picture gives it a layout, and not yet the number."""
+"""Share of the steps that a variation leaves out: the other picture gives it a layout, and not yet the number. Chosen on a few
+looks of the emoji model that were not recorded: no command repeats it."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,9 @@ class Looks:
         settings = self.previews.search.settings
         for indices, latents in self.previews.predicted(range(settings.seeds), self.progress.add):
             batch = self._counted(indices, latents)
-            yield batch
-            for near in filter(self.can_vary, sorted(batch, key=lambda one: one.candidate.distance)):
+            near_ones = list(filter(self.can_vary, sorted(batch, key=lambda one: one.candidate.distance)))
+            yield batch  # whoever takes it may let go of what is kept of these
+            for near in near_ones:
                 for _ in range(settings.variations):
                     yield [self.variation(near)]
 

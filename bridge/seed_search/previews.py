@@ -104,6 +104,11 @@ class Previews:
         run = None if self.memory is None else self.memory.runs.get(index)
         return run is not None and bool(run.calls)
 
+    def keep_only(self, indices: Iterable[int]) -> None:
+        """Let go of what is kept of all other candidates: hundreds of megabytes for many seeds of many steps."""
+        if self.memory is not None:
+            self.memory.keep_only(indices)
+
     def chosen_model(self, model: Any, indices: Sequence[int]) -> Any:
         """`model` so that a sampler of these candidates goes on where they were last looked at."""
         return model if self.memory is None else remembering(model, self.memory.of(indices))

@@ -69,7 +69,8 @@ class SearchResult:
         table: one line per candidate, as text for the user.
         result: what the node says.
         images: (n, H, W, 3) what the candidates are predicted to show, in their order; None where nothing was decoded.
-        model: the MODEL, with which a sampler goes on where the best were last looked at; None where nothing is kept.
+        model: the MODEL, with which a sampler goes on where the best were last looked at; the given one where nothing is kept,
+            and None where the search had none.
     """
 
     candidates: Sequence[Candidate]

@@ -171,7 +171,12 @@ def _objects(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> Vie
 
 @dataclass(frozen=True)
 class SelectedObjects:
-    """Objects that were picked: (N, H, W) masks, a single empty one without any, and their boxes as ComfyUI's BOUNDING_BOX."""
+    """Objects that were picked, in the order of the images and then of the clicks.
+
+    Attributes:
+        masks: (N, H, W); a single empty one where none was picked.
+        boxes: theirs as ComfyUI's BOUNDING_BOX, a list for each image of the batch, empty where none was picked.
+    """
 
     masks: Tensor
     boxes: list[list[dict[str, Any]]]
@@ -185,19 +190,19 @@ def selected_objects(handle: MapsHandle, samples: Tensor, image: Tensor | None, 
     record, _ = handle.record_for(samples)
     wanted = [(int(one), int(other)) for one, other in re.findall(r"(\d+):(\d+)", selected)]
     if isinstance(record, EmptyRun):
-        return SelectedObjects(torch.zeros(1, *record.size), [[]])
+        images = record.samples if image is None else image
+        return SelectedObjects(torch.zeros(1, *record.size), [[] for _ in images])
     pictures = pictures_for(record, image)
     size = (pictures.shape[1], pictures.shape[2])
-    masks, boxes = [], []
-    for place in dict.fromkeys(one for one, _ in wanted if 1 <= one <= len(pictures)):
+    masks: list[Tensor] = []
+    boxes: list[list[dict[str, Any]]] = [[] for _ in pictures]
+    for place in sorted({one for one, _ in wanted if 1 <= one <= len(pictures)}):
         found, kinds = objects_of(record, place - 1, size)
-        numbers = [number for one, number in wanted if one == place and 1 <= number <= len(kinds)]
-        boxes.append([_box(found[number - 1], record.nouns[kinds[number - 1]]) for number in numbers])
-        masks += [found[number - 1].float() for number in numbers]
-    return SelectedObjects(
-        torch.stack(masks) if masks else torch.zeros(1, *size),
-        [[box for box in own if box] for own in boxes] or [[]],
-    )
+        for number in (number for one, number in wanted if one == place and 1 <= number <= len(kinds)):
+            box = _box(found[number - 1], record.nouns[kinds[number - 1]])
+            boxes[place - 1] += [box] if box else []
+            masks.append(found[number - 1].float())
+    return SelectedObjects(torch.stack(masks) if masks else torch.zeros(1, *size), boxes)
 
 
 def _box(mask: Tensor, noun: str) -> dict[str, Any]:

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+import comfy.k_diffusion.sampling
+import comfy.sample
 import comfy.samplers
+import comfy_extras.nodes_apg as apg
+import numpy as np
 import pytest
 import torch
 from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.recording.recorder import with_recorder
-from headcount.bridge.seed_search.call_memory import can_remember
+from headcount.bridge.seed_search.call_memory import CallMemory, can_remember
 from headcount.bridge.seed_search.count_search import find_seeds
 from headcount.bridge.seed_search.search import Search, SearchResult
 from headcount.core.counting import Counted
 from torch import Tensor
 
 from ..helpers.models import Setup, shapes_setup, smallest
+from ..helpers.packs import COMPILED, EASY, LAZY, PACKS, Patch, first
 from .test_count_search import EMPTY, USUAL, Watched, ksampler
 
 HALF = replace(USUAL, look="own steps", decide_at=0.5, at_once=1, steps=8)
+APG: Patch = lambda model: first(apg.APG.execute(model, 1.0, 5.0, -0.5))  # noqa: E731
 ASKED = {"cats": 2.0, "dogs": 1.0}
 """Of the small models' prompt."""
 
@@ -43,9 +51,10 @@ class NoPictures:
         return torch.zeros(len(latents), 8, 8, 3)
 
 
-def found_by(counter: Any, model: Any, settings: Any = HALF, latent: Any = None) -> SearchResult:
+def found_by(counter: Any, model: Any, settings: Any = HALF, latent: Any = None, positive: Any = None) -> SearchResult:
     setup = smallest()
-    search = Search(model, setup.positive, setup.negative, latent or {"samples": EMPTY}, settings, vae=NoPictures())
+    inputs = (positive or setup.positive, setup.negative, latent or {"samples": EMPTY}, settings)
+    search = Search(model, *inputs, vae=NoPictures())
     with torch.inference_mode():
         return find_seeds(search, counter)
 
@@ -95,6 +104,46 @@ def test_another_prompt_or_patch_is_seen() -> None:
         assert calls_of(watched, run, HALF, found, model)[1] == calls
 
 
+@pytest.mark.parametrize("wrapped", [partial, lambda function: Sampling(function)], ids=["partial", "object"])
+def test_a_sampler_without_a_name_is_run_as_ever(wrapped: Callable[[Any], Any]) -> None:
+    """What SamplerCustomAdvanced gets from a node of another pack."""
+    watched, setup = Watched(smallest().model), smallest()
+    found = found_by(Off(0), watched.model)
+    guider, sigmas = comfy.samplers.CFGGuider(found.model), torch.linspace(10, 0, 5)
+    guider.set_conds(setup.positive, setup.negative)
+    guider.set_cfg(HALF.cfg)
+    sampler = comfy.samplers.KSAMPLER(wrapped(comfy.k_diffusion.sampling.sample_euler))
+    before = len(watched.calls)
+    with torch.inference_mode():
+        guider.sample(comfy.sample.prepare_noise(EMPTY, HALF.seed), EMPTY, sampler, sigmas, disable_pbar=True)
+    assert len(watched.calls) == before + 4
+
+
+class Sampling:
+    """A sampler that is an object."""
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    def __call__(self, *args: Any, **options: Any) -> Tensor:
+        return self.function(*args, **options)
+
+
+@dataclass
+class HoldsTensor:
+    """What another pack puts into a conditioning or into the model's options."""
+
+    value: Tensor
+
+
+@pytest.mark.parametrize("value", [np.arange(3), HoldsTensor(torch.arange(3))], ids=["array", "dataclass"])
+def test_what_cannot_be_compared_is_not_the_same(value: Any) -> None:
+    watched, setup = Watched(smallest().model), smallest()
+    put = lambda: replace(setup, positive=[[setup.positive[0][0], {**setup.positive[0][1], "other": deepcopy(value)}]])  # noqa: E731
+    found = found_by(Off(0), watched.model, positive=put().positive)
+    assert calls_of(watched, put(), HALF, found, found.model)[1] == HALF.steps
+
+
 def test_a_batch_goes_on_together() -> None:
     watched = Watched(smallest().model)
     latent = {"samples": EMPTY.repeat(2, 1, 1, 1)}
@@ -135,6 +184,27 @@ def test_who_has_to_see_every_step_does() -> None:
     assert found.model is recorded
 
 
+@pytest.mark.parametrize(
+    "pack",
+    [EASY, LAZY, APG, PACKS["wrappers"], PACKS["batches"], PACKS["cfg functions"]],
+    ids=["EasyCache", "LazyCache", "APG", "wrappers", "model function", "cfg functions"],
+)
+def test_functions_of_other_nodes_see_every_step(pack: Patch) -> None:
+    """Some go on from what earlier steps left them; the picture is that of a plain run with them."""
+    setup, settings = smallest(), replace(HALF, steps=12)
+    found = found_by(Off(0), pack(setup.model), settings)
+    plain = ksampler(setup, settings, found.latent, found.seed, pack(setup.model))
+    assert torch.equal(ksampler(setup, settings, found.latent, found.seed, found.model), plain)
+    assert not can_remember(pack(setup.model))
+
+
+@pytest.mark.parametrize(
+    "pack", [COMPILED, PACKS["lora"], PACKS["model sampling"]], ids=["compiled", "LoRA", "sampling"]
+)
+def test_patches_that_keep_no_state(pack: Patch) -> None:
+    assert can_remember(pack(smallest().model))
+
+
 def test_a_variation_begins_in_the_other_picture() -> None:
     """Its sampler makes what was seen, again and again; without the search's model it makes the seed's own picture."""
     settings = replace(HALF, decide_at=1.0, variations=2, seeds=1, seed=7)
@@ -148,6 +218,22 @@ def test_a_variation_begins_in_the_other_picture() -> None:
     plain, whole = calls_of(watched, smallest(), settings, found, watched.model)
     assert calls == 0 and torch.equal(varied, again) and not torch.equal(varied, plain)
     assert whole == settings.steps
+
+
+@pytest.mark.parametrize(("wanted", "misses"), [(1, (3, 1, 2, 2, 0)), (2, (0, 3, 2, 0))])
+def test_only_the_best_are_kept(wanted: int, misses: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each look, so that a long search takes no more memory than a short one; a variation begins in what was seen."""
+    kept: list[set[int]] = []
+    keep_only = CallMemory.keep_only
+
+    def noting(memory: CallMemory, candidates: Iterable[int]) -> None:
+        keep_only(memory, candidates)
+        kept.append(set(memory.runs))
+
+    monkeypatch.setattr(CallMemory, "keep_only", noting)
+    settings = replace(HALF, seeds=len(misses) - (wanted == 1), variations=1)
+    found_by(Off(*misses), smallest().model, settings, {"samples": EMPTY.repeat(wanted, 1, 1, 1)})
+    assert kept == ([{0}, {1}, {1}, {1}, {3}] if wanted == 1 else [{0}, {0, 1}, {0, 2}, {0, 3}])
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import comfy.model_management
 import folder_paths
 import pytest
+import tomllib
 import torch
 from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.report import kept, report
-from headcount.bridge.report.kept import setup_of
+from headcount.bridge.report.kept import KeptReport, Made, setup_of
 from headcount.bridge.report.report import CountReport, ReportRequest, ReportSettings, count_report
 from headcount.core.errors import CountError
 
@@ -79,12 +82,61 @@ def test_a_stopped_report_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
         again = Scripted(*[RIGHT] * 4)
         made(again, **changes)
         assert len(again.shown) == 4
+    assert made(Scripted()).table == first.table, "rows and pictures of every setup stay"
+    judge = Scripted(RIGHT, RIGHT)
+    done = made(Scripted(*[RIGHT] * 2), {"method": "Count Search"}, judge=judge)
+    assert len(judge.shown) == 2 and "1 cat, 0 dogs, off by 2 | 2 cats" in done.table, "the half without it stays"
 
 
-def test_a_damaged_file_is_made_anew(output: Path) -> None:
+ROW = {"words": "1 cat", "misses": 1, "seconds": 0.5, "file": "001.jpg"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"rows": 3',
+        "3",
+        '{"setups": 3}',
+        '{"setups": {"a": [1]}}',
+        *[
+            json.dumps({"setups": {"a": {"k": row}}})
+            for row in (
+                3,
+                {"words": "1 cat"},
+                {**ROW, "other": 1},
+                {**ROW, "misses": "1"},
+                {**ROW, "file": "../001.jpg"},
+            )
+        ],
+    ],
+)
+def test_a_damaged_file_is_made_anew(output: Path, content: str) -> None:
     output.mkdir(parents=True)
-    (output / "report.json").write_text('{"rows": 3')
-    assert made(Scripted(*[RIGHT] * 4)).image.ndim == 4
+    (output / "report.json").write_text(content)
+    (output / "001.jpg").touch()
+    (output.parent / "001.jpg").touch()
+    report_kept = KeptReport("mine")
+    assert report_kept.get("a", "k") is None
+    report_kept.add("a", "k", Made(**ROW), torch.zeros(8, 8, 3))
+    assert KeptReport("mine").get("a", "k") == Made(**ROW)
+
+
+def test_seconds_are_those_of_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prompts are encoded and the model is loaded before the clock starts; what is asked is read from tokens alone."""
+    events: list[str] = []
+
+    def note(place: Any, name: str, event: str) -> None:
+        original = getattr(place, name)
+        monkeypatch.setattr(place, name, lambda *given, **named: (events.append(event), original(*given, **named))[1])
+
+    note(loaded().clip, "encode_from_tokens_scheduled", "encode")
+    note(comfy.model_management, "load_model_gpu", "load")
+    note(report, "sampled_picture", "sample")
+    monkeypatch.setattr(report, "time", SimpleNamespace(monotonic=lambda: events.append("clock") or 0.0))
+    made(Scripted(RIGHT, RIGHT), prompts="two cats and a dog")
+    first, second = ["encode", "encode", "load"], ["encode", "load"]
+    shown = [event for number, event in enumerate(events) if event != "load" or events[number - 1] == "encode"]
+    assert shown == [*first, "clock", "sample", "clock", *second, "clock", "sample", "clock"]
 
 
 def test_steered_and_searched_and_until_right() -> None:
@@ -101,7 +153,7 @@ def test_steered_and_searched_and_until_right() -> None:
     assert "same counter" in made(Scripted(*[RIGHT] * 9), {"method": "Count Search", "name": "own"}).result.note
 
 
-def test_what_decides_the_pictures() -> None:
+def test_what_decides_the_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = {
         "1": {"class_type": "LoadCheckpoint", "inputs": {"name": "a"}},
         "2": {"class_type": "HeadcountCountReport", "inputs": {"model": ["1", 0], "seed": 1}},
@@ -112,6 +164,19 @@ def test_what_decides_the_pictures() -> None:
     assert setup_of({"steps": 4}, graph, "2") == before != setup_of({"steps": 5}, graph, "2")
     graph["1"]["inputs"]["name"] = "b"
     assert setup_of({"steps": 4}, graph, "2") != before and kept.setup_of({}, None, None)
+    without = setup_of({"method": "a"}, graph, "2", ("method", "model_with"))
+    graph["2"]["inputs"]["model_with"] = ["3", 0]
+    assert setup_of({"method": "b"}, graph, "2", ("method", "model_with")) == without
+    assert setup_of({"method": "a"}, graph, "2") != without
+    monkeypatch.setattr(kept, "_version", lambda: "another")
+    assert setup_of({"method": "b"}, graph, "2", ("method", "model_with")) != without
+
+
+def test_the_version_is_the_packs() -> None:
+    assert (
+        kept._version()
+        == tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["version"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -134,3 +199,13 @@ def test_refusals(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(CountError) as caught:
         made(changes.pop("counter", Scripted()), changes.pop("settings", None), **changes)
     assert message in f"{caught.value}$"  # "$": it ends there
+
+
+def test_a_folder_that_cannot_be_written_to_is_said(output: Path) -> None:
+    output.parent.touch()
+    with pytest.raises(CountError) as caught:
+        made(Scripted(RIGHT))
+    assert str(caught.value) == (
+        f"Count Report cannot keep a picture in {output} (Not a directory). Free space on that disk, or allow writing there, "
+        "and press Run again: what is kept already is not made anew"
+    )

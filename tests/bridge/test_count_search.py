@@ -48,16 +48,17 @@ STARS = "a photo of four stars"
 
 
 class Watched:
-    """A model that notes how many pictures each call shows it, both prompts together."""
+    """A model that notes how many pictures each call shows it, both prompts together; no wrapper, which could keep state."""
 
     def __init__(self, model: Any) -> None:
         self.model = model.clone()
         self.calls: list[int] = []
-        self.model.add_wrapper_with_key(WrappersMP.APPLY_MODEL, "watched", self._note)
+        self._apply = self.model.get_model_object("apply_model")
+        self.model.add_object_patch("apply_model", self._note)
 
-    def _note(self, executor: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    def _note(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         self.calls.append(len(x))
-        return executor(x, *args, **kwargs)
+        return self._apply(x, *args, **kwargs)
 
 
 class Scripted:

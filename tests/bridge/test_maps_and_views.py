@@ -15,9 +15,10 @@ from headcount.bridge.recording.maps import MapsHandle
 from headcount.bridge.recording.recorder import with_recorder
 from headcount.bridge.views import instances
 from headcount.bridge.views.instances import MAX_INSTANCES, Which, find_instances
-from headcount.bridge.views.viewer import ViewSettings, view_maps
+from headcount.bridge.views.viewer import ViewSettings, selected_objects, view_maps
 from headcount.core.attention.call_sums import RecordedMaps
 from headcount.core.attention.records import RunRecord, RunRecorder
+from headcount.core.counting import read_boxes
 from headcount.core.drawing.overlay import resize_maps
 from headcount.core.errors import CountError
 from headcount.core.prompts import CONDITIONING_KEY, Counts
@@ -55,6 +56,18 @@ def filled(samples: torch.Tensor, **options) -> MapsHandle:
     handle = MapsHandle()
     handle.add(drawn_record(samples, **options))
     return handle
+
+
+def test_boxes_of_picked_objects_are_of_the_whole_batch() -> None:
+    """In the order of the images, whatever was clicked first: nodes that take boxes want a list for each image."""
+    samples = latent(0, batch=3)
+    picked = selected_objects(filled(samples), samples, None, "3:4, 3:1, 1:2, 7:1, 3:99")
+    assert [[box["label"] for box in boxes] for boxes in picked.boxes] == [["circles"], [], ["stars", "circles"]]
+    assert [len(one) for one in read_boxes(picked.boxes, 3)] == [1, 0, 2]
+    for mask, box in zip(picked.masks, [box for boxes in picked.boxes for box in boxes], strict=True):
+        rows, columns = mask.nonzero(as_tuple=True)
+        assert (box["x"], box["y"]) == (int(columns.min()), int(rows.min()))
+    assert selected_objects(filled(samples), samples, None, "").boxes == [[], [], []]
 
 
 class TestRecords:

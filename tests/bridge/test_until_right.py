@@ -13,6 +13,7 @@ from headcount.bridge.counters.count_check import STOP
 from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.repair import until_right
 from headcount.bridge.repair.until_right import Request, UntilRight, UntilRightSettings, generate_until_right
+from headcount.bridge.seed_search.call_memory import CallMemory
 from headcount.core.counting import Counted
 from headcount.core.errors import CountError
 from torch import Tensor
@@ -164,6 +165,23 @@ def test_where_none_looks_right_the_nearest_is_finished_and_mended() -> None:
     done = generate(Scripted(*seen), steps=8, search="half-way", tries=3)
     assert (done.is_right, done.seed) == (True, 8)
     assert "seed 8: 3 cats, 0 dogs: off by 2; 1 cat changed into 1 dog: right" in done.table
+
+
+def test_only_the_nearest_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of looks that are not finished: no steps, no latents and no pictures."""
+    kept: list[set[int]] = []
+    keep_only = CallMemory.keep_only
+
+    def noting(memory: CallMemory, candidates: Any) -> None:
+        keep_only(memory, candidates)
+        kept.append(set(memory.runs))
+
+    monkeypatch.setattr(CallMemory, "keep_only", noting)
+    near, far = TWO_CATS_AND_A_DOG[:2], (("cat", 0.9),) * 7
+    done = generate(
+        Scripted(far, ONE_CAT, far, near, *[ONE_CAT] * 3, near), steps=8, search="half-way", tries=4, rounds=0
+    )
+    assert kept == [{0}, {1}, {1}, {3}, {3}, {3}, {3}] and done.seed == 10
 
 
 @pytest.mark.parametrize(("budget", "looks"), [(0.5, 1), (1.4, 1), (1.5, 2), (2.1, 3)])

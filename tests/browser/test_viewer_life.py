@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from demo.server import ComfyServer
@@ -117,6 +119,28 @@ def test_a_state_that_does_not_fit_the_view(viewer: ViewerPage, drawn_folder: st
     viewer.wait()
     assert viewer.shown_words() == ["circles", "<b>stars</b>"]
     assert viewer.control("Image").input_value() == "1"
+
+
+@pytest.mark.parametrize(
+    ("state", "mode"),
+    [
+        ({"step": 3}, "steps"),
+        ({"step": 3, "mode": "words"}, "steps"),
+        ({"step": 0, "mode": "words"}, "words"),
+        ({"step": 3, "mode": "words", "layer": "output.3.0"}, "words"),
+        ({"step": 3, "mode": "regions"}, "regions"),
+        ({"step": 3, "mode": "words", "more": False}, "words"),
+    ],
+)
+def test_a_step_that_was_saved_in_words_is_shown(
+    state: dict[str, Any], mode: str, viewer: ViewerPage, drawn_folder: str
+) -> None:
+    """Until there was "more", words had a step, which a chosen layer overruled."""
+    viewer.open(drawn(drawn_folder, **state))
+    viewer.wait()
+    assert viewer.control("Show").input_value() == mode
+    if mode == "steps":
+        assert viewer.control("Step").input_value() == "3"
 
 
 def test_files_that_are_gone(viewer: ViewerPage, errors: list[str]) -> None:

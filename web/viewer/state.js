@@ -31,13 +31,20 @@ export function isViewFolder(folder) {
 const whole = (value) => (Number.isInteger(value) && value >= 0 ? value : 0);
 const text = (value) => (typeof value === "string" ? value : "");
 
+/** A state from before there was "more" showed in words the chosen step, of all layers; words now show the mean of all steps. */
+function modeOf(kept) {
+  const mode = FORMER_MODES[kept.mode] ?? kept.mode ?? null;
+  const isOfWords = (mode === null || mode === "words") && !text(kept.layer);
+  return kept.more === undefined && isOfWords && whole(kept.step) > 0 ? "steps" : mode;
+}
+
 /**
  * @param {object} properties of the node, out of any workflow file
  * @returns {State}
  */
 export function readState(properties) {
   const kept = properties?.[PROPERTY] ?? {};
-  const mode = FORMER_MODES[kept.mode] ?? kept.mode;
+  const mode = modeOf(kept);
   return {
     folder: isViewFolder(kept.folder) ? kept.folder : "",
     mode: MODES.includes(mode) ? mode : null,
