@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .comfy_host import import_comfyui
 from .contact_sheet import captioned
-from .report import Ask, count_picture
+from .report import Ask, count_picture, shapes_seen
 from .video_scenes import FRAMES, random_clip_kinds, write_clip_prompt
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
         loaded = load_shapes_video_model(given.model)
         for number, ask in enumerate(asks(given.clips, given.seed)):
             pictures = make_clip(loaded, ask.prompt, given.seed + number, given.frames, given.steps)
-            counts = [count_picture(ask, picture) for picture in pictures]
+            counts = [count_picture(ask, shapes_seen(picture)) for picture in pictures]
             right = sum(count.is_right for count in counts)
             pictures_right, clips_right = pictures_right + right, clips_right + (right == len(counts))
             print(f"{ask.prompt}: {ask.wanted} asked, {' '.join(map(str, counts))} made", flush=True)

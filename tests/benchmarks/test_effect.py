@@ -167,7 +167,8 @@ def test_the_emoji_world() -> None:
     row = next(row for row in read_prompts("emoji", "tuning") if row.counts == {"cat": 2})
     outcome = Bench(emoji_world()).outcome(row, read_method("isac_fast+search:seeds=2"))
     assert (outcome.counted, outcome.score, outcome.size) == ({"cat": 2}, 0.75, 0.375)
-    assert len(outcome.features) == 24 and np.isfinite(outcome.features).all() and len(outcome.losses) == 3
+    assert len(outcome.features) == 24 and np.isfinite(outcome.features).all()
+    assert outcome.losses == []  # the sampler repeats the steps of the look, which is where they were steered
 
 
 def test_a_world_without_its_files_is_refused(tmp_path: Path) -> None:

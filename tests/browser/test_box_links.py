@@ -68,8 +68,8 @@ def test_a_link_of_the_old_type_opens_and_runs(page: Page, host: ComfyServer) ->
     [
         ("RTDETR_detect", "bboxes", "HeadcountCountCheck", "boxes"),
         ("SAM3_Detect", "bboxes", "HeadcountCountSearchPick", "boxes"),
-        ("HeadcountInstanceMasks", "BOUNDING_BOX", "DrawBBoxes", "bboxes"),
-        ("HeadcountT2ICountCounter", "BOUNDING_BOX", "CropByBBoxes", "bboxes"),
+        ("HeadcountInstanceMasks", "boxes", "DrawBBoxes", "bboxes"),
+        ("HeadcountT2ICountCounter", "boxes", "CropByBBoxes", "bboxes"),
         ("StringConcatenate", "STRING", "HeadcountCountCheck", "boxes"),
     ],
 )

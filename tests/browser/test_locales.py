@@ -92,7 +92,7 @@ def test_tooltip(placed: Page, renderer: str, widget: str) -> None:
     ("node", "english"),
     [
         (NODE, "Run the workflow to see the result here."),
-        ("HeadcountAttentionMapViewer", "Run the workflow to see where the words of the prompt are."),
+        ("HeadcountAttentionMapViewer", "Run the workflow to see where each word ends up."),
     ],
 )
 def test_nodes_that_have_not_run(translated: Page, renderer: str, node: str, english: str) -> None:

@@ -110,7 +110,7 @@ def test_what_it_says_to_wrong_inputs(changes: dict[str, Any], message: str) -> 
 def test_costs_what_the_help_page_says(steps: int, candidates: int) -> None:
     """`tests/bridge/test_latent_selection.py` counts the model's calls; this is about the factor on the page."""
     total = CandidatePool(SelectionSettings(0, steps, 8.0, "euler", "normal", candidates=candidates), 1, steps).total
-    said = re.search(r"about `([\d.]+) \* d \* B` plain pictures", PAGE.read_text())
+    said = re.search(r"about `([\d.]+) \* d \* B` plain images", PAGE.read_text())
     assert said and float(said[1]) == pytest.approx(DROP_AT + (1 - DROP_AT) / 2)
     assert total / steps == pytest.approx(float(said[1]) * DECIDE_AT * candidates)
 

@@ -84,7 +84,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "latent_image": ["1", 3],
         "model_with": ["1", 0],
         "method": "model_with",
-        "seed": 1,
+        "first_seed": 1,
     }
     inputs |= {"prompts": "two cats\nthree apples", "negative": "", "name": "of a test", **changes}
     return {
