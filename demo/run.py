@@ -37,7 +37,7 @@ def judged() -> Seen:
     judge = load_judge()
 
     def seen(picture: np.ndarray) -> list[tuple[str, str | None]]:
-        found = judge.count(torch.from_numpy(picture)[None].float() / 255, tuple(PLURALS.values()))
+        found = judge.count(torch.tensor(picture)[None].float() / 255, tuple(PLURALS.values()))
         numbers = zip(PLURALS, found.rounded[0].tolist(), strict=True)
         return [(noun, None) for noun, number in numbers for _ in range(number)]
 

@@ -101,7 +101,9 @@ def test_attention_views(server: ComfyServer) -> None:
     captions = [caption for caption, _ in overview]
     assert captions == ["picture", "words: circles", "words: stars", "regions", "objects found"]
     assert [line[0][0] for line in steps] == ["circles, step 1", "stars, step 1"]
-    assert all(picture.shape[:2] == (128, 128) for line in (overview, *steps) for _, picture in line)
+    *maps, (_, outlined) = overview
+    assert all(picture.shape[:2] == (128, 128) for line in (maps, *steps) for _, picture in line)
+    assert outlined.shape[:2] == (512, 512), "outlines and numbers have to be readable"
 
 
 @pytest.mark.usefixtures("in_few_steps")

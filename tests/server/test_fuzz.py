@@ -17,7 +17,7 @@ GRAPHS = 40
 
 @pytest.mark.slow
 def test_random_graphs(server: ComfyServer) -> None:
-    found = fuzz(server, What(seed=1, numbers=range(GRAPHS), every=GRAPHS, limit_s=20))
+    found = fuzz(server, What(seed=2, numbers=range(GRAPHS), every=GRAPHS, limit_s=20))
     assert found.faults == [] and found.differences == [], report(found)
     assert len(found.outcomes) == GRAPHS and found.canaries == 4
     kinds = [one.kind for one in found.outcomes]
