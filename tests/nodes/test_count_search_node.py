@@ -159,7 +159,9 @@ def test_all_samplers_schedulers_and_looks_are_offered() -> None:
 def test_the_help_page_names_every_input_and_output(node: Any) -> None:
     info = node.GET_NODE_INFO_V1()
     page = (DOCS / info["name"] / "en.md").read_text()
-    entries = {name: entry for group in ("required", "optional") for name, entry in info["input"].get(group, {}).items()}
+    entries = {
+        name: entry for group in ("required", "optional") for name, entry in info["input"].get(group, {}).items()
+    }
     names = [entry[1].get("display_name") or name for name, entry in entries.items()]
     if node is CountSearchCandidates:
         assert "Count Search" in page and "(../HeadcountCountSearch/en.md)" not in page
