@@ -11,7 +11,7 @@ from ._types import MapsType, counts_input, layout_input
 
 
 class NuminaCountGuide(io.ComfyNode):
-    """Reads what is about to be drawn early on, and samples again with the counts put right."""
+    """Reads what is about to be drawn early on, and samples again with the counts corrected."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:

@@ -31,6 +31,17 @@ def checked_counter(counter: Any, node: str) -> Counter:
     return counter
 
 
+def require_loader(node: str, **outputs: Any) -> None:
+    """Check that the outputs of a loader, by name, are connected to a node.
+
+    Raises:
+        CountError: one is not.
+    """
+    for name, output in outputs.items():
+        if output is None:
+            raise CountError(f"{node} got no {name}; connect the loader's {name.upper()} output")
+
+
 def count_with_progress(
     counter: Counter, images: Tensor, nouns: Sequence[str], on_progress: Callable[[int, int], None]
 ) -> Counted:

@@ -11,7 +11,7 @@ from math import inf
 import comfy.model_management
 from torch import Tensor
 
-from ...core.counting import Counted, Counter, columns_of, count_words, misses
+from ...core.counting import Counted, Counter, columns_of, count_words, misses, verdict_words
 from ...core.errors import CountError
 from ...core.repair import Change, PictureObjects, crop_around, picture_objects, plan_changes
 from ..comfyui.progress import SamplingProgress
@@ -70,7 +70,7 @@ class Looked:
     @property
     def verdict(self) -> str:
         """ "right", or "off by 2"."""
-        return f"off by {self.misses}" if self.misses else "right"
+        return verdict_words(self.misses)
 
 
 def look(counter: Counter, image: Tensor, asked: Mapping[str, int]) -> Looked:

@@ -13,12 +13,11 @@ import torch
 from comfy_execution.graph_utils import ExecutionBlocker
 from torch import Tensor
 
-from ...core.counting import Counter, count_words
-from ...core.errors import CountError
+from ...core.counting import Counter, count_words, verdict_words
 from ..comfyui.node_text import NodeResult, running_node, show_note
 from ..comfyui.progress import sampling_progress, show_picture
 from ..counters.count_check import BEST
-from ..counters.inputs import checked_counter
+from ..counters.inputs import checked_counter, require_loader
 from ..families.table import FAMILIES
 from ..isac.control import FAST_SHARE, IsacSettings, with_isac
 from ..prompts.conditionings import WRITE_A_NUMBER
@@ -165,9 +164,7 @@ def generate_until_right(request: Request) -> UntilRight:
     Raises:
         CountError: something is not connected, or nothing is asked for.
     """
-    for name in ("model", "vae"):
-        if getattr(request, name) is None:
-            raise CountError(f"{_NODE} got no {name}; connect the loader's {name.upper()} output")
+    require_loader(_NODE, model=request.model, vae=request.vae)
     run = _Run(request)
     try:
         for start in run.starts():
@@ -277,7 +274,7 @@ class _Run:
         one = seen.candidate
         self.spent += cost
         self._show(seen.image)
-        self.lines[one.name] = f"half-way {numbers_in_words(one.numbers, self.asked)}: {_verdict(one.misses)}"
+        self.lines[one.name] = f"half-way {numbers_in_words(one.numbers, self.asked)}: {verdict_words(one.misses)}"
 
     def _search(self) -> Search[SearchSettings]:
         settings = self._settings
@@ -354,10 +351,6 @@ def _repair_settings(settings: UntilRightSettings) -> RepairSettings:
 
 def _distance(seen: Seen) -> tuple[int, float]:
     return seen.candidate.misses, seen.candidate.distance
-
-
-def _verdict(misses: int) -> str:
-    return f"off by {misses}" if misses else "right"
 
 
 def _so_far(made: Sequence[Tried]) -> str:

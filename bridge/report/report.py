@@ -13,13 +13,13 @@ import comfy.model_management
 import torch
 from torch import Tensor
 
-from ...core.counting import paired_difference, share_interval
+from ...core.counting import paired_difference, share_interval, verdict_words
 from ...core.drawing import PicturePair, pairs_sheet
 from ...core.errors import CountError
 from ..comfyui.node_names import COUNT_CONTROL
 from ..comfyui.node_text import NodeResult, running_node, show_note
 from ..comfyui.progress import sampling_progress, show_picture
-from ..counters.inputs import checked_counter
+from ..counters.inputs import checked_counter, require_loader
 from ..prompts.conditionings import WRITE_A_NUMBER
 from ..prompts.token_positions import count_prompt, encode_count_prompt
 from ..repair.count_repair import asked_of
@@ -79,7 +79,7 @@ class ReportRequest:
 
     Attributes:
         model: without the method.
-        model_with: with it, such as MODEL of ISAC Attention Control; None for `model`.
+        model_with: with it, such as MODEL of Count Control; None for `model`.
         clip, vae: of a loader.
         counter: asked by methods that count, and judges all pictures where there is no `judge`.
         latent: its size is the pictures'.
@@ -126,9 +126,7 @@ def count_report(request: ReportRequest) -> CountReport:
     Raises:
         CountError: something is not connected, or a prompt counts nothing.
     """
-    for name in ("model", "clip", "vae"):
-        if getattr(request, name) is None:
-            raise CountError(f"{_NODE} got no {name}; connect the loader's {name.upper()} output")
+    require_loader(_NODE, model=request.model, clip=request.clip, vae=request.vae)
     if request.settings.method == "model_with" and request.model_with is None:
         raise CountError(
             f"{_NODE} compares model with model_with, which is not connected: connect MODEL of the node that helps, such as "
@@ -284,7 +282,7 @@ class _Run:
 
 
 def _said(made: Made) -> str:
-    return f"{made.words}, {f'off by {made.misses}' if made.misses else 'right'}"
+    return f"{made.words}, {verdict_words(made.misses)}"
 
 
 def _summary(pairs: Sequence[tuple[Made, Made]], method: str) -> list[str]:

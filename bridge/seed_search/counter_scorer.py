@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from einops import reduce
 from torch import Tensor
 
-from ...core.counting import Counted, columns_of, count_words, distances, misses
+from ...core.counting import Counted, columns_of, count_words, distances, misses, verdict_words
 from ..comfyui.node_text import NodeResult
 from .search import Candidate, InitialLatent, SearchResult
 
@@ -93,7 +93,7 @@ def count_table(
     lines = ["asked: " + ", ".join(count_words(number, noun) for noun, number in asked.items())]
     for one in candidates:
         seen = numbers_in_words(one.numbers, asked)
-        verdict = "right" if one.misses == 0 else f"off by {one.misses}"
+        verdict = verdict_words(one.misses)
         lines.append(f"{f'index {one.index}' if batch else one.name}: {seen}: {verdict}")
     right = sum(candidate.misses == 0 for candidate in candidates)
     return "\n".join([*lines, *notes, f"{right} of {len(candidates)} tried look right"])

@@ -26,7 +26,7 @@ from .layout import NounBoxes, UnitBox, own_layout
 from .paired import paired_difference, share_interval
 from .ranking import distances, misses
 from .tiles import Tile, four_tiles, joined
-from .wording import count_words
+from .wording import count_words, verdict_words
 
 __all__ = [
     "ALWAYS",
@@ -70,4 +70,5 @@ __all__ = [
     "read_boxes",
     "reads_attributes",
     "share_interval",
+    "verdict_words",
 ]

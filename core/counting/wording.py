@@ -7,6 +7,11 @@ import math
 from ..prompts import singular
 
 
+def verdict_words(misses: int) -> str:
+    """ "right", or "off by 2": what is said of a picture with so many objects too many or too few."""
+    return f"off by {misses}" if misses else "right"
+
+
 def count_words(number: float, noun: str) -> str:
     """ "7 cats (7.2)"; a whole number stands without brackets, and one thing in the singular. Halves go up."""
     whole = math.floor(number + 0.5)
