@@ -46,20 +46,19 @@ def test_one_node_whose_type_is_the_subgraph(content: dict[str, Any]) -> None:
         assert [(slot["name"], slot["type"]) for slot in node[side]] == [
             (slot["name"], slot["type"]) for slot in subgraph[side]
         ]
-    shown = [name for owner, name in node["properties"]["proxyWidgets"] if owner == "-1"]
-    assert shown == [slot["name"] for slot in node["inputs"] if "widget" in slot]
     assert len(node["widgets_values"]) == len(node["properties"]["proxyWidgets"])
 
 
-def test_the_seed_keeps_its_control(content: dict[str, Any]) -> None:
-    """It is shown as the node inside has it: the page moves on no seed that comes from outside of a subgraph."""
+def test_each_setting_is_an_input_linked_to_the_widget_inside(content: dict[str, Any]) -> None:
+    """The seed too: newer pages keep no widget that is shown without one, older ones move it on either way."""
     [node] = content["nodes"]
     [subgraph] = content["definitions"]["subgraphs"]
     [inner] = subgraph["nodes"]
-    own = [name for owner, name in node["properties"]["proxyWidgets"] if owner == str(inner["id"])]
-    assert own == ["seed", "control_after_generate"] and "seed" not in [slot["name"] for slot in subgraph["inputs"]]
-    [seed] = [slot for slot in inner["inputs"] if slot["name"] == "seed"]
-    assert seed["link"] is None
+    links = {link["id"]: link for link in subgraph["links"]}
+    linked = [inner["inputs"][links[slot["linkIds"][0]]["target_slot"]] for slot in subgraph["inputs"]]
+    shown = [[str(inner["id"]), slot["name"]] for slot in linked if "widget" in slot]
+    assert node["properties"]["proxyWidgets"] == shown and "seed" in [name for _, name in shown]
+    assert inner["id"] != node["id"]  # else a page gives it another id when it is placed
 
 
 def test_its_values_are_those_of_the_nodes_inside(content: dict[str, Any], object_info: dict[str, Any]) -> None:
@@ -74,4 +73,4 @@ def test_its_values_are_those_of_the_nodes_inside(content: dict[str, Any], objec
             inner = nodes[link["target_id"]]
             values = {widget.name: value for widget, value in widget_values(inner, object_info[inner["type"]])}
             inside.append(values[inner["inputs"][link["target_slot"]]["name"]])
-    assert inside == [value for value in node["widgets_values"] if value is not None]
+    assert inside == node["widgets_values"]
