@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
@@ -132,7 +133,15 @@ def test_the_same_command_goes_on(data: Path, out: Path, capsys: pytest.CaptureF
     assert [(path.name, path.stat().st_mtime_ns) for path in sorted(out.iterdir())] == before
 
 
-def test_ctrl_c_is_a_wish() -> None:
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """Ctrl-C as in the foreground: a shell starts its background jobs with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_is_a_wish(interrupts: None) -> None:
     with stops_on_interrupt() as should_stop:
         assert not should_stop()
         os.kill(os.getpid(), signal.SIGINT)
