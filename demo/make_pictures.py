@@ -6,6 +6,7 @@ Those of the page itself need chromium; without it they stay as they are.
 from __future__ import annotations
 
 import shutil
+from itertools import islice
 
 from .asks import SHAPES_ASKS
 from .contact_sheet import captioned, contact_sheet
@@ -23,27 +24,27 @@ from .counting_pictures import (
 )
 from .page_pictures import photograph_page
 from .picture_files import HELP, WORKFLOWS, save, square_thumbnail, thumbnail
-from .report import Ask, Row, make_row
+from .report import make_row
+from .run import judged, sample_rows
 from .server import ComfyServer
 from .shapes import PLURALS
 from .view_pictures import photograph_view
-from .workflow_runs import NUMINA, Pictures, run_attention, run_selection, run_with_and_without
+from .workflow_runs import NUMINA, run_attention, run_selection, run_with_and_without
 
 SEED = 1
 _GUIDED = (SHAPES_ASKS[8], SHAPES_ASKS[3], SHAPES_ASKS[6])
 
 
-def _compared(node: str, ask: Ask, without: Pictures, steered: Pictures) -> Row:
-    return make_row(ask, {f"without {node}": without, f"with {node}, same noise": steered})
+def demo_pictures(server: ComfyServer) -> None:
+    """The first prompts of the demo as it draws them; the README begins with them."""
+    rows = islice(sample_rows(server, 3, SEED, judged()), 3)
+    save(contact_sheet(list(rows)), HELP / "HeadcountIsacAttentionControl" / "with_and_without.jpg")
 
 
 def isac_pictures(server: ComfyServer) -> None:
-    """Some prompts as they come, and the thumbnail of shapes_isac."""
-    rows = []
-    for number, ask in enumerate(SHAPES_ASKS[:3]):
-        rows.append(_compared("ISAC", ask, *run_with_and_without(server, ask.prompt, 4, SEED + number)))
-    save(contact_sheet(rows), HELP / "HeadcountIsacAttentionControl" / "with_and_without.jpg")
-    pairs = zip(*(column.pictures[:2] for column in rows[0].columns.values()), strict=True)
+    """The thumbnail of shapes_isac."""
+    without, steered = run_with_and_without(server, SHAPES_ASKS[0].prompt, 4, SEED)
+    pairs = zip(without[:2], steered[:2], strict=True)
     thumbnail([[("without ISAC", a), ("with ISAC", b)] for a, b in pairs], WORKFLOWS / "shapes_isac.jpg")
 
 
@@ -51,8 +52,8 @@ def numina_pictures(server: ComfyServer) -> None:
     """The same for NUMINA, and what its viewer shows."""
     rows = []
     for number, ask in enumerate(_GUIDED):
-        pictures = run_with_and_without(server, ask.prompt, 4, SEED + number, NUMINA)
-        rows.append(_compared("NUMINA", ask, *pictures))
+        without, steered = run_with_and_without(server, ask.prompt, 4, SEED + number, NUMINA)
+        rows.append(make_row(ask, {"without Count Guide": without, "with Count Guide, same noise": steered}))
     save(contact_sheet(rows), HELP / "HeadcountNuminaCountGuide" / "with_and_without.jpg")
     pairs = zip(*(column.pictures[:2] for column in rows[0].columns.values()), strict=True)
     thumbnail([[("without", a), ("with the guide", b)] for a, b in pairs], WORKFLOWS / "shapes_numina.jpg")
@@ -96,6 +97,7 @@ def model_pictures(server: ComfyServer) -> None:
 def main() -> None:
     """Run everything in one server."""
     with ComfyServer() as server:
+        demo_pictures(server)
         isac_pictures(server)
         numina_pictures(server)
         selection_pictures(server)

@@ -13,7 +13,10 @@ from typing import Any
 Schema = dict[str, Any]
 
 DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
-WIDGET_TYPES = frozenset({"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", DYNAMIC_COMBO})
+COMPARED = "IMAGECOMPARE"
+"""The two pictures of Compare Images: a widget of which a file saves no value, though its prompt has one."""
+NOT_COMPARED_YET = ["", ""]
+WIDGET_TYPES = frozenset({"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", DYNAMIC_COMBO, COMPARED})
 SEED_NAMES = frozenset({"seed", "noise_seed"})  # the page adds a control widget to these, asked for or not
 SEED_CONTROL, UPLOAD = "control_after_generate", "upload"
 ABSENT = object()
@@ -56,7 +59,8 @@ def widgets_of(schema: Schema, value_of: Callable[[Input], Any]) -> Iterator[tup
 
     Args:
         schema: of ComfyClient.object_info().
-        value_of: asked once for each widget, in that order. A widget for which it returns ABSENT is left out.
+        value_of: asked once for each widget that a file has a value of, in that order. A widget for which it returns ABSENT is
+            left out.
     """
     inputs = inputs_of(schema)
     for is_optional in (False, True):
@@ -69,7 +73,7 @@ def widgets_of(schema: Schema, value_of: Callable[[Input], Any]) -> Iterator[tup
 
 def _with_its_own(widget: Input, value_of: Callable[[Input], Any]) -> Iterator[tuple[Input, Any]]:
     """A widget, then the control behind a seed, or what the choice of a dynamic combo brings."""
-    value = value_of(widget)
+    value = NOT_COMPARED_YET if widget.type == COMPARED else value_of(widget)
     if value is not ABSENT:
         yield widget, value
     further: list[Input] = []

@@ -103,7 +103,7 @@ def sample_rows(server: ComfyServer, pictures: int, seed: int, seen: Seen) -> It
     for number, ask in enumerate(ASKS):
         without, steered = run_with_and_without(server, ask.prompt, pictures, seed + number, EMOJI_ISAC)
         right = run_until_right(server, ask.prompt, seed + number)
-        drawn = {"as it comes": without, "with ISAC, same noise": steered, "Generate Until Right": [right]}
+        drawn = {"as it comes": without, "with Count Control, same noise": steered, "Generate Until Right": [right]}
         yield make_row(ask, drawn, seen)
 
 

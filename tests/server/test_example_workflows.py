@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from demo.node_widgets import DYNAMIC_COMBO, SEED_CONTROL, UPLOAD, Input, Schema, inputs_of
+from demo.node_widgets import COMPARED, DYNAMIC_COMBO, NOT_COMPARED_YET, SEED_CONTROL, UPLOAD, Input, Schema, inputs_of
 from demo.stamp_workflows import FILES
 
 from ..helpers.example_workflows import AUTHORS_FILE, INPUT_NODE, LOADERS, OUTPUT_NODE, widget_values
@@ -27,6 +27,7 @@ NOTE = "MarkdownNote"
 TITLE = 30
 LINK = ("id", "origin_id", "origin_slot", "target_id", "target_slot", "type")
 ADDRESS = r"https://huggingface\.co/[\w.-]+/[\w.-]+/resolve/main/[\w./-]+\.safetensors"
+MATCHED = "COMFY_MATCHTYPE_V3"
 OF_THE_PAGE = {SEED_CONTROL: ("fixed", "increment", "decrement", "randomize"), UPLOAD: ("image",)}
 every_file = pytest.mark.parametrize("graph", FILES, ids=lambda path: path.stem, indirect=True)
 
@@ -105,17 +106,25 @@ def _types(slots: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(slot["name"], slot["type"]) for slot in slots]
 
 
+def _taken(types: list[tuple[str, str]], saved: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
+    """The types of a schema, with those that a switch takes from what is connected as the file has them."""
+    connected = dict(_types(saved))
+    return [(name, connected.get(name, kind) if kind == MATCHED else kind) for name, kind in types]
+
+
 @every_file
 def test_inputs_and_outputs_are_those_of_the_nodes(graph: Graph, object_info: dict[str, Schema]) -> None:
     for node in _nodes(graph):
         schema = object_info[node["type"]]
         widgets = [widget for widget, _ in widget_values(node, schema)]
         sockets = [socket for socket in inputs_of(schema) if not socket.is_widget]
-        own = {(slot.name, slot.type) for slot in (*sockets, *widgets) if not slot.is_of_the_page}
+        own = [(slot.name, slot.type) for slot in (*sockets, *widgets) if not slot.is_of_the_page]
         of_the_page = {widget.name for widget in widgets if widget.is_of_the_page}
-        assert {pair for pair in _types(node["inputs"]) if pair[0] not in of_the_page} == own, node["type"]
+        assert {pair for pair in _types(node["inputs"]) if pair[0] not in of_the_page} == set(
+            _taken(own, node["inputs"])
+        ), node["type"]
         outputs = list(zip(schema["output_name"], schema["output"], strict=True))
-        assert _types(node["outputs"]) == outputs, node["type"]
+        assert _types(node["outputs"]) == _taken(outputs, node["outputs"]), node["type"]
 
 
 @every_file
@@ -140,6 +149,8 @@ def _is_valid(widget: Input, value: Any, files: list[str]) -> bool:
     if widget.type in ("INT", "FLOAT"):
         number = int if widget.type == "INT" else (int, float)
         return isinstance(value, number) and options["min"] <= value <= options["max"]
+    if widget.type == COMPARED:
+        return value == NOT_COMPARED_YET
     if widget.type == DYNAMIC_COMBO:
         return value in [option["key"] for option in options["options"]]
     if widget.type == "COMBO":
@@ -155,7 +166,8 @@ def test_every_value_is_one_that_its_widget_takes(graph: Graph, object_info: dic
             widget.name: value for widget, value in found if not _is_valid(widget, value, [AUTHORS_FILE, *_files(node)])
         }
         assert wrong == {}, node["type"]
-        assert len(node.get("widgets_values") or []) == len(found), f"{node['type']} has values of no widget"
+        saved = [widget for widget, _ in found if widget.type != COMPARED]
+        assert len(node.get("widgets_values") or []) == len(saved), f"{node['type']} has values of no widget"
 
 
 @every_file
