@@ -23,6 +23,7 @@ from .counting_pictures import (
     until_right_pictures,
 )
 from .page_pictures import photograph_page
+from .page_recording import record_first_minute
 from .picture_files import HELP, WORKFLOWS, save, square_thumbnail, thumbnail
 from .report import make_row
 from .run import judged, sample_rows
@@ -120,6 +121,7 @@ def main() -> None:
         for picture, path in photograph_page(server, chromium):
             (square_thumbnail if path.parent == WORKFLOWS else save)(picture, path)
         save(photograph_view(server, chromium), HELP / "HeadcountAttentionMapViewer" / "view.jpg")
+        record_first_minute(server, chromium, HELP / "HeadcountGenerateUntilRight" / "first_minute.webp")
 
 
 if __name__ == "__main__":

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from .picture_files import HELP, WORKFLOWS, Band, banded
 from .server import ComfyServer
@@ -18,7 +19,7 @@ from .server import ComfyServer
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False, "Comfy.Graph.CanvasInfo": False}
 TIMEOUT_MS = 120_000
-SIZE = {"width": 1800, "height": 1000}
+SIZE: ViewportSize = {"width": 1800, "height": 1000}
 
 
 @dataclass(frozen=True)
@@ -150,19 +151,27 @@ ONLY_THE_GRAPH = (
 )
 
 
-def photograph_page(
-    server: ComfyServer, chromium: str, workflows: Collection[str] = tuple(VIEWS)
-) -> Iterator[tuple[Image.Image, Path]]:
-    """Open workflows of VIEWS in a real browser. Yields pictures, each with its file."""
+@contextmanager
+def opened_page(server: ComfyServer, chromium: str, size: ViewportSize = SIZE) -> Iterator[Page]:
+    """ComfyUI's page in a real browser, ready for use."""
     user = server.base / "user" / "default"
     user.mkdir(parents=True, exist_ok=True)
     (user / "comfy.settings.json").write_text(json.dumps(SETTINGS))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS, timeout=TIMEOUT_MS)
-        page = browser.new_page(viewport=SIZE)
+        page = browser.new_page(viewport=size)
         page.set_default_timeout(TIMEOUT_MS)
         page.goto(server.address)
         page.wait_for_function(READY)
+        yield page
+        browser.close()
+
+
+def photograph_page(
+    server: ComfyServer, chromium: str, workflows: Collection[str] = tuple(VIEWS)
+) -> Iterator[tuple[Image.Image, Path]]:
+    """Open workflows of VIEWS in a real browser. Yields pictures, each with its file."""
+    with opened_page(server, chromium) as page:
         for name in workflows:
             is_run, *views = VIEWS[name]
             workflow = json.loads((WORKFLOWS / f"{name}.json").read_text())
@@ -176,7 +185,6 @@ def photograph_page(
                 if view.band:
                     picture = banded(picture, Band(*view.band, f"needs {_first_file(workflow)}"))
                 yield picture, view.path
-        browser.close()
 
 
 def _first_file(workflow: dict[str, Any]) -> str:

@@ -6,13 +6,14 @@ import io
 import json
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize
 
-from .page_pictures import ARGUMENTS, READY, SETTINGS, TIMEOUT_MS
+from .page_pictures import opened_page
 from .picture_files import WORKFLOWS
 from .server import ComfyServer
 
 WORKFLOW = "shapes_isac"
+SCREEN: ViewportSize = {"width": 1200, "height": 1000}
 NODE_SIZE = (460, 760)
 POINTED_AT = (0.7, 0.22)  # a circle of that run; from the picture's left and top, 0 to 1
 GAP = 16
@@ -34,15 +35,7 @@ DRAWN = """() => {
 
 def photograph_view(server: ComfyServer, chromium: str) -> Image.Image:
     """Run the workflow in a real browser. Returns the view of the words, and beside it that of the things found."""
-    user = server.base / "user" / "default"
-    user.mkdir(parents=True, exist_ok=True)
-    (user / "comfy.settings.json").write_text(json.dumps(SETTINGS))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS, timeout=TIMEOUT_MS)
-        page = browser.new_page(viewport={"width": 1200, "height": 1000})
-        page.set_default_timeout(TIMEOUT_MS)
-        page.goto(server.address)
-        page.wait_for_function(READY)
+    with opened_page(server, chromium, SCREEN) as page:
         workflow = json.loads((WORKFLOWS / f"{WORKFLOW}.json").read_text())
         page.evaluate("workflow => app.loadGraphData(workflow)", workflow)
         page.wait_for_timeout(1000)  # the page brings the whole graph into sight first
@@ -56,7 +49,6 @@ def photograph_view(server: ComfyServer, chromium: str) -> Image.Image:
         middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         page.mouse.move(*(at + (part - 0.5) * side for at, part in zip(middle, POINTED_AT, strict=True)))
         things = _photograph(page)
-        browser.close()
     return _beside(words, things)
 
 
