@@ -19,10 +19,6 @@ ABSENT = 0.45
 OWN = 0.7
 CELLS = 16 * 16
 _UNIT_SHARE = 0.5
-FULL_STEP_AT = 1 / 3
-"""Share of a missing object's loss from which on a whole step is taken. Right of 60 tuning prompts of 2 to 8 objects on Shapes,
-and on Emoji by the decider, with the preset normal: 63 % and 37 % from 1/3 on, 57 % and 40 % from 1/2 on, 43 % and 48 % from a
-missing object's whole loss on; one standard error is 6 points."""
 _OWN_WEIGHT = 4.0
 _SURPLUS_CELLS = 4
 
@@ -34,9 +30,8 @@ class PictureLosses:
     Attributes:
         instance: presence and surplus.
         semantic: mixing and binding.
-        urgency: 0 to 1, the largest loss of a single place or surplus cell over `FULL_STEP_AT` of that of an object that is
-            missing altogether; without graph. It does not grow with the number of places: two right objects and eight want
-            the same, none.
+        urgency: 0 to 1, the largest loss of a single place or surplus cell over that of an object that is missing altogether;
+            without graph. It does not grow with the number of places: two right objects and eight want the same, none.
     """
 
     instance: Tensor
@@ -143,4 +138,4 @@ def picture_losses(
     if words.bound:
         semantic = torch.cat([semantic, _binding_losses(blurred, words, places)])
     worst = torch.cat([presence / PRESENT, surplus / (1 - ABSENT), semantic / (_OWN_WEIGHT * OWN)]).detach().amax()
-    return PictureLosses(presence.sum() + surplus.sum(), semantic.sum(), (worst / FULL_STEP_AT).clamp_max(1))
+    return PictureLosses(presence.sum() + surplus.sum(), semantic.sum(), worst.clamp_max(1))

@@ -11,7 +11,7 @@ from headcount.core.attention.grids import smoothed
 from headcount.core.counting import UnitBox
 from headcount.core.isac.anchored import LEVEL_SIDES, semantic_calls
 from headcount.core.isac.anchors import map_diameter, map_spacing, pick_places, places_in_boxes
-from headcount.core.isac.presence_losses import ABSENT, FULL_STEP_AT, OWN, PRESENT, PictureLosses, picture_losses
+from headcount.core.isac.presence_losses import ABSENT, OWN, PRESENT, PictureLosses, picture_losses
 from headcount.core.isac.target import PromptTarget
 from headcount.core.isac.words import words_of
 
@@ -145,11 +145,12 @@ def test_five_layers_or_more_are_read_at_every_common_size(height: int, width: i
     assert smallest**2 <= used[0].grid[0] * used[0].grid[1] <= largest**2
 
 
-def test_a_third_of_a_missing_objects_loss_takes_the_whole_step() -> None:
-    """See `FULL_STEP_AT` for what other shares brought."""
-    assert pytest.approx(1 / 3) == FULL_STEP_AT
+def test_a_step_is_as_large_as_the_worst_loss() -> None:
+    """A missing object takes nearly all of it, a nudge is enough where little is missing."""
     [scene] = scenes((1,), 0.2, 1, CLEAR)
-    assert float(losses(scene, (2,)).urgency) == 1
+    missing = losses(scene, (2,))
+    assert 0.8 < float(missing.urgency) <= 1
+    assert float(missing.urgency) == pytest.approx(float(missing.instance) / PRESENT)
 
 
 def test_the_numbers_of_the_losses() -> None:
