@@ -25,12 +25,12 @@ from demo.comfy_host import import_comfyui
 import_comfyui("--cpu")
 from headcount.bridge.demo_models.emoji_counter import load_emoji_counter  # noqa: E402
 from headcount.core.counting import Counter  # noqa: E402
+from headcount.core.drawing import image_of  # noqa: E402
 
 from demo.emoji.judge import load_judge  # noqa: E402
 from demo.emoji.vocabulary import PLURALS  # noqa: E402
 
 from .lab.command import new_parser  # noqa: E402
-from .lab.counters import images_of  # noqa: E402
 from .lab.statistics import interval  # noqa: E402
 from .lab.tables import table, with_interval  # noqa: E402
 
@@ -71,7 +71,7 @@ def labelled(folder: Path = FOLDER) -> tuple[list[Labelled], np.ndarray]:
 
 def counted(counter: Counter, pictures: np.ndarray) -> list[Numbers]:
     """What a counter sees in each picture, 0 left out."""
-    found = counter.count(images_of(pictures), tuple(PLURALS.values())).rounded.tolist()
+    found = counter.count(image_of(pictures), tuple(PLURALS.values())).rounded.tolist()
     return [{noun: n for noun, n in zip(PLURALS, numbers, strict=True) if n} for numbers in found]
 
 

@@ -1,6 +1,6 @@
 """Every row of the tables of the three papers, with the command of this pack that re-makes it.
 
-docs/papers.md holds them. `python -m benchmarks.papers` prints it; `--paper NUMINA` one paper's; `--commands` only the commands,
+docs/papers.md holds them. `python -m benchmarks.papers` prints it; `--paper NUMINA` one paper's; `--commands` the commands,
 each once, for a script of yours. Words in capitals are your files.
 """
 

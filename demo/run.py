@@ -29,15 +29,15 @@ PAGE, SHEET, ATTENTION = "index.html", "contact_sheet.png", "attention.png"
 
 def judged() -> Seen:
     """What the judge of the Emoji world sees. Imports ComfyUI into this process, which therefore happens late."""
-    import torch
+    from .emoji.judge import load_judge  # isort: skip; it puts the pack on the import path
+    from headcount.core.drawing import image_of
 
-    from .emoji.judge import load_judge
     from .emoji.vocabulary import PLURALS
 
     judge = load_judge()
 
     def seen(picture: np.ndarray) -> list[tuple[str, str | None]]:
-        found = judge.count(torch.tensor(picture)[None].float() / 255, tuple(PLURALS.values()))
+        found = judge.count(image_of(picture)[None], tuple(PLURALS.values()))
         numbers = zip(PLURALS, found.rounded[0].tolist(), strict=True)
         return [(noun, None) for noun, number in numbers for _ in range(number)]
 

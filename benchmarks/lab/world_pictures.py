@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from headcount.core.drawing import image_of
 
 from demo import quality
 from demo import scenes as shapes
 from demo.emoji import scenes as emoji
 from demo.emoji.prompts import Kind as EmojiKind
 
-from .counters import images_of
 from .prompt_files import PromptRow
 
 Pictures = np.ndarray
@@ -38,7 +38,7 @@ def shapes_scene(row: PromptRow, rng: random.Random) -> Picture:
 @torch.inference_mode()
 def latent_features(loaded: Any, pictures: Pictures) -> np.ndarray:
     """(N, 2C) mean and standard deviation of each channel of the pictures' latents, which have unit variance in training."""
-    encoded = [loaded.vae.encode(images_of(picture[None])) for picture in pictures]
+    encoded = [loaded.vae.encode(image_of(picture[None])) for picture in pictures]
     latents = loaded.model.get_model_object("latent_format").process_in(torch.cat(encoded)).float().flatten(2)
     return torch.cat([latents.mean(2), latents.std(2)], 1).cpu().numpy()
 

@@ -25,16 +25,16 @@ from headcount.core.errors import CountError
 
 from demo.emoji.judge import JUDGE_WEIGHTS, load_judge
 from demo.emoji.vocabulary import PLURALS as EMOJI_PLURALS
+from demo.exact_counter import ExactCounter
 from demo.shapes import PLURALS as SHAPES_PLURALS
 
-from .counters import ShapesJudge, t2icount_counter
+from .counters import SHIPPED_COUNTER, t2icount_counter
 from .prompt_files import PromptRow
 from .sampling import SHAPES_SAMPLING, KSamplerSettings
 from .store import file_digest
 from .world_pictures import Picture, Pictures, emoji_scene, latent_features, shapes_features, shapes_scene
 
-_FOLDER = WEIGHTS.parent
-_FEW_STEP_WEIGHTS = _FOLDER / "emoji_few_step.safetensors"
+_FEW_STEP_WEIGHTS = WEIGHTS.with_name("emoji_few_step.safetensors")
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,6 @@ def _emoji_world(load: Callable[[], Any], weights: Path, sampling: KSamplerSetti
     )
 
 
-_SHAPES_COUNTER = _FOLDER / "t2icount" / "shapes_counter.safetensors"
 WORLDS = {
     "emoji": _emoji_world(load_emoji_unet, UNET_WEIGHTS),
     "emoji_transformer": _emoji_world(load_emoji_transformer, TRANSFORMER_WEIGHTS),
@@ -122,8 +121,8 @@ WORLDS = {
     "shapes": World(
         family="shapes",
         model=Source(load_shapes_model, (WEIGHTS,)),
-        decider=Source(lambda: t2icount_counter(_SHAPES_COUNTER), (_SHAPES_COUNTER,)),
-        judge=Source(ShapesJudge),
+        decider=Source(lambda: t2icount_counter(SHIPPED_COUNTER), (SHIPPED_COUNTER,)),
+        judge=Source(ExactCounter),
         sampling=SHAPES_SAMPLING,
         plurals=SHAPES_PLURALS,
         drawn=shapes_scene,

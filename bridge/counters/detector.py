@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.counting import Counted, Detected, DetectionSettings
+from ...core.drawing import pixels_of
 from .detector_files import ReadDetector, detector_path, read_detector
 from .looking import Seen, count_by_looks, detections_of, phrase_of
 from .pictures import rgb_pictures
@@ -64,7 +65,7 @@ class DetectorCounter:
 
     def _look(self, picture: Tensor, nouns: Sequence[str], noun_done: Callable[[], None]) -> list[Sequence[Detected]]:
         """The detections of each noun in one picture."""
-        pixels = (picture.clamp(0, 1) * 255).round().byte().cpu().numpy()
+        pixels = pixels_of(picture)
         texts = [self._read.architecture.prompt(phrase_of(noun, NODE)) for noun in nouns]
         size = (picture.shape[0], picture.shape[1])
         found: list[Sequence[Detected]] = []

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import folder_paths
-import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
+from ...core.drawing import image_of, pixels_of
 from ...core.errors import CountError
 from ..comfyui.saved_results import nodes_before
 
@@ -75,8 +74,7 @@ class KeptReport:
         self._setups.setdefault(setup, {})[key] = made
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            pixels = (picture.detach().float().clamp(0, 1).cpu().numpy() * 255).round().astype(np.uint8)
-            image = Image.fromarray(pixels)
+            image = Image.fromarray(pixels_of(picture))
             image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
             image.save(self.folder / made.file, quality=92)
             self._write()
@@ -89,7 +87,7 @@ class KeptReport:
     def picture(self, made: Made) -> Tensor:
         """(H, W, 3) of a kept picture."""
         with Image.open(self.folder / made.file) as image:
-            return torch.from_numpy(np.array(image.convert("RGB"), dtype=np.float32) / 255)
+            return image_of(image.convert("RGB"))
 
     def _write(self) -> None:
         rows = {setup: {key: asdict(made) for key, made in by_key.items()} for setup, by_key in self._setups.items()}

@@ -10,6 +10,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from headcount.core.drawing import image_of
 from headcount.core.errors import CountError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +27,7 @@ from benchmarks.countbench_parts.measures import (
 )
 from benchmarks.countbench_parts.prompts import Ask, read_asks, spread
 from benchmarks.countbench_parts.videos import frames_of, in_batches, match_videos
-from benchmarks.lab.counters import ExactShapes, images_of
+from benchmarks.lab.counters import ExactShapes
 from benchmarks.lab.workflows import objects_line
 from demo.scenes import Kind, Scene, random_scene
 
@@ -129,7 +130,7 @@ def test_frames_of_a_video(tmp_path: Path, codec: tuple[str, str]) -> None:
     frames = list(frames_of(file))
     assert len(frames) == 4 and all(frame.shape == (128, 128, 3) for frame in frames)
     assert all(np.abs(frame.astype(int) - picture).mean() < 8 for frame, picture in zip(frames, drawn, strict=True))
-    assert ExactShapes().count(images_of(np.stack(frames)), ["circles"]).rounded.tolist() == [[1], [2], [3], [4]]
+    assert ExactShapes().count(image_of(np.stack(frames)), ["circles"]).rounded.tolist() == [[1], [2], [3], [4]]
 
 
 def test_frames_of_pictures(tmp_path: Path) -> None:
