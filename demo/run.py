@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from training.files import write_whole
+
 from .asks import ASKS
 from .comfy_host import ROOT
 from .contact_sheet import captioned, contact_sheet
@@ -83,9 +85,8 @@ class Output:
 
     def write(self, name: str, save: Callable[[Path], object]) -> None:
         """Write a file beside its place, then move it there."""
-        path, part = self.folder / name, self.folder / f"unfinished_{name}"
-        save(part)
-        part.replace(path)
+        path = self.folder / name
+        write_whole(path, save)
         if path not in self.files:
             self.files.append(path)
 

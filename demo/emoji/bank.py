@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from training.files import write_whole
 
 from ..train_shapes import Bank, latent_statistics, tokenise
 from .drawn import CHUNK, chunk
@@ -76,9 +79,7 @@ def latent_bank(
         file = folder / "latents" / f"{name}_{size}_{number:03}.safetensors"
         if not file.is_file():
             found = _chunk_latents(autoencoder, statistics, folder / "drawn", number, size)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            save_file(dict(zip(("latents", "tokens"), found, strict=True)), file.with_suffix(".part"))
-            file.with_suffix(".part").replace(file)
+            write_whole(file, partial(save_file, dict(zip(("latents", "tokens"), found, strict=True))))
         with safe_open(file, "pt") as kept:
             latents.append(kept.get_tensor("latents"))
             tokens.append(kept.get_tensor("tokens"))

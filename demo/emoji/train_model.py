@@ -13,6 +13,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from training.files import write_whole
+
 from ..train_shapes import Trainee, halved, named_weights, part_of
 from ..trainer import Trainer, changed, deadline_of, generator_of, new_parser
 from .bank import latent_bank
@@ -35,9 +37,8 @@ def new_model(recipe: Recipe, device: str, start: Path | None = None) -> Trainee
 
 def export(trainer: Trainer, file: Path) -> None:
     """Write the averaged weights, in half precision, and the step."""
-    unfinished = file.with_suffix(".part")
-    save_file(halved(named_weights(trainer.averaged)), unfinished, {"step": str(trainer.step)})
-    unfinished.replace(file)
+    weights = halved(named_weights(trainer.averaged))
+    write_whole(file, lambda path: save_file(weights, path, {"step": str(trainer.step)}))
 
 
 def main(arguments: list[str] | None = None) -> None:
