@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from training.files import write_whole
 
-from ..train_shapes import Bank, latent_statistics, tokenise
+from ..train_shapes import Bank, known_words, latent_statistics, tokenise
 from .drawn import CHUNK, chunk
 from .prompts import every_word
 
@@ -26,16 +26,9 @@ COLLECTION = "training"
 SCENES_FOR_STATISTICS = 1000
 
 
-def known_words() -> Tensor:
-    """CLIP ids of every word that a prompt can have, and of a prompt's beginning and end, in rising order.
-
-    Raises:
-        ValueError: the text encoder's table has no room for them.
-    """
-    known = torch.unique(tokenise(every_word()))
-    if len(known) >= VOCABULARY_SIZE:
-        raise ValueError(f"the prompts use {len(known)} tokens; the embedding table holds {VOCABULARY_SIZE - 1}")
-    return known
+def every_known_word() -> Tensor:
+    """`known_words` of everything that a prompt can say."""
+    return known_words(tokenise(every_word()), VOCABULARY_SIZE)
 
 
 @torch.no_grad()

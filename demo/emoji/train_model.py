@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from training.files import write_whole
 
-from ..train_shapes import Trainee, halved, named_weights, part_of
+from ..train_shapes import Trainee, halved, named_weights
 from ..trainer import Trainer, changed, deadline_of, generator_of, new_parser
 from .bank import latent_bank
 from .drawn import chunk_options
@@ -30,8 +30,7 @@ def new_model(recipe: Recipe, device: str, start: Path | None = None) -> Trainee
     """A fresh model, or one with the weights of a finished file."""
     model = recipe.begin()
     if start:
-        model.diffusion_model.load_state_dict(part_of(start, "diffusion_model."))
-        model.text.load_state_dict(part_of(start, "text_encoder.clip_l.transformer."))
+        model.begin_with(start)
     return model.to(device)
 
 
