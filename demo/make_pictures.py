@@ -5,9 +5,8 @@ Those of the page itself need chromium; without it they stay as they are.
 
 from __future__ import annotations
 
-import shutil
-
 from .asks import SHAPES_ASKS
+from .browser import CHROMIUM
 from .contact_sheet import captioned, contact_sheet
 from .counting_pictures import (
     check_pictures,
@@ -111,13 +110,12 @@ def main() -> None:
         search_pictures(server)
         pick_pictures(server)
         everything_pictures(server)
-        chromium = shutil.which("chromium")
-        if chromium is None:
+        if CHROMIUM is None:
             print("no chromium on this machine: the pictures of the page stay as they are")
             return
-        for picture, path in photograph_page(server, chromium):
+        for picture, path in photograph_page(server):
             (square_thumbnail if path.parent == WORKFLOWS else save)(picture, path)
-        save(photograph_view(server, chromium), HELP / "HeadcountAttentionMapViewer" / "view.jpg")
+        save(photograph_view(server), HELP / "HeadcountAttentionMapViewer" / "view.jpg")
 
 
 if __name__ == "__main__":

@@ -10,15 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from .browser import comfy_page, started_browser
 from .picture_files import HELP, WORKFLOWS, Band, banded
 from .server import ComfyServer
-
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False, "Comfy.Graph.CanvasInfo": False}
-TIMEOUT_MS = 120_000
-SIZE = {"width": 1800, "height": 1000}
 
 
 @dataclass(frozen=True)
@@ -128,7 +124,6 @@ VIEWS = {
         View(WORKFLOWS / "t2icount_photo.jpg", ("Load Image", "Load T2ICount Model", "Object Counter (T2ICount)")),
     ),
 }
-READY = "window.app?.graph && window.app.extensionManager && !document.querySelector('#splash')"
 IDLE = """async () => {
   const queue = await (await fetch('/queue')).json()
   return queue.queue_running.length + queue.queue_pending.length === 0
@@ -151,18 +146,10 @@ ONLY_THE_GRAPH = (
 
 
 def photograph_page(
-    server: ComfyServer, chromium: str, workflows: Collection[str] = tuple(VIEWS)
+    server: ComfyServer, workflows: Collection[str] = tuple(VIEWS)
 ) -> Iterator[tuple[Image.Image, Path]]:
     """Open workflows of VIEWS in a real browser. Yields pictures, each with its file."""
-    user = server.base / "user" / "default"
-    user.mkdir(parents=True, exist_ok=True)
-    (user / "comfy.settings.json").write_text(json.dumps(SETTINGS))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS, timeout=TIMEOUT_MS)
-        page = browser.new_page(viewport=SIZE)
-        page.set_default_timeout(TIMEOUT_MS)
-        page.goto(server.address)
-        page.wait_for_function(READY)
+    with started_browser() as browser, comfy_page(browser, server, 1800, 1000) as page:
         for name in workflows:
             is_run, *views = VIEWS[name]
             workflow = json.loads((WORKFLOWS / f"{name}.json").read_text())
@@ -176,7 +163,6 @@ def photograph_page(
                 if view.band:
                     picture = banded(picture, Band(*view.band, f"needs {_first_file(workflow)}"))
                 yield picture, view.path
-        browser.close()
 
 
 def _first_file(workflow: dict[str, Any]) -> str:

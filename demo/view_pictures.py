@@ -6,9 +6,9 @@ import io
 import json
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from .page_pictures import ARGUMENTS, READY, SETTINGS, TIMEOUT_MS
+from .browser import comfy_page, started_browser
 from .picture_files import WORKFLOWS
 from .server import ComfyServer
 
@@ -32,17 +32,9 @@ DRAWN = """() => {
 }"""
 
 
-def photograph_view(server: ComfyServer, chromium: str) -> Image.Image:
+def photograph_view(server: ComfyServer) -> Image.Image:
     """Run the workflow in a real browser. Returns the view of the words, and beside it that of the things found."""
-    user = server.base / "user" / "default"
-    user.mkdir(parents=True, exist_ok=True)
-    (user / "comfy.settings.json").write_text(json.dumps(SETTINGS))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS, timeout=TIMEOUT_MS)
-        page = browser.new_page(viewport={"width": 1200, "height": 1000})
-        page.set_default_timeout(TIMEOUT_MS)
-        page.goto(server.address)
-        page.wait_for_function(READY)
+    with started_browser() as browser, comfy_page(browser, server, 1200, 1000) as page:
         workflow = json.loads((WORKFLOWS / f"{WORKFLOW}.json").read_text())
         page.evaluate("workflow => app.loadGraphData(workflow)", workflow)
         page.wait_for_timeout(1000)  # the page brings the whole graph into sight first
@@ -56,7 +48,6 @@ def photograph_view(server: ComfyServer, chromium: str) -> Image.Image:
         middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         page.mouse.move(*(at + (part - 0.5) * side for at, part in zip(middle, POINTED_AT, strict=True)))
         things = _photograph(page)
-        browser.close()
     return _beside(words, things)
 
 
