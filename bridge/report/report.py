@@ -23,8 +23,10 @@ from ..counters.inputs import checked_counter, require_loader
 from ..prompts.conditionings import WRITE_A_NUMBER
 from ..prompts.token_positions import count_prompt, encode_count_prompt
 from ..repair.count_repair import asked_of
+from ..repair.half_way import HALF_WAY, VARIATIONS
 from ..repair.repair import look
-from ..repair.until_right import HALF_WAY, VARIATIONS, Request, UntilRightSettings, generate_until_right
+from ..repair.settings import UntilRightSettings
+from ..repair.until_right import Request, generate_until_right
 from ..sampling.picture import PictureInputs, sampled_picture
 from ..sampling.start_latent import start_samples
 from ..seed_search.count_search import find_seeds
@@ -207,13 +209,11 @@ class _Run:
 
     def _with(self, model: Any, inputs: PictureInputs, prompt: str, seed: int) -> Tensor:
         """(H, W, 3) the picture that the method makes."""
-        request, method = self._request, self._settings.method
+        request, method, sampler = self._request, self._settings.method, self._settings.of_sampler(seed=seed)
         if method == "model_with":
             return sampled_picture(model, inputs, self._settings, seed, self._step_done)
         if method == "Count Search":
-            settings = SearchSettings(
-                **self._sampler(seed), look="own steps", decide_at=HALF_WAY, variations=VARIATIONS
-            )
+            settings = SearchSettings(**sampler, look="own steps", decide_at=HALF_WAY, variations=VARIATIONS)
             latent = {"samples": inputs.latent}
             search = Search(model, inputs.positive, inputs.negative, latent, settings, vae=request.vae)
             found = find_seeds(replace(search, progress=self._step_done), self._counter)
@@ -221,17 +221,10 @@ class _Run:
         side = request.vae.spacial_compression_encode()
         height, width = (side * length for length in self._empty.shape[-2:])
         until = UntilRightSettings(
-            **self._sampler(seed), width=width, height=height, isac="fast" if request.model_with is None else "off"
+            **sampler, width=width, height=height, isac="fast" if request.model_with is None else "off"
         )
         wanted = Request(model, request.clip, request.vae, self._counter, prompt, request.negative, until)
         return generate_until_right(wanted).shown[0]
-
-    def _sampler(self, seed: int) -> dict[str, Any]:
-        settings = self._settings
-        return {
-            "seed": seed, "steps": settings.steps, "cfg": settings.cfg, "sampler": settings.sampler,
-            "scheduler": settings.scheduler,
-        }  # fmt: skip
 
     def _step_done(self, done: int, total: int, denoised: Tensor) -> None:
         if self._progress is not None:
