@@ -35,12 +35,12 @@ def main(line: Sequence[str] | None = None) -> None:
 
     from training.evaluate import pictures_of
 
-    from .countbench_parts.prompts import spread
     from .lab.named_counters import counter_of
+    from .lab.published_prompts import evenly
     from .lab.store import KeptRows
 
     try:
-        pictures = spread(pictures_of(arguments), arguments.limit)
+        pictures = evenly(pictures_of(arguments), arguments.limit)
         counter = counter_of(arguments.detector, arguments.threshold)
         kept, counts = KeptRows(arguments.out / "counts.jsonl", "count"), []
         for done, picture in enumerate(pictures, start=1):

@@ -105,10 +105,10 @@ class Bench:
 
     def _made(self, row: PromptRow, sampling: Sampling, name: str, settings: dict[str, Any]) -> np.ndarray:
         """The picture of a node that does everything itself."""
-        own, height, width = self.world.sampling, *(8 * side for side in sampling.latent.shape[-2:])
+        height, width = (8 * side for side in sampling.latent.shape[-2:])
         given = {
-            **settings, "text": row.prompt, "negative": "", "width": width, "height": height, "seed": row.seed,
-            "steps": own.steps, "cfg": own.cfg, "sampler_name": own.sampler, "scheduler": own.scheduler,
+            **settings, **self.world.sampling.inputs, "text": row.prompt, "negative": "", "width": width, "height": height,
+            "seed": row.seed,
         }  # fmt: skip
         loaded = self.loaded
         made = KINDS[name].node.execute(

@@ -27,6 +27,11 @@ class KSamplerSettings:
     scheduler: str
     size: int
 
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """Steps, cfg, sampler and scheduler under the names of a node's inputs."""
+        return {"steps": self.steps, "cfg": self.cfg, "sampler_name": self.sampler, "scheduler": self.scheduler}
+
 
 SHAPES_SAMPLING = KSamplerSettings(20, 3.0, "euler", "simple", 128)
 """As the node says that the Shapes model is to be used."""

@@ -25,9 +25,10 @@ from benchmarks.countbench_parts.measures import (
     means,
     temporal_consistency,
 )
-from benchmarks.countbench_parts.prompts import Ask, read_asks, spread
+from benchmarks.countbench_parts.prompts import Ask, read_asks
 from benchmarks.countbench_parts.videos import frames_of, in_batches, match_videos
 from benchmarks.lab.counters import ExactShapes
+from benchmarks.lab.published_prompts import evenly
 from benchmarks.lab.workflows import objects_line
 from demo.scenes import Kind, Scene, random_scene
 
@@ -71,7 +72,7 @@ def test_asks_are_read(tmp_path: Path) -> None:
     counts = [{"cats": 3, "dogs": 2}, {"astronaut": 1}]
     asks = read(tmp_path, ["Three cats chase two dogs.", "A lone astronaut."], counts)
     assert [one.index for one in asks] == [1, 2] and [dict(one.counts) for one in asks] == counts
-    assert [one.index for one in spread(asks * 5, 4)] == [1, 1, 2, 2] and spread(asks, 9) == asks
+    assert [one.index for one in evenly(asks * 5, 4)] == [1, 1, 2, 2] and evenly(asks, 9) == asks
 
 
 @pytest.mark.parametrize(
