@@ -32,7 +32,7 @@ def sampling_progress(model: Any) -> SamplingProgress | None:
     return step_done
 
 
-def show_picture(image: Tensor, done: int, total: int) -> None:
+def show_image(image: Tensor, done: int, total: int) -> None:
     """Show a finished picture (H, W, 3) as the preview of the running node, also where ComfyUI shows no latent previews."""
     preview = Image.fromarray(pixels_of(image))
     comfy.utils.ProgressBar(total).update_absolute(done, total, ("JPEG", preview, _PREVIEW_SIDE))

@@ -9,7 +9,7 @@ import comfy.model_management
 from torch import Tensor
 
 from ..comfyui.node_text import running_node, show_note
-from ..comfyui.progress import sampling_progress, show_picture
+from ..comfyui.progress import sampling_progress, show_image
 from .repair import Repaired
 from .settings import UntilRightSettings
 
@@ -101,7 +101,7 @@ class Tries:
 
     def show(self, image: Tensor) -> None:
         """An image as the node's preview, until the next one."""
-        show_picture(image, *self._steps_done)
+        show_image(image, *self._steps_done)
 
     @property
     def _steps_done(self) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from ..families.table import FAMILIES
 from ..isac.control import FAST_SHARE, IsacSettings, with_isac
 from ..prompts.conditionings import WRITE_A_NUMBER
 from ..prompts.token_positions import encode_count_prompt
-from ..sampling.picture import PictureInputs, sampled_picture
+from ..sampling.image import ImageInputs, sampled_image
 from ..seed_search.search import Search
 from ..seed_search.settings import SearchSettings
 from .budget import Budget
@@ -156,8 +156,8 @@ class _Run:
 
     def finish(self, start: Start) -> None:
         """Make, count and repair one image."""
-        inputs = PictureInputs(self._positive, self._negative, self._empty, self._request.vae)
-        image = sampled_picture(start.model, inputs, self._settings, start.seed, self.tries.step_done)
+        inputs = ImageInputs(self._positive, self._negative, self._empty, self._request.vae)
+        image = sampled_image(start.model, inputs, self._settings, start.seed, self.tries.step_done)
         looked = look(self._counter, image, self.asked)
         self.budget.spent += start.cost
         self.tries.show(looked.image)

@@ -197,7 +197,7 @@ def test_pictures_are_shown_while_it_works(monkeypatch: pytest.MonkeyPatch) -> N
     """Each look and each finished picture, with how far the tries are."""
     shown: list[tuple[tuple[int, ...], int, int]] = []
     show = lambda image, done, total: shown.append((tuple(image.shape), done, total))  # noqa: E731
-    monkeypatch.setattr(tries_module, "show_picture", show)
+    monkeypatch.setattr(tries_module, "show_image", show)
     generate(Scripted(ONE_CAT, TWO_CATS_AND_A_DOG, TWO_CATS_AND_A_DOG), steps=8, search="half-way", tries=3)
     assert shown == [((128, 128, 3), done, 24) for done in (4, 12, 16, 16)]
 
