@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 
@@ -14,6 +15,6 @@ def pixels_of(image: Tensor) -> NDArray[np.uint8]:
     return (values * 255).round().astype(np.uint8)
 
 
-def image_of(pixels: ArrayLike) -> Tensor:
+def image_of(pixels: NDArray[np.uint8] | Image.Image) -> Tensor:
     """The same shape in float32, 0..1, of uint8 pixels or an image of Pillow."""
     return torch.from_numpy(np.asarray(pixels, np.float32) / 255)
