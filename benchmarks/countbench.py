@@ -27,10 +27,11 @@ from demo.comfy_client import Prompt, PromptError  # noqa: E402
 
 from .countbench_parts.making import MakingSettings, make_videos, refused_prompts  # noqa: E402
 from .countbench_parts.measures import measure_all, meter_of  # noqa: E402
-from .countbench_parts.prompts import read_asks, spread  # noqa: E402
+from .countbench_parts.prompts import read_asks  # noqa: E402
 from .countbench_parts.report import Origin, figures, read_figures, render  # noqa: E402
 from .countbench_parts.videos import match_videos  # noqa: E402
 from .lab.command import addresses_of, device_of, new_parser, positive, start_comfyui, tell  # noqa: E402
+from .lab.published_prompts import evenly  # noqa: E402
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,7 +94,7 @@ def run(arguments: argparse.Namespace) -> None:
         OSError: a file cannot be written.
     """
     every = read_asks(arguments.prompts, arguments.counts)
-    asks = spread(every, arguments.limit)
+    asks = evenly(every, arguments.limit)
     other = read_figures(arguments.against) if arguments.against else None
     if arguments.workflow:
         make_videos(_making(arguments), asks, every, arguments.videos, tell)

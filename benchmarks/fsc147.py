@@ -30,23 +30,23 @@ def main(line: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("output/fsc147"), help="folder of counts")
     arguments = parser.parse_args(line)
     start_comfyui(device_of(None))
+    from headcount.core.drawing import image_of
     from headcount.core.errors import CountError
 
     from training.evaluate import pictures_of
 
-    from .countbench_parts.prompts import spread
-    from .lab.counters import images_of
     from .lab.named_counters import counter_of
+    from .lab.published_prompts import evenly
     from .lab.store import KeptRows
 
     try:
-        pictures = spread(pictures_of(arguments), arguments.limit)
+        pictures = evenly(pictures_of(arguments), arguments.limit)
         counter = counter_of(arguments.detector, arguments.threshold)
         kept, counts = KeptRows(arguments.out / "counts.jsonl", "count"), []
         for done, picture in enumerate(pictures, start=1):
             key = f"{arguments.set} {picture.name} {picture.noun} {counter.name}"
             found = kept.get(
-                key, lambda one=picture: float(counter.count(images_of(one.read()[None]), [one.noun]).numbers[0, 0])
+                key, lambda one=picture: float(counter.count(image_of(one.read()[None]), [one.noun]).numbers[0, 0])
             )
             counts.append(found)
             if done % 100 == 0 or done == len(pictures):

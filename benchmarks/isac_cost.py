@@ -24,7 +24,7 @@ import comfy.samplers  # noqa: E402
 from headcount.bridge.gradients.memory import lean_estimate  # noqa: E402
 
 from .lab.command import DTYPES, new_parser  # noqa: E402
-from .lab.measures import fused_attention, operations, peak_bytes, without_numbers  # noqa: E402
+from .lab.measures import FUSED, operations, peak_bytes, without_numbers  # noqa: E402
 from .lab.real_models import KINDS, NAMES, cost_model  # noqa: E402
 from .lab.steps import FLOORS, MODES, Mode, Row, ShapesOnly, gradient_step, measured, too_much  # noqa: E402
 from .lab.tables import table  # noqa: E402
@@ -44,13 +44,12 @@ class Count:
 def counted(name: str, size: int | None, modes: dict[str, Mode] = MODES) -> tuple[float, list[Count]]:
     """Operations of one model call, and what the modes add; in half precision, without the objective's own."""
     model = cost_model(name, torch.device("meta"), torch.float16, size)
-    options = {"transformer_options": {"optimized_attention_override": lambda _, *a, **k: fused_attention(*a, **k)}}
     call = [[model.counted.conditioning]]
     rows = []
     with without_numbers():
         with torch.no_grad():
             forward = operations(
-                lambda: comfy.samplers.calc_cond_batch(model.patcher.model, call, model.x, model.sigma, options)
+                lambda: comfy.samplers.calc_cond_batch(model.patcher.model, call, model.x, model.sigma, FUSED)
             )
         for label, mode in modes.items():
             if mode.objective is None or mode.dense or mode.share < 1:

@@ -18,19 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from demo.comfy_host import import_comfyui
 
 import_comfyui("--cpu")
 from headcount.bridge.demo_models.emoji_counter import load_emoji_counter  # noqa: E402
 from headcount.core.counting import Counter  # noqa: E402
+from headcount.core.drawing import image_of  # noqa: E402
 
 from demo.emoji.judge import load_judge  # noqa: E402
 from demo.emoji.vocabulary import PLURALS  # noqa: E402
+from training.files import read_picture  # noqa: E402
 
 from .lab.command import new_parser  # noqa: E402
-from .lab.counters import images_of  # noqa: E402
 from .lab.statistics import interval  # noqa: E402
 from .lab.tables import table, with_interval  # noqa: E402
 
@@ -64,14 +64,14 @@ class Labelled:
 def labelled(folder: Path = FOLDER) -> tuple[list[Labelled], np.ndarray]:
     """The labels, and the (N, 128, 128, 3) uint8 pictures."""
     labels = [Labelled(**row) for row in json.loads((folder / "labels.json").read_text(encoding="utf-8"))]
-    sheet = np.asarray(Image.open(folder / "pictures.webp").convert("RGB"))
+    sheet = read_picture(folder / "pictures.webp")
     tiles = sheet.reshape(-1, SIDE, sheet.shape[1] // SIDE, SIDE, 3).swapaxes(1, 2).reshape(-1, SIDE, SIDE, 3)
     return labels, tiles[: len(labels)]
 
 
 def counted(counter: Counter, pictures: np.ndarray) -> list[Numbers]:
     """What a counter sees in each picture, 0 left out."""
-    found = counter.count(images_of(pictures), tuple(PLURALS.values())).rounded.tolist()
+    found = counter.count(image_of(pictures), tuple(PLURALS.values())).rounded.tolist()
     return [{noun: n for noun, n in zip(PLURALS, numbers, strict=True) if n} for numbers in found]
 
 

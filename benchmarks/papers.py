@@ -1,33 +1,63 @@
 """Every row of the tables of the three papers, with the command of this pack that re-makes it.
 
-`python -m benchmarks.papers` prints Markdown; `--paper NUMINA` one paper's; `--commands` only the commands, each once, for a
-script of yours. Words in capitals are your files. docs/papers.md is what it prints.
+docs/papers.md holds them. `python -m benchmarks.papers` prints it; `--paper NUMINA` one paper's; `--commands` the commands,
+each once, for a script of yours. Words in capitals are your files.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from dataclasses import dataclass
+from pathlib import Path
 
 from .lab.command import new_parser
-from .lab.paper_tables import ISAC, NUMINA, T2ICOUNT, Row, paper_rows
-from .lab.tables import table
 
-PAPERS = (ISAC, NUMINA, T2ICOUNT)
-_HEAD = (
-    "# The papers' tables",
-    "",
-    "What ISAC, NUMINA and T2ICount print, and the command that re-makes each row; a blank means that it was not run: none",
-    "of the papers' weights were at hand. Words in capitals are your files. Written by `python -m benchmarks.papers`.",
-)
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "papers.md"
+ISAC, NUMINA, T2ICOUNT = PAPERS = ("ISAC", "NUMINA", "T2ICount")
 
 
-def render(rows: Sequence[Row]) -> Iterator[str]:
-    """Lines of Markdown, a table of them for each of the papers'."""
-    yield from _HEAD
-    for (paper, name), group in groupby(rows, lambda row: (row.paper, row.table)):
-        cells = ([row.name, row.figure, f"`{row.command}`" if row.command else row.why, row.ours] for row in group)
-        yield from ("", f"## {paper}: {name}", "", *table(["row", "paper", "command", "ours"], cells))
+@dataclass(frozen=True)
+class Row:
+    """A row of a table.
+
+    Attributes:
+        paper: one of `PAPERS`.
+        table: as the paper numbers it, with what its columns are.
+        name: of the row.
+        figure: what the paper prints.
+        command: what re-makes it; None where this pack has none.
+        why: where there is no command.
+        ours: the figure that was made with it; "" where none could be.
+    """
+
+    paper: str
+    table: str
+    name: str
+    figure: str
+    command: str | None
+    why: str
+    ours: str
+
+
+def sections() -> tuple[str, list[str]]:
+    """The page's beginning, and its tables, each with its heading "## paper: table"."""
+    head, *tables = PAGE.read_text(encoding="utf-8").split("\n## ")
+    return head, [f"## {table}" for table in tables]
+
+
+def rows_of(section: str) -> Iterator[Row]:
+    """The rows of one table."""
+    heading, _, _head, _rule, *lines = section.strip().splitlines()
+    paper, _, table = heading.removeprefix("## ").partition(": ")
+    for line in lines:
+        name, figure, way, ours = (cell.strip() for cell in line.strip("|").split("|"))
+        is_command = way.startswith("`")
+        yield Row(paper, table, name, figure, way.strip("`") if is_command else None, "" if is_command else way, ours)
+
+
+def paper_rows() -> list[Row]:
+    """All of them, in the papers' order."""
+    return [row for section in sections()[1] for row in rows_of(section)]
 
 
 def main(line: Sequence[str] | None = None) -> None:
@@ -36,9 +66,12 @@ def main(line: Sequence[str] | None = None) -> None:
     parser.add_argument("--paper", choices=PAPERS)
     parser.add_argument("--commands", action="store_true", help="only the commands, each once")
     arguments = parser.parse_args(line)
-    rows = [row for row in paper_rows() if arguments.paper in (None, row.paper)]
-    lines = dict.fromkeys(row.command for row in rows if row.command) if arguments.commands else render(rows)
-    print("\n".join(lines))
+    head, tables = sections()
+    tables = [section for section in tables if section.startswith(f"## {arguments.paper or ''}")]
+    if arguments.commands:
+        print(*dict.fromkeys(row.command for section in tables for row in rows_of(section) if row.command), sep="\n")
+    else:
+        print(head, *tables, sep="\n", end="")
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@ from demo.comfy_host import import_comfyui
 
 import_comfyui("--cpu")
 import torch  # noqa: E402
-from headcount.bridge.attention.capture import Capture  # noqa: E402
-from headcount.bridge.attention.hook import hooked_options  # noqa: E402
 from headcount.bridge.recording.recorder import new_recorder  # noqa: E402
 from headcount.core.attention import (  # noqa: E402
     MAX_SELF_PIXELS,
@@ -23,21 +21,18 @@ from headcount.core.attention import (  # noqa: E402
 )
 
 from .lab.command import new_parser  # noqa: E402
-from .lab.measures import fused_attention, peak_bytes, without_numbers  # noqa: E402
+from .lab.measures import FUSED, peak_bytes, without_numbers  # noqa: E402
 from .lab.models import LoadedModel  # noqa: E402
 from .lab.real_models import KINDS, cost_model  # noqa: E402
-from .lab.steps import model_calls  # noqa: E402
+from .lab.steps import capture_step, model_calls  # noqa: E402
 
 
 def recorded_step(model: LoadedModel, options: dict[str, Any]) -> None:
     """The first step of a recorded run, the most expensive one, to its maps."""
-    reader = model.family.reader((model.x.shape[-2], model.x.shape[-1]))
     recorder = new_recorder([model.counted])
     assert recorder is not None, "the models' prompts count something"
     request = LayerRequest(recorder.kept_words, model.counted.text_layout.length)
-    sums = CallSums(request, CallList(MAX_SELF_PIXELS, reader.one_grid))
-    model_calls(model, hooked_options(options, Capture(reader, model.counted.conditioning.get("uuid"), sums)))
-    sums.maps()
+    capture_step(model, lambda reader: CallSums(request, CallList(MAX_SELF_PIXELS, reader.one_grid)), options).maps()
 
 
 def main() -> None:
@@ -46,11 +41,10 @@ def main() -> None:
     parser.add_argument("--model", choices=sorted(KINDS), required=True)
     given = parser.parse_args()
     model = cost_model(given.model, torch.device("meta"), torch.float16, None)
-    options = {"transformer_options": {"optimized_attention_override": lambda _, *a, **k: fused_attention(*a, **k)}}
     with without_numbers(), torch.no_grad():
         network = model.patcher.model.diffusion_model
-        plain = peak_bytes(lambda: model_calls(model, options), network)
-        recorded = peak_bytes(lambda: recorded_step(model, options), network)
+        plain = peak_bytes(lambda: model_calls(model, FUSED), network)
+        recorded = peak_bytes(lambda: recorded_step(model, FUSED), network)
     more = f"{(recorded - plain) / 1e9:+.3f} GB"
     print(
         f"{given.model}, latent {tuple(model.x.shape)}: plain {plain / 1e9:.3f} GB, recorded {recorded / 1e9:.3f} GB, {more}"

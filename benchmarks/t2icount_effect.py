@@ -47,12 +47,12 @@ from training.texts import NounTexts  # noqa: E402
 from training.trainer import Report, Trainer  # noqa: E402
 
 from .lab.command import new_parser  # noqa: E402
+from .lab.counters import SHIPPED_COUNTER  # noqa: E402
 from .lab.statistics import Statistic, interval, root_mean_square  # noqa: E402
 from .lab.tables import table, with_interval  # noqa: E402
 
 Numbers = NDArray[np.float64]
 
-SHIPPED = Path(__file__).resolve().parents[1] / "demo" / "weights" / "t2icount" / "shapes_counter.safetensors"
 JUDGED: Mapping[str, Recipe] = {"ordinary": ordinary_scene, "minority": minority_scene}
 _JUDGED_SEED = 1000
 
@@ -172,8 +172,8 @@ def main() -> None:
     networks = {name: train(name, plan, arguments.out, report) for name in arguments.variant or VARIANTS}
     if "full" not in networks:
         return
-    if SHIPPED.exists():
-        networks["shipped counter"] = load_network(load_file(SHIPPED), network_builder()).float()
+    if SHIPPED_COUNTER.exists():
+        networks["shipped counter"] = load_network(load_file(SHIPPED_COUNTER), network_builder()).float()
     judged = {kind: make_scenes(recipe, plan.judged, _JUDGED_SEED + plan.seed) for kind, recipe in JUDGED.items()}
     errors = {
         name: {kind: counted(network, scenes) - truth_of(scenes) for kind, scenes in judged.items()}

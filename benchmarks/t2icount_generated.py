@@ -17,15 +17,15 @@ from demo.shapes import PLURALS
 
 import_comfyui("--cpu")
 from headcount.bridge.demo_models.files import load_shapes_model  # noqa: E402
+from headcount.core.drawing import image_of  # noqa: E402
 
 from .lab.command import new_parser  # noqa: E402
-from .lab.counters import images_of, t2icount_counter  # noqa: E402
+from .lab.counters import SHIPPED_COUNTER, t2icount_counter  # noqa: E402
 from .lab.prompts import make_cases  # noqa: E402
 from .lab.sampling import Generator  # noqa: E402
 from .lab.statistics import interval  # noqa: E402
 from .lab.tables import table, with_interval  # noqa: E402
 
-SHIPPED = Path(__file__).resolve().parents[1] / "demo" / "weights" / "t2icount" / "shapes_counter.safetensors"
 Numbers = NDArray[np.float64]
 
 
@@ -37,7 +37,7 @@ def counts_of(pictures: int, seed: int, counter: Path) -> tuple[Numbers, Numbers
         pixels = generator.draw(case.prompt, case.seed)
         found = case.count(pixels)
         exact.append([found.get(noun, 0) for noun in PLURALS])
-        numbers = network.count(images_of(pixels[None]), tuple(PLURALS.values())).numbers
+        numbers = network.count(image_of(pixels[None]), tuple(PLURALS.values())).numbers
         counted.append(np.asarray(numbers, float)[0])
     return np.array(exact, float), np.array(counted)
 
@@ -67,7 +67,7 @@ def main() -> None:
     parser = new_parser(__doc__)
     parser.add_argument("--pictures", type=int, default=160)
     parser.add_argument("--seed", type=int, default=5)
-    parser.add_argument("--counter", type=Path, default=SHIPPED, help="a T2ICount file")
+    parser.add_argument("--counter", type=Path, default=SHIPPED_COUNTER, help="a T2ICount file")
     arguments = parser.parse_args()
     print("\n".join(errors_table(*counts_of(arguments.pictures, arguments.seed, arguments.counter))))
 

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .scenes import SIZE, PlacedShape, draw
+from .scenes import SIZE, PlacedShape, draw, light_background
 from .shapes import COLOURS, NOUNS, PLURALS, Point
 
 Picture = NDArray[np.uint8]
@@ -106,8 +106,7 @@ def _drawn(nouns: Sequence[str], asked: str, side: int, radius: float, rng: rand
         PlacedShape(noun, colour_of[noun] or rng.choice(tuple(COLOURS)), place, r)
         for noun, place, r in zip(nouns, places, radii, strict=True)
     )
-    tint = rng.randint(214, 248)
-    background = (tint, min(255, tint + rng.randint(-8, 8)), min(255, tint + rng.randint(-8, 8)))
+    background = light_background(rng)
     return CountScene(draw(shapes, background, side).copy(), shapes, asked)
 
 

@@ -5,10 +5,10 @@ Those of the page itself need chromium; without it they stay as they are.
 
 from __future__ import annotations
 
-import shutil
 from itertools import islice
 
 from .asks import SHAPES_ASKS
+from .browser import CHROMIUM
 from .contact_sheet import captioned, contact_sheet
 from .counting_pictures import (
     check_pictures,
@@ -114,14 +114,13 @@ def main() -> None:
         search_pictures(server)
         pick_pictures(server)
         everything_pictures(server)
-        chromium = shutil.which("chromium")
-        if chromium is None:
+        if CHROMIUM is None:
             print("no chromium on this machine: the pictures of the page stay as they are")
             return
-        for picture, path in photograph_page(server, chromium):
+        for picture, path in photograph_page(server):
             (square_thumbnail if path.parent == WORKFLOWS else save)(picture, path)
-        save(photograph_view(server, chromium), HELP / "HeadcountAttentionMapViewer" / "view.jpg")
-        record_first_minute(server, chromium, HELP / "HeadcountGenerateUntilRight" / "first_minute.webp")
+        save(photograph_view(server), HELP / "HeadcountAttentionMapViewer" / "view.jpg")
+        record_first_minute(server, HELP / "HeadcountGenerateUntilRight" / "first_minute.webp")
 
 
 if __name__ == "__main__":

@@ -5,21 +5,16 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Page, ViewportSize, sync_playwright
+from playwright.sync_api import Page
 
+from .browser import comfy_page, started_browser
 from .picture_files import HELP, WORKFLOWS, Band, banded
 from .server import ComfyServer
-
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False, "Comfy.Graph.CanvasInfo": False}
-TIMEOUT_MS = 120_000
-SIZE: ViewportSize = {"width": 1800, "height": 1000}
 
 
 @dataclass(frozen=True)
@@ -129,7 +124,6 @@ VIEWS = {
         View(WORKFLOWS / "t2icount_photo.jpg", ("Load Image", "Load T2ICount Model", "Object Counter (T2ICount)")),
     ),
 }
-READY = "window.app?.graph && window.app.extensionManager && !document.querySelector('#splash')"
 IDLE = """async () => {
   const queue = await (await fetch('/queue')).json()
   return queue.queue_running.length + queue.queue_pending.length === 0
@@ -151,27 +145,11 @@ ONLY_THE_GRAPH = (
 )
 
 
-@contextmanager
-def opened_page(server: ComfyServer, chromium: str, size: ViewportSize = SIZE) -> Iterator[Page]:
-    """ComfyUI's page in a real browser, ready for use."""
-    user = server.base / "user" / "default"
-    user.mkdir(parents=True, exist_ok=True)
-    (user / "comfy.settings.json").write_text(json.dumps(SETTINGS))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS, timeout=TIMEOUT_MS)
-        page = browser.new_page(viewport=size)
-        page.set_default_timeout(TIMEOUT_MS)
-        page.goto(server.address)
-        page.wait_for_function(READY)
-        yield page
-        browser.close()
-
-
 def photograph_page(
-    server: ComfyServer, chromium: str, workflows: Collection[str] = tuple(VIEWS)
+    server: ComfyServer, workflows: Collection[str] = tuple(VIEWS)
 ) -> Iterator[tuple[Image.Image, Path]]:
     """Open workflows of VIEWS in a real browser. Yields pictures, each with its file."""
-    with opened_page(server, chromium) as page:
+    with started_browser() as browser, comfy_page(browser, server, 1800, 1000) as page:
         for name in workflows:
             is_run, *views = VIEWS[name]
             workflow = json.loads((WORKFLOWS / f"{name}.json").read_text())

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, ViewportSize
+from playwright.sync_api import Page
 
-from .page_pictures import IDLE, opened_page
+from .browser import comfy_page, started_browser
+from .page_pictures import IDLE
 from .server import ComfyServer
 
 TEMPLATE = "1 Start here - the right number"
-SCREEN: ViewportSize = {"width": 1440, "height": 900}
+SCREEN = 1440, 900
 SIZE = 1200, 750
 SHOT_MS, LONGEST_MS, LAST_MS = 1000, 300_000, 4000
 QUALITY = 60
@@ -38,13 +39,13 @@ class _Film:
         first.save(path, save_all=True, append_images=rest, duration=self.times, loop=0, quality=QUALITY, method=6)
 
 
-def record_first_minute(server: ComfyServer, chromium: str, path: Path) -> None:
+def record_first_minute(server: ComfyServer, path: Path) -> None:
     """Do what the README says after installing, and film it.
 
     Raises:
         TimeoutError: the run did not end within `LONGEST_MS`.
     """
-    with opened_page(server, chromium, SCREEN) as page:
+    with started_browser() as browser, comfy_page(browser, server, *SCREEN) as page:
         film = _Film(page)
         page.evaluate(_COMMAND, "Comfy.BrowseTemplates")
         page.get_by_text("headcount", exact=True).first.click()

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy import ndimage
+
+from training.files import read_picture
 
 from .counter import drawn_outlines, stretched
 from .scenes import random_scene
@@ -206,7 +207,7 @@ def main() -> None:
     files = sorted(arguments.pictures.rglob("*.png"))
     if not files:
         parser.error(f"there are no PNG files in {arguments.pictures}")
-    seen = [features(np.asarray(Image.open(file).convert("RGB"))) for file in files]
+    seen = [features(read_picture(file)) for file in files]
     drawn, others = (drawn_features(len(seen), arguments.seed + turn) for turn in range(2))
     print("\n".join(quality_table({"given": seen, "drawn": others}, drawn)))
     print("\nDistance: Fréchet distance from other drawn scenes, so that of drawn scenes is its floor.")

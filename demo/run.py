@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from training.files import write_whole
+
 from .asks import ASKS
 from .comfy_host import ROOT
 from .contact_sheet import captioned, contact_sheet
@@ -29,15 +31,15 @@ PAGE, SHEET, ATTENTION = "index.html", "contact_sheet.png", "attention.png"
 
 def judged() -> Seen:
     """What the judge of the Emoji world sees. Imports ComfyUI into this process, which therefore happens late."""
-    import torch
+    from .emoji.judge import load_judge  # isort: skip; it puts the pack on the import path
+    from headcount.core.drawing import image_of
 
-    from .emoji.judge import load_judge
     from .emoji.vocabulary import PLURALS
 
     judge = load_judge()
 
     def seen(picture: np.ndarray) -> list[tuple[str, str | None]]:
-        found = judge.count(torch.tensor(picture)[None].float() / 255, tuple(PLURALS.values()))
+        found = judge.count(image_of(picture)[None], tuple(PLURALS.values()))
         numbers = zip(PLURALS, found.rounded[0].tolist(), strict=True)
         return [(noun, None) for noun, number in numbers for _ in range(number)]
 
@@ -83,9 +85,8 @@ class Output:
 
     def write(self, name: str, save: Callable[[Path], object]) -> None:
         """Write a file beside its place, then move it there."""
-        path, part = self.folder / name, self.folder / f"unfinished_{name}"
-        save(part)
-        part.replace(path)
+        path = self.folder / name
+        write_whole(path, save)
         if path not in self.files:
             self.files.append(path)
 

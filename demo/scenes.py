@@ -33,7 +33,7 @@ _FRAMES = (
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of shape in a scene: `count` shapes called `noun`, all of `colour`, or of mixed colours if that is None."""
+    """One kind of object in a scene: `count` of a noun, all of `colour`, or of any colour if that is None."""
 
     noun: str
     count: int
@@ -160,12 +160,17 @@ def draw(shapes: tuple[PlacedShape, ...], background: Colour, size: int = SIZE) 
     return np.asarray(big.resize((size, size), Image.Resampling.BOX), dtype=np.uint8)
 
 
+def light_background(rng: random.Random) -> Colour:
+    """A light grey with a tint."""
+    level = rng.randint(214, 248)
+    return level, min(255, level + rng.randint(-8, 8)), min(255, level + rng.randint(-8, 8))
+
+
 def random_scene(
     rng: random.Random, kinds: tuple[Kind, ...] | None = None, size: int = SIZE, touching: bool = False
 ) -> Scene:
     """A scene of `kinds`, or of random kinds, with its prompt and picture. The same `rng` state gives the same scene."""
     kinds = kinds or random_kinds(rng)
     shapes = place_shapes(kinds, rng, size, touching)
-    tint = rng.randint(214, 248)
-    background = (tint, min(255, tint + rng.randint(-8, 8)), min(255, tint + rng.randint(-8, 8)))
+    background = light_background(rng)
     return Scene(kinds, write_prompt(kinds, rng), shapes, draw(shapes, background, size))

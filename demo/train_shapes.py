@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MethodType
 from typing import Any
@@ -39,7 +39,10 @@ from headcount.core.shapes.autoencoder import ShapesAutoencoder, to_pixels  # no
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 END_TOKEN = CLIP_CONFIG["eos_token_id"]
+OLD_TEXT = "text_encoder.clip_l.transformer."
+"""Beginning of the text encoder's weights in a file of a Shapes or Emoji model."""
 PROMPT_DROPOUT = 0.1
+SHIFT = 0.4
 PLAN = Plan(steps=4500, batch=32, rate=1e-3, ema_decay=0.9985, betas=(0.9, 0.95), weight_decay=1e-3)
 
 
@@ -48,23 +51,24 @@ class Bank:
     """Training scenes, encoded once.
 
     Attributes:
-        latents: (S, C, 16, 16) normalised, fp16; C is 8 for the Shapes model.
+        latents: (S, C, 16, 16) normalised, fp16; C is 8 for the Shapes models. Of clips (S, C, F, 16, 16).
         tokens: (S, 32) CLIP ids.
         empty: (32,) CLIP ids of the empty prompt.
-        statistics: `latent.mean`, `latent.std` (C,) and `latent.rgb_factors` (C + 1, 3).
+        statistics: `latent.mean`, `latent.std` (C,) and `latent.rgb_factors` (C + 1, 3); nothing for clips, whose model takes
+            over the autoencoder of the Shapes model.
     """
 
     latents: Tensor
     tokens: Tensor
     empty: Tensor
-    statistics: dict[str, Tensor]
+    statistics: dict[str, Tensor] = field(default_factory=dict)
 
     def batch(self, generator: torch.Generator, size: int) -> tuple[Tensor, Tensor]:
         """`size` latents, in float32, and their tokens, drawn at random."""
         chosen = torch.randint(len(self.latents), (size,), generator=generator, device=self.latents.device)
         return self.latents[chosen].float(), self.tokens[chosen]
 
-    def to(self, device: str) -> Bank:
+    def to(self, device: str | torch.device) -> Bank:
         """The bank with all that a batch is made of there."""
         moved = (part.to(device) for part in (self.latents, self.tokens, self.empty))
         return Bank(*moved, self.statistics)
@@ -75,6 +79,18 @@ def tokenise(prompts: list[str]) -> Tensor:
     tokenizer = ShapesTokenizer()
     chunks = [tokenizer.tokenize_with_weights(prompt)["l"][0] for prompt in prompts]
     return torch.tensor([[token for token, _ in chunk] for chunk in chunks])
+
+
+def known_words(tokens: Tensor, room: int = VOCABULARY_SIZE) -> Tensor:
+    """CLIP ids of every word in (S, 32) prompts, and of a prompt's beginning and end, in rising order.
+
+    Raises:
+        ValueError: the text encoder's table, with `room` rows, cannot hold them.
+    """
+    known = torch.unique(tokens)
+    if len(known) >= room:
+        raise ValueError(f"the prompts use {len(known)} tokens; the embedding table holds {room - 1}")
+    return known
 
 
 def latent_statistics(latents: Tensor, pictures: Tensor) -> dict[str, Tensor]:
@@ -150,8 +166,13 @@ class Trainee(nn.Module):
         start_weights(self.text)
         self.text.text_model.embeddings.token_embedding.ids[: len(known_ids)] = known_ids
 
+    def begin_with(self, file: Path) -> None:
+        """Take over the weights of a finished model."""
+        self.diffusion_model.load_state_dict(part_of(file, "diffusion_model."))
+        self.text.load_state_dict(part_of(file, OLD_TEXT))
+
     def forward(self, x: Tensor, sigma: Tensor, tokens: Tensor) -> Tensor:
-        """Predicted velocity, noise minus latent: (B, C, 16, 16)."""
+        """Predicted velocity, noise minus latent: (B, C, 16, 16) of (B,) noise levels and (B, 32) prompts."""
         context = self.text.text_model(tokens, dtype=torch.float32)[0]
         ended = (tokens == END_TOKEN).cumsum(1)
         first_end_or_before = (ended == 0) | ((ended == 1) & (tokens == END_TOKEN))
@@ -169,14 +190,28 @@ def out_of_place(layer: nn.Module, x: Tensor, mask: Tensor | None = None, optimi
 
 
 def training_loss(model: nn.Module, bank: Bank, generator: torch.Generator, batch: int) -> Tensor:
-    """Mean squared error of the predicted velocity on one random batch; bank, model and generator are of one device."""
+    """`flow_loss` of one random batch; bank, model and generator are of one device."""
     clean, tokens = bank.batch(generator, batch)
+    return flow_loss(
+        model, clean, torch.where(dropped_prompts(tokens, generator), bank.empty, tokens), generator, SHIFT
+    )
+
+
+def dropped_prompts(tokens: Tensor, generator: torch.Generator) -> Tensor:
+    """(B, 1) which of (B, 32) prompts are left out, for classifier-free guidance."""
+    return torch.rand(len(tokens), 1, generator=generator, device=tokens.device) < PROMPT_DROPOUT
+
+
+def flow_loss(model: nn.Module, clean: Tensor, tokens: Tensor, generator: torch.Generator, shift: float) -> Tensor:
+    """Mean squared error of the velocity that is predicted for latents (B, ...) and prompts (B, 32) at random noise levels.
+
+    Args:
+        shift: mean of the noise levels' logits.
+    """
     where = {"generator": generator, "device": clean.device}
-    dropped = torch.rand(batch, 1, **where) < PROMPT_DROPOUT
-    tokens = torch.where(dropped, bank.empty, tokens)
     noise = torch.randn(clean.shape, **where)
-    sigma = torch.sigmoid(torch.randn(batch, **where) + 0.4)
-    level = sigma.view(-1, 1, 1, 1)
+    sigma = torch.sigmoid(torch.randn(len(clean), **where) + shift)
+    level = sigma.view(-1, *[1] * (clean.ndim - 1))
     with torch.autocast(clean.device.type, torch.bfloat16):
         velocity = model((1 - level) * clean + level * noise, sigma, tokens)
     return (velocity.float() - (noise - clean)).square().mean()
@@ -188,12 +223,13 @@ def part_of(path: Path, prefix: str) -> dict[str, Tensor]:
     return {name: value.float() if value.is_floating_point() else value for name, value in found.items()}
 
 
-def named_weights(model: Trainee) -> dict[str, Tensor]:
+def named_weights(model: Trainee, encoder: str = "clip_l") -> dict[str, Tensor]:
     """The weights under the names by which the models' files have them: `diffusion_model.*`, `text_encoder.*`."""
+    text = f"text_encoder.{encoder}."
     out = {}
     for name, value in model.state_dict().items():
-        out[name.replace("text.", "text_encoder.clip_l.transformer.", 1) if name.startswith("text.") else name] = value
-    out["text_encoder.clip_l.logit_scale"] = torch.tensor(4.6055)
+        out[f"{text}transformer.{name[5:]}" if name.startswith("text.") else name] = value
+    out[f"{text}logit_scale"] = torch.tensor(4.6055)
     return out
 
 
@@ -223,13 +259,9 @@ def main(arguments: list[str] | None = None) -> None:
     else:
         autoencoder.load_state_dict(torch.load(given.out / "autoencoder.pt", weights_only=True))
     bank = build_bank(autoencoder, given.scenes, given.seed)
-    known = torch.unique(bank.tokens)
-    if len(known) >= VOCABULARY_SIZE:
-        raise ValueError(f"the prompts use {len(known)} tokens; the embedding table holds {VOCABULARY_SIZE - 1}")
-    model = Trainee(known)
+    model = Trainee(known_words(bank.tokens))
     if given.start:
-        model.diffusion_model.load_state_dict(part_of(given.start, "diffusion_model."))
-        model.text.load_state_dict(part_of(given.start, "text_encoder.clip_l.transformer."))
+        model.begin_with(given.start)
     trainer, there = Trainer(model.to(given.device), given.out, "diffusion", plan), bank.to(given.device)
     trainer.train(lambda step: training_loss(model, there, generator_of(step, given), plan.batch), until)
     export(trainer.averaged, autoencoder, bank, given.out / "shapes.safetensors")

@@ -22,17 +22,15 @@ import_comfyui("--cpu", "--use-pytorch-cross-attention")
 from headcount.bridge.demo_models.files import WEIGHTS  # noqa: E402
 from headcount.bridge.demo_models.video_size import VideoSize  # noqa: E402
 from headcount.bridge.demo_models.video_text import ENCODER  # noqa: E402
-from headcount.bridge.demo_models.weights import LATENT, PICTURES, TEXT  # noqa: E402
+from headcount.bridge.demo_models.weights import LATENT, PICTURES  # noqa: E402
 from headcount.core.shapes.autoencoder import ShapesAutoencoder  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
-from .train_shapes import halved, part_of  # noqa: E402
+from .train_shapes import OLD_TEXT, Bank, halved, known_words, named_weights, part_of  # noqa: E402
 from .trainer import Plan, Trainer, changed, deadline_of, generator_of, new_parser  # noqa: E402
-from .video_bank import BankPlan, ClipBank, clip_bank  # noqa: E402
+from .video_bank import BankPlan, clip_bank  # noqa: E402
 from .video_scenes import FRAMES  # noqa: E402
 from .video_trainee import VideoTrainee, start_text, training_loss  # noqa: E402
-
-_OLD_TEXT = TEXT + "clip_l.transformer."
 
 
 @dataclass(frozen=True)
@@ -58,19 +56,16 @@ RECIPES = {
 }
 
 
-def new_model(size: VideoSize, bank: ClipBank, start: Path) -> VideoTrainee:
+def new_model(size: VideoSize, bank: Bank, start: Path) -> VideoTrainee:
     """A fresh transformer, from PyTorch's global generator, and the text encoder of the Shapes model in `start`."""
     model = VideoTrainee(size)
-    start_text(model.text, part_of(start, _OLD_TEXT), torch.unique(bank.tokens.cpu()))
+    start_text(model.text, part_of(start, OLD_TEXT), known_words(bank.tokens.cpu()))
     return model
 
 
 def export(model: VideoTrainee, start: Path, file: Path) -> None:
     """Write the fp16 safetensors file that Load Shapes Video Model reads."""
-    text = f"{TEXT}{ENCODER}."
-    state = model.state_dict().items()
-    out = {f"{text}transformer.{name[5:]}" if name.startswith("text.") else name: value for name, value in state}
-    out[f"{text}logit_scale"] = torch.tensor(4.6055)
+    out = named_weights(model, ENCODER)
     out.update({PICTURES + name: value for name, value in part_of(start, PICTURES).items()})
     save_file({**halved(out), **{LATENT + name: value for name, value in part_of(start, LATENT).items()}}, file)
 

@@ -16,6 +16,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.swa_utils import AveragedModel
 from transformers import get_cosine_schedule_with_warmup
 
+from training.files import write_whole
+
 STEPS_BETWEEN_LINES = 50
 SECONDS_BETWEEN_SAVES = 60.0
 WARM_UP = 200  # steps; enough for AdamW's averages of squares to settle at the usual beta of 0.99 and below
@@ -128,9 +130,8 @@ class Trainer:
     def save(self) -> None:
         """Write all that a run needs to go on."""
         kept = {name: part.state_dict() for name, part in self._parts().items()}
-        part = self._file.with_suffix(".part")
-        torch.save({**kept, "step": self.step, "plan": asdict(self.plan)}, part)
-        part.replace(self._file)  # a run that is stopped here leaves the old file whole
+        state = {**kept, "step": self.step, "plan": asdict(self.plan)}
+        write_whole(self._file, lambda path: torch.save(state, path))
 
     def _load(self) -> None:
         state = torch.load(self._file, weights_only=True, map_location=self.parameters[0].device)

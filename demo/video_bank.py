@@ -18,7 +18,7 @@ from torch import Tensor
 
 from .comfy_host import register_pack
 from .scenes import SIZE
-from .train_shapes import tokenise
+from .train_shapes import Bank, tokenise
 from .video_scenes import FRAMES, random_clip
 
 register_pack()
@@ -31,25 +31,6 @@ from headcount.core.shapes.autoencoder import (  # noqa: E402
 
 _CHUNK = 64  # clips that are drawn by one worker at a time
 Drawn = tuple[NDArray[np.uint8], list[str]]
-
-
-@dataclass(frozen=True)
-class ClipBank:
-    """Clips to train on.
-
-    Attributes:
-        latents: (S, 8, F, 16, 16), normalised, fp16.
-        tokens: (S, 32) CLIP ids.
-        empty: (32,) CLIP ids of the empty prompt.
-    """
-
-    latents: Tensor
-    tokens: Tensor
-    empty: Tensor
-
-    def to(self, device: torch.device) -> ClipBank:
-        """The same on another device."""
-        return ClipBank(self.latents.to(device), self.tokens.to(device), self.empty.to(device))
 
 
 @dataclass(frozen=True)
@@ -70,7 +51,7 @@ class BankPlan:
 
 def clip_bank(
     plan: BankPlan, file: Path, autoencoder: ShapesAutoencoder, statistics: dict[str, Tensor], device: torch.device
-) -> ClipBank:
+) -> Bank:
     """The bank in `file`, or a new one that is then written there.
 
     Args:
@@ -81,7 +62,7 @@ def clip_bank(
     if file.is_file():
         with safe_open(file, "pt") as kept:
             if (kept.metadata() or {}).get("bank") == name:
-                return ClipBank(*(kept.get_tensor(key) for key in ("latents", "tokens", "empty")))
+                return Bank(*(kept.get_tensor(key) for key in ("latents", "tokens", "empty")))
     bank = _new_bank(plan, autoencoder, statistics, device)
     file.parent.mkdir(parents=True, exist_ok=True)
     save_file({"latents": bank.latents, "tokens": bank.tokens, "empty": bank.empty}, file, {"bank": name})
@@ -91,7 +72,7 @@ def clip_bank(
 @torch.no_grad()
 def _new_bank(
     plan: BankPlan, autoencoder: ShapesAutoencoder, statistics: dict[str, Tensor], device: torch.device
-) -> ClipBank:
+) -> Bank:
     mean, std = (statistics[key].float().to(device).view(1, -1, 1, 1) for key in ("mean", "std"))
     side = SIZE // DOWNSCALE
     latents = torch.empty(plan.clips, LATENT_CHANNELS, plan.frames, side, side, dtype=torch.float16)
@@ -105,7 +86,7 @@ def _new_bank(
             latents[start : start + len(scaled)] = scaled.half().cpu()
             prompts += asked[: len(scaled)]
             del asked[: len(scaled)]
-    return ClipBank(latents, tokenise(prompts), tokenise([""])[0])
+    return Bank(latents, tokenise(prompts), tokenise([""])[0])
 
 
 def _drawn(plan: BankPlan) -> Iterator[Drawn]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .scenes import SIZE, Kind, PlacedShape, draw, write_prompt
+from .scenes import SIZE, Kind, PlacedShape, draw, light_background, write_prompt
 from .shapes import COLOURS, NOUNS, Point
 
 FRAMES = 8
@@ -140,8 +140,7 @@ def random_clip(
         )
         for frame in range(frames)
     )
-    tint = rng.randint(214, 248)
-    background = (tint, min(255, tint + rng.randint(-8, 8)), min(255, tint + rng.randint(-8, 8)))
+    background = light_background(rng)
     pictures = np.stack([draw(shown, background, size) for shown in shapes])
     return Clip(kinds, write_clip_prompt(kinds, rng), shapes, pictures)
 

@@ -8,19 +8,14 @@ from __future__ import annotations
 import argparse
 import random
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from .comfy_host import import_comfyui
 from .contact_sheet import captioned
 from .report import Ask, count_picture, shapes_seen
+from .sampling import sampled_pixels
 from .video_scenes import FRAMES, random_clip_kinds, write_clip_prompt
-
-if TYPE_CHECKING:
-    from headcount.bridge.demo_models.model import ShapesModel
 
 CFG = 3.0
 _ROWS = 12  # clips on the sheet
@@ -33,19 +28,6 @@ def asks(clips: int, seed: int) -> list[Ask]:
     return [Ask(write_clip_prompt(one, rng), one) for one in kinds]
 
 
-def make_clip(loaded: ShapesModel, prompt: str, seed: int, frames: int, steps: int) -> NDArray[np.uint8]:
-    """(frames, 128, 128, 3) pictures that a loaded model makes as KSampler does."""
-    import comfy.sample
-
-    texts = (loaded.clip.encode_from_tokens_scheduled(loaded.clip.tokenize(text)) for text in (prompt, ""))
-    latent = torch.zeros(1, 8, frames, 16, 16)
-    noise = comfy.sample.prepare_noise(latent, seed)
-    samples = comfy.sample.sample(
-        loaded.model, noise, steps, CFG, "euler", "simple", *texts, latent, disable_pbar=True, seed=seed
-    )
-    return (loaded.vae.decode(samples)[0].float().cpu().numpy() * 255).round().astype(np.uint8)
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Run from the command line."""
     given = _parser().parse_args(arguments)
@@ -54,9 +36,9 @@ def main(arguments: list[str] | None = None) -> None:
 
     lines, pictures_right, clips_right = [], 0, 0
     with torch.inference_mode():
-        loaded = load_shapes_video_model(given.model)
+        loaded, shape = load_shapes_video_model(given.model), (8, given.frames, 16, 16)
         for number, ask in enumerate(asks(given.clips, given.seed)):
-            pictures = make_clip(loaded, ask.prompt, given.seed + number, given.frames, given.steps)
+            (pictures,) = sampled_pixels(loaded, ask.prompt, shape, [given.seed + number], given.steps, CFG)
             counts = [count_picture(ask, shapes_seen(picture)) for picture in pictures]
             right = sum(count.is_right for count in counts)
             pictures_right, clips_right = pictures_right + right, clips_right + (right == len(counts))

@@ -6,14 +6,13 @@ import io
 import json
 
 from PIL import Image
-from playwright.sync_api import Page, ViewportSize
+from playwright.sync_api import Page
 
-from .page_pictures import opened_page
+from .browser import comfy_page, started_browser
 from .picture_files import WORKFLOWS
 from .server import ComfyServer
 
 WORKFLOW = "shapes_isac"
-SCREEN: ViewportSize = {"width": 1200, "height": 1000}
 NODE_SIZE = (460, 760)
 POINTED_AT = (0.7, 0.22)  # a circle of that run; from the picture's left and top, 0 to 1
 GAP = 16
@@ -33,9 +32,9 @@ DRAWN = """() => {
 }"""
 
 
-def photograph_view(server: ComfyServer, chromium: str) -> Image.Image:
+def photograph_view(server: ComfyServer) -> Image.Image:
     """Run the workflow in a real browser. Returns the view of the words, and beside it that of the things found."""
-    with opened_page(server, chromium, SCREEN) as page:
+    with started_browser() as browser, comfy_page(browser, server, 1200, 1000) as page:
         workflow = json.loads((WORKFLOWS / f"{WORKFLOW}.json").read_text())
         page.evaluate("workflow => app.loadGraphData(workflow)", workflow)
         page.wait_for_timeout(1000)  # the page brings the whole graph into sight first

@@ -11,7 +11,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from PIL import Image
+
+from training.files import read_picture
 
 from .comfy_client import ComfyClient, Prompt
 from .comfy_host import ROOT
@@ -51,8 +52,7 @@ def upstream(prompt: Prompt, node: str) -> set[str]:
 
 def pictures_of(client: ComfyClient, shown: dict[str, Any]) -> Pictures:
     """The pictures that a node shows in the page."""
-    files = (client.image(reference) for reference in shown["images"])
-    return [np.asarray(Image.open(io.BytesIO(data)).convert("RGB")) for data in files]
+    return [read_picture(io.BytesIO(client.image(reference))) for reference in shown["images"]]
 
 
 def _run(client: ComfyClient, prompt: Prompt, workflow: str) -> dict[str, dict[str, Any]]:

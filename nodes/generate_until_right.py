@@ -7,7 +7,8 @@ from comfy_api.latest import io
 from ..bridge.comfyui.node_text import result_output
 from ..bridge.comfyui.previews import image_preview
 from ..bridge.counters.count_check import BEST, STOP
-from ..bridge.repair.until_right import SEARCHES, STEERINGS, Request, UntilRightSettings, generate_until_right
+from ..bridge.repair.settings import SEARCHES, STEERINGS, UntilRightSettings
+from ..bridge.repair.until_right import Request, generate_until_right
 from ._sampler_inputs import sampling_inputs, seed_input
 from ._types import counter_input
 

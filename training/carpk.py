@@ -6,7 +6,8 @@ from pathlib import Path
 
 from headcount.core.errors import CountError
 
-from .counted_pictures import CountedPicture, picture_file, read_text
+from .counted_pictures import CountedPicture, picture_file
+from .files import read_text
 
 NOUN = "cars"
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from headcount.core.errors import CountError
 
-from .counted_pictures import CountedPicture, picture_file, read_json, read_picture, read_text
+from .counted_pictures import CountedPicture, picture_file
+from .files import read_json, read_picture, read_text
 
 PICTURES = "images_384_VarV2"
 DENSITIES = "gt_density_map_adaptive_384_VarV2"

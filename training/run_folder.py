@@ -5,8 +5,6 @@ Every file is written beside its place and moved there, so that an interruption 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,8 @@ from headcount.core.errors import CountError
 from headcount.core.t2icount.checkpoint import CONFIG_ENTRY
 from headcount.core.t2icount.network import CountNetwork
 from safetensors.torch import save_file
+
+from .files import write_whole
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,15 @@ class RunFolder:
 
     def write_log(self, text: str) -> None:
         """Write the whole log anew."""
-        _replace(self.log, lambda path: path.write_text(text))
+        write_whole(self.log, lambda path: path.write_text(text))
 
     def write_network(self, network: CountNetwork, path: Path) -> None:
         """Write a checkpoint, see `write_checkpoint`."""
-        _replace(path, lambda beside: write_checkpoint(network, beside))
+        write_whole(path, lambda beside: write_checkpoint(network, beside))
 
     def write_resume(self, state: dict[str, Any]) -> None:
         """Write the state of the run."""
-        _replace(self.resume, lambda path: torch.save(state, path))
+        write_whole(self.resume, lambda path: torch.save(state, path))
 
     def read_resume(self) -> dict[str, Any] | None:
         """The state that `write_resume` wrote, on the CPU; None where there is none.
@@ -79,10 +79,3 @@ def write_checkpoint(network: CountNetwork, path: Path) -> None:
     """Write the network as safetensors, with the names of the authors' checkpoint and its configuration's name."""
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     save_file(state, path, {CONFIG_ENTRY: network.config.name})
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    write(beside)
-    os.replace(beside, path)

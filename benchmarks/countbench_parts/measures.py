@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from headcount.core.drawing import image_of
 from numpy.typing import NDArray
 
 from ..lab.command import device_of, start_comfyui
-from ..lab.counters import NamedCounter, images_of
+from ..lab.counters import NamedCounter
 from ..lab.detectors import GroundingDino, GroundingSettings
 from ..lab.named_counters import SAM3, T2ICOUNT, counter_of
 from ..lab.pretrained import ClipScorer
@@ -151,7 +152,7 @@ class Meter:
 
     def _counts(self, video: Path, nouns: Sequence[str]) -> list[list[int]]:
         batches = in_batches(frames_of(video), self.batch)
-        return [row for frames in batches for row in self.counter.count(images_of(frames), nouns).rounded.tolist()]
+        return [row for frames in batches for row in self.counter.count(image_of(frames), nouns).rounded.tolist()]
 
     def _scores(self, clip: ClipScorer, video: Path, prompt: str) -> list[float]:
         batches = in_batches(frames_of(video), self.batch)

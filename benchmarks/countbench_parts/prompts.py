@@ -6,12 +6,10 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from headcount.core.errors import CountError
 from headcount.core.prompts import NounPlaces, split_words
 
-Item = TypeVar("Item")
 _FORM = 'one line per prompt such as {"cats": 3, "dogs": 2}, whole numbers from 1'
 
 
@@ -42,13 +40,6 @@ def read_asks(prompts: Path, counts: Path) -> list[Ask]:
             f"{prompts} has {len(texts)} prompts and {counts} {len(rows)} lines. Give one line to each prompt"
         )
     return [_ask(index, text, row, counts) for index, (text, row) in enumerate(zip(texts, rows, strict=True), start=1)]
-
-
-def spread(asks: list[Item], limit: int | None) -> list[Item]:
-    """At most `limit` of what a file holds, evenly over it: CountBench's order goes from one thing to many."""
-    if limit is None or limit >= len(asks):
-        return asks
-    return [asks[place * len(asks) // limit] for place in range(limit)]
 
 
 def _lines(file: Path) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from demo import node_widgets
 from demo.comfy_host import PACK
 
 # What people put around the pack's nodes. Left out are nodes that need a model file, and those that only move words about.
@@ -83,21 +84,14 @@ class Node:
         return tuple(one for one in self.inputs if not one.is_widget)
 
 
-def _input(name: str, entry: list[Any], required: bool) -> Input:
-    kind, options = entry[0], (entry[1] if len(entry) > 1 else {})
-    if isinstance(kind, list):
-        return Input(name, frozenset({"COMBO"}), required, options, tuple(kind))
-    values = tuple(options["options"]) if kind == "COMBO" and "options" in options else None
-    return Input(name, frozenset(kind.split(",")), required, options, values)
+def _input(one: node_widgets.Input) -> Input:
+    values = tuple(one.options["options"]) if one.type == "COMBO" and "options" in one.options else None
+    return Input(one.name, frozenset(one.type.split(",")), not one.is_optional, one.options, values)
 
 
-def node_of(name: str, info: Mapping[str, Any]) -> Node:
+def node_of(name: str, info: node_widgets.Schema) -> Node:
     """A node out of what the server says about it."""
-    inputs = tuple(
-        _input(key, info["input"][group][key], group == "required")
-        for group in ("required", "optional")
-        for key in info["input_order"].get(group, [])
-    )
+    inputs = tuple(map(_input, node_widgets.inputs_of(info)))
     ours = info["python_module"] == f"custom_nodes.{PACK}"
     return Node(name, inputs, tuple(info["output"]), tuple(info["output_name"]), info["output_node"], ours)
 
@@ -110,7 +104,7 @@ class Catalogue:
             node here gives.
     """
 
-    def __init__(self, object_info: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, object_info: Mapping[str, node_widgets.Schema]) -> None:
         pack = [name for name, info in object_info.items() if info["python_module"] == f"custom_nodes.{PACK}"]
         every = (node_of(name, object_info[name]) for name in [*pack, *CORE] if name in object_info)
         usable = {

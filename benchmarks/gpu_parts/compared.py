@@ -9,7 +9,6 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from headcount.bridge.comfyui.run_notes import RunNotes
 from headcount.bridge.gradients import differentiable
 from headcount.bridge.gradients.attention_gradient import GradientPass
 from headcount.bridge.gradients.memory import MemorySetting
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from ..lab.measures import Step, peak_bytes
 from ..lab.models import LoadedModel
-from ..lab.steps import smooth_losses
+from ..lab.steps import pass_of, smooth_losses
 from .parts import Finding
 
 RELATIVE, BITS = "relative difference", "to the bit"
@@ -42,13 +41,6 @@ class Smooth:
 
     def start(self) -> ObjectiveStep:
         return PlainStep(smooth_losses, self.select)
-
-
-def pass_of(model: LoadedModel, memory: MemorySetting = "fast") -> GradientPass:
-    """A gradient pass through a model."""
-    return GradientPass(
-        model.patcher.model, model.family, model.counted.conditioning, memory, RunNotes("the benchmark")
-    )
 
 
 def gradient_by(one: GradientPass, model: LoadedModel, objective: Objective) -> Tensor:

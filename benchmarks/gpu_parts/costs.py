@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import comfy.samplers
 import torch
-from headcount.bridge.attention.capture import Capture
-from headcount.bridge.attention.hook import hooked_options
 from headcount.core.attention import MAX_SELF_PIXELS, AttentionCall, CallList
 from headcount.core.isac import SCORES, score_calls
 
@@ -20,7 +17,19 @@ from ..lab.command import wait_for
 from ..lab.measures import Step, Wait, seconds_in, times
 from ..lab.models import LoadedModel
 from ..lab.real_models import cost_model
-from ..lab.steps import CLUSTERING, FLOORS, MODES, Mode, Row, gradient_step, measured, model_calls, step_of, too_much
+from ..lab.steps import (
+    CLUSTERING,
+    FLOORS,
+    MODES,
+    Mode,
+    Row,
+    capture_step,
+    gradient_step,
+    measured,
+    model_calls,
+    step_of,
+    too_much,
+)
 from .compared import blocks_seen
 from .parts import Finding
 
@@ -137,9 +146,4 @@ def selection(model: LoadedModel, rounds: int, wait: Wait) -> list[Finding]:
 
 def _recorded(model: LoadedModel) -> list[AttentionCall]:
     """A plain step, and its positive conditioning's attention calls as Latent Selection keeps them."""
-    reader = model.family.reader((model.x.shape[-2], model.x.shape[-1]))
-    calls = CallList(MAX_SELF_PIXELS, reader.one_grid)
-    conditionings = [[model.counted.conditioning], [model.negative]]
-    options = hooked_options({}, Capture(reader, model.counted.conditioning.get("uuid"), calls))
-    comfy.samplers.calc_cond_batch(model.patcher.model, conditionings, model.x, model.sigma, options)
-    return calls.calls
+    return capture_step(model, lambda reader: CallList(MAX_SELF_PIXELS, reader.one_grid)).calls

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
 import torch
 from headcount.bridge.gradients import differentiable_call
 from headcount.bridge.gradients.autograd_weights import autograd_view
-from headcount.core.attention import AttentionCall, aggregate
+from headcount.core.attention import aggregate
 from headcount.core.isac import (
     AnchoredObjective,
     Objective,
-    ObjectiveStep,
-    PlainStep,
     PromptTarget,
-    StepLosses,
     anchored_losses,
     paper_grid,
     paper_losses,
 )
 from torch import Tensor
 
-from ..lab.steps import WEIGHTS, paper
-from .compared import BITS, RELATIVE, SAME, Smooth, close, exact_products, gradient, gradient_by, pass_of, relative
+from ..lab.steps import WEIGHTS, FullGraph, paper, pass_of
+from .compared import BITS, RELATIVE, SAME, Smooth, close, exact_products, gradient, gradient_by, relative
 from .parts import Finding
 from .small_models import FP8, SMALL, Form, small_model
 
@@ -76,33 +72,19 @@ def against_float64(name: str, device: torch.device) -> list[Finding]:
     return [*findings, close(f"{name}, all probabilities, TF32 where ComfyUI has it", found, expected, 2e-2)]
 
 
-@dataclass(frozen=True)
-class FullGraph:
-    """An objective as one would write it down, all matrices in one graph."""
-
-    select_from: Objective
-    losses_of: Callable[[list[AttentionCall]], StepLosses]
-
-    def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
-        return self.select_from.select(calls)
-
-    def start(self) -> ObjectiveStep:
-        return PlainStep(self.losses_of, self.select)
-
-
 def sparse(name: str, device: torch.device) -> list[Finding]:
     """The gradients through the few rows and columns that losses touch, against the full graph."""
     model = small_model(name, Form(device))
     target = model.counted.target
-    anchored, of_paper = AnchoredObjective(target), paper(target)
-    written_down = {
-        "anchored": FullGraph(anchored, lambda calls: anchored_losses(calls, AnchoredObjective(target))),
-        "paper": FullGraph(of_paper, lambda calls: paper_losses(aggregate(calls, paper_grid(calls)), target, WEIGHTS)),
+    losses_of = {
+        "anchored": lambda calls: anchored_losses(calls, AnchoredObjective(target)),
+        "paper": lambda calls: paper_losses(aggregate(calls, paper_grid(calls)), target, WEIGHTS),
     }
     findings = []
-    for label, full in written_down.items():
+    for label, losses in losses_of.items():
+        objective = OBJECTIVES[label](target)
         with exact_products():
-            found, expected = gradient(model, full.select_from), gradient(model, full)
+            found, expected = gradient(model, objective), gradient(model, FullGraph(losses, objective))
         findings.append(close(f"{name}, {label}", found, expected, 1e-3))
     return findings
 

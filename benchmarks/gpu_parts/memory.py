@@ -13,7 +13,8 @@ from headcount.bridge.gradients.memory import MemorySetting
 from headcount.core.isac import AnchoredObjective
 from torch import Tensor
 
-from .compared import SAME, Smooth, blocks_seen, close, exact_products, gradient, gradient_by, pass_of, peak
+from ..lab.steps import pass_of
+from .compared import SAME, Smooth, blocks_seen, close, exact_products, gradient, gradient_by, peak
 from .parts import Finding
 from .small_models import Form, small_model
 

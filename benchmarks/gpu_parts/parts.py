@@ -13,7 +13,8 @@ from typing import Literal
 
 import torch
 
-from ..lab.store import write_whole
+from training.files import write_whole
+
 from ..lab.tables import table
 
 Figure = float | int | str

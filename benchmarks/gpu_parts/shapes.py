@@ -12,9 +12,9 @@ import torch
 from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model
 from headcount.bridge.demo_models.text_encoder import MAX_LENGTH
 
+from demo.train_shapes import Bank
 from demo.train_shapes_video import RECIPES, new_model
 from demo.trainer import Trainer
-from demo.video_bank import ClipBank
 from demo.video_scenes import FRAMES
 from demo.video_trainee import training_loss
 
@@ -80,7 +80,7 @@ def training(device: torch.device) -> list[Finding]:
     batch, frames = (_BATCH_ON_A_CPU, _FRAMES_ON_A_CPU) if on_cpu else (recipe.plan.batch, FRAMES)
     with torch.inference_mode(False):
         latents = torch.randn(batch, 8, frames, 16, 16, generator=torch.Generator().manual_seed(0)).half()
-        bank = ClipBank(latents, torch.full((batch, MAX_LENGTH), _END), torch.full((MAX_LENGTH,), _END)).to(device)
+        bank = Bank(latents, torch.full((batch, MAX_LENGTH), _END), torch.full((MAX_LENGTH,), _END)).to(device)
         with TemporaryDirectory() as folder:
             model = new_model(recipe.size, bank, WEIGHTS).to(device)
             trainer = Trainer(model, Path(folder), "video", recipe.plan)

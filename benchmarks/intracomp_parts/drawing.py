@@ -14,9 +14,10 @@ from typing import Any
 
 import comfy.sd
 from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model
+from headcount.core.drawing import image_of
 from headcount.core.errors import CountError
 
-from ..lab.counters import NamedCounter, images_of
+from ..lab.counters import NamedCounter
 from ..lab.method_runs import run_method
 from ..lab.node_methods import KINDS, Method, read_method
 from ..lab.sampling import SHAPES_SAMPLING, Generator, KSamplerSettings, Loaded
@@ -202,7 +203,7 @@ def count_all(
     missing = [row for row in rows if (row.key, counter.name) not in known]
     for done, row in enumerate(missing, start=1):
         nouns = tuple(dict.fromkeys((*row.asked, *counter.vocabulary)))
-        numbers = counter.count(images_of(store.pixels(row)[None]), nouns).rounded[0].tolist()
+        numbers = counter.count(image_of(store.pixels(row)[None]), nouns).rounded[0].tolist()
         counts = {noun: number for noun, number in zip(nouns, numbers, strict=True) if number}
         store.add_counts(CountRow(row.key, counter.name, counts))
         if done % 100 == 0 or done == len(missing):

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..lab.store import append_row, read_rows, write_whole
+from training.files import read_picture, write_whole
+
+from ..lab.store import append_row, read_rows
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,7 @@ class Store:
 
     def pixels(self, row: PictureRow) -> np.ndarray:
         """The (H, W, 3) uint8 picture of a row."""
-        with Image.open(self.out / row.file) as image:
-            return np.asarray(image.convert("RGB"))
+        return read_picture(self.out / row.file)
 
 
 def picture_name(method: str, prompt: str, image: int, key: str) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from demo.shapes import NOUNS, PLURALS
 
 from ..lab.detectors import with_article
-from ..lab.published_prompts import read_published
+from ..lab.published_prompts import evenly, read_published
 
 MULTI_CLASS, MULTI_INSTANCE = "multi-class", "multi-instance"
 FAMILIES = (MULTI_CLASS, MULTI_INSTANCE)
@@ -124,9 +124,7 @@ def asks_of_file(file: Path, limit: int | None = None) -> list[Ask]:
     Args:
         limit: at most so many, evenly over the file.
     """
-    found = read_published(file)
-    if limit is not None and limit < len(found):
-        found = [found[place * len(found) // limit] for place in range(limit)]
+    found = evenly(read_published(file), limit)
     return [Ask(file.stem, sum(counts.values()), prompt, counts) for prompt, counts in found]
 
 

@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from headcount.core.errors import CountError
-from PIL import Image
 
 from demo.comfy_client import ComfyClient, Prompt
+from training.files import read_picture
 
 from ..lab.node_methods import Method
 from ..lab.servers import spread
@@ -86,8 +85,7 @@ class WorkflowSource:
             files = shown_files(client.run(prompt, self.timeout_s), self.output_node)
             if len(files) != 1:
                 raise CountError(f"the workflow makes {len(files)} pictures at once. Make one: set its batch to 1")
-            with Image.open(io.BytesIO(client.image(files[0]))) as picture:
-                pixels = np.asarray(picture.convert("RGB"))
+            pixels = read_picture(io.BytesIO(client.image(files[0])))
             store.add_picture(replace(row, seconds=round(time.perf_counter() - start, 3)), pixels)
             drawn.append(row.key)
             report(f"drawn {len(drawn)} of {len(rows)}: {row.method}, {row.prompt}")

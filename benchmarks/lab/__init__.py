@@ -9,7 +9,7 @@ make that file too long, is in a folder named after it or here.
   pictures should look, and the frozen prompts for tuning and reporting;
 - `node_methods`, `judged_pictures`, `operations`: methods written as `isac_fast+search:seeds=4`, what they draw, judged by a
   counter that they do not see, and what it costs;
-- `isac_ablation`: ISAC with one part exchanged; `paper_tables`: the rows of the papers' tables and their commands;
+- `isac_ablation`: ISAC with one part exchanged;
 - `servers`, `workflows`, `workflow_methods`: workflows of a user's own in running ComfyUI servers, with methods put in;
 - `named_counters`, `detection`, `detectors`, `pretrained`: the nodes' counters by name, what two of them agree on, CountBench's
   Grounding DINO, and CLIP's score; `published_prompts`: counting prompts of other benchmarks;

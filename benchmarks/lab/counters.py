@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-import torch
 from headcount.core.counting import Counted, Counter
 from headcount.core.errors import CountError
 from headcount.core.prompts import plural, same_noun
 from torch import Tensor
 
-from demo.counter import FoundShape, find_shapes
 from demo.exact_counter import ExactCounter
 from demo.shapes import NOUNS
 
@@ -27,6 +24,8 @@ if TYPE_CHECKING:
     from headcount.bridge.t2icount.loaded import LoadedCounter
 
 OnProgress = Callable[[int, int], None] | None
+SHIPPED_COUNTER = Path(__file__).resolve().parents[2] / "demo" / "weights" / "t2icount" / "shapes_counter.safetensors"
+"""A T2ICount file for Shapes pictures."""
 
 
 class NamedCounter(Counter, Protocol):
@@ -41,17 +40,7 @@ class NamedCounter(Counter, Protocol):
     vocabulary: tuple[str, ...] = ()
 
 
-def images_of(pixels: np.ndarray) -> Tensor:
-    """(N, H, W, 3) uint8 pixels as the images that counters take."""
-    return torch.tensor(pixels).float() / 255
-
-
-def pixels_of(images: Tensor) -> np.ndarray:
-    """(N, H, W, 3) uint8: what `images_of` made images of."""
-    return (images * 255).round().byte().cpu().numpy()
-
-
-class ExactShapes:
+class ExactShapes(ExactCounter):
     """The exact counter of the Shapes scenes."""
 
     name = "exact counter of the Shapes scenes"
@@ -63,36 +52,13 @@ class ExactShapes:
         Raises:
             CountError: a noun is no shape.
         """
-        known = [next((shape for shape in NOUNS if same_noun(shape, noun)), None) for noun in nouns]
-        if None in known:
+        unknown = [noun for noun in nouns if not any(same_noun(shape, noun) for shape in NOUNS)]
+        if unknown:
             raise CountError(
-                f"the Shapes counter does not know {nouns[known.index(None)]!r}, only {', '.join(NOUNS)}. "
+                f"the Shapes counter does not know {unknown[0]!r}, only {', '.join(NOUNS)}. "
                 "Give --detector the folder of a detector"
             )
-        return replace(ExactCounter().count(images, known, on_progress), nouns=tuple(nouns))
-
-
-class ShapesJudge:
-    """The exact counter of the Shapes scenes with boxes, whose scores are fits of 0 to 1; it knows "red stars" from stars."""
-
-    def count(self, images: Tensor, nouns: Sequence[str], on_progress: OnProgress = None) -> Counted:
-        """See `Counter`; nouns in singular or plural, with or without a colour before them."""
-        found = [find_shapes(picture) for picture in pixels_of(images)]
-        numbers = [[sum(_is_called(one, noun) for one in shapes) for noun in nouns] for shapes in found]
-        boxes = tuple([_box(one) for one in shapes] for shapes in found)
-        nowhere = tuple(((),) * len(nouns) for _ in found)
-        return Counted(tuple(nouns), torch.tensor(numbers, dtype=torch.float32), nowhere, boxes)
-
-
-def _is_called(shape: FoundShape, noun: str) -> bool:
-    *colour, bare = noun.split()
-    return same_noun(bare, shape.noun) and colour in ([], [shape.colour])
-
-
-def _box(shape: FoundShape) -> dict[str, Any]:
-    left, top, right, bottom = shape.box
-    place = {"x": left, "y": top, "width": right - left, "height": bottom - top}
-    return {**place, "label": shape.noun, "score": shape.fit}
+        return super().count(images, nouns, on_progress)
 
 
 class T2ICountFile:

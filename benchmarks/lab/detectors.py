@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 from headcount.core.counting import Counted
+from headcount.core.drawing import pixels_of
 from headcount.core.errors import CountError
 from torch import Tensor
 
-from .counters import OnProgress, pixels_of
+from .counters import OnProgress
 from .pretrained import model_name, pretrained
 
 _READS_TOKENS = frozenset({"grounding-dino", "mm-grounding-dino"})

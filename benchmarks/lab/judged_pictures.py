@@ -16,10 +16,10 @@ from headcount.bridge.repair.count_repair import counts_of, repair_pictures
 from headcount.bridge.repair.painter import Painter
 from headcount.bridge.repair.settings import RepairSettings
 from headcount.core.counting import Counter
+from headcount.core.drawing import image_of, pixels_of
 from headcount.core.prompts import plural
 from torch import Tensor
 
-from .counters import images_of, pixels_of
 from .method_runs import connected, losses_of, with_chosen_noise
 from .node_methods import KINDS, Method
 from .operations import operations_of
@@ -101,14 +101,14 @@ class Bench:
             model=sampling.model, clip=self.loaded.clip, vae=self.loaded.vae, positive=sampling.positive,
             negative=sampling.negative, counts=counts_of(sampling.positive, None), settings=settings,
         )  # fmt: skip
-        return pixels_of(repair_pictures(images_of(pixels), painter, self._decider, None).images)
+        return pixels_of(repair_pictures(image_of(pixels), painter, self._decider, None).images)
 
     def _made(self, row: PromptRow, sampling: Sampling, name: str, settings: dict[str, Any]) -> np.ndarray:
         """The picture of a node that does everything itself."""
-        own, height, width = self.world.sampling, *(8 * side for side in sampling.latent.shape[-2:])
+        height, width = (8 * side for side in sampling.latent.shape[-2:])
         given = {
-            **settings, "text": row.prompt, "negative": "", "width": width, "height": height, "seed": row.seed,
-            "steps": own.steps, "cfg": own.cfg, "sampler_name": own.sampler, "scheduler": own.scheduler,
+            **settings, **self.world.sampling.inputs, "text": row.prompt, "negative": "", "width": width, "height": height,
+            "seed": row.seed,
         }  # fmt: skip
         loaded = self.loaded
         made = KINDS[name].node.execute(
@@ -127,7 +127,7 @@ class Bench:
     def _best_of(self, row: PromptRow, sampling: Sampling, pictures: int) -> Tensor:
         """Of so many finished pictures the one that the decider takes for nearest."""
         made = [replace(sampling, seed=row.seed + number).run() for number in range(pictures)]
-        images = images_of(np.concatenate([self._generator.pixels(samples) for samples in made]))
+        images = image_of(np.concatenate([self._generator.pixels(samples) for samples in made]))
         counted = self._decider.count(images, tuple(map(plural, row.counts)))
         off = (counted.rounded - torch.tensor(list(row.counts.values()))).abs().sum(1).tolist()
         return made[off.index(min(off))]
@@ -146,7 +146,7 @@ class Bench:
     def _judged(self, row: PromptRow, pixels: np.ndarray) -> dict[str, Any]:
         names = tuple(wanted_counts(self.world, row))
         asked = [" ".join((*colour, self.world.plurals[noun])) for *colour, noun in map(str.split, names)]
-        found = self._judge.count(images_of(pixels[None]), asked)
+        found = self._judge.count(image_of(pixels[None]), asked)
         boxes = [] if found.boxes is None else found.boxes[0]
         sides = [max(box["width"], box["height"]) / len(pixels) for box in boxes]
         return {

@@ -151,6 +151,12 @@ def fused_attention(q: Tensor, k: Tensor, v: Tensor, heads: int, *args: Any, **k
     return result
 
 
+FUSED = {
+    "transformer_options": {"optimized_attention_override": lambda _, *args, **kwargs: fused_attention(*args, **kwargs)}
+}
+"""Model options with `fused_attention`."""
+
+
 @contextmanager
 def without_numbers() -> Iterator[None]:
     """Within the block, a model on "meta" can be called through ComfyUI and the gradient pass."""

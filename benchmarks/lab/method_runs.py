@@ -44,11 +44,9 @@ def with_chosen_noise(sampling: Sampling, method: Method, links: Mapping[str, An
     if (part := method.part("chooses")) is None:
         return sampling
     name, settings = part
-    own = sampling.settings
-    sampler = {"steps": own.steps, "cfg": own.cfg, "sampler_name": own.sampler, "scheduler": own.scheduler}
     latent, seed, *others = KINDS[name].node.execute(
         model=sampling.model, positive=sampling.positive, negative=sampling.negative,
-        latent_image={"samples": sampling.latent}, seed=sampling.seed, denoise=1.0, **sampler,
+        latent_image={"samples": sampling.latent}, seed=sampling.seed, denoise=1.0, **sampling.settings.inputs,
         **(links if KINDS[name].counts else {}), **settings,
     ).args  # fmt: skip
     if settings.get("score") == ALGORITHM_2:

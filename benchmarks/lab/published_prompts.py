@@ -13,12 +13,21 @@ import csv
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from headcount.core.errors import CountError
 from headcount.core.prompts import parse_prompt, singular
 
+Item = TypeVar("Item")
 Asked = tuple[str, dict[str, int]]
 """A prompt, and singular noun -> how many."""
+
+
+def evenly(items: list[Item], limit: int | None) -> list[Item]:
+    """At most `limit` of what a file holds, evenly over it: CountBench's order, for one, goes from one thing to many."""
+    if limit is None or limit >= len(items):
+        return items
+    return [items[place * len(items) // limit] for place in range(limit)]
 
 
 def read_published(file: Path) -> list[Asked]:

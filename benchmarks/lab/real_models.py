@@ -123,9 +123,7 @@ def cost_model(name: str, device: torch.device, dtype: torch.dtype, size: int | 
         shape = (1, 8, (size or 128) // 8, (size or 128) // 8)
         return in_the_middle(shapes.model, positive, negative, torch.randn(shape, generator=generator))
     kind = KINDS[name]
-    model = model_of(configured(kind.config, kind.network, dtype), device)
-    if device.type != "meta":
-        _draw(model.diffusion_model, generator)
+    model = _random_model(kind, device, dtype)
     patcher = comfy.model_patcher.ModelPatcher(model, device, device)
     side = (size or kind.size) // 8
     positive, negative = ([_text(kind, generator)] for _ in range(2))
@@ -133,49 +131,11 @@ def cost_model(name: str, device: torch.device, dtype: torch.dtype, size: int | 
     return in_the_middle(patcher, positive, negative, noise)
 
 
-def _draw(network: nn.Module, generator: torch.Generator) -> None:
-    """Weights that keep activations at about 1."""
-    for name, weight in network.named_parameters():
-        if weight.ndim > 1:
-            weight.copy_(torch.randn(weight.shape, generator=generator) / weight[0].numel() ** 0.5)
-        else:
-            weight.fill_(float(name.endswith("weight")))
-    for buffer in network.buffers():
-        buffer.zero_()  # ComfyUI's MMDiT leaves the table of positions to its checkpoint: who knows what is in there
-
-
 def _text(kind: Kind, generator: torch.Generator) -> list[Any]:
     lengths = kind.lengths or {"l": kind.text[0]}
     return random_text(
         generator, kind.text, counted_prompt(lengths, _PLACES), kind.pooled, 77 if "t5xxl" in lengths else 0
     )
-
-
-@dataclass(frozen=True)
-class SampledKind:
-    """An architecture that is sampled.
-
-    Attributes:
-        config: ComfyUI's class of such models.
-        network: its configuration.
-        text: (T, width) of a prompt.
-        encoder: name of the text encoder.
-        channels: of the latent.
-        patch: side of a cell of `Size` in the latent.
-        shift: of a rectified flow; None for a model that is none.
-        size: what the paper, or the model's maker, samples.
-        small: what a CPU can sample within minutes.
-    """
-
-    config: type
-    network: Mapping[str, Any]
-    text: tuple[int, int]
-    encoder: str
-    channels: int
-    patch: int
-    shift: float | None
-    size: Size
-    small: Size
 
 
 @dataclass(frozen=True)
@@ -188,34 +148,37 @@ class Size:
     steps: int
 
 
+@dataclass(frozen=True)
+class SampledKind:
+    """An architecture that is sampled.
+
+    Attributes:
+        kind: its configuration.
+        encoder: name of the text encoder.
+        patch: side of a cell of `Size` in the latent.
+        size: what the paper, or the model's maker, samples.
+        small: what a CPU can sample within minutes.
+        shift: of a rectified flow; None for a model that is none.
+    """
+
+    kind: Kind
+    encoder: str
+    patch: int
+    size: Size
+    small: Size
+    shift: float | None = None
+
+
+_WAN_KIND = Kind(supported.WAN21_T2V, _WAN, 480, 16, (512, 4096))
+_WAN_SIZE, _SD15_SIZE = Size(21, 30, 52, 50), Size(None, 64, 64, 50)
 SAMPLED_KINDS = {
-    "wan": SampledKind(
-        supported.WAN21_T2V,
-        _WAN,
-        (512, 4096),
-        "umt5xxl",
-        16,
-        2,
-        _AUTHORS_SHIFT,
-        Size(21, 30, 52, 50),
-        Size(2, 6, 10, 10),
+    "wan": SampledKind(_WAN_KIND, "umt5xxl", 2, _WAN_SIZE, Size(2, 6, 10, 10), _AUTHORS_SHIFT),
+    "sd15": SampledKind(KINDS["sd15"], "l", 1, _SD15_SIZE, Size(None, 32, 32, 10)),
+    "tiny_wan": SampledKind(
+        replace(_WAN_KIND, network=_TINY_WAN, text=(8, 32)), "umt5xxl", 2, _WAN_SIZE, Size(2, 6, 8, 5), _AUTHORS_SHIFT
     ),
-    "sd15": SampledKind(
-        KINDS["sd15"].config,
-        KINDS["sd15"].network,
-        KINDS["sd15"].text,
-        "l",
-        4,
-        1,
-        None,
-        Size(None, 64, 64, 50),
-        Size(None, 32, 32, 10),
-    ),
+    "tiny": SampledKind(KINDS["tiny"], "l", 1, _SD15_SIZE, Size(None, 16, 16, 5)),
 }
-SAMPLED_KINDS["tiny_wan"] = replace(SAMPLED_KINDS["wan"], network=_TINY_WAN, text=(8, 32), small=Size(2, 6, 8, 5))
-SAMPLED_KINDS["tiny"] = replace(
-    SAMPLED_KINDS["sd15"], network=KINDS["tiny"].network, text=KINDS["tiny"].text, small=Size(None, 16, 16, 5)
-)
 
 
 @dataclass(frozen=True)
@@ -242,7 +205,7 @@ class Sampled:
 
 def with_blocks(kind: SampledKind, blocks: int) -> SampledKind:
     """A video transformer of that many blocks: a run's memory does not depend on how many there are."""
-    return replace(kind, network={**kind.network, "num_layers": blocks})
+    return replace(kind, kind=replace(kind.kind, network={**kind.kind.network, "num_layers": blocks}))
 
 
 def sampled(
@@ -254,27 +217,29 @@ def sampled(
         shift: of a rectified flow; None for the authors'.
     """
     generator = torch.Generator().manual_seed(0)
-    patcher = comfy.model_patcher.ModelPatcher(_random_model(kind, device, dtype), device, device)
+    patcher = comfy.model_patcher.ModelPatcher(_random_model(kind.kind, device, dtype), device, device)
     if kind.shift is not None:
         (patcher,) = ModelSamplingSD3().patch(patcher, shift or kind.shift)
-    texts = [torch.randn(1, *kind.text, generator=generator) for _ in range(2)]
+    texts = [torch.randn(1, *kind.kind.text, generator=generator) for _ in range(2)]
 
     def positive(asked: tuple[int, ...]) -> list[Any]:
-        return [[texts[0], {CONDITIONING_KEY: counted_prompt({kind.encoder: kind.text[0]}, _PLACES, asked)}]]
+        return [[texts[0], {CONDITIONING_KEY: counted_prompt({kind.encoder: kind.kind.text[0]}, _PLACES, asked)}]]
 
     frames = () if size.frames is None else (size.frames,)
-    latent = torch.zeros(1, kind.channels, *frames, size.height * kind.patch, size.width * kind.patch)
+    latent = torch.zeros(1, kind.kind.channels, *frames, size.height * kind.patch, size.width * kind.patch)
     return Sampled(patcher, positive, [[texts[1], {}]], latent, size.steps)
 
 
-def _random_model(kind: SampledKind, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """Weights that keep activations at about 1, drawn on the device itself."""
+def _random_model(kind: Kind, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """Weights that keep activations at about 1, drawn on the device itself; no numbers at all on "meta"."""
     model = model_of(configured(kind.config, kind.network, dtype), device)
-    generator = torch.Generator(device).manual_seed(0)
+    generator = None if device.type == "meta" else torch.Generator(device).manual_seed(0)
     for name, weight in model.diffusion_model.named_parameters():
         if weight.ndim > 1:
             limit = (3 / weight[0].numel()) ** 0.5
             weight.uniform_(-limit, limit, generator=generator)
         else:
             weight.fill_(float(name.endswith("weight")))
+    for buffer in model.diffusion_model.buffers():
+        buffer.zero_()  # ComfyUI's MMDiT leaves the table of positions to its checkpoint
     return model

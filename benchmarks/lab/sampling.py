@@ -13,6 +13,7 @@ import comfy.sample
 import numpy as np
 import torch
 from headcount.bridge.prompts.token_positions import encode_count_prompt
+from headcount.core.drawing import pixels_of
 from torch import Tensor
 
 
@@ -25,6 +26,11 @@ class KSamplerSettings:
     sampler: str
     scheduler: str
     size: int
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """Steps, cfg, sampler and scheduler under the names of a node's inputs."""
+        return {"steps": self.steps, "cfg": self.cfg, "sampler_name": self.sampler, "scheduler": self.scheduler}
 
 
 SHAPES_SAMPLING = KSamplerSettings(20, 3.0, "euler", "simple", 128)
@@ -103,7 +109,7 @@ class Generator:
     @torch.inference_mode()
     def pixels(self, samples: Tensor) -> np.ndarray:
         """(B, H, W, 3) uint8 pictures of sampled latents."""
-        return (self.loaded.vae.decode(samples).float().cpu().numpy() * 255).round().clip(0, 255).astype(np.uint8)
+        return pixels_of(self.loaded.vae.decode(samples))
 
     @torch.inference_mode()
     def draw(self, prompt: str, seed: int) -> np.ndarray:

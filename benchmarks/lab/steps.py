@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import comfy.model_management
 import comfy.samplers
 import torch
+from headcount.bridge.attention.capture import CallSink, Capture
+from headcount.bridge.attention.hook import hooked_options
 from headcount.bridge.comfyui.run_notes import RunNotes
+from headcount.bridge.families.family import Reader
 from headcount.bridge.gradients.attention_gradient import GradientPass
 from headcount.bridge.gradients.memory import MemorySetting
 from headcount.bridge.isac.control import FAST_SHARE
@@ -35,6 +38,7 @@ from .command import wait_for
 from .measures import Parts, Step, peak_bytes, seconds_in, seconds_of, times
 from .models import LoadedModel
 
+SinkT = TypeVar("SinkT", bound=CallSink)
 WEIGHTS = LossWeights(0.5, 0.5)
 FLOORS = {"sd15": 2.10, "sdxl": 2.01, "sd35m": 2.24}  # time per step against plain, DESIGN.md
 CLUSTERING: Parts = {"clustering": ((noun_pixels, "cluster"),)}
@@ -54,15 +58,26 @@ def smooth_losses(calls: list[AttentionCall]) -> StepLosses:
 
 @dataclass(frozen=True)
 class FullGraph:
-    """The paper's objective as one would write it down: all matrices in one graph."""
+    """An objective as one would write it down: all matrices in one graph.
 
-    target: PromptTarget
+    Attributes:
+        losses_of: differentiable losses of the selected calls.
+        like: selects as this objective does; None for all calls.
+    """
+
+    losses_of: Callable[[list[AttentionCall]], StepLosses]
+    like: Objective | None = None
 
     def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
-        return calls
+        return calls if self.like is None else self.like.select(calls)
 
     def start(self) -> ObjectiveStep:
-        return PlainStep(lambda leaves: paper_losses(aggregate(leaves), self.target, WEIGHTS))
+        return PlainStep(self.losses_of, self.select)
+
+
+def full_paper(target: PromptTarget) -> Objective:
+    """The paper's objective in one graph."""
+    return FullGraph(lambda calls: paper_losses(aggregate(calls), target, WEIGHTS))
 
 
 @dataclass
@@ -120,7 +135,7 @@ MODES = {
     f"fast (anchored, first {FAST_SHARE:.0%} of the steps)": Mode(AnchoredObjective, share=FAST_SHARE),
     "blocks recomputed (anchored)": Mode(AnchoredObjective, "low"),
     "blocks recomputed (paper)": Mode(paper, "low"),
-    "full graph (paper), for reference": Mode(FullGraph, dense=True),
+    "full graph (paper), for reference": Mode(full_paper, dense=True),
     "recording only": Mode(None),
 }
 
@@ -131,11 +146,27 @@ def model_calls(model: LoadedModel, options: dict[str, Any]) -> None:
     comfy.samplers.calc_cond_batch(model.patcher.model, conditionings, model.x, model.sigma, options)
 
 
+def capture_step(
+    model: LoadedModel, sink_of: Callable[[Reader], SinkT], options: dict[str, Any] | None = None
+) -> SinkT:
+    """A plain step that hands the positive conditioning's attention calls to a sink, made for the model's reader."""
+    reader = model.family.reader((model.x.shape[-2], model.x.shape[-1]))
+    sink = sink_of(reader)
+    capture = Capture(reader, model.counted.conditioning.get("uuid"), sink)
+    model_calls(model, hooked_options(options or {}, capture))
+    return sink
+
+
+def pass_of(model: LoadedModel, memory: MemorySetting = "fast") -> GradientPass:
+    """A gradient pass through a model."""
+    return GradientPass(
+        model.patcher.model, model.family, model.counted.conditioning, memory, RunNotes("the benchmark")
+    )
+
+
 def gradient_step(model: LoadedModel, mode: Mode, objective: Objective | None = None) -> Step:
     """The gradient pass of a mode, on its own."""
-    one = GradientPass(
-        model.patcher.model, model.family, model.counted.conditioning, mode.memory, RunNotes("the benchmark")
-    )
+    one = pass_of(model, mode.memory)
     wanted = objective or mode.objective(model.counted.target)
     return lambda: one(model.x, model.sigma, {}, wanted)
 
@@ -161,8 +192,8 @@ def step_of(model: LoadedModel, mode: Mode) -> Step:
 
 def too_much(model: LoadedModel) -> str:
     """Why the full graph is left out; "" where it fits into half of the free memory."""
-    shapes = ShapesOnly(FullGraph(model.counted.target))
-    gradient_step(model, Mode(FullGraph), shapes)()
+    shapes = ShapesOnly(full_paper(model.counted.target))
+    gradient_step(model, Mode(full_paper), shapes)()
     cells = sum(call.queries.shape[:3].numel() * call.keys.shape[2] for call in shapes.calls)
     finest = max(call.grid[0] * call.grid[1] for call in shapes.calls)
     need = cells * 4 * 3 + len(shapes.calls) * finest**2 * 4
@@ -201,7 +232,7 @@ def measured(model: LoadedModel, modes: dict[str, Mode], rounds: int) -> list[Ro
         mode = modes.get(name, Mode(None))
         ratio = 1 + mode.share * (found[name] / found["plain"] - 1)
         clustering = None
-        if mode.objective in (paper, FullGraph):
+        if mode.objective in (paper, full_paper):
             with seconds_in(CLUSTERING, wait) as spent:
                 step()
             clustering = sum(spent["clustering"]) / found["plain"]

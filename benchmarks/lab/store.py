@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from training.files import write_whole
+
 
 def digest(content: Mapping[str, Any]) -> str:
     """20 hexadecimal digits that name a JSON object."""
@@ -55,14 +57,6 @@ def append_row(file: Path, row: Mapping[str, Any]) -> None:
         stream.write((b"\n" if unfinished else b"") + json.dumps(row).encode() + b"\n")
 
 
-def write_whole(file: Path, write: Callable[[Path], object]) -> None:
-    """Have `write` fill a file beside `file`, then put it there: a run that is stopped leaves no half of it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_suffix(".part")
-    write(unfinished)
-    unfinished.replace(file)
-
-
 class KeptRows:
     """Results in one JSON-lines file, which several processes may add to.
 
@@ -103,11 +97,6 @@ class KeptFiles:
         file = self._folder / f"{digest(key)}.npz"
         if not file.is_file():
             found = compute()
-            write_whole(file, lambda path: _save(path, found))
+            write_whole(file, lambda path: np.savez(path, **found))
         with np.load(file) as stored:
             return dict(stored)
-
-
-def _save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    with path.open("wb") as stream:  # NumPy would give a path without .npz that ending
-        np.savez(stream, **arrays)

@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import numpy as np
 import torch
+from headcount.core.drawing import image_of
 
 from demo import quality
-from demo import scenes as shapes
-from demo.emoji import scenes as emoji
-from demo.emoji.prompts import Kind as EmojiKind
+from demo.scenes import Kind
 
-from .counters import images_of
 from .prompt_files import PromptRow
 
 Pictures = np.ndarray
 """(N, H, W, 3) uint8."""
 
-Picture = np.ndarray
-"""(H, W, 3) uint8."""
 
-
-def emoji_scene(row: PromptRow, rng: random.Random) -> Picture:
-    """A drawn Emoji scene of what a prompt asks for."""
-    kinds = tuple(EmojiKind(noun, count, row.colours.get(noun)) for noun, count in row.counts.items())
-    return emoji.random_scene(rng, kinds).picture
-
-
-def shapes_scene(row: PromptRow, rng: random.Random) -> Picture:
-    """A drawn Shapes scene of what a prompt asks for."""
-    kinds = tuple(shapes.Kind(noun, count, row.colours.get(noun)) for noun, count in row.counts.items())
-    return shapes.random_scene(rng, kinds).picture
+def kinds_of(row: PromptRow) -> tuple[Kind, ...]:
+    """What a prompt asks for, as scenes take it."""
+    return tuple(Kind(noun, count, row.colours.get(noun)) for noun, count in row.counts.items())
 
 
 @torch.inference_mode()
 def latent_features(loaded: Any, pictures: Pictures) -> np.ndarray:
     """(N, 2C) mean and standard deviation of each channel of the pictures' latents, which have unit variance in training."""
-    encoded = [loaded.vae.encode(images_of(picture[None])) for picture in pictures]
+    encoded = [loaded.vae.encode(image_of(picture[None])) for picture in pictures]
     latents = loaded.model.get_model_object("latent_format").process_in(torch.cat(encoded)).float().flatten(2)
     return torch.cat([latents.mean(2), latents.std(2)], 1).cpu().numpy()
 

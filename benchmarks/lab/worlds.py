@@ -24,17 +24,20 @@ from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model
 from headcount.core.errors import CountError
 
 from demo.emoji.judge import JUDGE_WEIGHTS, load_judge
+from demo.emoji.scenes import random_scene as emoji_scene
 from demo.emoji.vocabulary import PLURALS as EMOJI_PLURALS
+from demo.exact_counter import ExactCounter
+from demo.scenes import Kind
+from demo.scenes import random_scene as shapes_scene
 from demo.shapes import PLURALS as SHAPES_PLURALS
 
-from .counters import ShapesJudge, t2icount_counter
+from .counters import SHIPPED_COUNTER, t2icount_counter
 from .prompt_files import PromptRow
 from .sampling import SHAPES_SAMPLING, KSamplerSettings
 from .store import file_digest
-from .world_pictures import Picture, Pictures, emoji_scene, latent_features, shapes_features, shapes_scene
+from .world_pictures import Pictures, kinds_of, latent_features, shapes_features
 
-_FOLDER = WEIGHTS.parent
-_FEW_STEP_WEIGHTS = _FOLDER / "emoji_few_step.safetensors"
+_FEW_STEP_WEIGHTS = WEIGHTS.with_name("emoji_few_step.safetensors")
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class World:
         sampling: as the model is to be used.
         plurals: every noun of the world -> its plural.
         tells_colours: the judge counts "red stars" too.
-        drawn: a scene as a prompt asks for it, from random numbers.
+        random_scene: draws a scene of such kinds from random numbers.
         features: (N, D) numbers of pictures, whose distribution says how they look; asked of the loaded model.
     """
 
@@ -77,9 +80,14 @@ class World:
     judge: Source
     sampling: KSamplerSettings
     plurals: Mapping[str, str]
-    drawn: Callable[[PromptRow, random.Random], Picture]
+    random_scene: Callable[[random.Random, tuple[Kind, ...]], Any]
     features: Callable[[Any, Pictures], np.ndarray]
     tells_colours: bool = False
+
+    def drawn(self, row: PromptRow, rng: random.Random) -> np.ndarray:
+        """(H, W, 3) uint8 scene of what a prompt asks for."""
+        picture: np.ndarray = self.random_scene(rng, kinds_of(row)).picture
+        return picture
 
 
 def require_files(name: str, world: World) -> None:
@@ -105,12 +113,11 @@ def _emoji_world(load: Callable[[], Any], weights: Path, sampling: KSamplerSetti
         judge=Source(load_judge, (JUDGE_WEIGHTS,)),
         sampling=sampling,
         plurals=EMOJI_PLURALS,
-        drawn=emoji_scene,
+        random_scene=emoji_scene,
         features=latent_features,
     )
 
 
-_SHAPES_COUNTER = _FOLDER / "t2icount" / "shapes_counter.safetensors"
 WORLDS = {
     "emoji": _emoji_world(load_emoji_unet, UNET_WEIGHTS),
     "emoji_transformer": _emoji_world(load_emoji_transformer, TRANSFORMER_WEIGHTS),
@@ -122,11 +129,11 @@ WORLDS = {
     "shapes": World(
         family="shapes",
         model=Source(load_shapes_model, (WEIGHTS,)),
-        decider=Source(lambda: t2icount_counter(_SHAPES_COUNTER), (_SHAPES_COUNTER,)),
-        judge=Source(ShapesJudge),
+        decider=Source(lambda: t2icount_counter(SHIPPED_COUNTER), (SHIPPED_COUNTER,)),
+        judge=Source(ExactCounter),
         sampling=SHAPES_SAMPLING,
         plurals=SHAPES_PLURALS,
-        drawn=shapes_scene,
+        random_scene=shapes_scene,
         features=shapes_features,
         tells_colours=True,
     ),

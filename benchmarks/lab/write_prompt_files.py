@@ -15,6 +15,7 @@ from demo.emoji.backgrounds import KINDS as BACKGROUNDS
 from demo.emoji.scenes import MAX_OF_A_KIND
 from demo.emoji.sprites import colours_of
 from demo.emoji.vocabulary import FAMILIES, NOUNS
+from demo.scenes import Kind
 
 from .prompt_files import FOLDER, SEEDS_APART, SETS, PromptRow
 
@@ -26,19 +27,19 @@ NumberedKinds = Callable[[int, random.Random], Sequence[Any]]
 """The kinds of the i-th prompt of a stratum."""
 
 
-def _one_emoji(place: int, rng: random.Random) -> list[emoji.Kind]:
+def _one_emoji(place: int, rng: random.Random) -> list[Kind]:
     return [_emoji_kind(NOUNS[place % len(NOUNS)], 2 + place % (emoji.MAX_COUNT - 1), rng)]
 
 
-def _emoji_kind(noun: str, count: int, rng: random.Random) -> emoji.Kind:
+def _emoji_kind(noun: str, count: int, rng: random.Random) -> Kind:
     colours = colours_of(noun)
-    return emoji.Kind(noun, count, rng.choice(colours) if colours and rng.random() < _COLOURED else None)
+    return Kind(noun, count, rng.choice(colours) if colours and rng.random() < _COLOURED else None)
 
 
 def _several_emoji(many: int, similar: bool) -> NumberedKinds:
     """So many kinds of one family, or each of a family of its own."""
 
-    def kinds(_: int, rng: random.Random) -> list[emoji.Kind]:
+    def kinds(_: int, rng: random.Random) -> list[Kind]:
         if similar:
             nouns = rng.sample(FAMILIES[rng.choice(_SIMILAR)], many)
         else:
@@ -48,22 +49,20 @@ def _several_emoji(many: int, similar: bool) -> NumberedKinds:
     return kinds
 
 
-def _one_shape(place: int, _: random.Random) -> list[shapes.Kind]:
+def _one_shape(place: int, _: random.Random) -> list[Kind]:
     nouns = shapes_words.NOUNS
-    return [shapes.Kind(nouns[place % len(nouns)], 2 + place % (shapes.MAX_COUNT - 1))]
+    return [Kind(nouns[place % len(nouns)], 2 + place % (shapes.MAX_COUNT - 1))]
 
 
 def _several_shapes(many: int, coloured: bool = False) -> NumberedKinds:
     """So many kinds, at most `MAX_COUNT` in all; with colours 1 or 2 of each, so that plain pictures are right at times."""
 
-    def kinds(_: int, rng: random.Random) -> list[shapes.Kind]:
+    def kinds(_: int, rng: random.Random) -> list[Kind]:
         most = 2 if coloured else 6 - many
         colours = rng.sample(tuple(shapes_words.COLOURS), many) if coloured else [None] * many
         counts = [rng.randint(1, most) for _ in range(many)]
         counts[-1] = min(counts[-1], shapes.MAX_COUNT - sum(counts[:-1]))
-        return [
-            shapes.Kind(*parts) for parts in zip(rng.sample(shapes_words.NOUNS, many), counts, colours, strict=True)
-        ]
+        return [Kind(*parts) for parts in zip(rng.sample(shapes_words.NOUNS, many), counts, colours, strict=True)]
 
     return kinds
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import time
 from dataclasses import dataclass
 
 import torch
@@ -24,7 +23,7 @@ from headcount.core.numina.robust import reading as robust_reading
 from headcount.core.numina.robust.refinement import NounInstances
 from torch import Tensor
 
-from ..lab.measures import Parts, Wait, seconds_in
+from ..lab.measures import Parts, Wait, seconds_in, seconds_of
 from ..lab.tables import table
 
 METHODS = {"robust": ROBUST, "paper": PAPER, "release": RELEASE}
@@ -112,14 +111,8 @@ def layout_costs(video: Shown, rounds: int, wait: Wait) -> list[LayoutCost]:
 
 def _cost(video: Shown, name: str, preset: Preset, rounds: int, wait: Wait) -> LayoutCost:
     found = read(video, preset).counts[:, 0]
-    seconds = []
     with seconds_in(PARTS[preset.layout.reader], wait) as spent:
-        for _ in range(rounds):
-            wait()
-            start = time.perf_counter()
-            read(video, preset)
-            wait()
-            seconds.append(time.perf_counter() - start)
+        seconds = [seconds_of(lambda: read(video, preset), wait) for _ in range(rounds)]
     parts = {label: sum(calls) / rounds for label, calls in spent.items()}
     rest = sum(seconds) / rounds - sum(parts.values())
     return LayoutCost(

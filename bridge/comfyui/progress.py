@@ -7,9 +7,10 @@ from typing import Any
 
 import comfy.utils
 import latent_preview
-import numpy as np
 from PIL import Image
 from torch import Tensor
+
+from ...core.drawing import pixels_of
 
 _PREVIEW_SIDE = 512
 
@@ -31,7 +32,7 @@ def sampling_progress(model: Any) -> SamplingProgress | None:
     return step_done
 
 
-def show_picture(image: Tensor, done: int, total: int) -> None:
+def show_image(image: Tensor, done: int, total: int) -> None:
     """Show a finished picture (H, W, 3) as the preview of the running node, also where ComfyUI shows no latent previews."""
-    pixels = (image.detach().float().clamp(0, 1).cpu().numpy() * 255).round().astype(np.uint8)
-    comfy.utils.ProgressBar(total).update_absolute(done, total, ("JPEG", Image.fromarray(pixels), _PREVIEW_SIDE))
+    preview = Image.fromarray(pixels_of(image))
+    comfy.utils.ProgressBar(total).update_absolute(done, total, ("JPEG", preview, _PREVIEW_SIDE))

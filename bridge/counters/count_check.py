@@ -1,4 +1,4 @@
-"""Count Check: keeps the pictures of a batch that show what was asked for."""
+"""Count Check: keeps the images of a batch that show what was asked for."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Checked:
     """What Count Check hands on.
 
     Attributes:
-        right: (R, H, W, C) the right pictures, or what stands for them when none is; blocked where nothing may follow.
-        best: (1, H, W, C) the picture nearest to what was asked; blocked alike.
+        right: (R, H, W, C) the right images, or what stands for them when none is; blocked where nothing may follow.
+        best: (1, H, W, C) the image nearest to what was asked; blocked alike.
         best_index: its place in the batch, the first one is 0; blocked alike.
-        number: how many pictures are right.
-        table: one line per picture.
+        number: how many images are right.
+        table: one line per image.
         result: what the node says of it.
         shown: (S, H, W, C) what the node itself shows, never blocked.
     """
@@ -74,12 +74,12 @@ def check_pictures(
     if_none_right: str,
     box_settings: BoxSettings = USUAL,
 ) -> Checked:
-    """Compare the counts of pictures with what was asked, and keep the right pictures.
+    """Compare the counts of images with what was asked, and keep the right images.
 
     Args:
-        image: (N, H, W, C) pictures.
+        image: (N, H, W, C) images.
         counted: their counts; without them `boxes` are counted.
-        boxes: BOUNDING_BOX of a detector that saw the pictures, or another form that `read_boxes` knows.
+        boxes: BOUNDING_BOX of a detector that saw the images, or another form that `read_boxes` knows.
         asked: what was asked for; adjectives matter where they were counted ("red cats" and "blue cats").
         if_none_right: BEST or STOP.
         box_settings: which boxes count.

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.counting import Counted, Detected, DetectionSettings
+from ...core.drawing import pixels_of
 from .detector_files import ReadDetector, detector_path, read_detector
 from .looking import Seen, count_by_looks, detections_of, phrase_of
 from .pictures import rgb_pictures
@@ -62,11 +63,11 @@ class DetectorCounter:
         has_masks = _READERS[self._read.kind] is _sam3
         return count_by_looks(images, nouns, self._look, self._settings, most, has_masks, on_progress)
 
-    def _look(self, picture: Tensor, nouns: Sequence[str], noun_done: Callable[[], None]) -> list[Sequence[Detected]]:
-        """The detections of each noun in one picture."""
-        pixels = (picture.clamp(0, 1) * 255).round().byte().cpu().numpy()
+    def _look(self, image: Tensor, nouns: Sequence[str], noun_done: Callable[[], None]) -> list[Sequence[Detected]]:
+        """The detections of each noun in one image."""
+        pixels = pixels_of(image)
         texts = [self._read.architecture.prompt(phrase_of(noun, NODE)) for noun in nouns]
-        size = (picture.shape[0], picture.shape[1])
+        size = (image.shape[0], image.shape[1])
         found: list[Sequence[Detected]] = []
         for seen in _READERS[self._read.kind](self, pixels, texts):
             found.append(detections_of(seen, size, self._settings.threshold))
@@ -74,7 +75,7 @@ class DetectorCounter:
         return found
 
     def run(self, pixels: np.ndarray, **texts: Any) -> tuple[Any, Any]:
-        """The processor's inputs and the model's outputs for one picture.
+        """The processor's inputs and the model's outputs for one image.
 
         Args:
             pixels: (H, W, 3) uint8.
@@ -89,7 +90,7 @@ class DetectorCounter:
 
     @property
     def is_padded(self) -> bool:
-        """Whether pictures are filled up to a square before the model sees them."""
+        """Whether images are filled up to a square before the model sees them."""
         return self._read.kind == "owlv2"
 
     @property
@@ -128,7 +129,7 @@ def _grounding_dino(counter: DetectorCounter, pixels: np.ndarray, texts: Sequenc
 
 
 def _owl(counter: DetectorCounter, pixels: np.ndarray, texts: Sequence[str]) -> Iterator[Seen]:
-    """Every box is scored against all captions at once. OWLv2 fills the picture up to a square, to the right and below."""
+    """Every box is scored against all captions at once. OWLv2 fills the image up to a square, to the right and below."""
     _, outputs = counter.run(pixels, text=[list(texts)])
     height, width = pixels.shape[:2]
     corners = _edges(outputs.pred_boxes[0])
@@ -148,7 +149,7 @@ def _omdet(counter: DetectorCounter, pixels: np.ndarray, texts: Sequence[str]) -
 
 
 def _sam3(counter: DetectorCounter, pixels: np.ndarray, texts: Sequence[str]) -> Iterator[Seen]:
-    """Each noun is asked for alone; a score is that of the query times that of the noun's presence in the picture."""
+    """Each noun is asked for alone; a score is that of the query times that of the noun's presence in the image."""
     for text in texts:
         _, outputs = counter.run(pixels, text=text)
         scores = outputs.pred_logits[0].float().sigmoid() * outputs.presence_logits[0].float().sigmoid()

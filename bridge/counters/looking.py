@@ -27,23 +27,23 @@ from ...core.errors import CountError
 from ...core.prompts import singular
 
 Look = Callable[[Tensor, Sequence[str], Callable[[], None]], Sequence[Sequence[Detected]]]
-"""(H, W, 3) a picture and nouns to the detections of each noun; what it has to call after each noun ends a cancelled run."""
+"""(H, W, 3) an image and nouns to the detections of each noun; what it has to call after each noun ends a cancelled run."""
 _DEPTH = 2
-"""How often a tile may be tiled again: up to 16 parts of a picture."""
+"""How often a tile may be tiled again: up to 16 parts of an image."""
 _SMALLEST = 64
-"""Pixels of a picture's side below which it is not tiled."""
+"""Pixels of an image's side below which it is not tiled."""
 _SYNTAX = re.compile(r":\s*[\d.]+\s*$|[(),.:\s]+")
 """What readers of detectors' prompts take for several phrases, and ComfyUI's of SAM3 for their limits ("cat:3, dog")."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a detector says of one noun in one picture, of Q boxes.
+    """What a detector says of one noun in one image, of Q boxes.
 
     Attributes:
         scores: (Q,) 0 to 1.
-        corners: (Q, 4) left, top, right, bottom as shares of the picture's width and height.
-        masks: (Q, h, w) logits over the whole picture; None where it gives none.
+        corners: (Q, 4) left, top, right, bottom as shares of the image's width and height.
+        masks: (Q, h, w) logits over the whole image; None where it gives none.
     """
 
     scores: Tensor
@@ -67,7 +67,7 @@ def detections_of(seen: Seen, size: tuple[int, int], threshold: float) -> list[D
     """The boxes above the threshold, the highest score first.
 
     Args:
-        size: (height, width) of the picture.
+        size: (height, width) of the image.
     """
     height, width = size
     scores = seen.scores.float()
@@ -100,8 +100,8 @@ def count_by_looks(
     """Counts of N images, one after the other; see `core.counting.Counter.count`.
 
     Args:
-        look: what the detector sees in one picture.
-        most: how many objects it can find at once; from half of that on, a picture counts as dense.
+        look: what the detector sees in one image.
+        most: how many objects it can find at once; from half of that on, an image counts as dense.
         has_masks: whether it gives masks.
 
     Raises:
@@ -132,7 +132,7 @@ def _in_tiles(
     noun_done: Callable[[], None],
     depth: int = 0,
 ) -> list[Sequence[Detected]]:
-    """The detections of each noun: in the whole picture, and where it is dense in its tiles as well."""
+    """The detections of each noun: in the whole image, and where it is dense in its tiles as well."""
     whole = list(look(image, nouns, noun_done))
     height, width = image.shape[:2]
     if settings.tiles == NEVER or depth == _DEPTH or min(height, width) < _SMALLEST:

@@ -1,4 +1,4 @@
-"""ComfyUI's pictures as counters read them."""
+"""ComfyUI's images as counters read them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def rgb_pictures(image: Any) -> Tensor:
     """(N, H, W, 3) of an IMAGE: transparency is dropped, grey becomes red, green and blue.
 
     Raises:
-        CountError: it is no batch of pictures.
+        CountError: it is no batch of images.
     """
     if not isinstance(image, Tensor) or image.ndim != 4 or not image.numel():
         given = f"shape {tuple(image.shape)}" if isinstance(image, Tensor) else type(image).__name__

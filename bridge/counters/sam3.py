@@ -81,13 +81,13 @@ class Sam3Counter:
             encoded = self._clip.encode_from_tokens(self._clip.tokenize(phrase), return_dict=True)
             self._phrases[noun] = encoded["cond"], encoded.get("attention_mask")
 
-    def _look(self, picture: Tensor, nouns: Sequence[str], noun_done: Callable[[], None]) -> list[Sequence[Detected]]:
-        """The detections of each noun in one picture, whose features are computed once."""
+    def _look(self, image: Tensor, nouns: Sequence[str], noun_done: Callable[[], None]) -> list[Sequence[Detected]]:
+        """The detections of each noun in one image, whose features are computed once."""
         detector, device = self._detector, self._model.load_device
         dtype = self._model.model.get_dtype_inference()
         vision = detector.backbone["vision_backbone"]
         side = vision.trunk.img_size
-        pixels = picture.movedim(-1, 0)[None].to(device, torch.float32).clamp(0, 1)
+        pixels = image.movedim(-1, 0)[None].to(device, torch.float32).clamp(0, 1)
         pixels = interpolate(pixels, (side, side), mode="bilinear", antialias=True) * 2 - 1
         features, positions, _, _ = vision(pixels.to(dtype))
         found: list[Sequence[Detected]] = []
@@ -97,7 +97,7 @@ class Sam3Counter:
             said = torch.ones(text.shape[:2], dtype=torch.bool) if mask is None else mask.bool()
             boxes, logits, masks, rest = detector._detect(features, positions, text, said.to(device))
             scores = logits[0].float().sigmoid() * rest["presence"][0].float().sigmoid()
-            size = picture.shape[0], picture.shape[1]
+            size = image.shape[0], image.shape[1]
             found.append(detections_of(Seen(scores, boxes[0], masks[0]), size, self._settings.threshold))
             noun_done()
         return found

@@ -1,1 +1,1 @@
-"""What mends pictures that show a wrong number: Count Repair, and Generate Until Right, which samples, checks and repairs."""
+"""What mends images that show a wrong number: Count Repair, and Generate Until Right, which samples, checks and repairs."""

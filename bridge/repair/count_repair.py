@@ -1,4 +1,4 @@
-"""What the node Count Repair does: counts pictures, mends those that are wrong, and says what is still to be done."""
+"""What the node Count Repair does: counts images, mends those that are wrong, and says what is still to be done."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ NODE = RepairSettings.node
 
 @dataclass(frozen=True)
 class Plan:
-    """What is still to be done to pictures, for another model that paints or edits.
+    """What is still to be done to images, for another model that paints or edits.
 
     Attributes:
-        masks: (N, H, W) where the first change of each picture is painted, 0 where nothing is to be done.
-        boxes: per picture, a BOUNDING_BOX for each change, with the words for it as label.
-        prompt: what is painted in the mask of the first picture that is wrong; empty where all are right.
-        instruction: the changes of that picture as a sentence for an editing model.
+        masks: (N, H, W) where the first change of each image is painted, 0 where nothing is to be done.
+        boxes: per image, a BOUNDING_BOX for each change, with the words for it as label.
+        prompt: what is painted in the mask of the first image that is wrong; empty where all are right.
+        instruction: the changes of that image as a sentence for an editing model.
     """
 
     masks: Tensor
@@ -49,10 +49,10 @@ class RepairedPictures:
     """What Count Repair hands on.
 
     Attributes:
-        images: (N, H, W, C); the very same tensor where no picture was changed.
-        all_right: whether the counter finds what was asked in every picture.
+        images: (N, H, W, C); the very same tensor where no image was changed.
+        all_right: whether the counter finds what was asked in every image.
         plan: what is still to be done.
-        table: one line per picture.
+        table: one line per image.
         result: what the node says.
     """
 
@@ -64,7 +64,7 @@ class RepairedPictures:
 
 
 def repair_pictures(images: Tensor, painter: Painter, counter: Any, boxes: Any) -> RepairedPictures:
-    """Mend pictures, with ComfyUI's progress bar and preview.
+    """Mend images, with ComfyUI's progress bar and preview.
 
     Args:
         images: (N, H, W, C).
@@ -126,7 +126,7 @@ def asked_of(counts: Counts, node: str = NODE, *, wish: str = "make right", fix:
 
 
 def refuse_frames(model: Any, pictures: int) -> None:
-    """Check that several pictures are not the frames of a video.
+    """Check that several images are not the frames of a video.
 
     Raises:
         CountError: they are of a model of videos.
@@ -170,7 +170,7 @@ def _handed_on(
 
 
 def plan_of(repaired: Sequence[Repaired], painter: Painter, asked: Mapping[str, int]) -> Plan:
-    """What pictures still lack after their repair."""
+    """What images still lack after their repair."""
     plans = [plan_changes(one.after.objects, asked) if one.after.misses else () for one in repaired]
     masks = [_mask(one.after, changes, painter) for one, changes in zip(repaired, plans, strict=True)]
     first = next((changes for changes in plans if changes), ())

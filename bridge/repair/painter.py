@@ -1,4 +1,4 @@
-"""Paints one place of a picture with the user's own model, as inpainting with a noise mask does."""
+"""Paints one place of an image with the user's own model, as inpainting with a noise mask does."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Brush:
     """How a place is painted.
 
     Attributes:
-        text: its prompt; None for that of the whole picture.
-        crop: what the model sees, scaled up to the picture's size.
+        text: its prompt; None for that of the whole image.
+        crop: what the model sees, scaled up to the image's size.
         strength: multiplies the settings' denoise.
     """
 
@@ -51,7 +51,7 @@ class Painter:
         model: ComfyUI's MODEL; `unsteered` where this pack's nodes are on it.
         clip: encodes the prompt of a place.
         vae: of the model.
-        positive: the whole picture's CONDITIONING, of which a place gets everything but the text, such as Flux' guidance.
+        positive: the whole image's CONDITIONING, of which a place gets everything but the text, such as Flux' guidance.
         negative: CONDITIONING.
         counts: what the whole prompt asks for.
     """
@@ -124,7 +124,7 @@ def local_conditioning(clip: Any, text: str, positive: Any) -> list[Any]:
 
 
 def unsteered(model: Any) -> Any:
-    """A clone of `model` without what this pack's nodes put on it: they would steer a place as if it were the whole picture."""
+    """A clone of `model` without what this pack's nodes put on it: they would steer a place as if it were the whole image."""
     clone = model.clone()
     for group in (clone.wrappers, clone.callbacks):
         for by_key in group.values():

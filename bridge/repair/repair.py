@@ -1,4 +1,4 @@
-"""Count Repair: changes a picture place by place until a counter finds what was asked for, and never for the worse."""
+"""Count Repair: changes an image place by place until a counter finds what was asked for, and never for the worse."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _SEEDS = 2**64
 
 @dataclass(frozen=True)
 class Looked:
-    """A picture and what a counter says of it.
+    """An image and what a counter says of it.
 
     Attributes:
         image: (H, W, C).
-        counted: counts of this one picture.
+        counted: counts of this one image.
         asked: noun in the plural -> number.
     """
 
@@ -74,7 +74,7 @@ class Looked:
 
 
 def look(counter: Counter, image: Tensor, asked: Mapping[str, int]) -> Looked:
-    """Count one picture (H, W, C).
+    """Count one image (H, W, C).
 
     Raises:
         CountError: the counter cannot count it.
@@ -86,13 +86,13 @@ def look(counter: Counter, image: Tensor, asked: Mapping[str, int]) -> Looked:
 
 @dataclass(frozen=True)
 class Repaired:
-    """What came of one picture.
+    """What came of one image.
 
     Attributes:
-        before, after: the picture; the very same tensor where nothing was changed.
+        before, after: the image; the very same tensor where nothing was changed.
         done: the changes that were kept.
         painted: how many places were painted, those included that did not help.
-        cost: of painting them, in pictures.
+        cost: of painting them, in images.
     """
 
     before: Looked
@@ -111,13 +111,13 @@ class Repaired:
 
 
 def unchanged(looked: Looked) -> Repaired:
-    """A picture that nothing was done to."""
+    """An image that nothing was done to."""
     return Repaired(looked, looked)
 
 
 @dataclass(frozen=True)
 class Repair:
-    """Mends pictures one at a time.
+    """Mends images one at a time.
 
     Attributes:
         painter: paints a place.
@@ -132,12 +132,12 @@ class Repair:
     progress: SamplingProgress | None = None
 
     def run(self, first: Looked, index: int = 0, pictures: int = 1, budget: float = inf) -> Repaired:
-        """Change a picture until it is right, or its rounds or budget are spent.
+        """Change an image until it is right, or its rounds or budget are spent.
 
         Args:
-            first: the picture.
+            first: the image.
             index, pictures: its place among those that are mended, for progress.
-            budget: what painting may cost, in pictures.
+            budget: what painting may cost, in images.
         """
         best, done, painted, cost = first, list[Change](), 0, 0.0
         tries = self._tries(first)
@@ -159,7 +159,7 @@ class Repair:
         """Changes that would help, the best first, and how each is painted.
 
         An object is painted close by and alone first. Where that fails it is left to the model, which fills the place as its
-        own picture of the whole prompt would have it.
+        own image of the whole prompt would have it.
         """
         settings, size = self.painter.settings, looked.objects.size
         for attempt in count():
@@ -176,7 +176,7 @@ class Repair:
                     yield change, Brush(None, whole)
 
     def _painted(self, looked: Looked, change: Change, brush: Brush, painted: int, place: tuple[int, int]) -> Tensor:
-        """The picture with one change."""
+        """The image with one change."""
         settings, (index, pictures) = self.painter.settings, place
         others = [box for box in looked.objects.all_boxes if box is not change.box]
         region = self.painter.region_of(change, looked.objects.size, others)

@@ -1,4 +1,4 @@
-"""Rows of a report and their small pictures, as files in ComfyUI's output folder, so that a stopped report goes on."""
+"""Rows of a report and their small images, as files in ComfyUI's output folder, so that a stopped report goes on."""
 
 from __future__ import annotations
 
@@ -11,27 +11,26 @@ from pathlib import Path
 from typing import Any
 
 import folder_paths
-import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
+from ...core.drawing import image_of, pixels_of
 from ...core.errors import CountError
 from ..comfyui.saved_results import nodes_before
 
-_SIDE = 256  # of a kept picture, at most
+_SIDE = 256  # of a kept image, at most
 _NAME = re.compile(r"[\w-][\w .-]*")
 
 
 @dataclass(frozen=True)
 class Made:
-    """One picture of a report.
+    """One image of a report.
 
     Attributes:
         words: what the counter finds, such as "4 cats, 1 dog".
         misses: how many objects are too many or too few; 0 is right.
         seconds: how long it took, with everything that the method does.
-        file: the small picture, in the report's folder.
+        file: the small image, in the report's folder.
     """
 
     words: str
@@ -43,7 +42,7 @@ class Made:
 class KeptReport:
     """The folder of one report, which keeps the rows of every setup that it was run with.
 
-    A setup is everything that decides a picture but prompt and seed, see `setup_of`.
+    A setup is everything that decides an image but prompt and seed, see `setup_of`.
 
     Args:
         name: of the folder in `headcount_reports`.
@@ -62,12 +61,12 @@ class KeptReport:
         self._setups = self._read()
 
     def get(self, setup: str, key: str) -> Made | None:
-        """What was made under this key, as long as its picture is there."""
+        """What was made under this key, as long as its image is there."""
         found = self._setups.get(setup, {}).get(key)
         return found if found and (self.folder / found.file).is_file() else None
 
-    def add(self, setup: str, key: str, made: Made, picture: Tensor) -> None:
-        """Keep a picture (H, W, 3) and what is said of it.
+    def add(self, setup: str, key: str, made: Made, image: Tensor) -> None:
+        """Keep an image (H, W, 3) and what is said of it.
 
         Raises:
             CountError: the folder cannot be written to.
@@ -75,10 +74,9 @@ class KeptReport:
         self._setups.setdefault(setup, {})[key] = made
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            pixels = (picture.detach().float().clamp(0, 1).cpu().numpy() * 255).round().astype(np.uint8)
-            image = Image.fromarray(pixels)
-            image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
-            image.save(self.folder / made.file, quality=92)
+            small = Image.fromarray(pixels_of(image))
+            small.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+            small.save(self.folder / made.file, quality=92)
             self._write()
         except OSError as error:
             raise CountError(
@@ -86,10 +84,10 @@ class KeptReport:
                 "allow writing there, and press Run again: what is kept already is not made anew"
             ) from error
 
-    def picture(self, made: Made) -> Tensor:
-        """(H, W, 3) of a kept picture."""
-        with Image.open(self.folder / made.file) as image:
-            return torch.from_numpy(np.array(image.convert("RGB"), dtype=np.float32) / 255)
+    def image(self, made: Made) -> Tensor:
+        """(H, W, 3) of a kept image."""
+        with Image.open(self.folder / made.file) as small:
+            return image_of(small.convert("RGB"))
 
     def _write(self) -> None:
         rows = {setup: {key: asdict(made) for key, made in by_key.items()} for setup, by_key in self._setups.items()}
@@ -113,7 +111,7 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def _made_of(row: Any) -> Made | None:
-    """A row of the file; None where it is none, or its picture would lie elsewhere."""
+    """A row of the file; None where it is none, or its image would lie elsewhere."""
     kinds = {"words": str, "misses": int, "seconds": float, "file": str}
     if _mapping(row).keys() != kinds.keys() or not all(isinstance(row[name], kind) for name, kind in kinds.items()):
         return None
@@ -141,7 +139,7 @@ def setup_of(settings: Mapping[str, Any], prompt: Any, node_id: str | None, leav
 
 
 def _version() -> str:
-    """Of the pack: another one may make another picture of the same settings."""
+    """Of the pack: another one may make another image of the same settings."""
     project = Path(__file__).parents[2] / "pyproject.toml"
     found = re.search(r'^version = "(.+)"$', project.read_text(encoding="utf-8"), re.MULTILINE)
     return found[1] if found else ""

@@ -18,14 +18,16 @@ from ...core.drawing import PicturePair, pairs_sheet
 from ...core.errors import CountError
 from ..comfyui.node_names import COUNT_CONTROL
 from ..comfyui.node_text import NodeResult, running_node, show_note
-from ..comfyui.progress import sampling_progress, show_picture
+from ..comfyui.progress import sampling_progress, show_image
 from ..counters.inputs import checked_counter, require_loader
 from ..prompts.conditionings import WRITE_A_NUMBER
 from ..prompts.token_positions import count_prompt, encode_count_prompt
 from ..repair.count_repair import asked_of
+from ..repair.half_way import HALF_WAY, VARIATIONS
 from ..repair.repair import look
-from ..repair.until_right import HALF_WAY, VARIATIONS, Request, UntilRightSettings, generate_until_right
-from ..sampling.picture import PictureInputs, sampled_picture
+from ..repair.settings import UntilRightSettings
+from ..repair.until_right import Request, generate_until_right
+from ..sampling.image import ImageInputs, sampled_image
 from ..sampling.start_latent import start_samples
 from ..seed_search.count_search import find_seeds
 from ..seed_search.search import Search
@@ -55,7 +57,7 @@ _FEWEST = 12
 
 @dataclass(frozen=True)
 class ReportSettings(SamplerSettings):
-    """How the pictures are made. Each prompt has its own seed, 64 after the one before it.
+    """How the images are made. Each prompt has its own seed, 64 after the one before it.
 
     Attributes:
         method: what is compared to plain sampling.
@@ -70,7 +72,7 @@ class ReportSettings(SamplerSettings):
 
 
 _NODE = ReportSettings.node
-_OF_THE_METHOD = ("method", "model_with")  # the pictures without it are the same whatever they are
+_OF_THE_METHOD = ("method", "model_with")  # the images without it are the same whatever they are
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,8 @@ class ReportRequest:
         model: without the method.
         model_with: with it, such as MODEL of Count Control; None for `model`.
         clip, vae: of a loader.
-        counter: asked by methods that count, and judges all pictures where there is no `judge`.
-        latent: its size is the pictures'.
+        counter: asked by methods that count, and judges all images where there is no `judge`.
+        latent: its size is the images'.
         prompts: one a line.
         negative: the same for all.
         judge: another `Counter`, which no method sees.
@@ -108,9 +110,9 @@ class CountReport:
     """What Count Report hands on.
 
     Attributes:
-        image: (1, H, W, 3) the report as a picture.
+        image: (1, H, W, 3) the report as an image.
         table: one line per prompt, and the shares.
-        folder: where its rows and small pictures are.
+        folder: where its rows and small images are.
         result: what the node says.
     """
 
@@ -179,59 +181,50 @@ class _Run:
             raise CountError(f"{_NODE}, line {number} ({prompt!r}): {error}") from error
 
     def made(self, index: int, prompt: str, with_it: bool) -> Made:
-        """One picture's row, from its file or made now."""
+        """One image's row, from its file or made now."""
         seed = (self._settings.seed + _SEEDS_APART * index) % _SEEDS
         setup, key = self._setups[with_it], f"{seed} {prompt} {'with' if with_it else 'without'}"
         found = self._kept.get(setup, key)
         if found is None:
-            picture, seconds = self._timed(prompt, seed, with_it)
-            looked = look(self._judge, picture, self._asked[index])
+            image, seconds = self._timed(prompt, seed, with_it)
+            looked = look(self._judge, image, self._asked[index])
             file = f"{index + 1:03}_{crc32(f'{setup} {key}'.encode()):08x}.jpg"
             found = Made(looked.words, looked.misses, seconds, file)
-            self._kept.add(setup, key, found, picture)
-            show_picture(picture, 2 * index + with_it + 1, 2 * len(self.prompts))
+            self._kept.add(setup, key, found, image)
+            show_image(image, 2 * index + with_it + 1, 2 * len(self.prompts))
         return found
 
     def _timed(self, prompt: str, seed: int, with_it: bool) -> tuple[Tensor, float]:
-        """A picture (H, W, 3) and its seconds, without those of loading the model and of encoding the prompt."""
+        """An image (H, W, 3) and its seconds, without those of loading the model and of encoding the prompt."""
         request = self._request
         model = request.model_with if with_it and request.model_with is not None else request.model
-        inputs = PictureInputs(self._positive(prompt), self._negative, self._empty, request.vae)
+        inputs = ImageInputs(self._positive(prompt), self._negative, self._empty, request.vae)
         comfy.model_management.load_model_gpu(model)
         began = time.monotonic()
         if with_it:
-            picture = self._with(model, inputs, prompt, seed)
+            image = self._with(model, inputs, prompt, seed)
         else:
-            picture = sampled_picture(model, inputs, self._settings, seed, self._step_done)
-        return picture, time.monotonic() - began
+            image = sampled_image(model, inputs, self._settings, seed, self._step_done)
+        return image, time.monotonic() - began
 
-    def _with(self, model: Any, inputs: PictureInputs, prompt: str, seed: int) -> Tensor:
-        """(H, W, 3) the picture that the method makes."""
-        request, method = self._request, self._settings.method
+    def _with(self, model: Any, inputs: ImageInputs, prompt: str, seed: int) -> Tensor:
+        """(H, W, 3) the image that the method makes."""
+        request, method, sampler = self._request, self._settings.method, self._settings.of_sampler(seed=seed)
         if method == "model_with":
-            return sampled_picture(model, inputs, self._settings, seed, self._step_done)
+            return sampled_image(model, inputs, self._settings, seed, self._step_done)
         if method == "Count Search":
-            settings = SearchSettings(
-                **self._sampler(seed), look="own steps", decide_at=HALF_WAY, variations=VARIATIONS
-            )
+            settings = SearchSettings(**sampler, look="own steps", decide_at=HALF_WAY, variations=VARIATIONS)
             latent = {"samples": inputs.latent}
             search = Search(model, inputs.positive, inputs.negative, latent, settings, vae=request.vae)
             found = find_seeds(replace(search, progress=self._step_done), self._counter)
-            return sampled_picture(found.model, inputs, self._settings, found.seed, self._step_done)
+            return sampled_image(found.model, inputs, self._settings, found.seed, self._step_done)
         side = request.vae.spacial_compression_encode()
         height, width = (side * length for length in self._empty.shape[-2:])
         until = UntilRightSettings(
-            **self._sampler(seed), width=width, height=height, isac="fast" if request.model_with is None else "off"
+            **sampler, width=width, height=height, isac="fast" if request.model_with is None else "off"
         )
         wanted = Request(model, request.clip, request.vae, self._counter, prompt, request.negative, until)
         return generate_until_right(wanted).shown[0]
-
-    def _sampler(self, seed: int) -> dict[str, Any]:
-        settings = self._settings
-        return {
-            "seed": seed, "steps": settings.steps, "cfg": settings.cfg, "sampler": settings.sampler,
-            "scheduler": settings.scheduler,
-        }  # fmt: skip
 
     def _step_done(self, done: int, total: int, denoised: Tensor) -> None:
         if self._progress is not None:
@@ -251,7 +244,7 @@ class _Run:
         return torch.zeros_like(start_samples(self._request.model, self._request.latent, _NODE)[:1])
 
     def report(self, pairs: Sequence[tuple[Made, Made]]) -> CountReport:
-        """Table, picture and verdict of all pairs."""
+        """Table, image and verdict of all pairs."""
         lines = [
             f"{prompt}: {_said(one)} | {_said(other)}" for prompt, (one, other) in zip(self.prompts, pairs, strict=True)
         ]
@@ -266,8 +259,8 @@ class _Run:
         return CountReport(image, table, str(self._kept.folder), result)
 
     def _pair(self, prompt: str, *made: Made) -> PicturePair:
-        pictures = tuple(self._kept.picture(one) for one in made)
-        return PicturePair(prompt, pictures, tuple(one.words for one in made), tuple(not one.misses for one in made))
+        images = tuple(self._kept.image(one) for one in made)
+        return PicturePair(prompt, images, tuple(one.words for one in made), tuple(not one.misses for one in made))
 
     @property
     def _note(self) -> str:

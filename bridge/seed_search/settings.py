@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import comfy.samplers
 
@@ -36,6 +36,11 @@ class SamplerSettings:
 
     node: ClassVar[str]
     tried: ClassVar[str]
+
+    def of_sampler(self, **changes: Any) -> dict[str, Any]:
+        """Keyword arguments for the settings of another node with the same seed, steps, cfg, sampler and scheduler."""
+        names = ("seed", "steps", "cfg", "sampler", "scheduler")
+        return {**{name: getattr(self, name) for name in names}, **changes}
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ OnProgress = Callable[[int, int], None]
 
 
 class LoadedCounter:
-    """Counts nouns in pictures, as a `core.counting.Counter`."""
+    """Counts nouns in images, as a `core.counting.Counter`."""
 
     def __init__(self, network: CountNetwork) -> None:
         management = comfy.model_management
@@ -70,10 +70,10 @@ class LoadedCounter:
         on_progress: OnProgress | None = None,
         scale: str = SHORT_SIDE,
     ) -> Iterator[PictureCount]:
-        """Counts, densities, similarities and points, one picture after the other.
+        """Counts, densities, similarities and points, one image after the other.
 
         Raises:
-            CountError: the pictures are none, or a noun is empty, too long or unknown to a model of few words.
+            CountError: the images are none, or a noun is empty, too long or unknown to a model of few words.
             InterruptProcessingException: the user pressed cancel.
         """
         rgb = rgb_pictures(pictures)

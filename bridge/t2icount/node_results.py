@@ -1,4 +1,4 @@
-"""What the node T2ICount Counter gives for a batch of pictures."""
+"""What the node T2ICount Counter gives for a batch of images."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ Boxes = list[list[dict[str, Any]]]
 
 @dataclass(frozen=True)
 class CounterResults:
-    """Of N pictures and K nouns; what there is per picture and noun has all nouns of the first picture first.
+    """Of N images and K nouns; what there is per image and noun has all nouns of the first image first.
 
     Attributes:
         rounded, numbers: N * K counts, whole and exact.
         density: (N * K, H, W) things per pixel.
         overlays: (N * K, H, W, 3).
         similarity: (N * K, H, W) in 0..1.
-        boxes: per picture, a small box around each point; its label is the noun, its score the similarity there.
+        boxes: per image, a small box around each point; its label is the noun, its score the similarity there.
         counted: the same for other nodes.
         masks: (M, H, W) a mask of each of the M boxes, in their order; (1, H, W) zeros where there are none.
-        table: one line per picture.
+        table: one line per image.
         result: what the node says of it.
     """
 
@@ -59,7 +59,7 @@ def count_in_pictures(counter: Counter, image: Tensor, text: str, counts: Counts
         scale: see `CountSettings`; other counters than T2ICount have a scale of their own.
 
     Raises:
-        CountError: nothing to count, pictures that are none, a counter that is none, or words that it does not know.
+        CountError: nothing to count, images that are none, a counter that is none, or words that it does not know.
     """
     counter, bar = checked_counter(counter, NODE), comfy.utils.ProgressBar(1)
     nouns, pictures = nouns_to_count(text, counts, reads_attributes(counter)), rgb_pictures(image)
@@ -99,7 +99,7 @@ def _masks_of_objects(counted: Counted, size: tuple[int, int]) -> Tensor:
 
 
 def _result_of(counted: Counted) -> NodeResult:
-    """Of one picture what is in it; of several the sums, and the table."""
+    """Of one image what is in it; of several the sums, and the table."""
     sums = ", ".join(map(count_words, counted.rounded.sum(0).tolist(), counted.nouns))
     pictures = len(counted.numbers)
     return NodeResult(sums if pictures == 1 else f"{sums} in {pictures} pictures", table=_table(counted))

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ...core.attention import halved
+from ...core.drawing import pixels_of
 
 _JPEG_QUALITY = 85
 
@@ -80,7 +81,7 @@ def jpeg(picture: Tensor, most: int) -> tuple[bytes, tuple[int, int]]:
     """(H, W, 3) in 0 to 1 as a JPEG file of at most `most` pixels, and its width and height."""
     height, width = picture.shape[:2]
     scale = min(1.0, (most / (height * width)) ** 0.5)
-    image = Image.fromarray((picture.clamp(0, 1) * 255).round().cpu().numpy().astype(np.uint8))
+    image = Image.fromarray(pixels_of(picture))
     if scale < 1:
         image = image.resize((max(int(width * scale), 1), max(int(height * scale), 1)), Image.Resampling.LANCZOS)
     file = io.BytesIO()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
+
+from .pixels import image_of
 
 _SHARE = 20
 """The letters are as high as this part of the picture's shorter side."""
@@ -50,7 +51,7 @@ def _written(text: str, height: int, width: int) -> Tensor | None:
     canvas = Image.new("L", (columns, rows))
     font = ImageFont.load_default(size)
     ImageDraw.Draw(canvas).text((size // 3, rows // 2), shown, fill=255, font=font, anchor="lm")
-    return torch.from_numpy(np.array(canvas, dtype=np.float32) / 255)
+    return image_of(canvas)
 
 
 def _strip(text: str, size: int) -> tuple[int, int]:

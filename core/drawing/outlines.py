@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn.functional import interpolate, max_pool2d
 
 from .colours import kind_colours
+from .pixels import image_of, pixels_of
 
 _MIN_SIDE = 512
 """Thin lines and small numbers can be read on a picture of this size."""
@@ -57,7 +56,7 @@ def _shrunk(mask: Tensor, by: int) -> Tensor:
 
 
 def _numbered(picture: Tensor, masks: Tensor) -> Tensor:
-    image = Image.fromarray((picture.clamp(0, 1) * 255).round().cpu().numpy().astype(np.uint8))
+    image = Image.fromarray(pixels_of(picture))
     draw = ImageDraw.Draw(image)
     size = max(_MIN_TEXT, min(picture.shape[:2]) // _TEXT_SHARE)
     font = ImageFont.load_default(size)
@@ -66,4 +65,4 @@ def _numbered(picture: Tensor, masks: Tensor) -> Tensor:
             y, x = mask.nonzero().float().mean(0).tolist()
             edge = max(1, size // 8)
             draw.text((x, y), str(number), "white", font, anchor="mm", stroke_width=edge, stroke_fill="black")
-    return torch.from_numpy(np.asarray(image, dtype=np.float32) / 255).to(picture)
+    return image_of(image).to(picture)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
+
+from .pixels import image_of, pixels_of
 
 _INK, _PAPER, _SOFT = (32, 32, 36), (255, 255, 255), (110, 110, 118)
 _RIGHT, _WRONG = (28, 140, 60), (200, 60, 50)
@@ -50,7 +50,7 @@ def pairs_sheet(heading: str, lines: Sequence[str], pairs: Sequence[PicturePair]
         _write(pen, (_MARGIN, _MARGIN + 2 * _LINE + place * _LINE), line, 16, _SOFT, width - 2 * _MARGIN)
     for place, pair in enumerate(pairs):
         _draw(sheet, pen, (_MARGIN + place % columns * (_PAIR + 2 * _GAP), top + place // columns * row), pair)
-    return torch.from_numpy(np.array(sheet, dtype=np.float32) / 255)
+    return image_of(sheet)
 
 
 def _draw(sheet: Image.Image, pen: ImageDraw.ImageDraw, corner: tuple[int, int], pair: PicturePair) -> None:
@@ -66,8 +66,7 @@ def _draw(sheet: Image.Image, pen: ImageDraw.ImageDraw, corner: tuple[int, int],
 
 def _fitted(picture: Tensor) -> Image.Image:
     """The whole picture in a square cell."""
-    pixels = (picture[..., :3].detach().float().clamp(0, 1).cpu().numpy() * 255).round().astype(np.uint8)
-    image, square = Image.fromarray(pixels), Image.new("RGB", (_CELL, _CELL), _PAPER)
+    image, square = Image.fromarray(pixels_of(picture[..., :3])), Image.new("RGB", (_CELL, _CELL), _PAPER)
     image.thumbnail((_CELL, _CELL), Image.Resampling.LANCZOS)
     square.paste(image, ((_CELL - image.width) // 2, (_CELL - image.height) // 2))
     return square

@@ -1,6 +1,6 @@
 """Count Repair: paint over what is too many, paint what is missing, and count again; this pack's own method.
 
-Verifying a picture and mending it where it fails beats as many new pictures at the same cost: EPIC (arXiv 2605.11722) and
+Verifying an image and mending it where it fails beats as many new images at the same cost: EPIC (arXiv 2605.11722) and
 iterative refinement (arXiv 2601.15286) show it with language models and image editors. Here boxes of a counter and ordinary
 inpainting do both:
 

@@ -1,4 +1,4 @@
-"""What has to change in a picture so that it shows what was asked: a surplus object goes, a missing one comes."""
+"""What has to change in an image so that it shows what was asked: a surplus object goes, a missing one comes."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from ..errors import CountError
 from ..prompts import plural, singular
 from .places import free_places
 
-_AROUND_POINT = 0.25  # side of the box around a lone point, as a share of the picture's shorter side
+_AROUND_POINT = 0.25  # side of the box around a lone point, as a share of the image's shorter side
 
 
 @dataclass(frozen=True)
 class PictureObjects:
-    """What a picture shows.
+    """What an image shows.
 
     Attributes:
         boxes: asked noun -> where its objects are.
         numbers: asked noun -> how many the counter says there are; of a counting network this may differ from the boxes.
         others: objects that nobody asked for.
-        size: (H, W) of the picture.
+        size: (H, W) of the image.
     """
 
     boxes: Mapping[str, tuple[Box, ...]]
@@ -64,7 +64,7 @@ class Change:
 def picture_objects(
     counted: Counted, asked: Mapping[str, int], size: tuple[int, int], index: int = 0
 ) -> PictureObjects:
-    """What a counter found in picture `index`, of size (H, W).
+    """What a counter found in image `index`, of size (H, W).
 
     Where the counter gives points and no boxes, a box is put around each point.
 

@@ -1,4 +1,4 @@
-"""Free places in a picture: where another object would stand, far from those that are there."""
+"""Free places in an image: where another object would stand, far from those that are there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_PLACES = 4
 _SCALES = (1.0, 0.85, 0.7, 0.55)  # an object where nothing is free at full size is drawn smaller
 _MARGIN = 0.1  # least gap around it, as a share of its longer side
 _CENTRES = 49  # per axis
-_CENTRAL = 1e-4  # of the distance from the picture's centre: of equal gaps, the central place is the better one
+_CENTRAL = 1e-4  # of the distance from the image's centre: of equal gaps, the central place is the better one
 
 
 def free_places(taken: Sequence[Box], sides: tuple[float, float], size: tuple[int, int]) -> list[Box]:
@@ -22,10 +22,10 @@ def free_places(taken: Sequence[Box], sides: tuple[float, float], size: tuple[in
     Args:
         taken: what is there.
         sides: width and height that the object would have. It becomes smaller, down to 55 %, where nothing is free.
-        size: (H, W) of the picture.
+        size: (H, W) of the image.
 
     Returns:
-        1 to `MAX_PLACES` boxes inside the picture. Only the first one may touch what is there, where nothing is free even for
+        1 to `MAX_PLACES` boxes inside the image. Only the first one may touch what is there, where nothing is free even for
         the smallest.
     """
     for scale in _SCALES:
@@ -38,7 +38,7 @@ def free_places(taken: Sequence[Box], sides: tuple[float, float], size: tuple[in
 
 
 def _centres(width: float, height: float, size: tuple[int, int]) -> Tensor:
-    """(P, 2) x and y of all centres that keep the object inside the picture."""
+    """(P, 2) x and y of all centres that keep the object inside the image."""
     across = torch.linspace(width / 2, size[1] - width / 2, _CENTRES, dtype=torch.float64)
     down = torch.linspace(height / 2, size[0] - height / 2, _CENTRES, dtype=torch.float64)
     return torch.cartesian_prod(across, down)

@@ -1,4 +1,4 @@
-"""Pixels of a repair: where is painted, what is there before, and how the paint joins the picture."""
+"""Pixels of a repair: where is painted, what is there before, and how the paint joins the image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def region_mask(box: Box, size: tuple[int, int], growth: float, feather: int, sp
     """(H, W) float32: 1 in the grown box, falling to 0 over `feather` pixels around it, 0 beyond.
 
     Args:
-        size: (H, W) of the picture.
+        size: (H, W) of the image.
         growth: how far the box grows on every side, as a share of its longer side.
         spared: objects that stay: the box grows into none of them.
     """
@@ -31,7 +31,7 @@ def region_mask(box: Box, size: tuple[int, int], growth: float, feather: int, sp
 
 @dataclass(frozen=True)
 class Crop:
-    """A part of a picture, in whole pixels, of the picture's own shape.
+    """A part of an image, in whole pixels, of the image's own shape.
 
     Attributes:
         rows, columns: what it covers.
@@ -46,10 +46,10 @@ class Crop:
 
 
 def crop_around(box: Box, size: tuple[int, int], context: float, margin: float = 0.0) -> Crop:
-    """What is around a box in a picture of size (H, W): both sides of the picture times one share, up to the whole.
+    """What is around a box in an image of size (H, W): both sides of the image times one share, up to the whole.
 
     Args:
-        context: how many times the box's side is seen, on the side where the box takes more of the picture.
+        context: how many times the box's side is seen, on the side where the box takes more of the image.
         margin: pixels around the box that are seen at least.
     """
     sides = [max(context * side, side + 2 * margin) for side in (box.height, box.width)]
@@ -73,11 +73,11 @@ def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def smooth_fill(image: Tensor, region: Tensor) -> Tensor:
-    """The picture with a smooth continuation of what is around a region in it (push-pull, Gortler et al. 1996, section 3.4.3).
+    """The image with a smooth continuation of what is around a region in it (push-pull, Gortler et al. 1996, section 3.4.3).
 
     Args:
         image: (H, W, C).
-        region: (H, W) what is filled is above 0; where nothing is outside, the picture stays.
+        region: (H, W) what is filled is above 0; where nothing is outside, the image stays.
     """
     known = (region == 0).to(image)
     if not known.any():
@@ -105,7 +105,7 @@ def _inside(box: Box, size: tuple[int, int]) -> Tensor:
 
 
 def _pulled(image: Tensor, known: Tensor) -> Tensor:
-    """(1, C, H, W) with the unknown pixels taken from the picture at half its size, and so on down."""
+    """(1, C, H, W) with the unknown pixels taken from the image at half its size, and so on down."""
     if bool(known.all()) or max(image.shape[-2:]) == 1:
         return image
     share = avg_pool2d(known, 2, ceil_mode=True, count_include_pad=False)

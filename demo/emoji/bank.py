@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -10,7 +11,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ..train_shapes import Bank, latent_statistics, tokenise
+from training.files import write_whole
+
+from ..train_shapes import Bank, known_words, latent_statistics, tokenise
 from .drawn import CHUNK, chunk
 from .prompts import every_word
 
@@ -23,16 +26,9 @@ COLLECTION = "training"
 SCENES_FOR_STATISTICS = 1000
 
 
-def known_words() -> Tensor:
-    """CLIP ids of every word that a prompt can have, and of a prompt's beginning and end, in rising order.
-
-    Raises:
-        ValueError: the text encoder's table has no room for them.
-    """
-    known = torch.unique(tokenise(every_word()))
-    if len(known) >= VOCABULARY_SIZE:
-        raise ValueError(f"the prompts use {len(known)} tokens; the embedding table holds {VOCABULARY_SIZE - 1}")
-    return known
+def every_known_word() -> Tensor:
+    """`known_words` of everything that a prompt can say."""
+    return known_words(tokenise(every_word()), VOCABULARY_SIZE)
 
 
 @torch.no_grad()
@@ -76,9 +72,7 @@ def latent_bank(
         file = folder / "latents" / f"{name}_{size}_{number:03}.safetensors"
         if not file.is_file():
             found = _chunk_latents(autoencoder, statistics, folder / "drawn", number, size)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            save_file(dict(zip(("latents", "tokens"), found, strict=True)), file.with_suffix(".part"))
-            file.with_suffix(".part").replace(file)
+            write_whole(file, partial(save_file, dict(zip(("latents", "tokens"), found, strict=True))))
         with safe_open(file, "pt") as kept:
             latents.append(kept.get_tensor("latents"))
             tokens.append(kept.get_tensor("tokens"))

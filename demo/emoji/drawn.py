@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from training.files import write_whole
+
 from .scenes import scene
 from .vocabulary import NOUNS
 
@@ -59,10 +61,8 @@ def chunk(folder: Path, collection: str, number: int, size: int = CHUNK) -> Draw
             raise ValueError(f"{file} holds {len(read.pictures)} scenes, not {size}: take another folder")
         return read
     drawn = draw_scenes(collection, number * size, size)
-    folder.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part.npz")
-    np.savez(part, pictures=drawn.pictures, prompts=np.array(drawn.prompts), objects=drawn.objects)
-    part.replace(file)  # a run that is stopped here leaves no half file
+    arrays = {"pictures": drawn.pictures, "prompts": np.array(drawn.prompts), "objects": drawn.objects}
+    write_whole(file, lambda path: np.savez(path, **arrays))
     return drawn
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from ..scenes import Kind
 from .vocabulary import COLOUR_WORDS, NOUNS, PLURALS
 
 MAX_COUNT = 12
@@ -22,15 +22,6 @@ _BACKGROUND_FRAMES = {
     "tiled": ("{} in front of a wall", "{} on a tiled background"),
 }
 _PAIR_JOINTS = ("{} and {}",) * 5 + ("{} with {}", "{} beside {}", "{} together with {}")
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of object: `count` of a noun, all of `colour`, or of any colour if that is None."""
-
-    noun: str
-    count: int
-    colour: str | None = None
 
 
 def _number(count: int, next_word: str, rng: random.Random) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..train_shapes import Trainee, fresh_unet, start_weights, training_loss
 from ..trainer import Plan
-from .bank import known_words
+from .bank import every_known_word
 from .distilled import distilled_loss
 
 # demo.train_shapes has put the pack on the import path
@@ -42,7 +42,7 @@ class Recipe:
 
 def unet_trainee() -> Trainee:
     """The U-Net of the Shapes model, on more channels, and its text encoder with more words."""
-    return Trainee(known_words(), fresh_unet(EMOJI_UNET_CONFIG), EMOJI_CLIP_CONFIG)
+    return Trainee(every_known_word(), fresh_unet(EMOJI_UNET_CONFIG), EMOJI_CLIP_CONFIG)
 
 
 class TransformerTrainee(Trainee):
@@ -68,7 +68,7 @@ def fresh_transformer() -> NextDiT:
 
 def transformer_trainee() -> Trainee:
     """A joint-attention transformer of the kind of Z-Image, and the text encoder of the U-Net."""
-    return TransformerTrainee(known_words(), fresh_transformer(), EMOJI_CLIP_CONFIG)
+    return TransformerTrainee(every_known_word(), fresh_transformer(), EMOJI_CLIP_CONFIG)
 
 
 _PLAN = Plan(steps=12000, batch=256, rate=1e-3, betas=(0.9, 0.95), weight_decay=1e-3)

@@ -6,15 +6,13 @@ A row a noun or prompt, the same noise in each column, as KSampler does it.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ..comfy_host import import_comfyui
 from ..contact_sheet import captioned
+from ..sampling import sampled_pixels
 from .vocabulary import NOUNS, PLURALS
 
 STEPS_AND_CFG = {"unet": (20, 3.0), "transformer": (20, 3.0), "few_step": (8, 1.0)}
@@ -29,22 +27,6 @@ def noun_prompts() -> list[str]:
         article = "an" if noun[0] in "aeiou" else "a"
         prompts.append(f"{article} {noun}" if count == 0 else f"{WORDS[count]} {PLURALS[noun]}")
     return prompts
-
-
-def make_pictures(loaded, prompt: str, seeds: Sequence[int], steps: int, cfg: float) -> NDArray[np.uint8]:
-    """(S, 128, 128, 3) pictures that a loaded model makes of a prompt, one a seed.
-
-    Args:
-        loaded: `ShapesModel` of the bridge.
-    """
-    import comfy.sample
-
-    texts = (loaded.clip.encode_from_tokens_scheduled(loaded.clip.tokenize(text)) for text in (prompt, ""))
-    channels = loaded.model.model.latent_format.latent_channels
-    noise = torch.cat([comfy.sample.prepare_noise(torch.zeros(1, channels, 16, 16), seed) for seed in seeds])
-    latent = torch.zeros(len(seeds), channels, 16, 16)
-    samples = comfy.sample.sample(loaded.model, noise, steps, cfg, "euler", "simple", *texts, latent, disable_pbar=True)
-    return (loaded.vae.decode(samples).float().cpu().numpy() * 255).round().astype(np.uint8)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -62,8 +44,9 @@ def main(arguments: list[str] | None = None) -> None:
     lines = []
     with torch.inference_mode():
         loaded = (load_emoji_unet if given.kind == "unet" else load_emoji_transformer)(given.model)
+        shape = (loaded.model.model.latent_format.latent_channels, 16, 16)
         for prompt in given.prompts or noun_prompts():
-            pictures = make_pictures(loaded, prompt, range(given.columns), *STEPS_AND_CFG[given.kind])
+            pictures = sampled_pixels(loaded, prompt, shape, range(given.columns), *STEPS_AND_CFG[given.kind])
             lines.append([(prompt if column == 0 else "", picture) for column, picture in enumerate(pictures)])
     half = -(-len(lines) // 2)
     rows = [left + right for left, right in zip(lines[:half], [*lines[half:], []], strict=False)]

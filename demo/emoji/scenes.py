@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..scenes import Kind
 from .backgrounds import random_background
-from .prompts import MAX_COUNT, Kind, write_prompt
+from .prompts import MAX_COUNT, write_prompt
 from .sprites import Sprite, all_sprites, colours_of
 from .vocabulary import FAMILIES, NOUNS
 

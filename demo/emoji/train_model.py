@@ -13,7 +13,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from ..train_shapes import Trainee, halved, named_weights, part_of
+from training.files import write_whole
+
+from ..train_shapes import Trainee, halved, named_weights
 from ..trainer import Trainer, changed, deadline_of, generator_of, new_parser
 from .bank import latent_bank
 from .drawn import chunk_options
@@ -28,16 +30,14 @@ def new_model(recipe: Recipe, device: str, start: Path | None = None) -> Trainee
     """A fresh model, or one with the weights of a finished file."""
     model = recipe.begin()
     if start:
-        model.diffusion_model.load_state_dict(part_of(start, "diffusion_model."))
-        model.text.load_state_dict(part_of(start, "text_encoder.clip_l.transformer."))
+        model.begin_with(start)
     return model.to(device)
 
 
 def export(trainer: Trainer, file: Path) -> None:
     """Write the averaged weights, in half precision, and the step."""
-    unfinished = file.with_suffix(".part")
-    save_file(halved(named_weights(trainer.averaged)), unfinished, {"step": str(trainer.step)})
-    unfinished.replace(file)
+    weights = halved(named_weights(trainer.averaged))
+    write_whole(file, lambda path: save_file(weights, path, {"step": str(trainer.step)}))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from headcount.core.drawing import image_of
 from headcount.core.errors import CountError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,9 +25,10 @@ from benchmarks.countbench_parts.measures import (
     means,
     temporal_consistency,
 )
-from benchmarks.countbench_parts.prompts import Ask, read_asks, spread
+from benchmarks.countbench_parts.prompts import Ask, read_asks
 from benchmarks.countbench_parts.videos import frames_of, in_batches, match_videos
-from benchmarks.lab.counters import ExactShapes, images_of
+from benchmarks.lab.counters import ExactShapes
+from benchmarks.lab.published_prompts import evenly
 from benchmarks.lab.workflows import objects_line
 from demo.scenes import Kind, Scene, random_scene
 
@@ -70,7 +72,7 @@ def test_asks_are_read(tmp_path: Path) -> None:
     counts = [{"cats": 3, "dogs": 2}, {"astronaut": 1}]
     asks = read(tmp_path, ["Three cats chase two dogs.", "A lone astronaut."], counts)
     assert [one.index for one in asks] == [1, 2] and [dict(one.counts) for one in asks] == counts
-    assert [one.index for one in spread(asks * 5, 4)] == [1, 1, 2, 2] and spread(asks, 9) == asks
+    assert [one.index for one in evenly(asks * 5, 4)] == [1, 1, 2, 2] and evenly(asks, 9) == asks
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,7 @@ def test_frames_of_a_video(tmp_path: Path, codec: tuple[str, str]) -> None:
     frames = list(frames_of(file))
     assert len(frames) == 4 and all(frame.shape == (128, 128, 3) for frame in frames)
     assert all(np.abs(frame.astype(int) - picture).mean() < 8 for frame, picture in zip(frames, drawn, strict=True))
-    assert ExactShapes().count(images_of(np.stack(frames)), ["circles"]).rounded.tolist() == [[1], [2], [3], [4]]
+    assert ExactShapes().count(image_of(np.stack(frames)), ["circles"]).rounded.tolist() == [[1], [2], [3], [4]]
 
 
 def test_frames_of_pictures(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from headcount.core.drawing import image_of
 from headcount.core.errors import CountError
 from PIL import Image
 from transformers import (
@@ -21,7 +22,7 @@ from transformers import (
 )
 
 from benchmarks.countbench import main
-from benchmarks.lab.counters import ExactShapes, T2ICountFile, images_of
+from benchmarks.lab.counters import ExactShapes, T2ICountFile
 from benchmarks.lab.detectors import GroundingDino, GroundingSettings
 from benchmarks.lab.pretrained import ClipScorer
 from demo.comfy_host import comfyui_folder
@@ -35,7 +36,7 @@ SIDES = (128, 192)  # shortest and longest, to which the saved processor scales
 
 
 def counts(counter: Any, frames: np.ndarray, nouns: list[str]) -> list[list[int]]:
-    found = counter.count(images_of(frames), nouns)
+    found = counter.count(image_of(frames), nouns)
     assert found.nouns == tuple(nouns)
     return found.rounded.tolist()
 

@@ -19,7 +19,6 @@ from headcount.nodes.isac_attention_control import IsacAttentionControl
 
 from benchmarks import effect
 from benchmarks.lab import effects
-from benchmarks.lab.counters import ShapesJudge
 from benchmarks.lab.judged_pictures import Bench, wanted_counts
 from benchmarks.lab.node_methods import KINDS, read_method, read_methods
 from benchmarks.lab.operations import operations_of
@@ -136,7 +135,7 @@ def test_gradients_are_counted() -> None:
 def test_the_judge_of_shapes_tells_colours() -> None:
     placed = (PlacedShape("star", "red", (36, 40), 14), PlacedShape("star", "blue", (92, 40), 14))
     picture = torch.tensor(draw(placed, (230, 230, 230)))[None] / 255
-    found = ShapesJudge().count(picture, ("stars", "red stars", "moons"))
+    found = ExactCounter().count(picture, ("stars", "red stars", "moons"))
     assert found.numbers.tolist() == [[2, 1, 0]] and len(found.boxes[0]) == 2
     assert all(0.8 < box["score"] <= 1 and 25 < box["width"] < 34 for box in found.boxes[0])
     coloured = next(row for row in ROWS if row.colours)

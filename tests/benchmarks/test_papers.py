@@ -13,8 +13,8 @@ import pytest
 from benchmarks import countbench, fsc147, intracomp, papers
 from benchmarks.intracomp_parts.drawing import method_of
 from benchmarks.lab.node_methods import read_method
-from benchmarks.lab.paper_tables import ISAC, NUMINA, Row, paper_rows
 from benchmarks.lab.workflow_methods import with_method
+from benchmarks.papers import ISAC, NUMINA, PAPERS, Row, paper_rows
 from demo.server import ComfyServer
 from training import evaluate, train
 
@@ -45,7 +45,7 @@ def given(row: Row) -> list[tuple[str, Any]]:
 def test_every_row_has_a_command_or_says_why() -> None:
     assert all((row.command is None) == bool(row.why) for row in ROWS)
     names = [(row.paper, row.table, row.name) for row in ROWS]
-    assert len(names) == len(set(names)) and {row.paper for row in ROWS} == set(papers.PAPERS)
+    assert len(names) == len(set(names)) and {row.paper for row in ROWS} == set(PAPERS)
     for row in (row for row in ROWS if row.command):
         for module, options in given(row):
             if module == "benchmarks.intracomp":
@@ -58,14 +58,17 @@ def test_every_row_has_a_command_or_says_why() -> None:
                 assert all(with_method(shapes_workflow("SaveImage"), ("2", "text"), method) for method in methods)
 
 
-def test_the_page_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_the_page(capsys: pytest.CaptureFixture[str]) -> None:
     papers.main([])
-    assert (ROOT / "docs" / "papers.md").read_text() == capsys.readouterr().out, "run python -m benchmarks.papers"
+    assert (ROOT / "docs" / "papers.md").read_text() == capsys.readouterr().out
     papers.main(["--paper", NUMINA, "--commands"])
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(set(lines)) > 8 and all(
         line.startswith("python -m benchmarks.countbench") for line in lines
     )
+    papers.main(["--paper", NUMINA])
+    tables = [line for line in capsys.readouterr().out.splitlines() if line.startswith("## ")]
+    assert tables and all(line.startswith(f"## {NUMINA}: ") for line in tables)
 
 
 def tables_of_isac() -> dict[str, list[str]]:

@@ -131,7 +131,7 @@ def test_seconds_are_those_of_the_picture(monkeypatch: pytest.MonkeyPatch) -> No
 
     note(loaded().clip, "encode_from_tokens_scheduled", "encode")
     note(comfy.model_management, "load_model_gpu", "load")
-    note(report, "sampled_picture", "sample")
+    note(report, "sampled_image", "sample")
     monkeypatch.setattr(report, "time", SimpleNamespace(monotonic=lambda: events.append("clock") or 0.0))
     made(Scripted(RIGHT, RIGHT), prompts="two cats and a dog")
     first, second = ["encode", "encode", "load"], ["encode", "load"]

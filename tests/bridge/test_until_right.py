@@ -11,8 +11,10 @@ import torch
 from comfy_execution.graph_utils import ExecutionBlocker
 from headcount.bridge.counters.count_check import STOP
 from headcount.bridge.isac.control import IsacSettings, with_isac
+from headcount.bridge.repair import tries as tries_module
 from headcount.bridge.repair import until_right
-from headcount.bridge.repair.until_right import Request, UntilRight, UntilRightSettings, generate_until_right
+from headcount.bridge.repair.settings import UntilRightSettings
+from headcount.bridge.repair.until_right import Request, UntilRight, generate_until_right
 from headcount.bridge.seed_search.call_memory import CallMemory
 from headcount.core.counting import Counted
 from headcount.core.errors import CountError
@@ -123,7 +125,7 @@ def test_a_model_that_cannot_be_steered_is_said(monkeypatch: pytest.MonkeyPatch)
 
 def test_it_says_which_try_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     notes: list[str] = []
-    monkeypatch.setattr(until_right, "show_note", lambda text, place: notes.append(text))
+    monkeypatch.setattr(tries_module, "show_note", lambda text, place: notes.append(text))
     generate(Scripted(ONE_CAT, ONE_CAT), tries=2, rounds=0)
     assert notes == ["try 1 of 2", "try 2 of 2; best so far: 1 cat, 0 dogs, off by 2", ""]
 
@@ -195,7 +197,7 @@ def test_pictures_are_shown_while_it_works(monkeypatch: pytest.MonkeyPatch) -> N
     """Each look and each finished picture, with how far the tries are."""
     shown: list[tuple[tuple[int, ...], int, int]] = []
     show = lambda image, done, total: shown.append((tuple(image.shape), done, total))  # noqa: E731
-    monkeypatch.setattr(until_right, "show_picture", show)
+    monkeypatch.setattr(tries_module, "show_image", show)
     generate(Scripted(ONE_CAT, TWO_CATS_AND_A_DOG, TWO_CATS_AND_A_DOG), steps=8, search="half-way", tries=3)
     assert shown == [((128, 128, 3), done, 24) for done in (4, 12, 16, 16)]
 
@@ -230,8 +232,8 @@ def test_cancelled(
     if phase == "finishing":
         seen = (ONE_CAT, *seen)
     counter = Cancelling(*seen)
-    monkeypatch.setattr(until_right, "sampling_progress", lambda model: step)
-    monkeypatch.setattr(until_right, "show_note", lambda text, place: notes.append(text))
+    monkeypatch.setattr(tries_module, "sampling_progress", lambda model: step)
+    monkeypatch.setattr(tries_module, "show_note", lambda text, place: notes.append(text))
     with pytest.raises(comfy.model_management.InterruptProcessingException):
         generate(counter, tries=3, **settings)
     assert len(counter.shown) == counted and len(steps) == after and notes[-1] == ""

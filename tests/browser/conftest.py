@@ -13,10 +13,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
+from demo.browser import CHROMIUM, comfy_page, started_browser
 from demo.newest_page import newest_page
 from demo.server import ComfyServer
 
-from ..helpers.comfy_page import CHROMIUM, ROOT, comfy_page, set_option, started_browser, watched
+from ..helpers.comfy_page import ROOT, set_option, watched
 from ..helpers.drawn_views import drawn, drawn_record, write_view
 from ..helpers.viewer_page import ViewerPage
 
@@ -76,7 +77,8 @@ def host(request: pytest.FixtureRequest, browser: Browser) -> Iterator[ComfyServ
 
 @pytest.fixture(scope="session")
 def page(host: ComfyServer, browser: Browser) -> Iterator[Page]:
-    with comfy_page(browser, host) as page:
+    # Drawing the page's animations takes longer than a run.
+    with comfy_page(browser, host, 1200, 1100, reduced_motion="reduce") as page:
         yield page
 
 

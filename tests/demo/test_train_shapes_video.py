@@ -15,10 +15,10 @@ from headcount.core.shapes.autoencoder import ShapesAutoencoder
 from safetensors.torch import load_file
 
 from demo import train_shapes_video, video_sheet
-from demo.train_shapes import END_TOKEN, part_of, tokenise
+from demo.train_shapes import END_TOKEN, Bank, part_of, tokenise
 from demo.train_shapes_video import RECIPES, SIZES, new_model
 from demo.trainer import Trainer
-from demo.video_bank import BankPlan, ClipBank, clip_bank, draw_clips
+from demo.video_bank import BankPlan, clip_bank, draw_clips
 from demo.video_trainee import training_loss
 
 CPU = torch.device("cpu")
@@ -34,7 +34,7 @@ def autoencoder() -> ShapesAutoencoder:
     return model
 
 
-def bank_of(autoencoder: ShapesAutoencoder, file: Path, clips: int, frames: int = FRAMES, workers: int = 1) -> ClipBank:
+def bank_of(autoencoder: ShapesAutoencoder, file: Path, clips: int, frames: int = FRAMES, workers: int = 1) -> Bank:
     return clip_bank(BankPlan(clips, 3, frames, workers), file, autoencoder, part_of(WEIGHTS, "latent."), CPU)
 
 
@@ -44,12 +44,12 @@ def chunk(number: int, clips: int) -> tuple[Any, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def bank(autoencoder: ShapesAutoencoder, tmp_path_factory: pytest.TempPathFactory) -> ClipBank:
+def bank(autoencoder: ShapesAutoencoder, tmp_path_factory: pytest.TempPathFactory) -> Bank:
     return bank_of(autoencoder, tmp_path_factory.mktemp("bank") / "clips.safetensors", 70)
 
 
 class TestBank:
-    def test_latents_are_the_frames_normalised(self, bank: ClipBank, autoencoder: ShapesAutoencoder) -> None:
+    def test_latents_are_the_frames_normalised(self, bank: Bank, autoencoder: ShapesAutoencoder) -> None:
         """One by one, with the statistics of the Shapes model; also behind the first chunk."""
         assert bank.latents.shape == (70, 8, FRAMES, 16, 16) and bank.tokens.shape == (70, MAX_LENGTH)
         mean, std = (part_of(WEIGHTS, "latent.")[name].view(8, 1, 1) for name in ("mean", "std"))
@@ -84,7 +84,7 @@ class TestBank:
 
 
 class TestStart:
-    def test_every_known_word_keeps_its_vector(self, bank: ClipBank) -> None:
+    def test_every_known_word_keeps_its_vector(self, bank: Bank) -> None:
         """The text encoder begins as that of the Shapes model, with room for new words."""
         text = new_model(TINY, bank, WEIGHTS).text
         old = part_of(WEIGHTS, "text_encoder.clip_l.transformer.")
@@ -102,19 +102,19 @@ class TestStart:
         for name, value in text.state_dict().items():
             assert name.startswith(_TABLE) or torch.equal(value, old[name])
 
-    def test_too_many_words(self, bank: ClipBank) -> None:
-        many = ClipBank(bank.latents, torch.arange(3200).view(100, 32), bank.empty)
+    def test_too_many_words(self, bank: Bank) -> None:
+        many = Bank(bank.latents, torch.arange(3200).view(100, 32), bank.empty)
         with pytest.raises(ValueError, match=f"3200 tokens; the embedding table holds {VOCABULARY_SIZE - 1}"):
             new_model(TINY, many, WEIGHTS)
 
-    def test_a_fresh_model_says_nothing(self, bank: ClipBank) -> None:
+    def test_a_fresh_model_says_nothing(self, bank: Bank) -> None:
         """So that its loss is the velocity's own size: the noise's variance and the clips'."""
         model = new_model(TINY, bank, WEIGHTS)
         loss = training_loss(model, bank, torch.Generator().manual_seed(0), 64)
         assert float(loss.detach()) == pytest.approx(1 + float(bank.latents.float().square().mean()), abs=0.1)
 
 
-def test_training_learns(bank: ClipBank, tmp_path: Path, steady: None) -> None:
+def test_training_learns(bank: Bank, tmp_path: Path, steady: None) -> None:
     """Some steps on one batch bring the loss down, and reach every weight of transformer and text encoder."""
     model = new_model(TINY, bank, WEIGHTS)
     trainer = Trainer(model, tmp_path, "video", replace(RECIPES["cpu"].plan, rate=3e-3))

@@ -1,28 +1,20 @@
-"""ComfyUI's page in a real browser: opens it, loads workflows, and notes what goes wrong in it."""
+"""ComfyUI's page in a real browser: loads workflows, and notes what goes wrong in it."""
 
 from __future__ import annotations
 
 import base64
-import json
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page
 
-from demo.server import ComfyServer
+from demo.browser import wait_until_ready
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-CHROMIUM = shutil.which("chromium")
-_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-_TIMEOUT_MS = 60_000
-_SIZE = {"width": 1200, "height": 1100}
-# Without the template browser of a first visit, and without what lies over the graph.
-_SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Minimap.Visible": False, "Comfy.Graph.CanvasInfo": False}
 PAGE_ONLY = {"upload", "preview"}  # an upload button; the text that Preview as Text shows
 _RUN_SECONDS = 300.0
 _JOBS = """async () => {
@@ -30,41 +22,12 @@ _JOBS = """async () => {
   return queue.queue_running.length + queue.queue_pending.length;
 }"""
 _NEWEST_JOB = "async () => Object.entries(await (await fetch('/history?max_items=1')).json())[0]"
-_READY = "window.app?.graph && window.app.extensionManager && !document.querySelector('#splash')"
 # What the pages themselves report, with any pack or none: ComfyUI's own policy forbids them the Registry and other sites,
 # a new user has no files of these names, and a reloaded page looks for its graph too early.
 _OF_THE_PAGE = re.compile(
     r"violates the (following|document's) Content Security Policy|graph accessed before initialization"
     r"|Failed to load resource.*(user\.css|favicon\.ico|/api/userdata)"
 )
-
-
-@contextmanager
-def started_browser() -> Iterator[Browser]:
-    """Chromium, without a window."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS, timeout=_TIMEOUT_MS)
-        yield browser
-        browser.close()
-
-
-@contextmanager
-def comfy_page(browser: Browser, server: ComfyServer) -> Iterator[Page]:
-    """ComfyUI's page, ready for use."""
-    user = server.base / "user" / "default"
-    user.mkdir(parents=True, exist_ok=True)
-    (user / "comfy.settings.json").write_text(json.dumps(_SETTINGS))
-    page = browser.new_page(viewport=_SIZE, reduced_motion="reduce")  # drawing its animations takes longer than a run
-    page.set_default_timeout(_TIMEOUT_MS)
-    page.goto(server.address)
-    wait_until_ready(page)
-    yield page
-    page.close()
-
-
-def wait_until_ready(page: Page) -> None:
-    """After the page was asked for, or reloaded."""
-    page.wait_for_function(_READY)
 
 
 def reload(page: Page) -> None:

@@ -150,7 +150,7 @@ class TestBank:
         assert torch.equal(longer.latents[: 2 * SCENES], found.latents) and len(longer.latents) == 4 * SCENES
 
     def test_words(self) -> None:
-        known = bank.known_words()
+        known = bank.every_known_word()
         assert len(known) < VOCABULARY_SIZE and END_TOKEN in known
         rows = tokenise([scene("test", number).prompt for number in range(40)])
         assert rows.shape == (40, 32) and ((rows == END_TOKEN).sum(1) > 0).all(), "every prompt fits a chunk"

@@ -1,4 +1,4 @@
-"""The picture that KSampler and VAE Decode make, for nodes that make pictures themselves."""
+"""The image that KSampler and VAE Decode make, for nodes that make images themselves."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class SamplerChoice(Protocol):
 
 
 @dataclass(frozen=True)
-class PictureInputs:
-    """What a picture is made of.
+class ImageInputs:
+    """What an image is made of.
 
     Attributes:
         positive, negative: CONDITIONING.
@@ -48,8 +48,8 @@ class PictureInputs:
     vae: Any
 
 
-def sampled_picture(
-    model: Any, inputs: PictureInputs, choice: SamplerChoice, seed: int, step_done: SamplingProgress
+def sampled_image(
+    model: Any, inputs: ImageInputs, choice: SamplerChoice, seed: int, step_done: SamplingProgress
 ) -> Tensor:
     """(H, W, 3) what KSampler and VAE Decode make of a seed; of a video the first frame.
 

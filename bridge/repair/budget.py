@@ -1,0 +1,41 @@
+"""What Generate Until Right may spend: costs are counted in images that are sampled without steering."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+_STEERING_COST = 0.5  # of an image with ISAC fast, at most, all in the share of the steps that is steered
+
+
+@dataclass
+class Budget:
+    """What one execution spends.
+
+    Attributes:
+        limit: 0 is none.
+        steps: of an image.
+        steered: how many of its first steps are steered.
+        spent: so far.
+    """
+
+    limit: float
+    steps: int
+    steered: int = 0
+    spent: float = 0.0
+
+    @property
+    def left(self) -> float:
+        """What may still be spent."""
+        return self.limit - self.spent if self.limit else inf
+
+    def allows(self, cost: float) -> bool:
+        """Whether so much more fits; the first image always does."""
+        return not self.limit or not self.spent or self.spent + cost <= self.limit
+
+    def cost(self, first: int, last: int) -> float:
+        """Of the steps of an image from `first` up to `last`."""
+        cost = (last - first) / self.steps
+        if not self.steered:
+            return cost
+        return cost + _STEERING_COST * max(0, min(last, self.steered) - first) / self.steered
