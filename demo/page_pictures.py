@@ -83,6 +83,32 @@ VIEWS = {
             ("flux_numina", "Flux 1 Dev", "NUMINA"),
         )
     },
+    **{
+        f"{model} - the right number": (
+            False,
+            View(
+                WORKFLOWS / f"{model} - the right number.jpg",
+                ("Load Diffusion Model", *_OF_MODELS[1:3], "KSampler"),
+                (model, "Count Control"),
+            ),
+        )
+        for model in ("Krea 2", "Qwen-Image", "Qwen-Image 2.1", "Z-Image")
+    },
+    **{
+        f"{model} - the right number in a video": (
+            False,
+            View(
+                WORKFLOWS / f"{model} - the right number in a video.jpg",
+                ("Count Prompt", "Count Guide (NUMINA)", *samplers),
+                (model, "Count Guide"),
+            ),
+        )
+        for model, *samplers in (
+            ("MiniMax H3", "KSampler"),
+            ("LTX-2.3", "SamplerCustom"),
+            ("Wan 2.2", "KSampler (Advanced): high noise", "KSampler (Advanced): low noise"),
+        )
+    },
     "sam3_count_photo": (
         False,
         View(HELP / "HeadcountSam3Counter" / "node.jpg", ("Load Checkpoint: SAM3", "SAM3 Counter", "Counted")),

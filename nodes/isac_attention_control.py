@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..bridge.families.table import FAMILIES
-from ..bridge.isac.control import CLUSTERINGS, MEMORY_SETTINGS, NODE, IsacSettings, with_isac
+from ..bridge.isac.control import CLUSTERINGS, MEMORY_SETTINGS, MODES, NODE, IsacSettings, with_isac
 from ..bridge.isac.presets import CUSTOM, DEFAULT, PRESETS, preset_values
 from ..bridge.recording.recorder import with_recorder
 from ._types import MapsType, counts_input, layout_input, spacing_input
@@ -98,10 +98,11 @@ class IsacAttentionControl(io.ComfyNode):
                 io.Combo.Input(
                     "mode",
                     optional=True,
-                    options=["exact", "fast"],
+                    options=list(MODES),
                     default=preset["mode"],
                     tooltip="exact: steer from start_percent to end_percent. fast: steer only the first 40 % of the steps, "
-                    "in which the number of objects is decided; less than half the extra time.",
+                    "in which the number of objects is decided; less than half the extra time. fast by noise: the same where "
+                    "the noise falls unevenly, as few-step schedules make it: steer until 40 % of the way down the noise.",
                 ),
                 io.Boolean.Input(
                     "bind",

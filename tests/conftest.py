@@ -65,12 +65,11 @@ def quick_collections() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[ComfyServer]:
-    """The real ComfyUI server with the pack loaded, started once for all tests; beside it core's detectors, untrained."""
+    """The real ComfyUI server with the pack, started once for all tests; beside it untrained detectors and an adapter."""
     running = ComfyServer()
     (running.base / "custom_nodes").mkdir()
-    (running.base / "custom_nodes" / "untrained_detectors.py").symlink_to(
-        ROOT / "tests" / "helpers" / "detector_pack.py"
-    )
+    for pack in ("detector_pack", "adapter_pack"):
+        (running.base / "custom_nodes" / f"{pack}.py").symlink_to(ROOT / "tests" / "helpers" / f"{pack}.py")
     with running:
         yield running
 

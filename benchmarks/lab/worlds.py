@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from demo.scenes import Kind
 from demo.scenes import random_scene as shapes_scene
 from demo.shapes import PLURALS as SHAPES_PLURALS
 
+from . import alike_seeds
 from .counters import SHIPPED_COUNTER, t2icount_counter
 from .prompt_files import PromptRow
 from .sampling import SHAPES_SAMPLING, KSamplerSettings
@@ -118,6 +119,18 @@ def _emoji_world(load: Callable[[], Any], weights: Path, sampling: KSamplerSetti
     )
 
 
+def _load_alike() -> Any:
+    loaded = load_emoji_unet()
+    return replace(loaded, model=alike_seeds.with_alike_seeds(loaded.model))
+
+
+def _alike_world() -> World:
+    """The emoji model as a distilled one is: few steps, and seeds that look alike."""
+    few = KSamplerSettings(steps=10, cfg=3.0, sampler="euler", scheduler="simple", size=128)
+    world = _emoji_world(_load_alike, UNET_WEIGHTS, few)
+    return replace(world, model=Source(_load_alike, (*world.model.files, Path(alike_seeds.__file__))))
+
+
 WORLDS = {
     "emoji": _emoji_world(load_emoji_unet, UNET_WEIGHTS),
     "emoji_transformer": _emoji_world(load_emoji_transformer, TRANSFORMER_WEIGHTS),
@@ -126,6 +139,7 @@ WORLDS = {
         _FEW_STEP_WEIGHTS,
         KSamplerSettings(steps=8, cfg=1.0, sampler="euler", scheduler="simple", size=128),
     ),
+    "emoji_alike": _alike_world(),
     "shapes": World(
         family="shapes",
         model=Source(load_shapes_model, (WEIGHTS,)),

@@ -45,7 +45,8 @@ _SECOND = f"another {NODE} is in front of this one on the same model. Both steer
 ObjectiveName = Literal["anchored", "paper"]
 ObjectiveAt = Callable[[PromptTarget, LossWeights], Objective]
 """The objective of a step, from what is asked for and the weights of the published schedule."""
-Mode = Literal["exact", "fast"]
+Mode = Literal["exact", "fast", "fast by noise"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 CLUSTERINGS: tuple[Clustering, ...] = get_args(Clustering)
 MEMORY_SETTINGS: tuple[MemorySetting, ...] = get_args(MemorySetting)
 
@@ -65,7 +66,8 @@ class IsacSettings:
         start_percent, end_percent: the part of the sampling that is steered, 0 to 1.
         spacing: "anchored" only: least distance between two instances, as a share of the picture's shorter side; None for
             one that the maps say.
-        mode: "fast" ends the steering after `FAST_SHARE` of the run's steps, if `end_percent` does not end it earlier.
+        mode: "fast" ends the steering after `FAST_SHARE` of the run's steps, "fast by noise" at the noise level of
+            `end_percent` = `FAST_SHARE`, which no scheduler and no few-step schedule changes; `end_percent` may end it earlier.
         bind: keep attributes ("red") with their noun (ISAC v4); for "anchored" it changes nothing
             unless two nouns have attributes, for "paper" unless one has.
         clustering: "paper" only: how the foreground is cut into instances (ISAC, Table 4).
@@ -146,7 +148,8 @@ class _IsacRun:
         self._most_steps = math.ceil(FAST_SHARE * self._steps) if settings.mode == "fast" else math.inf
         sampling = guider.inner_model.model_sampling
         self._first = float(sampling.percent_to_sigma(settings.start_percent))
-        self._last = float(sampling.percent_to_sigma(settings.end_percent))
+        end = min(settings.end_percent, FAST_SHARE) if settings.mode == "fast by noise" else settings.end_percent
+        self._last = float(sampling.percent_to_sigma(end))
         self._noise = noise_share(sampling, sigmas[0]), noise_share(sampling, sigmas[-1])
         self._is_flow = isinstance(sampling, comfy.model_sampling.CONST)
         counted = counted_conditionings(guider.conds.get("positive", []), NODE, family, counts)

@@ -26,7 +26,14 @@ from ...core.errors import CountError
 from ...core.prompts import CONDITIONING_KEY, CountedObject, Counts, parse_objects_line, plural
 from ..counters.inputs import checked_counter, require_one_source
 from ..prompts.conditionings import carried_counts, nothing_counted
-from .counter_scorer import CountedCandidate, best_first, counted_candidates, mean_over_frames, ranked
+from .counter_scorer import (
+    CountedCandidate,
+    best_first,
+    counted_candidates,
+    mean_over_frames,
+    ranked,
+    said_of_alike,
+)
 from .looks import Looks
 from .previews import PreviewBatch, previews_of
 from .search import InitialLatent, Search, SearchResult
@@ -34,6 +41,7 @@ from .settings import SearchSettings
 
 _NODE = SearchSettings.node
 _PICK = "Count Search Pick"
+_VARY = "Turn on vary_alike with look: own steps and MODEL connected to the sampler, or take a sampler that adds noise"
 
 
 def search_seeds(search: Search[SearchSettings], counter: Any) -> SearchResult:
@@ -65,7 +73,10 @@ def find_seeds(search: Search[SearchSettings], counter: Counter) -> SearchResult
         if is_enough and search.settings.stop_when_found:
             break
     progress.end()
-    found = ranked(tried, torch.stack(images), initial, asked, [told] if told else [])
+    alike = said_of_alike(tried, asked)
+    is_varied = any(one.varied is not None for one in tried)
+    notes = [told, alike if alike is None or is_varied else f"{alike}. {_VARY}"]
+    found = ranked(tried, torch.stack(images), initial, asked, [note for note in notes if note])
     chosen = [one.index for one in found.candidates[: initial.wanted]]
     return replace(found, model=previews.chosen_model(search.model, chosen))
 
@@ -165,7 +176,8 @@ def pick(
         )
     means = mean_over_frames(counted, previews.frames_each)
     tried = counted_candidates(initial, range(len(previews.images)), means, asked)
-    return ranked(tried, previews.images, initial, asked, (*notes, *([told] if told else [])))
+    further = [note for note in (told, said_of_alike(tried, asked)) if note]
+    return ranked(tried, previews.images, initial, asked, (*notes, *further))
 
 
 def _asked_for_pick(candidates: PreviewedCandidates, counts: Counts | None, objects: str) -> tuple[CountedObject, ...]:

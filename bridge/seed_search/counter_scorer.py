@@ -12,6 +12,9 @@ from ...core.counting import Counted, columns_of, count_words, distances, misses
 from ..comfyui.node_text import NodeResult
 from .search import Candidate, InitialLatent, SearchResult
 
+FEWEST_ALIKE = 3
+"""As many seeds of the same wrong counts say that seeds do not matter."""
+
 
 @dataclass(frozen=True)
 class CountedCandidate(Candidate):
@@ -63,6 +66,21 @@ def mean_over_frames(counted: Counted, frames_each: int) -> Counted:
         boxes=None if counted.boxes is None else counted.boxes[middle],
         masks=None if counted.masks is None else counted.masks[middle],
     )
+
+
+def are_alike(candidates: Sequence[CountedCandidate]) -> bool:
+    """Whether all are wrong with the same counts, to the nearest whole numbers."""
+    counts = {tuple(map(round, one.numbers)) for one in candidates}
+    return len(counts) == 1 and all(one.misses for one in candidates)
+
+
+def said_of_alike(tried: Sequence[CountedCandidate], asked: Iterable[str]) -> str | None:
+    """ "8 seeds, all counted 4 cats: seeds do not matter here", where so many say so; variations are not asked."""
+    own = [one for one in tried if one.varied is None]
+    if len(own) < FEWEST_ALIKE or not are_alike(own):
+        return None
+    counts = numbers_in_words(tuple(map(round, own[0].numbers)), asked)
+    return f"{len(own)} seeds, all counted {counts}: seeds do not matter here"
 
 
 def best_first(candidates: Sequence[CountedCandidate]) -> list[CountedCandidate]:

@@ -10,7 +10,7 @@ import comfy.model_management
 from torch import Tensor
 
 from ...core.counting import Counter
-from .counter_scorer import CountedCandidate, counted_candidates, mean_over_frames
+from .counter_scorer import FEWEST_ALIKE, CountedCandidate, are_alike, counted_candidates, mean_over_frames
 from .preview_plan import varies
 from .previews import Previews
 from .runs import Progress
@@ -21,6 +21,8 @@ repeats it."""
 VARIED_FROM = 0.35
 """Share of the steps that a variation leaves out: the other picture gives it a layout, and not yet the number. Chosen on a few
 looks of the emoji model that were not recorded: no command repeats it."""
+ALIKE_FROM = 0.1
+"""The same where seeds are alike: the first steps alone make them so, and one is left out at least."""
 
 
 @dataclass(frozen=True)
@@ -55,20 +57,39 @@ class Looks:
 
     @property
     def varied_from(self) -> int:
-        """The step that a variation begins with."""
-        plan = self.previews.plan
-        return min(round(VARIED_FROM * (len(plan.sigmas) - 1)), plan.steps - 1)
+        """The step that a variation of a picture that is nearly right begins with."""
+        return self._step_at(VARIED_FROM)
 
     def seen(self) -> Iterator[list[Seen]]:
         """Candidates that were looked at together, until nobody asks for more; variations stand alone."""
         settings = self.previews.search.settings
-        for indices, latents in self.previews.predicted(range(settings.seeds), self.progress.add):
-            batch = self._counted(indices, latents)
+        first = min(FEWEST_ALIKE, settings.seeds) if settings.vary_alike else settings.seeds
+        looked: list[Seen] = []
+        for batch in self._seeds(range(first)):
+            looked += [one for one in batch if self._can_go_on(one)]
+            yield batch
+        rest = range(first, settings.seeds)
+        own = [one for one in looked if one.candidate.varied is None]
+        is_long = self.previews.plan.steps > 1
+        if not is_long or len(own) < FEWEST_ALIKE or not are_alike([one.candidate for one in own]):
+            yield from self._seeds(rest)
+            return
+        for _ in rest:
+            yield [self.variation(own[0], max(1, self._step_at(ALIKE_FROM)))]
+
+    def _seeds(self, indices: Sequence[int]) -> Iterator[list[Seen]]:
+        """Seeds that were looked at together, each time with the variations of those that are nearly right."""
+        for batch_indices, latents in self.previews.predicted(indices, self.progress.add):
+            batch = self._counted(batch_indices, latents)
             near_ones = list(filter(self.can_vary, sorted(batch, key=lambda one: one.candidate.distance)))
             yield batch  # whoever takes it may let go of what is kept of these
             for near in near_ones:
-                for _ in range(settings.variations):
+                for _ in range(self.previews.search.settings.variations):
                     yield [self.variation(near)]
+
+    def _step_at(self, share: float) -> int:
+        plan = self.previews.plan
+        return min(round(share * (len(plan.sigmas) - 1)), plan.steps - 1)
 
     def seed(self, index: int) -> Seen:
         """One candidate alone."""
@@ -77,18 +98,26 @@ class Looks:
         return seen
 
     def can_vary(self, seen: Seen) -> bool:
-        """Whether it is nearly right, in a picture that is sampled alone and whose start a sampler can go on from."""
+        """Whether it is nearly right, in a picture that `variation` can begin in."""
+        return 0 < seen.candidate.misses <= NEARLY_RIGHT and self._can_go_on(seen)
+
+    def _can_go_on(self, seen: Seen) -> bool:
+        """Whether it is sampled alone, from where a sampler can go on."""
         previews, initial = self.previews, self.previews.initial
         is_alone = initial.wanted == 1 and initial.mask is None and initial.samples.ndim < 5
-        can_go_on = previews.keeps(seen.candidate.index) and varies(previews.search.settings)
-        return is_alone and can_go_on and 0 < seen.candidate.misses <= NEARLY_RIGHT
+        return is_alone and previews.keeps(seen.candidate.index) and varies(previews.search.settings)
 
-    def variation(self, near: Seen) -> Seen:
-        """The next variation; each has noise of its own, of the seeds after those that are tried."""
+    def variation(self, base: Seen, first: int | None = None) -> Seen:
+        """The next variation; each has noise of its own, of the seeds after those that are tried.
+
+        Args:
+            first: the step that it begins with; None for `varied_from`.
+        """
         index = self.previews.search.settings.seeds + next(self._varied)
-        latent = self.previews.varied(index, near.latent, self.varied_from, self.progress.add)
+        begin = self.varied_from if first is None else first
+        latent = self.previews.varied(index, base.latent, begin, self.progress.add)
         (seen,) = self._counted([index], latent)
-        return replace(seen, candidate=replace(seen.candidate, varied=near.candidate.seed))
+        return replace(seen, candidate=replace(seen.candidate, varied=base.candidate.seed))
 
     def _counted(self, indices: Sequence[int], latents: Tensor) -> list[Seen]:
         shown = self.previews.decode(latents)

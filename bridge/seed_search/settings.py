@@ -93,6 +93,8 @@ class SearchSettings(SamplerSettings):
         stop_when_found: try no further seeds once as many are right as the latent has pictures.
         variations: of each seed that is nearly right, how many are tried: pictures that begin in its half-formed one with other
             noise. 0 for none; a batch, a mask, a video and a sampler that draws noise have none.
+        vary_alike: where the first seeds count the same and wrong, the other tries vary the first seed: they begin in its
+            picture, with other noise after the first steps. For distilled models, which make much the same of every seed.
     """
 
     seeds: int = 8
@@ -102,6 +104,7 @@ class SearchSettings(SamplerSettings):
     frames: int = 4
     stop_when_found: bool = True
     variations: int = 0
+    vary_alike: bool = False
 
     node: ClassVar[str] = "Count Search"
     tried: ClassVar[str] = "seeds"

@@ -220,6 +220,42 @@ def test_a_variation_begins_in_the_other_picture() -> None:
     assert whole == settings.steps
 
 
+ALIKE = replace(HALF, seeds=5, seed=7, vary_alike=True)
+
+
+def test_seeds_that_look_alike_are_varied() -> None:
+    """The tries that are left begin in the first one's picture; a sampler makes what was seen."""
+    watched = Watched(smallest().model)
+    found = found_by(Off(2, 2, 2, 1, 0), watched.model, ALIKE)
+    assert [(one.seed, one.varied) for one in found.candidates] == [(13, 7), (12, 7), (7, None), (8, None), (9, None)]
+    assert found.table.splitlines()[-2:] == [
+        "3 seeds, all counted 4 cats, 1 dog: seeds do not matter here",
+        "1 of 5 tried look right",
+    ]
+    looked, left_out = len(watched.calls), 2
+    assert looked == 5 * 4 - left_out
+    samples, calls = calls_of(watched, smallest(), ALIKE, found, found.model)
+    assert calls == ALIKE.steps - 4 and not torch.equal(
+        samples, calls_of(watched, smallest(), ALIKE, found, watched.model)[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("misses", "settings"),
+    [((2, 2, 1, 3), {}), ((2, 2, 2, 2), {"sampler": "euler_ancestral"}), ((2, 2, 2, 2), {"vary_alike": False})],
+)
+def test_seeds_are_gone_on_with(misses: tuple[int, ...], settings: dict[str, Any]) -> None:
+    """Where they differ, or cannot be varied; a line says that they do not matter, and what helps."""
+    found = found_by(Off(*misses), smallest().model, replace(ALIKE, seeds=4, **settings))
+    assert all(one.varied is None for one in found.candidates)
+    said = [line for line in found.table.splitlines() if "do not matter" in line]
+    advice = (
+        "Turn on vary_alike with look: own steps and MODEL connected to the sampler, or take a sampler that adds noise"
+    )
+    alike = f"4 seeds, all counted 4 cats, 1 dog: seeds do not matter here. {advice}"
+    assert said == ([alike] if set(misses) == {2} else [])
+
+
 @pytest.mark.parametrize(("wanted", "misses"), [(1, (3, 1, 2, 2, 0)), (2, (0, 3, 2, 0))])
 def test_only_the_best_are_kept(wanted: int, misses: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """After each look, so that a long search takes no more memory than a short one; a variation begins in what was seen."""

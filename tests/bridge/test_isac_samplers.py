@@ -156,6 +156,14 @@ def test_start_and_end_percent(start: float, end: float, expected: set[int], tin
     assert found & expected and found <= expected | {1, 2}
 
 
+@pytest.mark.parametrize(("mode", "steered_steps"), [("fast", {0, 1, 2, 3}), ("fast by noise", {0, 1, 2})])
+def test_fast_by_steps_and_by_noise(mode: Any, steered_steps: set[int], tiny: Setup) -> None:
+    """Of ten exponential steps three are in the first 40 % of the way down the noise."""
+    model, maps = with_isac(tiny.model, replace(EVERY_STEP, mode=mode))
+    record = maps.record_for(sample(model, tiny, Run(steps=10, size=(8, 8), scheduler="exponential")))[0]
+    assert {step.step for step in record.steps if step.instance_loss is not None} == steered_steps
+
+
 def test_one_thing_is_nothing_to_separate() -> None:
     one = Counts("cat", (CountedObject("cat", 1),), {"l": (ObjectTokens((2,)),)}, {"l": 7})
     setup = tiny_setup(counts=one)

@@ -35,7 +35,6 @@ import comfy.text_encoders.sd3_clip
 import comfy.text_encoders.wan
 import comfy.text_encoders.z_image
 import pytest
-import sentencepiece
 import torch
 from headcount.bridge.families.table import RECORDED_FAMILIES
 from headcount.bridge.families.unet import UNET
@@ -48,6 +47,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 from transformers import PreTrainedTokenizerFast
+
+from ..helpers.pieces import pieces_model
 
 te = comfy.text_encoders
 SHIPPED: dict[str, Callable[..., Any]] = {
@@ -92,32 +93,12 @@ class Clip:
 
 
 @pytest.fixture(scope="session")
-def pieces_model(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A small sentencepiece model, as UMT5 and Gemma checkpoints carry one."""
-    prefix = tmp_path_factory.mktemp("pieces") / "small"
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(SENTENCES * 20),
-        model_prefix=str(prefix),
-        vocab_size=360,
-        byte_fallback=True,
-        hard_vocab_limit=False,
-        character_coverage=1.0,
-        pad_id=0,
-        eos_id=1,
-        bos_id=2,
-        unk_id=3,
-        minloglevel=2,
-    )
-    return prefix.with_suffix(".model").read_bytes()
-
-
-@pytest.fixture(scope="session")
-def clips(pieces_model: bytes) -> dict[str, Clip]:
+def clips() -> dict[str, Clip]:
     with pytest.MonkeyPatch.context() as patch:
         # transformers 5 reads Llama 3's tokenizer.json with the class of Llama 2, which drops the spaces between words.
         patch.setattr(te.hunyuan_video, "LlamaTokenizerFast", PreTrainedTokenizerFast)
         built = {name: Clip(tokenizer()) for name, tokenizer in SHIPPED.items()}
-    model = torch.tensor(list(pieces_model), dtype=torch.uint8)
+    model = torch.tensor(list(pieces_model(SENTENCES)), dtype=torch.uint8)
     built["wan"] = Clip(te.wan.WanT5Tokenizer(tokenizer_data={"spiece_model": model}))
     built["lumina2"] = Clip(te.lumina2.LuminaTokenizer(tokenizer_data={"spiece_model": model}))
     built["ltx_2"] = Clip(te.lt.LTXAVGemmaTokenizer(tokenizer_data={"spiece_model": model}))

@@ -10,8 +10,15 @@ from demo.node_widgets import Input, Schema, widgets_of
 BLUEPRINT = ROOT / "subgraphs" / "Generate N objects.json"
 INPUT_NODE, OUTPUT_NODE = -10, -20
 """ComfyUI's ids of the two ends of a subgraph."""
+PICTURE_FAMILIES = tuple(f"{family} - the right number" for family in ("Krea 2", "Qwen-Image", "Z-Image"))
+VIDEO_FAMILIES = tuple(f"{family} - the right number in a video" for family in ("MiniMax H3", "LTX-2.3", "Wan 2.2"))
+NEEDS_NEWER = "Qwen-Image 2.1 - the right number"
+"""Its model's class is in ComfyUI 0.37 and newer."""
 FOR_LARGE_MODELS = (
     *("wan_numina", "sd15_isac", "sdxl_isac", "sd35_isac", "flux_isac", "flux_numina"),
+    *PICTURE_FAMILIES,
+    *VIDEO_FAMILIES,
+    NEEDS_NEWER,
     *(
         "sam3_count_photo",
         "sam3_keep_right",
@@ -23,12 +30,15 @@ FOR_LARGE_MODELS = (
 )
 """Their model files are gigabytes; tests/server/test_model_workflows.py runs some with small models."""
 LOADERS = {
-    "CheckpointLoaderSimple": "checkpoints",
-    "UNETLoader": "diffusion_models",
-    "CLIPLoader": "text_encoders",
-    "VAELoader": "vae",
+    "CheckpointLoaderSimple": ("checkpoints",),
+    "UNETLoader": ("diffusion_models",),
+    "CLIPLoader": ("text_encoders",),
+    "VAELoader": ("vae",),
+    "LoraLoaderModelOnly": ("loras",),
+    "LTXAVTextEncoderLoader": ("text_encoders", "checkpoints"),
+    "LTXVAudioVAELoader": ("checkpoints",),
 }
-"""Node -> the folder of models that its files are in."""
+"""Node -> the folders of models that its files are in, in their order."""
 AUTHORS_FILE = "best_model_paper.pth"
 """T2ICount's weights, for which no licence is stated: a workflow may name them, but offers no download."""
 

@@ -146,16 +146,17 @@ def _is_valid(widget: Input, value: Any, files: list[str]) -> bool:
     options = widget.options
     if widget.is_of_the_page:
         return value in OF_THE_PAGE[widget.name]
-    if widget.type in ("INT", "FLOAT"):
-        number = int if widget.type == "INT" else (int, float)
+    kind = widget.options.get("widgetType", widget.type)
+    if kind in ("INT", "FLOAT"):
+        number = int if kind == "INT" else (int, float)
         return isinstance(value, number) and options["min"] <= value <= options["max"]
-    if widget.type == COMPARED:
+    if kind == COMPARED:
         return value == NOT_COMPARED_YET
-    if widget.type == DYNAMIC_COMBO:
+    if kind == DYNAMIC_COMBO:
         return value in [option["key"] for option in options["options"]]
-    if widget.type == "COMBO":
+    if kind == "COMBO":
         return value in [*options["options"], *files]
-    return isinstance(value, bool if widget.type == "BOOLEAN" else str)
+    return isinstance(value, bool if kind == "BOOLEAN" else str)
 
 
 @every_file
@@ -175,6 +176,6 @@ def test_a_loader_says_where_its_file_is_to_be_had(graph: Graph) -> None:
     for node in _nodes(graph):
         named = [value for value in node.get("widgets_values") or [] if str(value).endswith(".safetensors")]
         assert _files(node) == (named if node["type"] in LOADERS else []), node["type"]
-        for file in node["properties"].get("models", []):
-            assert file["directory"] == LOADERS[node["type"]]
+        for file, folder in zip(node["properties"].get("models", []), LOADERS.get(node["type"], ()), strict=True):
+            assert file["directory"] == folder
             assert re.fullmatch(ADDRESS, file["url"]) and file["url"].endswith(f"/{file['name']}")
