@@ -32,10 +32,18 @@ from .lab.tables import table  # noqa: E402
 
 @dataclass(frozen=True)
 class Count:
-    """Operations and memory of one gradient pass, on shapes: `ratio` is a steered step's to a plain one's."""
+    """Operations and memory of one gradient pass, on shapes.
+
+    Attributes:
+        ratio: operations of a steered step to a plain one's, once the run is under way.
+        first: the same of a run's first step.
+        forward_share: operations of the gradient pass to those of one call of the model.
+        peak: most bytes alive in a pass, of the first and of the later ones.
+    """
 
     mode: str
     ratio: float
+    first: float
     forward_share: float
     peak: int
     peak_per_estimate: float
@@ -55,12 +63,14 @@ def counted(name: str, size: int | None, modes: dict[str, Mode] = MODES) -> tupl
         for label, mode in modes.items():
             if mode.objective is None or mode.dense or mode.share < 1:
                 continue
-            gradient = gradient_step(model, mode, ShapesOnly(mode.objective(model.counted.target)))
-            gradient()  # learns how far the model has to run
-            whole = operations(gradient)
-            peak = peak_bytes(gradient, model.patcher.model.diffusion_model)
+            gradient, fresh = (
+                gradient_step(model, mode, ShapesOnly(mode.objective(model.counted.target))) for _ in range(2)
+            )
+            first, whole = operations(gradient), operations(gradient)  # the first one learns how far the model has to run
+            peak = peak_bytes(fresh, model.patcher.model.diffusion_model)
+            plain = forward * KINDS[name].calls
             estimate = lean_estimate(model.patcher.model, tuple(model.x.shape))
-            rows.append(Count(label, 1 + whole / (2 * forward), whole / forward, peak, peak / estimate))
+            rows.append(Count(label, 1 + whole / plain, 1 + first / plain, whole / forward, peak, peak / estimate))
     return forward, rows
 
 
@@ -68,11 +78,12 @@ def counted_table(name: str, forward: float, rows: list[Count]) -> list[str]:
     """What `counted` found, as Markdown."""
     floor = f"; floor of an exact step {FLOORS[name]:.2f}x" if name in FLOORS else ""
     head = f"One model call: {forward / 1e12:.4g} TFLOP{floor}. Peak: of all tensors of the pass, in half precision."
-    header = ["mode", "operations of a step", "gradient pass", "peak", "peak / ComfyUI's lean estimate"]
+    header = ["mode", "operations of a step", "of the first step", "gradient pass", "peak", "peak / ComfyUI's lean estimate"]
     cells = (
         [
             row.mode,
             f"{row.ratio:.2f}x",
+            f"{row.first:.2f}x",
             f"{row.forward_share:.2f} F",
             f"{row.peak / 1e9:.2f} GB",
             f"{row.peak_per_estimate:.1f}",

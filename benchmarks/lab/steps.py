@@ -126,8 +126,8 @@ MODES = {
 
 
 def model_calls(model: LoadedModel, options: dict[str, Any]) -> None:
-    """A plain step: both conditionings."""
-    conditionings = [[model.counted.conditioning], [model.negative]]
+    """A plain step: both conditionings, or the positive one at cfg 1."""
+    conditionings = [[one] for one in (model.counted.conditioning, model.negative) if one is not None]
     comfy.samplers.calc_cond_batch(model.patcher.model, conditionings, model.x, model.sigma, options)
 
 

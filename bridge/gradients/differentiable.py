@@ -23,13 +23,17 @@ _FULL_PRECISION = "_full_precision_mm"
 
 
 @contextmanager
-def differentiable(network: nn.Module, blocks: tuple[type, ...]) -> Iterator[None]:
+def differentiable(
+    network: nn.Module, blocks: tuple[type, ...], overwritten: frozenset[str] = frozenset()
+) -> Iterator[None]:
     """Within the block, autograd can run through `network`, forward and backward.
 
     Args:
         blocks: classes whose forward is recomputed in backward; empty for none.
+        overwritten: names of modules whose input is overwritten after them.
     """
     with (
+        _inputs_kept(network, overwritten),
         autograd_weights(network),
         _in_full_precision(network),
         _casts_that_last(),
@@ -81,6 +85,16 @@ def _casts_that_last() -> Iterator[None]:
 def _copied(cast: Tensor | None, kept: Tensor | None) -> Tensor | None:
     is_plain = type(cast) in (Tensor, nn.Parameter)  # quantised weights are classes of their own, with their own rules
     return cast.clone() if cast is not None and is_plain and cast is not kept else cast
+
+
+@contextmanager
+def _inputs_kept(network: nn.Module, overwritten: frozenset[str]) -> Iterator[None]:
+    """Modules of these names read a copy: backward needs their input as it was."""
+    with ExitStack() as stack:
+        for name, module in network.named_modules() if overwritten else ():
+            if name.rpartition(".")[2] in overwritten:
+                stack.callback(module.register_forward_pre_hook(lambda _, inputs: (inputs[0].clone(),)).remove)
+        yield
 
 
 @contextmanager

@@ -165,15 +165,14 @@ class DifferentiableCall:
         options["transformer_options"][FOR_GRADIENT] = True
         add_wrapper_with_key(WrappersMP.APPLY_MODEL, _KEY, self._prepared(stack), options, is_model_options=True)
         for network in _networks_of(self.conditioning):
-            stack.enter_context(differentiable(network, self._blocks))
+            stack.enter_context(self._differentiable(network))
         comfy.samplers.calc_cond_batch(self.inner_model, [[self.conditioning]], latent, sigma.clone(), options)
 
     def _reader(self, latent: Tensor) -> Reader:
         return self.family.reader((latent.shape[-2], latent.shape[-1]))
 
-    @property
-    def _blocks(self) -> tuple[type, ...]:
-        return self.family.blocks if self.recomputes else ()
+    def _differentiable(self, network: nn.Module) -> AbstractContextManager[None]:
+        return differentiable(network, self.family.blocks if self.recomputes else (), self.family.overwritten)
 
     def _prepared(self, stack: ExitStack) -> Callable[..., Any]:
         """An APPLY_MODEL wrapper: ComfyUI's hooks, such as scheduled LoRAs, change weights right before it runs."""
@@ -184,7 +183,7 @@ class DifferentiableCall:
             if not ready:
                 ready = True
                 stack.enter_context(uncompiled(executor.class_obj))
-                stack.enter_context(differentiable(executor.class_obj.diffusion_model, self._blocks))
+                stack.enter_context(self._differentiable(executor.class_obj.diffusion_model))
             return executor(*args, **kwargs)
 
         return prepare
