@@ -29,7 +29,7 @@ def recomputed(network: nn.Module, blocks: tuple[type, ...]) -> Iterator[int]:
         blocks: classes of modules; of nested ones the outermost counts. Their forward must give the same result when it
             is run again on the same inputs.
     """
-    forwards = {module: _recomputing(module.forward) for module in _outermost(network, blocks)}
+    forwards = {module: _recomputing(module.forward) for module in _outermost(network, blocks)} if blocks else {}
     with replaced_forwards(forwards):
         yield len(forwards)
 
