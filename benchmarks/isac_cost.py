@@ -112,16 +112,21 @@ def measured_table(rows: list[Row]) -> list[str]:
     return table(header, cells)
 
 
+def _modes(objective: str | None) -> dict[str, Mode]:
+    """All modes, or those with an objective and those with none."""
+    return {
+        name: mode
+        for name, mode in MODES.items()
+        if objective is None or mode.objective is None or f"({objective}" in name
+    }
+
+
 def _measure(given: argparse.Namespace) -> list[Row]:
     """Measure steps and print."""
     dtype = DTYPES[given.dtype or ("fp32" if given.device == "cpu" else "fp16")]
     with torch.inference_mode():
         model = cost_model(given.model, torch.device(given.device), dtype, given.size)
-        modes = {
-            name: mode
-            for name, mode in MODES.items()
-            if given.objective is None or mode.objective is None or given.objective in name
-        }
+        modes = _modes(given.objective)
         if any(mode.dense for mode in modes.values()) and (why := too_much(model)):
             print(f"The full graph is left out: it {why}.\n")
             modes = {name: mode for name, mode in modes.items() if not mode.dense}
@@ -146,7 +151,7 @@ def main() -> None:
     given = parser.parse_args()
     report: dict[str, Any] = {"model": given.model, "size": given.size, "torch": torch.__version__}
     if given.model in KINDS:
-        forward, counts = counted(given.model, given.size)
+        forward, counts = counted(given.model, given.size, _modes(given.objective))
         report["counted"] = {"forward": forward, "modes": [vars(row) for row in counts]}
         lines = "\n".join(counted_table(given.model, forward, counts))
         print(f"## Operations, {given.model}\n\n{lines}\n", flush=True)

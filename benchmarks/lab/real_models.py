@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import comfy.model_patcher
@@ -135,23 +135,6 @@ _Z_IMAGE: Config = {
     "time_scale": 1000.0,
     "pad_tokens_multiple": 32,
 }
-_HIDREAM: Config = {
-    "image_model": "hidream",
-    "attention_head_dim": 128,
-    "axes_dims_rope": [64, 32, 32],
-    "caption_channels": [4096, 4096],
-    "max_resolution": [128, 128],
-    "in_channels": 16,
-    "llama_layers": [*range(32), *[31] * 16],
-    "num_attention_heads": 20,
-    "num_routed_experts": 4,
-    "num_activated_experts": 2,
-    "num_layers": 16,
-    "num_single_layers": 32,
-    "out_channels": 16,
-    "patch_size": 2,
-    "text_emb_dim": 2048,
-}
 _WAN: Config = {
     **WAN,
     "dim": 1536,
@@ -177,7 +160,6 @@ class Kind:
         lengths: number of tokens per text encoder.
         cell: side of a cell of the latent, in pixels.
         calls: of the model in a plain step; 1 where it is sampled at cfg 1.
-        more: further random entries of the conditioning, with their shapes.
     """
 
     config: type
@@ -189,7 +171,6 @@ class Kind:
     lengths: Mapping[str, int] | None = None
     cell: int = 8
     calls: int = 2
-    more: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 KINDS = {
@@ -200,10 +181,6 @@ KINDS = {
     "chroma": Kind(supported.Chroma, _CHROMA, 1024, 16, (512, 4096), 0, {"t5xxl": 512}, calls=1),
     "klein4b": Kind(supported.Flux2, _KLEIN_4B, 1024, 128, (512, 7680), 0, {"qwen3_4b": 512}, cell=16, calls=1),
     "zimage": Kind(supported.ZImage, _Z_IMAGE, 1024, 16, (128, 2560), 0, {"qwen3_4b": 128}, calls=1),
-    "hidream": Kind(
-        supported.HiDream, _HIDREAM, 1024, 16, (128, 4096), 2048, {"t5xxl": 128, "llama": 128},
-        calls=1, more={"conditioning_llama3": (1, 32, 128, 4096)},
-    ),
     "tiny": Kind(supported.SD15, TINY_UNET, 128, 4, (77, 24)),
 }
 NAMES = ("shapes", *KINDS)
@@ -248,9 +225,7 @@ def _draw(network: nn.Module, generator: torch.Generator) -> None:
 def _text(kind: Kind, generator: torch.Generator) -> list[Any]:
     lengths = kind.lengths or {"l": kind.text[0]}
     padded = 77 if "g" in lengths and "t5xxl" in lengths else 0
-    text, options = random_text(generator, kind.text, counted_prompt(lengths, _PLACES), kind.pooled, padded)
-    more = {name: torch.randn(shape, generator=generator) for name, shape in kind.more.items()}
-    return [text, {**options, **more}]
+    return random_text(generator, kind.text, counted_prompt(lengths, _PLACES), kind.pooled, padded)
 
 
 @dataclass(frozen=True)
