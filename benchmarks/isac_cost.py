@@ -66,7 +66,10 @@ def counted(name: str, size: int | None, modes: dict[str, Mode] = MODES) -> tupl
             gradient, fresh = (
                 gradient_step(model, mode, ShapesOnly(mode.objective(model.counted.target))) for _ in range(2)
             )
-            first, whole = operations(gradient), operations(gradient)  # the first one learns how far the model has to run
+            first, whole = (
+                operations(gradient),
+                operations(gradient),
+            )  # the first one learns how far the model has to run
             peak = peak_bytes(fresh, model.patcher.model.diffusion_model)
             plain = forward * KINDS[name].calls
             estimate = lean_estimate(model.patcher.model, tuple(model.x.shape))
@@ -78,7 +81,14 @@ def counted_table(name: str, forward: float, rows: list[Count]) -> list[str]:
     """What `counted` found, as Markdown."""
     floor = f"; floor of an exact step {FLOORS[name]:.2f}x" if name in FLOORS else ""
     head = f"One model call: {forward / 1e12:.4g} TFLOP{floor}. Peak: of all tensors of the pass, in half precision."
-    header = ["mode", "operations of a step", "of the first step", "gradient pass", "peak", "peak / ComfyUI's lean estimate"]
+    header = [
+        "mode",
+        "operations of a step",
+        "of the first step",
+        "gradient pass",
+        "peak",
+        "peak / ComfyUI's lean estimate",
+    ]
     cells = (
         [
             row.mode,

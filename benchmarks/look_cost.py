@@ -52,7 +52,11 @@ def step_operations(name: str) -> float:
 def decoder_operations(side: int) -> dict[str, float]:
     """Of decoding one latent of `side` x `side` cells."""
     with torch.device("meta"):
-        own, small, latent = AutoencoderKL(embed_dim=4, ddconfig=_VAE), TAESD(latent_channels=4), torch.zeros(1, 4, side, side)
+        own, small, latent = (
+            AutoencoderKL(embed_dim=4, ddconfig=_VAE),
+            TAESD(latent_channels=4),
+            torch.zeros(1, 4, side, side),
+        )
     return {"VAE": operations(lambda: own.decode(latent)), "TAESD": operations(lambda: small.taesd_decoder(latent))}
 
 

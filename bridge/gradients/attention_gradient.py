@@ -11,7 +11,7 @@ import comfy.model_management
 import torch
 from torch import Tensor
 
-from ...core.attention import AttentionCall, show_both_kinds
+from ...core.attention import show_both_kinds
 from ...core.isac import Objective, ObjectiveStep, StepLosses
 from ..comfyui.node_names import COUNT_CONTROL, NOISE_PICKER
 from ..comfyui.run_notes import RunNotes
@@ -22,7 +22,6 @@ from .differentiable_call import DifferentiableCall, GradientHook, OtherCalls, R
 from .errors import explained, no_gradient, out_of_memory, writes_in_place
 from .memory import GradientMemory, MemorySetting
 from .overwritten import overwritten_tensors_kept
-
 
 LearntCalls = MutableMapping[tuple[int, ...], ReadCalls]
 """Shape of the sampler's state to the calls that an objective reads of a model; may outlive a run."""

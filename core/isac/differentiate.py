@@ -67,7 +67,7 @@ class CallGradient:
 
 
 class ObjectiveStep(Protocol):
-    """One step of an objective: `accumulate` every selected call, `finish`, then take the `gradient` at touched calls in any order."""
+    """One step: `accumulate` every selected call, `finish`, then take the `gradient` at touched calls in any order."""
 
     def accumulate(self, call: AttentionCall) -> None:
         """Take in what the losses need of a call that is selected, without graph."""

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from headcount.bridge.isac.control import FAST_SHARE
 
 from benchmarks.isac_cost import FLOORS, MODES, counted, main
