@@ -32,10 +32,18 @@ from .lab.tables import table  # noqa: E402
 
 @dataclass(frozen=True)
 class Count:
-    """Operations and memory of one gradient pass, on shapes: `ratio` is a steered step's to a plain one's."""
+    """Operations and memory of one gradient pass, on shapes.
+
+    Attributes:
+        ratio: operations of a steered step to a plain one's, once the run is under way.
+        first: the same of a run's first step.
+        forward_share: operations of the gradient pass to those of one call of the model.
+        peak: most bytes alive in a pass, of the first and of the later ones.
+    """
 
     mode: str
     ratio: float
+    first: float
     forward_share: float
     peak: int
     peak_per_estimate: float
@@ -54,12 +62,17 @@ def counted(name: str, size: int | None, modes: dict[str, Mode] = MODES) -> tupl
         for label, mode in modes.items():
             if mode.objective is None or mode.dense or mode.share < 1:
                 continue
-            gradient = gradient_step(model, mode, ShapesOnly(mode.objective(model.counted.target)))
-            gradient()  # learns how far the model has to run
-            whole = operations(gradient)
-            peak = peak_bytes(gradient, model.patcher.model.diffusion_model)
+            gradient, fresh = (
+                gradient_step(model, mode, ShapesOnly(mode.objective(model.counted.target))) for _ in range(2)
+            )
+            first, whole = (
+                operations(gradient),
+                operations(gradient),
+            )  # the first one learns how far the model has to run
+            peak = peak_bytes(fresh, model.patcher.model.diffusion_model)
+            plain = forward * KINDS[name].calls
             estimate = lean_estimate(model.patcher.model, tuple(model.x.shape))
-            rows.append(Count(label, 1 + whole / (2 * forward), whole / forward, peak, peak / estimate))
+            rows.append(Count(label, 1 + whole / plain, 1 + first / plain, whole / forward, peak, peak / estimate))
     return forward, rows
 
 
@@ -67,11 +80,19 @@ def counted_table(name: str, forward: float, rows: list[Count]) -> list[str]:
     """What `counted` found, as Markdown."""
     floor = f"; floor of an exact step {FLOORS[name]:.2f}x" if name in FLOORS else ""
     head = f"One model call: {forward / 1e12:.4g} TFLOP{floor}. Peak: of all tensors of the pass, in half precision."
-    header = ["mode", "operations of a step", "gradient pass", "peak", "peak / ComfyUI's lean estimate"]
+    header = [
+        "mode",
+        "operations of a step",
+        "of the first step",
+        "gradient pass",
+        "peak",
+        "peak / ComfyUI's lean estimate",
+    ]
     cells = (
         [
             row.mode,
             f"{row.ratio:.2f}x",
+            f"{row.first:.2f}x",
             f"{row.forward_share:.2f} F",
             f"{row.peak / 1e9:.2f} GB",
             f"{row.peak_per_estimate:.1f}",
@@ -100,16 +121,21 @@ def measured_table(rows: list[Row]) -> list[str]:
     return table(header, cells)
 
 
+def _modes(objective: str | None) -> dict[str, Mode]:
+    """All modes, or those with an objective and those with none."""
+    return {
+        name: mode
+        for name, mode in MODES.items()
+        if objective is None or mode.objective is None or f"({objective}" in name
+    }
+
+
 def _measure(given: argparse.Namespace) -> list[Row]:
     """Measure steps and print."""
     dtype = DTYPES[given.dtype or ("fp32" if given.device == "cpu" else "fp16")]
     with torch.inference_mode():
         model = cost_model(given.model, torch.device(given.device), dtype, given.size)
-        modes = {
-            name: mode
-            for name, mode in MODES.items()
-            if given.objective is None or mode.objective is None or given.objective in name
-        }
+        modes = _modes(given.objective)
         if any(mode.dense for mode in modes.values()) and (why := too_much(model)):
             print(f"The full graph is left out: it {why}.\n")
             modes = {name: mode for name, mode in modes.items() if not mode.dense}
@@ -134,7 +160,7 @@ def main() -> None:
     given = parser.parse_args()
     report: dict[str, Any] = {"model": given.model, "size": given.size, "torch": torch.__version__}
     if given.model in KINDS:
-        forward, counts = counted(given.model, given.size)
+        forward, counts = counted(given.model, given.size, _modes(given.objective))
         report["counted"] = {"forward": forward, "modes": [vars(row) for row in counts]}
         lines = "\n".join(counted_table(given.model, forward, counts))
         print(f"## Operations, {given.model}\n\n{lines}\n", flush=True)

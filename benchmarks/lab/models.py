@@ -120,14 +120,14 @@ class LoadedModel:
 
     Attributes:
         counted: the positive conditioning, which asks for several of two nouns.
-        negative: processed.
+        negative: processed; None for a model that is sampled at cfg 1.
         x: (B, C, h, w), at noise level `sigma`, (B,).
     """
 
     patcher: comfy.model_patcher.ModelPatcher
     family: Family
     counted: CountedConditioning
-    negative: Mapping[str, Any]
+    negative: Mapping[str, Any] | None
     x: Tensor
     sigma: Tensor
 

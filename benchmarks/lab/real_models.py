@@ -66,6 +66,75 @@ _SD35_MEDIUM: Config = {
     "x_block_self_attn_layers": list(range(13)),
     "context_embedder_config": {"target": "torch.nn.Linear", "params": {"in_features": 4096, "out_features": 1536}},
 }
+_FLUX: Config = {
+    "image_model": "flux",
+    "in_channels": 16,
+    "out_channels": 16,
+    "vec_in_dim": 768,
+    "context_in_dim": 4096,
+    "hidden_size": 3072,
+    "mlp_ratio": 4.0,
+    "num_heads": 24,
+    "depth": 19,
+    "depth_single_blocks": 38,
+    "axes_dim": [16, 56, 56],
+    "theta": 10000,
+    "patch_size": 2,
+    "qkv_bias": True,
+    "guidance_embed": True,
+    "txt_ids_dims": [],
+}
+_CHROMA: Config = {
+    **{name: value for name, value in _FLUX.items() if name != "guidance_embed"},
+    "image_model": "chroma",
+    "in_channels": 64,
+    "out_channels": 64,
+    "in_dim": 64,
+    "out_dim": 3072,
+    "hidden_dim": 5120,
+    "n_layers": 5,
+    "vec_in_dim": None,
+}
+_KLEIN_4B: Config = {
+    **_FLUX,
+    "image_model": "flux2",
+    "in_channels": 128,
+    "out_channels": 128,
+    "vec_in_dim": None,
+    "context_in_dim": 7680,
+    "mlp_ratio": 3.0,
+    "depth": 5,
+    "depth_single_blocks": 20,
+    "axes_dim": [32, 32, 32, 32],
+    "theta": 2000,
+    "patch_size": 1,
+    "qkv_bias": False,
+    "guidance_embed": False,
+    "global_modulation": True,
+    "mlp_silu_act": True,
+    "ops_bias": False,
+    "default_ref_method": "index",
+    "ref_index_scale": 10.0,
+    "txt_ids_dims": [3],
+}
+_Z_IMAGE: Config = {
+    "image_model": "lumina2",
+    "patch_size": 2,
+    "in_channels": 16,
+    "dim": 3840,
+    "cap_feat_dim": 2560,
+    "n_layers": 30,
+    "qk_norm": True,
+    "n_heads": 30,
+    "n_kv_heads": 30,
+    "axes_dims": [32, 48, 48],
+    "axes_lens": [1536, 512, 512],
+    "rope_theta": 256.0,
+    "ffn_dim_multiplier": 8 / 3,
+    "z_image_modulation": True,
+    "time_scale": 1000.0,
+    "pad_tokens_multiple": 32,
+}
 _WAN: Config = {
     **WAN,
     "dim": 1536,
@@ -85,10 +154,12 @@ class Kind:
     Attributes:
         config: ComfyUI's class of such models.
         size: of its pictures, in pixels.
-        channels: of the latent, which has an eighth of the picture's size.
+        channels: of the latent.
         text: (T, width) of its text context.
         pooled: width of the pooled text; 0 for none.
         lengths: number of tokens per text encoder.
+        cell: side of a cell of the latent, in pixels.
+        calls: of the model in a plain step; 1 where it is sampled at cfg 1.
     """
 
     config: type
@@ -98,12 +169,18 @@ class Kind:
     text: tuple[int, int]
     pooled: int = 0
     lengths: Mapping[str, int] | None = None
+    cell: int = 8
+    calls: int = 2
 
 
 KINDS = {
     "sd15": Kind(supported.SD15, _SD15, 512, 4, (77, 768)),
     "sdxl": Kind(supported.SDXL, _SDXL, 1024, 4, (77, 2048), 1280, {"l": 77, "g": 77}),
     "sd35m": Kind(supported.SD3, _SD35_MEDIUM, 1024, 16, (154, 4096), 2048, {"l": 77, "g": 77, "t5xxl": 77}),
+    "flux": Kind(supported.Flux, _FLUX, 1024, 16, (512, 4096), 768, {"t5xxl": 512}, calls=1),
+    "chroma": Kind(supported.Chroma, _CHROMA, 1024, 16, (512, 4096), 0, {"t5xxl": 512}, calls=1),
+    "klein4b": Kind(supported.Flux2, _KLEIN_4B, 1024, 128, (512, 7680), 0, {"qwen3_4b": 512}, cell=16, calls=1),
+    "zimage": Kind(supported.ZImage, _Z_IMAGE, 1024, 16, (128, 2560), 0, {"qwen3_4b": 128}, calls=1),
     "tiny": Kind(supported.SD15, TINY_UNET, 128, 4, (77, 24)),
 }
 NAMES = ("shapes", *KINDS)
@@ -125,17 +202,17 @@ def cost_model(name: str, device: torch.device, dtype: torch.dtype, size: int | 
     kind = KINDS[name]
     model = _random_model(kind, device, dtype)
     patcher = comfy.model_patcher.ModelPatcher(model, device, device)
-    side = (size or kind.size) // 8
+    side = (size or kind.size) // kind.cell
     positive, negative = ([_text(kind, generator)] for _ in range(2))
     noise = torch.randn(1, kind.channels, side, side, generator=generator).to(device)
-    return in_the_middle(patcher, positive, negative, noise)
+    model = in_the_middle(patcher, positive, negative, noise)
+    return model if kind.calls > 1 else replace(model, negative=None)
 
 
 def _text(kind: Kind, generator: torch.Generator) -> list[Any]:
     lengths = kind.lengths or {"l": kind.text[0]}
-    return random_text(
-        generator, kind.text, counted_prompt(lengths, _PLACES), kind.pooled, 77 if "t5xxl" in lengths else 0
-    )
+    padded = 77 if "g" in lengths and "t5xxl" in lengths else 0
+    return random_text(generator, kind.text, counted_prompt(lengths, _PLACES), kind.pooled, padded)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,15 @@ from headcount.bridge.gradients.attention_gradient import GradientPass
 from headcount.bridge.gradients.memory import MemorySetting
 from headcount.bridge.isac.control import FAST_SHARE
 from headcount.bridge.recording.recorder import RecordedRun
-from headcount.core.attention import AttentionCall, aggregate, mean_probabilities, noun_pixels
+from headcount.core.attention import (
+    AttentionCall,
+    aggregate,
+    largest_grid,
+    mean_over_layers,
+    mean_probabilities,
+    noun_columns,
+    noun_pixels,
+)
 from headcount.core.isac import (
     AnchoredObjective,
     CallGradient,
@@ -33,6 +41,7 @@ from headcount.core.isac import (
     StepLosses,
     paper_losses,
 )
+from headcount.core.isac.anchored import semantic_calls
 
 from .command import wait_for
 from .measures import Parts, Step, peak_bytes, seconds_in, seconds_of, times
@@ -80,16 +89,41 @@ def full_paper(target: PromptTarget) -> Objective:
     return FullGraph(lambda calls: paper_losses(aggregate(calls), target, WEIGHTS))
 
 
+@dataclass(frozen=True)
+class AttendAndExcite:
+    """Attend-and-Excite (Chefer et al. 2023, eq. 1 and 2) as published: the model is run to its end, then differentiated."""
+
+    target: PromptTarget
+
+    def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
+        return calls
+
+    def touched(self, calls: list[AttentionCall]) -> list[AttentionCall]:
+        """Those that the losses are made of."""
+        return semantic_calls(calls)
+
+    def start(self) -> ObjectiveStep:
+        return PlainStep(self._losses)
+
+    def _losses(self, calls: list[AttentionCall]) -> StepLosses:
+        used = self.touched(calls)
+        maps = mean_over_layers(used, "cross", largest_grid(used))
+        strongest = torch.stack([noun_columns(item, self.target.tokens).amax(0) for item in maps])
+        loss = (1 - strongest).amax(1)
+        return StepLosses(torch.zeros_like(loss), loss, loss)
+
+
 @dataclass
 class ShapesOnly:
-    """Reads the calls that another objective reads, and gives them gradients that nobody needs."""
+    """Reads the calls that another objective reads, and gives those that it touches gradients that nobody needs."""
 
     like: Objective
     calls: list[AttentionCall] = field(default_factory=list)
 
     def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
-        self.calls = self.like.select(calls)
-        return self.calls
+        read = self.like.select(calls)
+        self.calls = self.like.touched(read) if isinstance(self.like, AttendAndExcite) else read
+        return read
 
     def start(self) -> ObjectiveStep:
         return _EmptyStep(self)
@@ -135,14 +169,15 @@ MODES = {
     f"fast (anchored, first {FAST_SHARE:.0%} of the steps)": Mode(AnchoredObjective, share=FAST_SHARE),
     "blocks recomputed (anchored)": Mode(AnchoredObjective, "low"),
     "blocks recomputed (paper)": Mode(paper, "low"),
+    "Attend-and-Excite, for reference": Mode(AttendAndExcite),
     "full graph (paper), for reference": Mode(full_paper, dense=True),
     "recording only": Mode(None),
 }
 
 
 def model_calls(model: LoadedModel, options: dict[str, Any]) -> None:
-    """A plain step: both conditionings."""
-    conditionings = [[model.counted.conditioning], [model.negative]]
+    """A plain step: both conditionings, or the positive one at cfg 1."""
+    conditionings = [[one] for one in (model.counted.conditioning, model.negative) if one is not None]
     comfy.samplers.calc_cond_batch(model.patcher.model, conditionings, model.x, model.sigma, options)
 
 

@@ -12,8 +12,8 @@ from comfy.model_base import ChromaRadiance as RadianceBase
 
 from ...core.prompts import Counts, TextLayout, one_encoder
 from .family import Family, ModelInputs
-from .flux import overwriting_reader
-from .joint import TokenOrder, text_first
+from .flux import BLOCKS, OVERWRITTEN
+from .joint import TokenOrder, joint_reader, text_first
 
 
 def order_of(inputs: ModelInputs) -> TokenOrder:
@@ -27,5 +27,11 @@ def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
 
 
 CHROMA = Family(
-    "Chroma", (Chroma, ChromaRadiance), (ChromaBase, RadianceBase), overwriting_reader(order_of), (), text_layout
+    "Chroma",
+    (Chroma, ChromaRadiance),
+    (ChromaBase, RadianceBase),
+    joint_reader(order_of),
+    BLOCKS,
+    text_layout,
+    overwritten=OVERWRITTEN,
 )

@@ -79,11 +79,11 @@ class Family:
         diffusion: classes of ComfyUI's diffusion models that are read.
         models: classes of ComfyUI's models around them, which say what a diffusion model gets.
         reader: a reader for runs on a latent of (height, width).
-        blocks: classes whose forward can be recomputed in the backward pass to save memory, outermost first; none where
-            a block overwrites its input.
+        blocks: classes whose forward can be recomputed in the backward pass to save memory, outermost first.
         text_layout: where the tokens of a prompt lie in the text that the model reads, from a processed conditioning of
             ComfyUI. Raises CountError where the conditioning is of another prompt or of other text encoders.
         unread: models of these very classes that are not read: what users call them, to a test of the diffusion model.
+        overwritten: names of modules whose input the block around them overwrites, while backward still needs it.
         moves_with_text: whether tokens in front of a conditioning's text move the words; not where they come from elsewhere.
     """
 
@@ -94,6 +94,7 @@ class Family:
     blocks: tuple[type, ...]
     text_layout: Callable[[Counts, Mapping[str, Any]], TextLayout]
     unread: Mapping[str, Callable[[Any], bool]] = field(default_factory=dict)
+    overwritten: frozenset[str] = frozenset()
     moves_with_text: bool = True
 
     def has(self, model: Any) -> bool:

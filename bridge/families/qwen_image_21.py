@@ -23,15 +23,15 @@ else:
 from ...core.errors import CountError
 from ...core.prompts import Counts, TextLayout
 from .family import FOR_GRADIENT, Family, ModelInputs, Record
-from .flux import OverwritingReader, reference_tokens
-from .joint import TokenOrder, text_first
+from .flux import OVERWRITTEN, reference_tokens
+from .joint import JointReader, TokenOrder, text_first
 from .text import behind_template
 
 _CACHE = "qwen_image21_cache"  # ComfyUI's name in transformer_options for how it keeps keys
 _TEMPLATE = 14  # tokens of the system's turn in front of the prompt's; ComfyUI's text encoder cuts them off
 
 
-class PrefixReader(OverwritingReader):
+class PrefixReader(JointReader):
     """Has ComfyUI compute what is in front of the image anew in a pass for a gradient, which knows calls by their number."""
 
     @contextmanager
@@ -59,5 +59,13 @@ def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     return behind_template(counts, "qwen3vl_8b", conditioning["cross_attn"].shape[1], _TEMPLATE)
 
 
-# No blocks to recompute: each overwrites its own input.
-QWEN_IMAGE_21 = Family("Qwen-Image 2.1", _DIFFUSION, _MODELS, lambda _: PrefixReader(order_of), (), text_layout)
+# No blocks to recompute: with the keys of the text kept from step to step, a second run of one is not tried yet.
+QWEN_IMAGE_21 = Family(
+    "Qwen-Image 2.1",
+    _DIFFUSION,
+    _MODELS,
+    lambda _: PrefixReader(order_of),
+    (),
+    text_layout,
+    overwritten=OVERWRITTEN,
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -11,16 +11,20 @@ import comfy.model_management
 import torch
 from torch import Tensor
 
-from ...core.attention import AttentionCall, show_both_kinds
+from ...core.attention import show_both_kinds
 from ...core.isac import Objective, ObjectiveStep, StepLosses
 from ..comfyui.node_names import COUNT_CONTROL, NOISE_PICKER
 from ..comfyui.run_notes import RunNotes
 from ..families.family import Family
+from .autograd_weights import StandIns
 from .differentiable import training_kernels
-from .differentiable_call import DifferentiableCall, GradientHook
+from .differentiable_call import DifferentiableCall, GradientHook, OtherCalls, ReadCalls, read_calls
 from .errors import explained, no_gradient, out_of_memory, writes_in_place
 from .memory import GradientMemory, MemorySetting
 from .overwritten import overwritten_tensors_kept
+
+LearntCalls = MutableMapping[tuple[int, ...], ReadCalls]
+"""Shape of the sampler's state to the calls that an objective reads of a model; may outlive a run."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +38,9 @@ class AttentionGradient:
 class GradientPass:
     """Takes gradients through one model, run after run of the same shape.
 
-    Which of the model's attention calls the objective reads is learnt before the first pass, by a call without a graph: no pass
-    runs the model further than that, nor keeps other calls. One object serves one conditioning of one sampling run, and one
-    kind of objective.
+    Which of the model's attention calls the objective reads is learnt before the first pass, by a call without a graph, unless
+    an earlier run of the same model has learnt it: no pass runs the model further than that, nor keeps other calls. One object
+    serves one conditioning of one sampling run, and one kind of objective.
 
     Args:
         inner_model: ComfyUI's BaseModel, loaded.
@@ -44,6 +48,7 @@ class GradientPass:
         memory: "fast" keeps all activations, "low" recomputes the network's blocks in backward, "auto" does so where all
             activations would not fit. The gradient is the same.
         notes: of the node that errors speak of, and where warnings go.
+        learnt: by earlier runs of this conditioning's place on the same patched model; filled.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class GradientPass:
         conditioning: Mapping[str, Any],
         memory: MemorySetting = "auto",
         notes: RunNotes | None = None,
+        learnt: LearntCalls | None = None,
     ) -> None:
         self._inner = inner_model
         self._family = family
@@ -60,7 +66,9 @@ class GradientPass:
         self._memory = GradientMemory(memory, inner_model, bool(family.blocks))
         self._notes = notes or RunNotes(COUNT_CONTROL)
         self._node = self._notes.node
-        self._wanted: frozenset[int] | None = None
+        self._learnt: LearntCalls = {} if learnt is None else learnt
+        self._is_sure = False  # what was learnt is true of this run
+        self._stand_ins: StandIns = {}
         # ComfyUI adds a ControlNet's output in place, to tensors that backward still needs.
         self._keeps_overwritten = conditioning.get("control") is not None
 
@@ -86,6 +94,9 @@ class GradientPass:
         while True:
             try:
                 return self._differentiated(x, sigma, model_options, objective)
+            except OtherCalls:
+                del self._learnt[tuple(x.shape)]
+                continue
             except RuntimeError as error:
                 again = self._can_be_helped(error)
             # Here the error no longer holds the tensors of the pass.
@@ -115,11 +126,11 @@ class GradientPass:
         self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], objective: Objective
     ) -> AttentionGradient | None:
         recomputes = self._memory.recomputes(x)
-        call = DifferentiableCall(self._inner, self._family, self._conditioning, recomputes)
+        call = DifferentiableCall(self._inner, self._family, self._conditioning, recomputes, self._stand_ins)
         with ExitStack() as stack:
             stack.enter_context(training_kernels())
             stack.enter_context(torch.inference_mode(False))
-            wanted = self._wanted or self._learnt(call.outlines(x.clone(), sigma, model_options), objective)
+            wanted = self._wanted(call, x, sigma, model_options, objective)
             if not wanted:
                 return None
             stack.enter_context(torch.enable_grad())
@@ -130,22 +141,29 @@ class GradientPass:
                 hook = call(latent, sigma, model_options, step, wanted, stack)
             if not hook.called:
                 return None
+            self._is_sure = True
             losses = step.finish()
             gradient = pulled_back(hook, step, latent, self._node)
         return AttentionGradient(gradient, losses)
 
-    def _learnt(self, calls: list[AttentionCall] | None, objective: Objective) -> frozenset[int] | None:
-        """Which calls the objective reads; None when there are none to read."""
-        if calls is None:
-            return None
-        if not show_both_kinds(calls):
-            self._notes.warn(
-                f"this model shows {'only a part' if calls else 'none'} of its attention, so nothing is steered. "
-                "Take nodes that compile it or replace its attention off it"
-            )
-            return None
-        self._wanted = frozenset(call.place for call in objective.select(calls))
-        return self._wanted
+    def _wanted(
+        self, call: DifferentiableCall, x: Tensor, sigma: Tensor, model_options: dict[str, Any], objective: Objective
+    ) -> ReadCalls | None:
+        """The calls that the objective reads; None when there are none to read."""
+        shape = tuple(x.shape)
+        if shape not in self._learnt:
+            calls = call.outlines(x.clone(), sigma, model_options)
+            if calls is None:
+                return None
+            if not show_both_kinds(calls):
+                self._notes.warn(
+                    f"this model shows {'only a part' if calls else 'none'} of its attention, so nothing is steered. "
+                    "Take nodes that compile it or replace its attention off it"
+                )
+                return None
+            self._learnt[shape], self._is_sure = read_calls(objective.select(calls)), True
+        known = self._learnt[shape]
+        return dict.fromkeys(known) if self._is_sure else known
 
 
 def pulled_back(hook: GradientHook, step: ObjectiveStep, latent: Tensor, node: str) -> Tensor:

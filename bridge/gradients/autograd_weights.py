@@ -6,7 +6,7 @@ save those for backward. A normal tensor laid over the same storage is accepted;
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,23 +22,37 @@ def autograd_view(tensor: Tensor) -> Tensor:
     return empty.set_(tensor.untyped_storage(), tensor.storage_offset(), tensor.size(), tensor.stride())
 
 
+StandIns = dict[Tensor, Tensor]
+"""Weights to what was laid over them."""
+
+
+def _stand_in(weight: Tensor, known: StandIns) -> Tensor:
+    found = known.get(weight)
+    if found is None or found.data_ptr() != weight.data_ptr():  # ComfyUI moves weights between devices
+        view = autograd_view(weight)
+        found = known[weight] = nn.Parameter(view, requires_grad=False) if isinstance(weight, nn.Parameter) else view
+    return found
+
+
 @contextmanager
-def autograd_weights(model: nn.Module) -> Iterator[None]:
-    """Within the block, gradients can flow through `model` to its input; afterwards it holds its own weights again.
+def autograd_weights(modules: Iterable[nn.Module], known: StandIns | None = None) -> Iterator[None]:
+    """Within the block, gradients can flow through `modules` to their input; afterwards they hold their own weights again.
 
     A weight that is replaced within the block, as ComfyUI's hooks do, stays replaced.
+
+    Args:
+        known: from earlier blocks, to be used again; filled.
     """
+    known = {} if known is None else known
     swapped: list[tuple[dict[str, Any], str, Tensor, Tensor]] = []
     try:
         with torch.inference_mode(False):
-            for module in model.modules():
+            for module in modules:
                 places: tuple[dict[str, Any], ...] = module._parameters, module._buffers
                 for tensors in places:
                     for name, value in tensors.items():
                         if type(value) in _PLAIN and value.is_inference():
-                            view = autograd_view(value)
-                            is_parameter = isinstance(value, nn.Parameter)
-                            stand_in = nn.Parameter(view, requires_grad=False) if is_parameter else view
+                            stand_in = _stand_in(value, known)
                             swapped.append((tensors, name, value, stand_in))
                             tensors[name] = stand_in
         yield

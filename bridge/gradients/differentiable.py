@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor, nn
 
 from ..sampling.whole_image import on_one_device
-from .autograd_weights import autograd_weights
+from .autograd_weights import StandIns, autograd_weights
 from .recast_weights import recast_weights
 from .recompute import recomputed
 
@@ -23,17 +23,26 @@ _FULL_PRECISION = "_full_precision_mm"
 
 
 @contextmanager
-def differentiable(network: nn.Module, blocks: tuple[type, ...]) -> Iterator[None]:
+def differentiable(
+    network: nn.Module,
+    blocks: tuple[type, ...],
+    overwritten: frozenset[str] = frozenset(),
+    known: StandIns | None = None,
+) -> Iterator[None]:
     """Within the block, autograd can run through `network`, forward and backward.
 
     Args:
         blocks: classes whose forward is recomputed in backward; empty for none.
+        overwritten: names of modules whose input is overwritten after them.
+        known: see `autograd_weights`.
     """
+    modules = list(network.modules())  # once: a walk takes as long as dozens of small kernels
     with (
-        autograd_weights(network),
-        _in_full_precision(network),
+        _inputs_kept(network, overwritten),
+        autograd_weights(modules, known),
+        _in_full_precision(modules),
         _casts_that_last(),
-        recast_weights(network),
+        recast_weights(modules),
         recomputed(network, blocks),
     ):
         yield
@@ -84,9 +93,19 @@ def _copied(cast: Tensor | None, kept: Tensor | None) -> Tensor | None:
 
 
 @contextmanager
-def _in_full_precision(network: nn.Module) -> Iterator[None]:
+def _inputs_kept(network: nn.Module, overwritten: frozenset[str]) -> Iterator[None]:
+    """Modules of these names read a copy: backward needs their input as it was."""
+    with ExitStack() as stack:
+        for name, module in network.named_modules() if overwritten else ():
+            if name.rpartition(".")[2] in overwritten:
+                stack.callback(module.register_forward_pre_hook(lambda _, inputs: (inputs[0].clone(),)).remove)
+        yield
+
+
+@contextmanager
+def _in_full_precision(modules: Iterable[nn.Module]) -> Iterator[None]:
     """Quantised layers cast their weight instead of quantising their input, which would end the graph."""
-    layers = [module for module in network.modules() if hasattr(module, _FULL_PRECISION)]
+    layers = [module for module in modules if hasattr(module, _FULL_PRECISION)]
     before = [layer.__dict__.get(_FULL_PRECISION) for layer in layers]
     try:
         for layer in layers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import comfy.samplers
@@ -13,16 +13,34 @@ from comfy.ldm.modules.attention import attention_pytorch
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 from torch import Tensor, nn
 
-from ...core.attention import AttentionCall, outline
+from ...core.attention import AttentionCall, Grid, outline
 from ...core.isac import ObjectiveStep
 from ..attention.arguments import ModelAttention
 from ..attention.capture import Capture
 from ..attention.hook import FOR_GRADIENT, AttentionFunction, AttentionHook, hooked_options
 from ..families.family import Family, ModelInputs, Reader
+from .autograd_weights import StandIns
 from .differentiable import differentiable, uncompiled, without_compile
 from .probe import GradientProbe, output_of
 
 _KEY = "headcount_gradient"
+
+
+ReadCalls = Mapping[int, tuple[str, str, Grid] | None]
+"""Number of an attention call that is read, from 1, to its layer, kind and grid; None for any."""
+
+
+def read_calls(calls: list[AttentionCall]) -> ReadCalls:
+    """How selected calls are known in later runs."""
+    return {call.place: _known_by(call) for call in calls}
+
+
+def _known_by(call: AttentionCall) -> tuple[str, str, Grid]:
+    return call.layer, call.kind, call.grid
+
+
+class OtherCalls(RuntimeError):
+    """The model's attention calls are not those that were learnt."""
 
 
 class _EnoughRead(Exception):
@@ -36,7 +54,10 @@ class GradientHook:
 
     Args:
         step: sees the calls that are wanted.
-        wanted: numbers of the attention calls that are wanted, from 1.
+        wanted: the attention calls that are wanted.
+
+    Raises:
+        OtherCalls: while the model runs.
 
     Attributes:
         calls: outlines of the wanted calls.
@@ -47,7 +68,7 @@ class GradientHook:
 
     of_gradients = True
 
-    def __init__(self, reader: Reader, step: ObjectiveStep, wanted: frozenset[int]) -> None:
+    def __init__(self, reader: Reader, step: ObjectiveStep, wanted: ReadCalls) -> None:
         self.calls: list[AttentionCall] = []
         self.outputs: list[Tensor] = []
         self.called = self.closed = False
@@ -76,6 +97,9 @@ class GradientHook:
         self, call: AttentionCall | None, probe: GradientProbe | None = None, output: Tensor | None = None
     ) -> None:
         self._seen += 1
+        known = self._wanted.get(self._seen)
+        if known is not None and (call is None or _known_by(call) != known):
+            raise OtherCalls(f"attention call {self._seen} is not {known}")
         if call is not None and self._seen in self._wanted:
             self._keep(replace(call, place=self._seen), probe, output)
         if self._seen >= max(self._wanted):
@@ -111,12 +135,14 @@ class DifferentiableCall:
     Attributes:
         inner_model: loaded.
         recomputes: the blocks of the family are computed again in backward.
+        stand_ins: of the weights, from earlier calls.
     """
 
     inner_model: Any
     family: Family
     conditioning: Mapping[str, Any]
     recomputes: bool = False
+    stand_ins: StandIns = field(default_factory=dict)
 
     def __call__(
         self,
@@ -124,7 +150,7 @@ class DifferentiableCall:
         sigma: Tensor,
         model_options: dict[str, Any],
         step: ObjectiveStep,
-        wanted: frozenset[int],
+        wanted: ReadCalls,
         stack: ExitStack,
     ) -> GradientHook:
         """Call the model with its graph, up to the last attention call that is wanted.
@@ -133,11 +159,14 @@ class DifferentiableCall:
             latent: (B, C, h, w), requires grad.
             sigma: (B,) noise level.
             step: sees the calls as they come.
-            wanted: numbers of the attention calls that the step reads, from 1.
+            wanted: the attention calls that the step reads.
             stack: until it closes, the model's graph can be run backward.
 
         Returns:
             Outlines of the read calls, and the outputs of their probes; none when the conditioning is not active.
+
+        Raises:
+            OtherCalls: the model does not make the wanted calls.
         """
         hook = GradientHook(self._reader(latent), step, wanted)
         with suppress(_EnoughRead):
@@ -165,15 +194,15 @@ class DifferentiableCall:
         options["transformer_options"][FOR_GRADIENT] = True
         add_wrapper_with_key(WrappersMP.APPLY_MODEL, _KEY, self._prepared(stack), options, is_model_options=True)
         for network in _networks_of(self.conditioning):
-            stack.enter_context(differentiable(network, self._blocks))
+            stack.enter_context(self._differentiable(network))
         comfy.samplers.calc_cond_batch(self.inner_model, [[self.conditioning]], latent, sigma.clone(), options)
 
     def _reader(self, latent: Tensor) -> Reader:
         return self.family.reader((latent.shape[-2], latent.shape[-1]))
 
-    @property
-    def _blocks(self) -> tuple[type, ...]:
-        return self.family.blocks if self.recomputes else ()
+    def _differentiable(self, network: nn.Module) -> AbstractContextManager[None]:
+        blocks = self.family.blocks if self.recomputes else ()
+        return differentiable(network, blocks, self.family.overwritten, self.stand_ins)
 
     def _prepared(self, stack: ExitStack) -> Callable[..., Any]:
         """An APPLY_MODEL wrapper: ComfyUI's hooks, such as scheduled LoRAs, change weights right before it runs."""
@@ -184,7 +213,7 @@ class DifferentiableCall:
             if not ready:
                 ready = True
                 stack.enter_context(uncompiled(executor.class_obj))
-                stack.enter_context(differentiable(executor.class_obj.diffusion_model, self._blocks))
+                stack.enter_context(self._differentiable(executor.class_obj.diffusion_model))
             return executor(*args, **kwargs)
 
         return prepare

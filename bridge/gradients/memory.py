@@ -17,8 +17,9 @@ from torch import Tensor
 MemorySetting = Literal["auto", "fast", "low"]
 
 # Most memory of a pass as a multiple of `lean_estimate`. Of `python -m benchmarks.isac_cost --device none`, objective
-# "paper": Stable Diffusion 1.5 at 512 x 512 8.6, SDXL 17.9 and 3.5 Medium 14.8 at 1024 x 1024; with their blocks
-# recomputed 4.1, 3.3 and 1.6. The maps, which are not in there, take up to 0.8.
+# "anchored" of a transformer at 1024 x 1024: Flux 9.2, Z-Image 13.4; "paper": Stable Diffusion 1.5 at 512 x 512 8.6, SDXL
+# 17.9 and 3.5 Medium 11.1 at 1024 x 1024; with their blocks recomputed 4.2, 3.3 and 1.2. The maps, which are not in there,
+# take up to 0.8. "paper" of Flux and Z-Image, 24 and 31, is learnt when memory runs out.
 _WHOLE, _RECOMPUTED = 20, 6
 _MARGIN = 1.3  # for what comes on top of the activations that were measured: maps, the calls' gradients, backward's own
 

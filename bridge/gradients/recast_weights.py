@@ -8,7 +8,7 @@ read another layer's weight. Here the weight is cast again when backward needs i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -79,7 +79,7 @@ def casts(module: nn.Module) -> bool:
 
 
 @contextmanager
-def recast_weights(network: nn.Module) -> Iterator[int]:
+def recast_weights(modules: Iterable[nn.Module]) -> Iterator[int]:
     """Within the block, ComfyUI's layers that cast save nothing of their weights; gives the number of such layers.
 
     Forward values stay as they are, to the bit. Layers of other packs are left to plain autograd, and so are those whose
@@ -87,7 +87,7 @@ def recast_weights(network: nn.Module) -> Iterator[int]:
     Use it together with `autograd_weights`, which serves all other weights.
     """
     forwards = {}
-    for module in network.modules():
+    for module in modules:
         if type(module).__module__ == comfy.ops.__name__ and casts(module) and "forward" not in module.__dict__:
             forward = _forward_of(module)
             if forward is not None:

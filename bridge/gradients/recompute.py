@@ -27,9 +27,9 @@ def recomputed(network: nn.Module, blocks: tuple[type, ...]) -> Iterator[int]:
 
     Args:
         blocks: classes of modules; of nested ones the outermost counts. Their forward must give the same result when it
-            is run again on the same inputs, and must not write into those.
+            is run again on the same inputs.
     """
-    forwards = {module: _recomputing(module.forward) for module in _outermost(network, blocks)}
+    forwards = {module: _recomputing(module.forward) for module in _outermost(network, blocks)} if blocks else {}
     with replaced_forwards(forwards):
         yield len(forwards)
 
@@ -95,7 +95,7 @@ class _Call:
 
     def _run(self, values: list[Any], tensors: tuple[Tensor, ...]) -> Any:
         for place, tensor in zip(self._places, tensors, strict=True):
-            values[place] = tensor
+            values[place] = tensor.clone()  # blocks such as Flux's write into what they are given
         named = dict(zip(self._names, values[self._positional :], strict=True))
         return self._own(*values[: self._positional], **named)
 

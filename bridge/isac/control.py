@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -29,7 +30,7 @@ from ..comfyui.node_names import COUNT_CONTROL
 from ..comfyui.run_notes import RunNotes
 from ..counters.layout import run_layout
 from ..families.family import Family
-from ..gradients.attention_gradient import AttentionGradient, GradientPass
+from ..gradients.attention_gradient import AttentionGradient, GradientPass, LearntCalls
 from ..gradients.memory import MemorySetting
 from ..prompts.conditionings import CountedConditioning, counted_conditionings, warn_of_counts
 from ..recording.maps import MapsHandle
@@ -116,11 +117,12 @@ def with_isac(
             "or take the layout off"
         )
     notes = RunNotes(NODE)
+    learnt: dict[int, LearntCalls] = defaultdict(dict)
 
     def start_run(guider: Any, sigmas: Tensor, family: Family) -> _IsacRun:
         if is_second:
             notes.warn(_SECOND)
-        return _IsacRun(guider, sigmas, family, settings, counts, layout, notes, objective)
+        return _IsacRun(guider, sigmas, family, settings, counts, layout, notes, learnt, objective)
 
     patched, handle = with_runs(model, WRAPPER_KEY, notes, start_run, settings.memory)
     is_second = len(patched.get_wrappers(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY)) > 1
@@ -139,6 +141,7 @@ class _IsacRun:
         counts: Counts | None,
         layout: Any,
         notes: RunNotes,
+        learnt: Mapping[int, LearntCalls],
         objective: ObjectiveAt | None = None,
     ) -> None:
         self._settings, self._layout, self._notes, self._objective_at = settings, layout, notes, objective
@@ -155,8 +158,8 @@ class _IsacRun:
         counted = counted_conditionings(guider.conds.get("positive", []), NODE, family, counts)
         warn_of_counts(counted, notes)
         self._passes = [
-            (one, GradientPass(guider.inner_model, family, one.conditioning, settings.memory, notes))
-            for one in counted
+            (one, GradientPass(guider.inner_model, family, one.conditioning, settings.memory, notes, learnt[place]))
+            for place, one in enumerate(counted)
             if self._can_steer(one)
         ]
         if counted and not self._passes:

@@ -67,10 +67,10 @@ class CallGradient:
 
 
 class ObjectiveStep(Protocol):
-    """One step of an objective: `accumulate` every call, `finish`, then take the `gradient` at touched calls in any order."""
+    """One step: `accumulate` every selected call, `finish`, then take the `gradient` at touched calls in any order."""
 
     def accumulate(self, call: AttentionCall) -> None:
-        """Take in what the losses need of a call, without graph. Calls that are not selected may be passed over."""
+        """Take in what the losses need of a call that is selected, without graph."""
 
     def finish(self) -> StepLosses:
         """Losses of what was seen, without graph."""
@@ -98,11 +98,11 @@ class Objective(Protocol):
 
 def differentiated(objective: Objective, calls: list[AttentionCall]) -> tuple[StepLosses, list[CallGradient]]:
     """Losses of calls that are all at hand, and the gradients at those that are touched, in the order of `calls`."""
-    step = objective.start()
-    for call in calls:
+    step, read = objective.start(), objective.select(calls)
+    for call in read:
         step.accumulate(call)
     losses = step.finish()
-    return losses, [step.gradient(call) for call in calls if step.has_gradient(call)]
+    return losses, [step.gradient(call) for call in read if step.has_gradient(call)]
 
 
 def whole_gradients(

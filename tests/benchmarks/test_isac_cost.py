@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from headcount.bridge.isac.control import FAST_SHARE
 
 from benchmarks.isac_cost import FLOORS, MODES, counted, main
 from benchmarks.lab.measures import LivePeak, operations, times
@@ -48,6 +49,15 @@ def test_a_step_is_at_the_floor() -> None:
     assert exact.ratio == pytest.approx(FLOORS["sd15"], rel=0.01)
     assert exact.ratio < recomputed.ratio < 2.4 and recomputed.peak < 0.65 * exact.peak
     assert exact.peak < 0.85e9
+
+
+def test_what_steering_costs_at_cfg_1() -> None:
+    """Flux 2 Klein 4B at 1024 x 1024, whose plain step is one model call."""
+    modes = {name: mode for name, mode in MODES.items() if "(anchored)" in name}
+    _, (exact, recomputed) = counted("klein4b", None, modes)
+    assert exact.ratio <= 2.0 and 1 + FAST_SHARE * (exact.ratio - 1) <= 1.4
+    assert exact.first == pytest.approx(exact.ratio + 1, rel=0.01), "the first run learns which calls are read"
+    assert recomputed.peak < 0.25 * exact.peak and recomputed.peak < 4e9
 
 
 def test_the_objective_decides_how_far_the_model_runs() -> None:

@@ -73,7 +73,7 @@ def test_leaves_nothing_behind(memory: str) -> None:
 
 @pytest.mark.parametrize("memory", ["fast", "low"])
 def test_the_model_runs_as_far_as_the_objective_reads(memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """How far is learnt before the first pass, without a graph; the gradient stays the same to the bit."""
+    """How far is learnt before the first pass of the first run, without a graph; the gradient stays the same to the bit."""
     run: list[int] = []
 
     def counting(*args: Any, **kwargs: Any) -> torch.Tensor:
@@ -81,15 +81,15 @@ def test_the_model_runs_as_far_as_the_objective_reads(memory: str, monkeypatch: 
         return attention_pytorch(*args, **kwargs)
 
     monkeypatch.setattr("headcount.bridge.gradients.differentiable_call.attention_pytorch", counting)
-    setup, objective = tiny_setup(), Whole(first=5)
+    setup, objective, learnt = tiny_setup(), Whole(first=5), {}
     x, sigma = latent(setup), torch.full((1,), 2.0)
-    one = gradient_pass(setup, x)
+    one, of_a_later_run = (gradient_pass(setup, x, learnt=learnt) for _ in range(2))
     gradients = []
-    for calls in (ATTENTION_CALLS + 4, 4):
+    for calls, taken in ((ATTENTION_CALLS + 4, one), (4, one), (4, of_a_later_run), (4, of_a_later_run)):
         run.clear()
-        gradients.append(one(x, sigma, {}, objective).gradient)
+        gradients.append(taken(x, sigma, {}, objective).gradient)
         assert len(run) == calls and len(objective.calls) == 5, "the fifth call is recorded, and not computed"
-    assert torch.equal(*gradients)
+    assert all(torch.equal(gradient, gradients[0]) for gradient in gradients)
 
 
 class Watched:
@@ -247,7 +247,7 @@ def test_normal_weights_let_a_gradient_through_and_come_back() -> None:
         values = {name: value.clone() for name, value in before.items()}
     with pytest.raises(RuntimeError, match="Inference tensors cannot be saved for backward"):
         model(x)
-    with autograd_weights(model):
+    with autograd_weights(model.modules()):
         inside = [*model.parameters(), *model.buffers()]
         assert not any(value.is_inference() or value.requires_grad for value in inside)
         model(x).sum().backward()
@@ -260,7 +260,7 @@ def test_normal_weights_let_a_gradient_through_and_come_back() -> None:
 def test_normal_weights_come_back_after_an_error() -> None:
     model = small_model()
     before = list(model.parameters())
-    with pytest.raises(KeyError), autograd_weights(model):
+    with pytest.raises(KeyError), autograd_weights(model.modules()):
         raise KeyError
     assert all(one is other for one, other in zip(model.parameters(), before, strict=True))
 
@@ -269,7 +269,7 @@ def test_a_weight_that_is_replaced_meanwhile_stays_replaced() -> None:
     """ComfyUI's weight hooks do that before a model call."""
     model = small_model()
     hooked = nn.Parameter(torch.zeros(1, 3), requires_grad=False)
-    with autograd_weights(model):
+    with autograd_weights(model.modules()):
         model[2].weight = hooked
     assert model[2].weight is hooked
 
@@ -282,5 +282,28 @@ def test_normal_and_quantised_weights_are_left_alone() -> None:
     with torch.inference_mode():
         model.register_buffer("packed", torch.zeros(2).as_subclass(Quantised))
     kept = {**model._parameters, **model._buffers}
-    with autograd_weights(model):
+    with autograd_weights(model.modules()):
         assert all(value is kept[name] for name, value in {**model._parameters, **model._buffers}.items())
+
+
+def test_calls_that_are_not_those_of_the_earlier_run_are_learnt_again() -> None:
+    setup = tiny_setup()
+    x, sigma = latent(setup), torch.full((1,), 2.0)
+    learnt = {tuple(x.shape): {1: ("input.1.0", "self", (3, 3)), 2: None}}
+    found = gradient_pass(setup, x, learnt=learnt)(x, sigma, {}, Whole(first=5))
+    assert torch.equal(found.gradient, gradient_pass(setup, x)(x, sigma, {}, Whole(first=5)).gradient)
+    assert list(learnt[tuple(x.shape)]) == [1, 2, 3, 4, 5]
+
+
+def test_weights_that_moved_get_another_stand_in() -> None:
+    with torch.inference_mode():
+        layer, moved = nn.Linear(2, 2, bias=False), torch.ones(2, 2)
+    known: dict[torch.Tensor, torch.Tensor] = {}
+    seen = []
+    for _ in range(2):
+        with autograd_weights(layer.modules(), known):
+            seen.append(layer.weight)
+    assert seen[0] is seen[1]
+    layer.weight.data = moved
+    with autograd_weights(layer.modules(), known):
+        assert torch.equal(layer.weight, moved)

@@ -229,10 +229,10 @@ def casting_unet() -> UNetModel:
         return network.eval().requires_grad_(False)
 
 
-def gradient(network: nn.Module, *ways: Callable[[nn.Module], Any]) -> Tensor:
+def gradient(network: nn.Module, *ways: Callable[[list[nn.Module]], Any]) -> Tensor:
     with torch.inference_mode(False), torch.enable_grad():
         x, text = numbers(1, 4, 8, 8).requires_grad_(), numbers(1, 7, TINY_UNET["context_dim"], seed=1).clone()
-        entered = [way(network) for way in ways]
+        entered = [way(list(network.modules())) for way in ways]
         for one in entered:
             one.__enter__()
         out = network(x, torch.tensor([500.0]), context=text)
@@ -270,7 +270,7 @@ def test_the_gradient_is_right_where_casts_share_one_buffer(monkeypatch: pytest.
     assert not torch.allclose(gradient(network, autograd_weights, recast_weights), expected), (
         "the stand-in does its harm"
     )
-    found = gradient(network, lambda own: differentiable(own, ()))
+    found = gradient(network, lambda _: differentiable(network, ()))
     torch.testing.assert_close(found, expected)
     assert comfy.ops.cast_bias_weight is shared
 
@@ -288,7 +288,7 @@ def test_quantised_layers_that_do_more_than_a_product(name: str) -> None:
     layer.weight_function, layer.bias_function, layer.pre_quant_scale = [], [], numbers(6, seed=1).abs()
     x = numbers(3, 6, seed=2).requires_grad_()
     (expected,) = torch.autograd.grad(layer(x).square().sum(), x)
-    with recast_weights(layer) as number:
+    with recast_weights(layer.modules()) as number:
         (found,) = torch.autograd.grad(layer(x).square().sum(), x)
     assert number == (name == "Linear")
     torch.testing.assert_close(found, expected)

@@ -20,7 +20,7 @@ from headcount.bridge.demo_models.files import load_shapes_model
 from headcount.bridge.families.qwen_image_21 import QWEN_IMAGE_21
 from headcount.bridge.families.table import FAMILIES, family_of
 from headcount.bridge.gradients.attention_gradient import GradientPass
-from headcount.bridge.gradients.differentiable import training_kernels
+from headcount.bridge.gradients.differentiable import differentiable, training_kernels
 from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.prompts.conditionings import counted_conditionings
 from headcount.bridge.recording.recorder import with_recorder
@@ -276,18 +276,19 @@ def test_blocks_that_overwrite_their_input_let_gradients_through(name: str) -> N
     """Without autograd's own copies of everything that is overwritten, and with no hook left on the model."""
     setup, x = build(small(name), inference=False), noise(small(name)).requires_grad_()
     setup.model.model.current_patcher = setup.model
-    capture = Capture(family_of(setup.model, NODE).reader((x.shape[-2], x.shape[-1])))
+    family, network = family_of(setup.model, NODE), setup.model.model.diffusion_model
+    capture = Capture(family.reader((x.shape[-2], x.shape[-1])))
     capture.of_gradients = True
     run = hooked_options(setup.model.model_options, capture, users_own, keep_previous=False)
     positive = positive_of(setup, x.detach())
     texts = {name: value.cond.clone() for name, value in positive["model_conds"].items()}
-    with training_kernels(), torch.enable_grad():
+    with training_kernels(), torch.enable_grad(), differentiable(network, (), family.overwritten):
         for name_of, value in texts.items():
             positive["model_conds"][name_of].cond = value
         comfy.samplers.calc_cond_batch(setup.model.model, [[positive]], x, torch.full((1,), SIGMA), run)
         (gradient,) = torch.autograd.grad(capture.sink.calls[-1].queries.square().mean(), x)
     assert bool(torch.isfinite(gradient).all()) and gradient.abs().max() > 0
-    assert not any(module._forward_pre_hooks for module in setup.model.model.diffusion_model.modules())
+    assert not any(module._forward_pre_hooks for module in network.modules())
 
 
 @pytest.mark.parametrize("name", ["PixArt Alpha", "PixArt Sigma"])

@@ -98,6 +98,23 @@ def test_only_the_outermost_blocks_and_only_for_the_time() -> None:
     assert not any("forward" in module.__dict__ for module in network.modules())
 
 
+class Overwriting(nn.Module):
+    def forward(self, x: Tensor, other: Tensor) -> Tensor:
+        hidden = torch.exp(x)
+        x += hidden
+        other += hidden
+        return x * other.clone()
+
+
+def test_a_block_may_write_into_what_it_is_given() -> None:
+    block, x, other = Overwriting(), torch.rand(2, requires_grad=True), torch.rand(2)
+    expected = torch.autograd.grad(block(x * 1.0, other.clone()).sum(), x)[0]
+    given = other.clone()
+    with recomputed(block, (Overwriting,)):
+        (found,) = torch.autograd.grad(block(x * 1.0, given).sum(), x)
+    assert torch.equal(found, expected) and torch.equal(given, other)
+
+
 def test_a_forward_that_somebody_replaced_comes_back() -> None:
     block = Block(nn.Identity())
     replaced = block.forward = lambda x: x * 3

@@ -45,7 +45,7 @@ def input_gradient(network: nn.Module, compute: torch.dtype, *ways: Any) -> tupl
         x, text = random(1, 4, 16, 16).to(compute), random(1, 7, TINY_UNET["context_dim"], seed=1).to(compute)
         with ExitStack() as stack:
             for way in ways:
-                stack.enter_context(way(network))
+                stack.enter_context(way(list(network.modules())))
             stack.enter_context(torch.inference_mode(False))
             stack.enter_context(torch.enable_grad())
             x, text = x.clone().requires_grad_(), text.clone()
@@ -82,7 +82,7 @@ def test_the_gradient_is_that_of_plain_autograd(name: str) -> None:
 
 
 def test_layers_that_do_not_cast_are_left_alone() -> None:
-    with recast_weights(unet(torch.float32, PLAIN)) as number:
+    with recast_weights(unet(torch.float32, PLAIN).modules()) as number:
         assert number == 0
 
 
@@ -173,7 +173,7 @@ def test_convolutions(name: str) -> None:
     for ways in ((), (recast_weights,)):
         with ExitStack() as stack:
             for way in ways:
-                stack.enter_context(way(layer))
+                stack.enter_context(way(layer.modules()))
             x = random(2, 4, *size).requires_grad_()
             found.append(torch.autograd.grad(layer(x).square().sum(), x)[0])
     assert torch.equal(found[0], found[1])
@@ -201,7 +201,7 @@ def test_norms_do_not_keep_what_was_cast(norm: Any) -> None:
         given.extend(value for value in found[:2] if value is not None)
         return found
 
-    with pytest.MonkeyPatch.context() as patch, recast_weights(norm):
+    with pytest.MonkeyPatch.context() as patch, recast_weights(norm.modules()):
         patch.setattr(comfy.ops, "cast_bias_weight", in_reused_memory)
         loss = norm(x).square().sum()
         for value in given:
@@ -215,7 +215,7 @@ def test_a_weight_in_reused_memory_is_cast_again() -> None:
     layer.requires_grad_(False)
     x = random(4, 8).requires_grad_()
     (expected,) = torch.autograd.grad(layer(x).square().sum(), x)
-    with recast_weights(layer):
+    with recast_weights(layer.modules()):
         out = layer(x)
         saved = [name for name in dir(out.grad_fn) if name.startswith("_saved") or name == "saved_tensors"]
         assert all(not getattr(out.grad_fn, name) for name in saved)
@@ -271,7 +271,7 @@ def test_layers_without_a_way_back_are_said_so() -> None:
 def test_a_replaced_forward_is_left_alone() -> None:
     layer = CAST.Linear(4, 4, device="cpu")
     layer.forward = lambda x: x * 2
-    with recast_weights(layer) as number:
+    with recast_weights(layer.modules()) as number:
         assert number == 0
 
 

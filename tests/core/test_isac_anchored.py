@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -120,6 +121,17 @@ def test_the_layers_nearest_to_16_by_16(grids, used) -> None:
     calls += [random_call("cross", grid, 1, batch=1, heads=1) for grid in grids]
     found = semantic_calls(calls)
     assert [call.grid for call in found] == [used] and found[0].kind == "cross"
+
+
+@pytest.mark.parametrize(
+    ("kind", "layers", "read"),
+    [("joint", 57, range(11, 23)), ("joint", 24, range(4, 10)), ("joint", 1, range(1)), ("cross", 28, range(28))],
+)
+def test_an_early_part_of_joint_attention_is_read(kind, layers, read) -> None:
+    calls = [random_call(kind, (4, 4), seed, batch=1, heads=1, text=20) for seed in range(layers)]
+    if kind == "joint":
+        calls = [replace(call, text=slice(0, 4), image=slice(4, 20)) for call in calls]
+    assert AnchoredObjective(TARGET).select(calls) == [calls[place] for place in read]
 
 
 def test_no_cross_attention() -> None:

@@ -11,7 +11,7 @@ import comfy.sampler_helpers
 import comfy.samplers
 import torch
 from headcount.bridge.families.table import family_of
-from headcount.bridge.gradients.attention_gradient import AttentionGradient, GradientPass
+from headcount.bridge.gradients.attention_gradient import AttentionGradient, GradientPass, LearntCalls
 from headcount.core.attention.calls import AttentionCall
 from headcount.core.isac.differentiate import ObjectiveStep, PlainStep, StepLosses
 from torch import Tensor
@@ -58,12 +58,14 @@ def processed(setup: Setup, x: Tensor, positive: Any = None) -> dict[str, Any]:
     return comfy.samplers.process_conds(inner, x, conds, CPU, torch.zeros_like(x))["positive"][0]
 
 
-def gradient_pass(setup: Setup, x: Tensor, memory: Any = "fast", **changes: Any) -> GradientPass:
+def gradient_pass(
+    setup: Setup, x: Tensor, memory: Any = "fast", learnt: LearntCalls | None = None, **changes: Any
+) -> GradientPass:
     """A pass for the positive conditioning; `changes` go into that."""
     inner = setup.model.model
     inner.current_patcher = setup.model
     conditioning = {**processed(setup, x), **changes}
-    return GradientPass(inner, family_of(setup.model, "the test"), conditioning, memory)
+    return GradientPass(inner, family_of(setup.model, "the test"), conditioning, memory, learnt=learnt)
 
 
 def gradient_of(
