@@ -11,6 +11,7 @@ from ...notes import Kind, Note
 from ...noun_forms import SAME_IN_BOTH
 from ...plurals import is_plural, noun_key, singular
 from ...words import Word
+from ..sums import without_parts_of_a_sum
 from .adjectives import COLORS
 from .counting_rules import Role, is_counted, is_second_half
 from .determiners import Quantity, is_unit, read_quantity, skip_frame, skip_grouping, two_things_in_a_row
@@ -58,33 +59,7 @@ _NEEDS_CLAUSE = frozenset("as before after until since than like so".split())
 def read_english(words: list[Word]) -> Reading:
     """Counted noun phrases of `words`, in order, and what they say of numbers without asking for a count."""
     reader = _Reader(words)
-    return Reading(without_parts_of_a_sum(reader.read(), reader.stops), reader.notes)
-
-
-def without_parts_of_a_sum(mentions: list[Mention], stops: list[int]) -> list[Mention]:
-    """Mentions less those that the one before them sums up in its sentence: "five people, two women and three men"."""
-    kept: list[Mention] = []
-    index = 0
-    while index < len(mentions):
-        whole = mentions[index]
-        kept.append(whole)
-        index += 1
-        if whole.count > 1:
-            index += _parts_of(whole, mentions[index : index + _MOST_PARTS], stops)
-    return kept
-
-
-def _parts_of(whole: Mention, following: list[Mention], stops: list[int]) -> int:
-    """How many of the mentions that follow make up `whole`."""
-    total = 0
-    for size, part in enumerate(following, start=1):
-        total += part.count
-        same_sentence = bisect_right(stops, whole.noun[-1].end) == bisect_right(stops, part.noun[-1].end)
-        if not same_sentence or total > whole.count or not _can_be_part(part, whole):
-            return 0
-        if total == whole.count:
-            return size if size > 1 else 0
-    return 0
+    return Reading(without_parts_of_a_sum(reader.read(), reader.stops, _can_be_part), reader.notes)
 
 
 def _can_be_part(part: Mention, whole: Mention) -> bool:
@@ -97,9 +72,6 @@ def _can_be_part(part: Mention, whole: Mention) -> bool:
 
 def _is_of(nouns: frozenset[str], mention: Mention) -> bool:
     return singular(mention.noun[-1].text) in nouns
-
-
-_MOST_PARTS = 8
 
 
 class _Reader:
