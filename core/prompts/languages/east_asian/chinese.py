@@ -11,16 +11,17 @@ from . import chinese_words as word
 from .chinese_noun import HAN, Phrase, read_noun
 from .phrases import LONGEST_CLAUSE, LONGEST_NOUN, MARK, NUMERAL, RANGE, Find, said, value_of
 
-_NONE, _VAGUE, _IDIOMS, _SIBLINGS, _BOUNDS, _UNITS, _BARE, _BEHIND_PEOPLE = (
+_NONE, _VAGUE, _HUNDREDS, _IDIOMS, _SIBLINGS, _BOUNDS, _BARE, _BEHIND_PEOPLE, _BEHIND_NONE = (
     either(word.WORDS[name])
-    for name in ("none", "vague", "idioms", "siblings", "bounds", "units", "bare", "behind_people")
+    for name in ("none", "vague", "hundreds", "idioms", "siblings", "bounds", "bare", "behind_people", "behind_none")
 )
 PATTERN = re.compile(
     rf"(?<![^\s{MARK}])(?P<listed>{HAN}{{1,8}})\s?[x×*]\s?(?P<times>\d{{1,3}})(?!\d)"
-    rf"|(?P<vague>{_VAGUE}|一(?P<each>{word.COUNTER})(?:[又接]一)?(?P=each))|(?P<none>{_NONE})|(?P<idiom>{_IDIOMS})"
-    rf"|(?P<home>一家)(?P<members>{NUMERAL})口|(?P<siblings>{_SIBLINGS})(?P<both>[俩仨])|(?P<twins>双胞胎|龙凤胎|三胞胎)"
+    rf"|(?P<vague>{_VAGUE}|(?:{_HUNDREDS})(?P<of>{word.COUNTER})|一(?P<each>{word.COUNTER})(?:[又接]一)?(?P=each))"
+    rf"|(?P<none>(?!无(?:{_BEHIND_NONE}))(?:{_NONE}))|(?P<idiom>{_IDIOMS})|(?P<home>一家)(?P<members>{NUMERAL})口"
+    rf"|(?P<siblings>{_SIBLINGS})(?P<both>[俩仨])|(?P<twins>双胞胎|龙凤胎|三胞胎)"
     rf"|(?P<bound>{_BOUNDS})?(?P<low>{NUMERAL}{RANGE})?(?<!\d)(?<!\d\.)(?P<number>{NUMERAL}|[几数俩仨])(?P<more>[多余来几])?"
-    rf"\s?(?!{_UNITS})(?:(?P<counter>{word.COUNTER})|(?=(?:{_BARE})(?!{_BEHIND_PEOPLE}))|(?<=[俩仨]))"
+    rf"\s?(?!{word.UNITS})(?:(?P<counter>{word.COUNTER})|(?=(?:{_BARE})(?!{_BEHIND_PEOPLE}))|(?<=[俩仨]))"
 )
 _BEFORE = re.compile(
     rf"(?P<sides>(?:左右|两侧|两旁|两边|两端|两头)(?:两[侧边旁])?各{HAN}{{0,3}})$|(?P<ordinal>第)$|(?P<place>{word.PLACES})$"
@@ -49,7 +50,7 @@ def find(text: str, match: re.Match[str], _previous: int) -> Find | None:
         noun = read_noun(text, match.end()).noun
         kind = Kind.VAGUE if match["vague"] else Kind.NONE
         is_thing = noun[0] < noun[1] and text[slice(*noun)] not in word.NOT_THINGS
-        return said(kind, text, match.span(), noun, "三", match["each"] or "个") if is_thing else None
+        return said(kind, text, match.span(), noun, "三", match["of"] or match["each"] or "个") if is_thing else None
     return Find(*match.span()) if match["idiom"] else _count(text, match)
 
 
@@ -130,6 +131,6 @@ def _noun_before(text: str, match: re.Match[str]) -> Phrase:
     clause = _CLAUSE.search(text[offset : match.start()])
     if clause and not (clause["mark"] and text[match.end() : match.end() + 1].strip("，,。. \n）)")):
         phrase = read_noun(text, offset + clause.start("clause"))
-        if phrase.noun[1] == offset + clause.end("clause"):
+        if phrase.noun[1] == offset + clause.end("clause") and not text[slice(*phrase.noun)].isascii():
             return phrase
     return Phrase((match.start(), match.start()))

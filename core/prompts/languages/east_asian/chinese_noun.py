@@ -20,7 +20,7 @@ _PICTURE = re.compile(rf"(?:{word.FRAMES}|{word.BESIDE})")
 _IDIOM = re.compile(rf"(?P<one>[^{''.join(word.DOUBLED)}])(?P=one)(?!的)|(?P<two>.).(?P=two).")  # 亭亭玉立, 若隐若现
 _NAME = re.compile(rf"[A-Za-z][A-Za-z0-9-]*|[A-Za-z0-9-]+(?={HAN})")
 _MODEL = re.compile(rf"-?\d+(?={HAN})(?!\d*(?:{word.COUNTER}))")  # 歼-20战斗机
-_NUMBERED = re.compile(rf"{NUMERAL}{word.COUNTER}")
+_NUMBERED = re.compile(rf"{NUMERAL}(?!{word.UNITS}){word.COUNTER}")
 _ENDS = frozenset(Part) - {Part.THING, Part.NOUN, Part.NAME, Part.LETTER}
 _LONGEST_END = 3
 _LONGEST_ADJECTIVE = 4  # letters; a longer description does not tell objects apart
@@ -149,8 +149,12 @@ class _Walk:
         return is_letter or self.text.startswith(word.GO_ON_WORDS, at) or self._is_compound(at)
 
     def _is_compound(self, at: int) -> bool:
-        """Whether what is left behind a lifeless thing are a few unknown letters, which name it with it: "草莓慕斯"."""
-        if self.text[self.at : at] in word.LIVING or self.end - at > _LONGEST_END:
+        """Whether a lifeless thing names another, which is all that is left: "草莓慕斯"; or its adjective follows."""
+        if self.text[self.at : at] in word.LIVING:
+            return False
+        if _ADJECTIVE.match(self.text, at, self.end):  # "圆形白色瓷盘"
+            return True
+        if self.end - at > _LONGEST_END:
             return False
         while at < self.end:
             part, at = self._piece(at)

@@ -38,7 +38,7 @@ NOT_THINGS, PARTS = frozenset(WORDS["not_things"].split()), frozenset(WORDS["par
 WHOLES = tuple(WORDS["wholes"].split())
 PEOPLE = frozenset(_THINGS["people"].split())
 LIVING = PEOPLE | frozenset(f"{_THINGS['animals']} {_THINGS['endings']}".split())
-ADJECTIVES, FRAMES, BESIDE = (either(WORDS[name]) for name in ("adjectives", "frames", "beside"))
+ADJECTIVES, FRAMES, BESIDE, UNITS = (either(WORDS[name]) for name in ("adjectives", "frames", "beside", "units"))
 PLACES = either(_ENDS["places"])
 
 ONE_LETTER = frozenset(letters(WORDS["one_letter"]))
