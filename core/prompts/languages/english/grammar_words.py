@@ -5,6 +5,7 @@ from __future__ import annotations
 ARTICLES = frozenset({"a", "an"})
 DEFINITE = frozenset("the this that these those".split())
 POSSESSIVES = frozenset("my your his her its our their whose".split())
+DETERMINERS = DEFINITE | POSSESSIVES  # before what is known already
 FURTHER = frozenset("more other additional".split())  # behind a number: more than were mentioned
 QUANTIFIERS = frozenset(
     "no some any every each all both several many few most multiple various numerous countless enough more other another "
