@@ -16,12 +16,12 @@ _NONE, _VAGUE, _HUNDREDS, _IDIOMS, _SIBLINGS, _BOUNDS, _BARE, _BEHIND_PEOPLE, _B
     for name in ("none", "vague", "hundreds", "idioms", "siblings", "bounds", "bare", "behind_people", "behind_none")
 )
 PATTERN = re.compile(
-    rf"(?<![^\s{MARK}])(?P<listed>{HAN}{{1,8}})\s?[x×*]\s?(?P<times>\d{{1,3}})(?!\d)"
+    rf"(?=[\u3007\u3400-\u9fff0-9０-９])(?:(?<![^\s{MARK}])(?P<listed>{HAN}{{1,8}})\s?[x×*]\s?(?P<times>\d{{1,3}})(?!\d)"
     rf"|(?P<vague>{_VAGUE}|(?:{_HUNDREDS})(?P<of>{word.COUNTER})|一(?P<each>{word.COUNTER})(?:[又接]一)?(?P=each))"
     rf"|(?P<none>(?!无(?:{_BEHIND_NONE}))(?:{_NONE}))|(?P<idiom>{_IDIOMS})|(?P<home>一家)(?P<members>{NUMERAL})口"
     rf"|(?P<siblings>{_SIBLINGS})(?P<both>[俩仨])|(?P<twins>双胞胎|龙凤胎|三胞胎)"
     rf"|(?P<bound>{_BOUNDS})?(?P<low>{NUMERAL}{RANGE})?(?<!\d)(?<!\d\.)(?P<number>{NUMERAL}|[几数俩仨])(?P<more>[多余来几])?"
-    rf"\s?(?!{word.UNITS})(?:(?P<counter>{word.COUNTER})|(?=(?:{_BARE})(?!{_BEHIND_PEOPLE}))|(?<=[俩仨]))"
+    rf"\s?(?!{word.UNITS})(?:(?P<counter>{word.COUNTER})|(?=(?:{_BARE})(?!{_BEHIND_PEOPLE}))|(?<=[俩仨])))"
 )
 _BEFORE = re.compile(
     rf"(?P<sides>(?:左右|两侧|两旁|两边|两端|两头)(?:两[侧边旁])?各{HAN}{{0,3}})$|(?P<ordinal>第)$|(?P<place>{word.PLACES})$"

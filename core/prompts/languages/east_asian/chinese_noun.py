@@ -87,8 +87,8 @@ class _Walk:
     def _piece(self, at: int) -> tuple[Part, int]:
         """What the word at `at` is, and where it ends."""
         text, end = self.text, self.end
-        for size in range(min(word.LONGEST, end - at), 1, -1):
-            if part := word.LEXICON.get(text[at : at + size]):
+        for size in word.LENGTHS.get(text[at], ()):
+            if size <= end - at and (part := word.LEXICON.get(text[at : at + size])):
                 return part, at + size
         if idiom := _IDIOM.match(text, at, end):
             return Part.VERB, idiom.end()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from enum import Enum, auto
+from itertools import groupby
+from operator import itemgetter
 
 from ..tables import either, letters, read_table
 
@@ -57,4 +59,6 @@ LEXICON: dict[str, Part] = {
     "的": Part.OF,
 }
 """Word -> what it is; of a word in several lists, the last one counts."""
-LONGEST = max(map(len, LEXICON))
+LENGTHS = {letter: sorted({len(word) for word in words} - {1}, reverse=True)
+           for letter, words in groupby(sorted(LEXICON), key=itemgetter(0))}  # fmt: skip
+"""Letter -> lengths of the words of several letters that begin with it, the longest first."""

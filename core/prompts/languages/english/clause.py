@@ -55,11 +55,12 @@ class Clause:
 
     def read_peer_phrase(self, index: int) -> int:
         """Index behind "next to" and the like; 0 where no such words stand."""
-        fitting = (p for p in PEER_PHRASES if tuple(word.text for word in self._words[index : index + len(p)]) == p)
-        length = len(next(fitting, ()))
-        if length:
-            self.role = Role.PEER
-        return index + length if length else 0
+        phrase = PEER_PHRASES.get(self._words[index].text, "").split()
+        after = index + len(phrase)
+        if not phrase or [word.text for word in self._words[index:after]] != phrase:
+            return 0
+        self.role = Role.PEER
+        return after
 
     def read_word(self, index: int, follows_noun: bool) -> bool:
         """Read a mark or a word that joins phrases or clauses. Returns whether it is one.

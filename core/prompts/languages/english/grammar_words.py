@@ -24,7 +24,14 @@ PLACE_PREPOSITIONS = frozenset(
 )
 # A thing named after one of these stands in the picture on its own: "behind a house", "next to a dog".
 PEER_PREPOSITIONS = frozenset("with behind beside besides alongside including".split())
-PEER_PHRASES = (("next", "to"), ("in", "front", "of"), ("along", "with"), ("together", "with"), ("as", "well", "as"))
+PEER_PHRASES = {
+    "next": "next to",
+    "in": "in front of",
+    "along": "along with",
+    "together": "together with",
+    "as": "as well as",
+}
+"""First word -> phrase."""
 PREPOSITIONS = PLACE_PREPOSITIONS | PEER_PREPOSITIONS
 
 PRONOUNS = frozenset(
