@@ -24,6 +24,8 @@ from headcount.core.prompts import (
     read_prompt,
     summary_of,
 )
+from headcount.core.prompts.languages.grammar import SPACED, Grammar
+from headcount.core.prompts.languages.tables import read_table
 
 FOLDER = Path(__file__).parent.parent / "data" / "prompts"
 LANGUAGES = ("zh", "ja", "ko", "de", "fr", "es", "pt", "it", "ru")
@@ -148,6 +150,13 @@ def test_what_is_said(prompt: str, said: str) -> None:
     reading = read_prompt(prompt)
     assert reading.sentences[0] == said
     assert reading.objects == ()
+
+
+@pytest.mark.parametrize("language", SPACED)
+def test_every_entry_of_a_table_is_read(language: str) -> None:
+    """A name that no attribute has would be left out without a word."""
+    names = {*Grammar.__annotations__, "compounds", "of_ones", "of_tens"}
+    assert set(read_table(language)["words"]) <= names
 
 
 @pytest.mark.parametrize("text", ["paar 」 Katzen at ” . not", "paar", "Dutzend und", "par", "1 . 三 。 第"])

@@ -57,10 +57,10 @@ def find(text: str, match: re.Match[str], _previous: int) -> Find | None:
 def can_be_part(part: Mention, whole: Mention) -> bool:
     """Whether one may be told apart in the other: a young man in two actors, a black cat in three cats."""
     noun, of = part.noun[0].text, whole.noun[0].text
-    is_of_people = of.endswith(tuple(word.PEOPLE)) and noun.endswith(tuple(word.PEOPLE))
-    return (of.endswith(word.WHOLES) and (is_of_people or not of.endswith(tuple(word.PEOPLE)))) or (
-        noun != of and noun.endswith(of)
-    )
+    if noun != of and noun.endswith(of):
+        return True
+    people = tuple(word.PEOPLE)
+    return of.endswith(word.WHOLES) and (noun.endswith(people) or not of.endswith(people))
 
 
 def _count(text: str, match: re.Match[str]) -> Find | None:

@@ -21,8 +21,9 @@ _IDIOM = re.compile(rf"(?P<one>[^{''.join(word.DOUBLED)}])(?P=one)(?!的)|(?P<tw
 _NAME = re.compile(rf"[A-Za-z][A-Za-z0-9-]*|[A-Za-z0-9-]+(?={HAN})")
 _MODEL = re.compile(rf"-?\d+(?={HAN})(?!\d*(?:{word.COUNTER}))")  # 歼-20战斗机
 _NUMBERED = re.compile(rf"{NUMERAL}(?!{word.UNITS}){word.COUNTER}")
+_LETTER = re.compile(rf"(?![着了过在]){HAN}")
 _ENDS = frozenset(Part) - {Part.THING, Part.NOUN, Part.NAME, Part.LETTER}
-_LONGEST_END = 3
+_LONGEST_END = 3  # letters behind a thing that name it with it
 _LONGEST_ADJECTIVE = 4  # letters; a longer description does not tell objects apart
 
 
@@ -78,11 +79,11 @@ class _Walk:
         return Phrase((self.begin, end), tuple(short))
 
     def begins_as_verb(self) -> bool:
+        """Whether a verb stands here, with another letter behind it."""
         if self.at >= self.end:
             return False
         part, after = self._piece(self.at)
-        is_letter = re.compile(rf"(?![着了过在]){HAN}").match(self.text, after, self.end) is not None
-        return part in (Part.ACT, Part.VERB) and is_letter
+        return part in (Part.ACT, Part.VERB) and _LETTER.match(self.text, after, self.end) is not None
 
     def _piece(self, at: int) -> tuple[Part, int]:
         """What the word at `at` is, and where it ends."""
@@ -112,12 +113,8 @@ class _Walk:
                 return 0
             self.attributes.append((self.begin, self.at))
             return after
-        if (
-            part is Part.SIDE
-            and self.begin < self.at
-            and self.counter in word.OF_LIVING
-            and text.startswith("的", after)
-        ):
+        is_place = part is Part.SIDE and self.counter in word.OF_LIVING and text.startswith("的", after)
+        if is_place and self.begin < self.at:
             self.attributes.append((self.begin, after))  # "病床上的少年"
             return after + 1
         is_verb = is_first or (part is Part.ASPECT and self.at == self.begin + 1)

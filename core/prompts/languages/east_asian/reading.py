@@ -1,6 +1,7 @@
 """Reads counted nouns in Chinese, Japanese and Korean.
 
-A numeral with its counter finds the place; the noun is what stands behind or before it up to the next particle, verb or mark.
+A text is walked once, by the pattern of its language: a numeral with its counter finds the place; the noun is what stands
+behind or before it up to the next particle, verb or mark.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from .phrases import NUMERAL, value_of
 LETTERS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3々ーｦ-ﾟ"
 _ANY = re.compile(f"[{LETTERS}]")
 _READERS = {"zh": chinese, "ja": japanese, "ko": korean}
+_CHINESE = re.compile("[的了着们这在和与是有个只两双边队风轻红马鸟鱼龙车飞门间头树叶条岁级]")
 _STOP = re.compile("[。；;！!\n]")
 _KANA, _HANGUL = re.compile("[\u3041-\u30fa]"), re.compile("[\uac00-\ud7a3]")
 
@@ -33,10 +35,7 @@ def language_of(text: str) -> str:
 
 def _is_japanese(text: str) -> bool:
     """Whether text without kana is Japanese: a count stands behind its noun, and no letter is of Chinese alone."""
-    return japanese.BEHIND_ITS_NOUN.search(text) is not None and not re.search(_CHINESE, text)
-
-
-_CHINESE = "[的了着们这在和与是有个只两双边队风轻红马鸟鱼龙车飞门间头树叶条岁级]"
+    return japanese.BEHIND_ITS_NOUN.search(text) is not None and not _CHINESE.search(text)
 
 
 def has_east_asian(text: str) -> bool:
