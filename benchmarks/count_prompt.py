@@ -32,8 +32,8 @@ from headcount.core.prompts import (  # noqa: E402
     parse_prompt,
     same_noun,
 )
+from headcount.core.prompts.languages.grammar import SPACED  # noqa: E402
 from headcount.core.prompts.languages.spaced import same_in  # noqa: E402
-from headcount.core.prompts.languages.spaced_tables import SPACED  # noqa: E402
 
 
 @dataclass(frozen=True)

@@ -15,18 +15,11 @@ from .languages.english.noun_phrase import read_noun_phrase
 from .languages.english.numbers import MAX_COUNT, read_number
 from .languages.english.uncounted import read_uncounted
 from .languages.english.word_kinds import is_adjective, is_adverb, is_boundary
-from .languages.spaced import language_of
-from .languages.spaced_tables import SPACED
+from .languages.grammar import grammar_of
+from .languages.telling import language_of
 from .notes import Kind
-from .objects import (
-    FoundObject,
-    NounPlaces,
-    Occurrence,
-    PromptReading,
-    attribute_spans,
-    find_objects,
-    read_prompt_alone,
-)
+from .objects import FoundObject, PromptReading, find_objects, read_prompt_alone
+from .places import NounPlaces, Occurrence, attribute_spans
 from .plurals import same_noun, singular
 from .words import Word, split_words
 
@@ -145,8 +138,8 @@ _EAST_ASIAN_AND = re.compile(
 
 def _number_at(words: Sequence[Word], index: int, language: str) -> tuple[int, int] | None:
     number = read_number(words, index)
-    if number is None and language != "en" and words[index].text in SPACED[language].numbers:
-        return SPACED[language].numbers[words[index].text], index + 1
+    if number is None and language != "en" and words[index].text in grammar_of(language).numbers:
+        return grammar_of(language).numbers[words[index].text], index + 1
     return number
 
 
@@ -202,7 +195,7 @@ def _in(language: str, words: Sequence[Word], piece: str) -> CountedObject:
     _check_named(mention.noun, words[after:], piece)
     noun = mention.noun[0].text
     count = (
-        mention.count // 2 if noun in SPACED[language].couples else mention.count
+        mention.count // 2 if noun in grammar_of(language).couples else mention.count
     )  # here a pair is what it is called
     return CountedObject(noun, count, tuple(word.text for word in mention.attributes))
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from .languages.east_asian import has_east_asian, read_east_asian
 from .languages.english.reader import read_english
-from .languages.spaced import language_of, read_spaced
+from .languages.spaced import read_spaced
+from .languages.telling import language_of
 from .lettering import read_lettering
 from .mentions import Mention, Reading
 from .notes import Kind, Note

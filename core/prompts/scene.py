@@ -18,7 +18,7 @@ from .languages.english.grammar_words import (
     QUANTIFIERS,
 )
 from .languages.english.numbers import read_number
-from .objects import NounPlaces
+from .places import NounPlaces
 from .plurals import same_noun, singular
 from .words import Span, Word, split_words
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .plurals import is_plural
@@ -46,6 +47,11 @@ class Word:
     def is_punctuation(self) -> bool:
         """Whether it is neither a word nor a number."""
         return not self.text[0].isalnum()
+
+
+def text_at(words: Sequence[Word], index: int) -> str:
+    """Text of the word at `index`; empty where there is none."""
+    return words[index].text if 0 <= index < len(words) else ""
 
 
 def split_words(text: str) -> list[Word]:

@@ -1,74 +1,26 @@
-"""Reads counted nouns in languages that write spaces, by the tables of `spaced_tables`."""
+"""Reads counted nouns in languages that write spaces, by their `grammar`."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ..mentions import Mention, Reading
 from ..notes import Kind, Note
-from ..words import Word
+from ..words import Word, text_at
 from .english.numbers import MAX_COUNT, YEARS
 from .english.uncounted import said_of
-from .spaced_tables import NOUNS_LIKE_ADJECTIVES, SPACED, Grammar
+from .grammar import Grammar, grammar_of
 
-_CYRILLIC = re.compile("[а-яё]")
-# English words that no other language here has; they weigh against the others.
-_ENGLISH = frozenset(
-    "the of and with on at is are an by from two three four five seven eight nine ten this that her his their photo next to "
-    "for wearing sitting standing holding girl boy woman man cats dogs as many few several some least more than less".split()
-)
-_ALSO_ENGLISH = frozenset("die des son sur dos per due sei que gli con sin com via pas plus sole foto".split())
-_LEAST = 2  # words that tell a language; of a short text one, if none is English
-_FEW = 12
 _MOST_ADJECTIVES = 4
 _SHORTEST_STEM = 3
 _ENDING = 3  # letters of an adjective's ending
 
 
-def language_of(words: Sequence[Word]) -> str:
-    """The language of words in Latin or Cyrillic letters: a key of `SPACED`, or "en"."""
-    texts = Counter(piece for word in words for piece in word.text.split("'"))
-    if _often(texts, _has_cyrillic) * 2 > _often(texts, str.isalpha):
-        return "ru"
-    scores = {
-        key: _often(texts, grammar.told_by.__contains__) + _often(texts, grammar.numbers.__contains__)
-        for key, grammar in SPACED.items()
-    }
-    if not (most := max(scores.values())):
-        return "en"
-    alike = [key for key, score in scores.items() if score == most]
-    best = alike[0] if len(alike) == 1 else max(alike, key=lambda key: _looks_of(key, texts))
-    english = _often(texts, _ENGLISH.__contains__)
-    if scores[best] >= _LEAST and scores[best] > english:
-        return best
-    is_sure = any(len(text) > 2 and text in SPACED[best].told_by - _ALSO_ENGLISH for text in texts)
-    return best if is_sure and not english and texts.total() <= _FEW else "en"
-
-
-def _often(texts: Counter[str], is_meant: Callable[[str], bool]) -> int:
-    """How many of the words are meant, each as often as it stands in the text."""
-    return sum(times for text, times in texts.items() if is_meant(text))
-
-
-def _has_cyrillic(text: str) -> bool:
-    return _CYRILLIC.search(text) is not None
-
-
-def _looks_of(language: str, texts: Counter[str]) -> int:
-    """How many words look like those of a language that shares many words with another."""
-    signs = {"es": "ñ¿", "pt": "ãõç", "it": "àèìòù", "de": "äöüß", "fr": "êèçœâ"}.get(language, "")
-    ends = {"it": ("i", "e"), "es": ("os", "as", "es"), "pt": ("os", "as", "es")}.get(language, ("\0",))
-    return _often(texts, lambda text: any(sign in text for sign in signs)) * 2 + _often(
-        texts, lambda text: text.endswith(ends)
-    )
-
-
 def read_spaced(words: Sequence[Word], language: str) -> Reading:
     """Counted nouns of `words`, and what they say of numbers without asking for a count."""
-    return _SpacedReader(_without_elisions(words, SPACED[language]), SPACED[language]).read()
+    return _SpacedReader(words, grammar_of(language)).read()
 
 
 def read_item(words: Sequence[Word], language: str) -> tuple[Mention | None, int]:
@@ -77,14 +29,14 @@ def read_item(words: Sequence[Word], language: str) -> tuple[Mention | None, int
     Returns:
         None where there is no number or no noun, with the number of words that were read.
     """
-    reader = _SpacedReader(_without_elisions(words, SPACED[language]), SPACED[language])
+    reader = _SpacedReader(words, grammar_of(language))
     after = reader.step(0)
     return (reader.mentions[0] if reader.mentions else None), after
 
 
 def same_in(language: str, one: str, other: str) -> bool:
     """Whether two lower-case words are forms of one noun."""
-    ends = SPACED[language].endings
+    ends = (*grammar_of(language).endings, "")
     stems = [{word[: len(word) - len(end)] for end in ends if word.endswith(end)} for word in (one, other)]
     return any(len(stem) >= _SHORTEST_STEM for stem in stems[0] & stems[1])
 
@@ -104,7 +56,7 @@ def _without_elisions(words: Sequence[Word], grammar: Grammar) -> list[Word]:
 
 class _SpacedReader:
     def __init__(self, words: Sequence[Word], grammar: Grammar) -> None:
-        self.words = words
+        self.words = _without_elisions(words, grammar)
         self.grammar = grammar
         self.mentions: list[Mention] = []
         self.notes: list[Note] = []
@@ -118,7 +70,7 @@ class _SpacedReader:
         return Reading(self.mentions, self.notes)
 
     def _text(self, index: int) -> str:
-        return self.words[index].text if 0 <= index < len(self.words) else ""
+        return text_at(self.words, index)
 
     def step(self, index: int) -> int:
         """Read what stands at `index`. Returns the index behind it."""
@@ -215,7 +167,7 @@ class _SpacedReader:
 
     def _is_adjective(self, index: int) -> bool:
         text = self._text(index)
-        if not self._can_be_noun(index + 1) or text in NOUNS_LIKE_ADJECTIVES:
+        if not self._can_be_noun(index + 1) or text in self.grammar.nouns_like_adjectives:
             return False
         if self.grammar.capitals and self.words[index].capital:
             return False

@@ -3,126 +3,134 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
+from ...mentions import Mention
 from ...notes import Kind
-from ...words import Span
+from ..tables import either
 from . import chinese_words as word
-from .phrases import LONGEST_CLAUSE, LONGEST_NOUN, NUMERAL, PUNCTUATION, RANGE, STRETCH, Find, said, value_of
+from .chinese_noun import HAN, Phrase, read_noun
+from .phrases import LONGEST_CLAUSE, LONGEST_NOUN, MARK, NUMERAL, RANGE, Find, said, value_of
 
-_COUNT = re.compile(
-    rf"(?P<bound>{word.BOUNDS})?(?P<low>{NUMERAL}{RANGE})?(?P<number>{NUMERAL}|[几数])\s?"
-    rf"(?!{word.UNITS})(?P<counter>[{''.join(word.COUNTERS)}{word.GROUPS}])?"
+_NONE, _VAGUE, _HUNDREDS, _IDIOMS, _SIBLINGS, _BOUNDS, _BARE, _BEHIND_PEOPLE, _BEHIND_NONE = (
+    either(word.WORDS[name])
+    for name in ("none", "vague", "hundreds", "idioms", "siblings", "bounds", "bare", "behind_people", "behind_none")
 )
-_VAGUE = re.compile(rf"(?P<vague>{word.VAGUE})|(?P<none>{word.NONE})")
-_END = re.compile(
-    rf"(?P<whole>(?:{word.PEOPLE}|{word.ANIMALS}){word.GO_ON})|(?P<noun>{word.NOUNS})|(?P<of>的)"
-    rf"|(?P<end>{word.ADVERBS}|(?P<idiom>{word.IDIOM})|(?P<hold>[{word.BODY}][{word.HOLDS}])|.[{word.COMPLEMENTS}]"
-    rf"|{word.JOINED}|{word.PLACES}|{word.VERBS}|[着了过]|\s|[A-Za-z0-9])"
-    rf"|(?P<side>[怀手眼脚身嘴]?[上中里下旁前后])(?!衣|海|国|年|尉|裤|装)|(?P<number>{NUMERAL}(?=[{''.join(word.COUNTERS)}]))"
+PATTERN = re.compile(
+    rf"(?=[\u3007\u3400-\u9fff0-9０-９])(?:(?<![^\s{MARK}])(?P<listed>{HAN}{{1,8}})\s?[x×*]\s?(?P<times>\d{{1,3}})(?!\d)"
+    rf"|(?P<vague>{_VAGUE}|(?:{_HUNDREDS})(?P<of>{word.COUNTER})|一(?P<each>{word.COUNTER})(?:[又接]一)?(?P=each))"
+    rf"|(?P<none>(?!无(?:{_BEHIND_NONE}))(?:{_NONE}))|(?P<idiom>{_IDIOMS})|(?P<home>一家)(?P<members>{NUMERAL})口"
+    rf"|(?P<siblings>{_SIBLINGS})(?P<both>[俩仨])|(?P<twins>双胞胎|龙凤胎|三胞胎)"
+    rf"|(?P<bound>{_BOUNDS})?(?P<low>{NUMERAL}{RANGE})?(?<!\d)(?<!\d\.)(?P<number>{NUMERAL}|[几数俩仨])(?P<more>[多余来几])?"
+    rf"\s?(?!{word.UNITS})(?:(?P<counter>{word.COUNTER})|(?=(?:{_BARE})(?!{_BEHIND_PEOPLE}))|(?<=[俩仨])))"
 )
-_VERB = re.compile(rf"(?:{word.VERBS})(?=[\u4e00-\u9fff])(?![着了过在])")
-_ADJECTIVE = re.compile(rf"(?:{word.BEFORE})(?=.)")
-_BEHIND_A_VERB = ("着", "了", "过")  # the letter before is the verb's: "白鹭掠过"
-_FAMILY = re.compile(rf"(一家)({NUMERAL})口")
+_BEFORE = re.compile(
+    rf"(?P<sides>(?:左右|两侧|两旁|两边|两端|两头)(?:两[侧边旁])?各{HAN}{{0,3}})$|(?P<ordinal>第)$|(?P<place>{word.PLACES})$"
+    rf"|(?P<each>(?:每|各(?![种式类色地])){HAN}{{0,10}}|其中{HAN}{{0,2}})$"
+)
+_CLAUSE = re.compile(rf"(?:[{MARK}\s]|^)(?:一.)?(?P<clause>[^{MARK}\s]{{1,{LONGEST_NOUN}}})(?P<mark>[，,（(]?)\s?$")
+_AND_ANOTHER = re.compile(rf"[和与、]{NUMERAL}{word.COUNTER}")
 _FRAME = re.compile(rf"(?:{word.FRAMES})$")
+_SETS = {"俩": 2, "仨": 3, "双": 2, "龙": 2, "三": 3}
+"""Values of 俩, 仨, and of 双胞胎, 龙凤胎, 三胞胎 by their first letter."""
+_LOOKS_BACK = 12  # letters
 
 
-def read_chinese(text: str) -> Iterator[Find]:
-    """Numbers with their nouns, in any order."""
-    for match in _FAMILY.finditer(text):
-        yield Find(match.start(), match.end(), value_of(match[2]), match.span(1))
-    places = sorted([*_COUNT.finditer(text), *_VAGUE.finditer(text)], key=lambda match: match.start())
-    for match in places:
-        groups = match.groupdict()
-        if groups.get("vague") or groups.get("none"):
-            noun, _ = _noun(text, match.end())
-            if noun[0] < noun[1]:
-                yield said(Kind.VAGUE if groups["vague"] else Kind.NONE, text, match.span(), noun, "三")
-        elif find := _count(text, match):
-            yield find
+def find(text: str, match: re.Match[str], _previous: int) -> Find | None:
+    """What a match of `PATTERN` in `text` asks for or says."""
+    if match["listed"]:
+        return Find(*match.span(), int(match["times"]), match.span("listed"))
+    if match["home"]:
+        return Find(*match.span(), value_of(match["members"]), match.span("home"))
+    if match["siblings"]:
+        return Find(*match.span(), _SETS[match["both"]], match.span("siblings"))
+    if match["twins"]:
+        noun = read_noun(text, match.start()).noun
+        return Find(match.start(), noun[1], _SETS[match["twins"][0]], noun)
+    if match["vague"] or match["none"]:
+        noun = read_noun(text, match.end()).noun
+        kind = Kind.VAGUE if match["vague"] else Kind.NONE
+        is_thing = noun[0] < noun[1] and text[slice(*noun)] not in word.NOT_THINGS
+        return said(kind, text, match.span(), noun, "三", match["of"] or match["each"] or "个") if is_thing else None
+    return Find(*match.span()) if match["idiom"] else _count(text, match)
+
+
+def can_be_part(part: Mention, whole: Mention) -> bool:
+    """Whether one may be told apart in the other: a young man in two actors, a black cat in three cats."""
+    noun, of = part.noun[0].text, whole.noun[0].text
+    if noun != of and noun.endswith(of):
+        return True
+    people = tuple(word.PEOPLE)
+    return of.endswith(word.WHOLES) and (noun.endswith(people) or not of.endswith(people))
 
 
 def _count(text: str, match: re.Match[str]) -> Find | None:
-    counter, numeral, before = match["counter"] or "", match["number"], text[max(match.start() - 2, 0) : match.start()]
-    if before.endswith(("第", "每")) or not (counter or text.startswith("人", match.end())):
+    """A number with its counter."""
+    counter, numeral = match["counter"] or "", match["number"]
+    place = _BEFORE.search(text, max(match.start() - _LOOKS_BACK, 0), match.start())
+    before = place.lastgroup if place else ""
+    if before == "ordinal" or numeral[0] in "百千":
         return None
-    noun, attributes = _noun(text, match.end())
-    if noun[0] == noun[1] and counter:  # "黑猫三只"
-        noun, attributes = _noun_before(text, match)
-        if noun[0] == noun[1]:  # one that begins like a verb: "飞天", "吊灯"
-            noun, attributes = _noun(text, match.end(), 1)
-    name = text[slice(*noun)]
-    if noun[0] == noun[1] or name in word.NOT_THINGS:
+    phrase = _phrase(text, match, counter)
+    name = text[slice(*phrase.noun)]
+    if phrase.is_empty or name in word.NOT_THINGS:
         return None
-    value = 0 if numeral in "几数" else value_of(numeral)
-    if match["bound"] or match["low"] or not value:
-        kind = Kind.BOUND if match["bound"] else Kind.RANGE if match["low"] or numeral not in "几数" else Kind.VAGUE
-        return said(kind, text, match.span(), noun, numeral if value else "三", counter)
-    if counter and counter in word.GROUPS:
-        return said(Kind.VAGUE, text, match.span(), noun, "三", "个") if value == 1 else None
-    is_place = value == 1 and (
-        text[noun[1] : noun[1] + 1] in {"里", "内"} or re.search(f"(?:{word.PLACES}|各.?)$", before)
-    )
-    if is_place or (value == 1 and _FRAME.search(name)):
-        return Find(match.start(), match.end())
-    times = word.COUNTERS.get(counter, 1)
-    return Find(min(match.start(), noun[0]), max(noun[1], match.end()), value * times, noun, attributes)
+    value = _SETS.get(numeral) or (0 if numeral in "几数" else value_of(numeral))
+    if kind := _uncounted(match, value):
+        return said(kind, text, match.span(), phrase.noun, numeral if value else "三", counter)
+    if counter in word.GROUPS and not name.endswith(word.GROUPS[counter]):
+        return said(Kind.VAGUE, text, match.span(), phrase.noun, "三", "个") if value == 1 else None
+    if before == "each" or _is_no_thing(text, phrase, counter) or (value == 1 and _is_around(text, phrase, before)):
+        return Find(*match.span())
+    noun, times = phrase.noun, word.COUNTERS.get(counter, 1) * (2 if before == "sides" else 1)
+    end = noun[1] if noun[0] == match.end() else match.end()  # a clause between them has numbers of its own
+    return Find(min(match.start(), noun[0]), end, value * times, noun, phrase.attributes)
 
 
-_CLAUSE = re.compile(
-    rf"(?:[{re.escape(PUNCTUATION)}\s]|^)(?:一.)?([^{re.escape(PUNCTUATION)}\s]{{1,{LONGEST_NOUN}}})([，,]?)\s?$"
-)
+def _uncounted(match: re.Match[str], value: int) -> Kind | None:
+    """Why a number is only said; None where it counts."""
+    numeral = match["number"]
+    if match["bound"] or (match["more"] and value):
+        return Kind.BOUND
+    if value and not match["low"]:
+        return None
+    if numeral.strip("0０零〇"):
+        return Kind.VAGUE if numeral in "几数" and not match["low"] else Kind.RANGE
+    return Kind.ZERO
 
 
-def _noun_before(text: str, match: re.Match[str]) -> tuple[Span, tuple[Span, ...]]:
-    """The noun of "黑猫三只" or "一笼小笼包，八个，", which no verb parts from its count."""
+def _is_no_thing(text: str, phrase: Phrase, counter: str) -> bool:
+    """Whether a counter does not count a noun, or counts parts of one thing: "一头长发", "三只耳朵的兔子"."""
+    name = text[slice(*phrase.noun)]
+    has_parts = any(text[slice(*span)] in word.PARTS for span in phrase.attributes)
+    is_of_noun = name in word.PARTS and text.startswith("的", phrase.noun[1])
+    return has_parts or is_of_noun or name.endswith(word.WRONG_FOR.get(counter, ("\0",)))
+
+
+def _is_around(text: str, phrase: Phrase, before: str | None) -> bool:
+    """Whether one of a noun is where things are, the picture itself, or a part of something: "一双大眼睛，"."""
+    name, following = text[slice(*phrase.noun)], text[phrase.noun[1] : phrase.noun[1] + 1]
+    is_part = name in word.PARTS and not re.match(HAN, following)
+    return before == "place" or following in ("里", "内") or is_part or _FRAME.search(name) is not None
+
+
+def _phrase(text: str, match: re.Match[str], counter: str) -> Phrase:
+    """The noun that a number counts: behind its counter, or before the number as in "黑猫三只"."""
+    phrase = read_noun(text, match.end(), counter)
+    if text[slice(*phrase.noun)].endswith("色") and (other := _AND_ANOTHER.match(text, phrase.noun[1])):
+        shared = read_noun(text, other.end(), counter)  # "两个红色和三个蓝色的气球"
+        return Phrase(shared.noun, (phrase.noun,)) if shared.attributes else phrase
+    if phrase.is_empty and counter:
+        before = _noun_before(text, match)
+        return read_noun(text, match.end(), counter, 1) if before.is_empty else before
+    return phrase
+
+
+def _noun_before(text: str, match: re.Match[str]) -> Phrase:
+    """The noun of "黑猫三只", "小笼包，八个，" or "苹果（3个）", which no verb parts from its count."""
     offset = max(match.start() - LONGEST_CLAUSE, 0)
     clause = _CLAUSE.search(text[offset : match.start()])
-    if clause and not (clause[2] and text[match.end() : match.end() + 1].strip("，,。. \n")):
-        noun, attributes = _noun(text, offset + clause.start(1))
-        if noun[1] == offset + clause.end(1):
-            return noun, attributes
-    return (match.start(), match.start()), ()
-
-
-def _noun(text: str, start: int, least: int = 0) -> tuple[Span, tuple[Span, ...]]:
-    """The noun behind a counter, of `least` letters, and what describes it; an empty span where there is none."""
-    stretch = STRETCH.match(text, start, start + LONGEST_CLAUSE)
-    end = stretch.end() if stretch else start
-    attributes: list[Span] = []
-    begin, at = start, start + (least if _VERB.match(text, start, end) else 0)
-    while at < end and (found := _END.search(text, at, end)):
-        at = found.end()
-        if found["of"] and found.start() > begin and not _names_picture(text, at, end):
-            attributes.append((begin, found.start()))
-            begin = at
-        elif relative := _behind_clause(text, begin, found, end):
-            at = begin = relative
-        elif not (found["noun"] or (found.start() == begin and (found["side"] or found["idiom"]))):
-            end = _end_at(found, begin)
-            break
-    while adjective := _ADJECTIVE.match(text, begin, end):
-        attributes.append(adjective.span())
-        begin = adjective.end()
-    is_short = [span for span in attributes if span[1] - span[0] <= 4]
-    return ((begin, end) if end - begin <= LONGEST_NOUN else (begin, begin)), tuple(is_short)
-
-
-def _end_at(found: re.Match[str], begin: int) -> int:
-    """Where a noun ends that begins at `begin`, by what ends it."""
-    if found["whole"]:
-        return found.end()
-    if found["hold"] and found.start() == begin:
-        return begin + 1  # "两只手捧着"
-    return found.start() - (found["end"] in _BEHIND_A_VERB and found.start() > begin + 1)
-
-
-def _behind_clause(text: str, begin: int, found: re.Match[str], end: int) -> int:
-    """Index behind the verb that describes a noun, and its 的: "撑着伞的行人"; 0 where `found` is no such verb."""
-    begins = found.start() == begin or (found["end"] in _BEHIND_A_VERB and found.start() == begin + 1)
-    return text.find("的", found.end(), end) + 1 if found["end"] and begins else 0
-
-
-def _names_picture(text: str, at: int, end: int) -> bool:
-    return re.match(rf"(?:{word.FRAMES}|{word.BESIDE})", text[at:end]) is not None
+    if clause and not (clause["mark"] and text[match.end() : match.end() + 1].strip("，,。. \n）)")):
+        phrase = read_noun(text, offset + clause.start("clause"))
+        if phrase.noun[1] == offset + clause.end("clause") and not text[slice(*phrase.noun)].isascii():
+            return phrase
+    return Phrase((match.start(), match.start()))

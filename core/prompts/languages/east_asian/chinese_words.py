@@ -1,107 +1,64 @@
-"""Words of Chinese: counters, and what stands around a noun or ends it."""
+"""Words of Chinese by what they do beside a counted noun: the table "zh" in the forms that a reader needs."""
 
 from __future__ import annotations
 
-from .phrases import either
+from enum import Enum, auto
+from itertools import groupby
+from operator import itemgetter
 
-# A counter multiplies what it counts: a pair is two.
-COUNTERS = dict.fromkeys(
-    "个個只隻條条匹头頭位名张張辆輛架座棵朵本支把件块塊片杯瓶碗盘盤盏盞颗顆粒根艘台臺部幅间間家栋棟口"
-    "尊株枚面顶頂枝串束盆款道扇则场具尾册卷幢滴副桶篮袋包罐箱锅碟壶床", 1
-) | {"双": 2, "雙": 2, "对": 2, "對": 2, "打": 12}  # fmt: skip
-GROUPS = "群堆排行列队批层种类组串束"
-"""Counters of things that are several themselves: how many, nobody says."""
-UNITS = either(
-    "岁 年 月 日 号 小时 分钟 秒 米 厘米 毫米 度 点 倍 层 级 楼 世纪 周 天 次 遍 种 色 维 英寸 公斤 分之 成 代 元"
-)
-VAGUE = either("许多 很多 好多 一些 若干 大量 无数 不少 几十 上百 数十 数百 数千 上千 几百 成百上千 成千上万 一群")
-BOUNDS = either("至少 最多 至多 不少于 不多于 不超过 超过 多于 少于 不到 起码 接近")
-NONE = either("没有 不要 没 无")
-JOINED = either("和 与 跟 及 以及 还有 或 或者 加 并 而 也 都 却 但 则 外加 并且 且")
-PLACES = either("在 到 从 于 向 朝 自 沿着 穿过 越过 经过 往")
-VERBS = either(
-    "脚踏 飘 流 转 挥 仰 俯 眺 拥 吻 碰 撞 咬 舔 闻 钓 捕 采 摘 浇 扫 砍 修 乘 漫步 徘徊 洒 滴 沐浴 享受 手挽手 "
-    "肩靠肩 紧挨 挨 之间 之上 之下 之中 交错 交织 环 沿 遥望 坐 站 躺 趴 跑 走 飞 游 跳 爬 蹲 跪 停 睡 玩 吃 喝 看 望 "
-    "盯 穿 戴 拿 抱 握 举 捧 牵 拉 推 骑 开 追 围 排 放 摆 挂 漂 浮 悬 散 落 靠 倚 依偎 照 正 被 把 让 给 用 对 为 有 "
-    "是 像 将 会 要 能 可 互相 相互 一同 整齐 手牵手 手拉手 肩并肩 庆祝 亲吻 奔跑 行走 盛开 绽放 燃烧 发光 微笑 大笑 "
-    "跃 堆 陈列 列队 展示 表演 演奏 唱歌 聊天 交谈 打 踢 下棋 上课 合影 嬉戏 休息 屹立 挺立 伫立 直立 竖立 树立 林立 "
-    "鼎立 凌空 腾空 升空 展开 展翅 振翅 翱翔 奔腾 奔驰 驰骋 疾驰 嘶鸣 啼叫 吼叫 怒吼 嬉水 戏水 饮水 低头 昂首 昂头 "
-    "侧头 歪头 探头 摇头 点头 扭头 起身 躬身 弯腰 叉腰 屈膝 翘腿 踮脚 招手 鼓掌 敬礼 鞠躬 行礼 击掌 干杯 敬酒 相扣 "
-    "相视 相对 相望 相拥 相依 相伴 相连 相逢 凝视 注视 凝望 远眺 张望 观看 观望 偷看 窥视 皱眉 闭眼 睁眼 眨眼 哭 笑 "
-    "尖叫 呐喊 欢呼 呼喊 讲课 讲述 演讲 讨论 争论 吵架 候车 集合 列阵 布阵 出征 厮杀 搏斗 格斗 交锋 交战 比武 练武 "
-    "练剑 舞剑 起舞 共舞 舞动 摇曳 摇摆 晃动 颤抖 翻滚 滚动 击鼓 吹 弹 敲 劈 刺 斩 射 投掷 扔 抛 接 传球 运球 投篮 "
-    "扣篮 攀登 攀爬 登山 潜水 溜冰 健身 瑜伽 冥想 祈祷 许愿 祭拜 膜拜 烧烤 野餐 聚餐 进食 品茶 饮酒 烹饪 煎 包饺子 "
-    "耕地 耕作 收割 种植 施工 搬运 维修 检修 清扫 擦 缝制 编织 织布 雕刻 书写 作画 画画 绘画 学习 考试 编程 办公 谈判 "
-    "签约 购物 逛街 结账 付款 出售 叫卖 吆喝 驻足 逗留 路过 来往 喷 溅 涌 泻 倾泻 奔流 冒 溢 闪 熠熠 映 辉映 反射 "
-    "折射 投射 笼罩 弥漫 掩映 遮挡 遮盖 包裹 簇拥 包围 巡逻 警戒 侦察 埋伏 潜伏 潜行 匍匐 隐藏 撤退 猎食 撕咬 争抢 "
-    "争夺 嬉闹 依靠 依次 依附 支撑 搭 拼 叠 垒 码 倒 垂 伸 延伸 舒展 铺 摊 分布 点燃 点亮 熄灭 绽开 怒放 凋谢 枯萎 缀 "
-    "镶 嵌 刻 印 涂 染 沾 裹 缠 系 绑 拴 锁 封 驮 载 运送 运输 起飞 降落 着陆 栖 筑巢 孵蛋 哺乳 依恋 蜷 缩 瘫 歇 发呆 "
-    "回眸 回头 张开 啃 咆哮 嚎叫 鸣叫 战斗 旋转 装 插 贴 跟 藏 钻 露 面 朝 端 拍 画着 画了 写 读 阅读 工作 等 呈 组成 "
-    "位于 出现 覆盖 点缀 矗立 耸立 生长 长 盘 卧 喂 抬 提 背 扛 划 驶 行驶 航行 驾 滑 冲 逃 躲 守 护 晒 晾 洗 切 烤 "
-    "煮 炒 卖 买 做 在 从"
-)
-# Nouns with one of these letters in them, where it ends nothing.
-NOUNS = either(
-    "流星 流浪猫 流浪狗 流苏 转椅 旋转木马 采茶女 修女 修士 修理工 扫帚 扫地机器人 钓鱼竿 钓竿 乘客 水滴 雨滴 泪滴 "
-    "露珠 自行车 自动售货机 自拍杆 耳环 花环 光环 手环 指环 环形灯 飞机 飞船 飞碟 飞鸟 飞行员 飞行器 飞蛾 飞艇 跑车 "
-    "跑鞋 跑者 游艇 游客 游轮 游泳者 游泳池 玩具 玩偶 玩家 睡袋 睡莲 站台 坐垫 和尚 和服 与会者 穿山甲 戴胜 向日葵 "
-    "围巾 围裙 排球 放大镜 挂钟 挂画 漂流瓶 漂流木 浮标 抱枕 拉面 拉布拉多 推车 骑士 骑手 骑兵 开关 看守 举重运动员 "
-    "落叶 照片 照相机 正方形 正方体 正三角形 打火机 打字机 跳伞 跳伞员 跳舞者 走廊 爬山虎 停车场 吃货 喝水杯 画像 "
-    "写字楼 读者 读书人 工作人员 长颈鹿 长椅 长凳 长矛 长剑 长桌 长发女孩 长毛猫 盘子 背包 提琴 提灯 手提箱 滑板 "
-    "滑雪者 滑雪板 冲浪板 冲浪者 护士 守卫 逃犯 面包 面具 面条 面包车 端午粽 拍立得 对联 把手 被子 有轨电车 像素 可乐 "
-    "可颂 可可树 会员 会徽 要塞 将军 用户 面包师 小提琴 中提琴 大提琴 洗衣机 切菜板 烤鸡 烤箱 煮蛋 炒锅 堆肥 贴纸 "
-    "插画 插座 插花 装饰品 装甲车 钻石 钻头 藏獒 跟班 等离子 盛装 喂鸟器 晒衣架 买家 卖家 游戏机 游戏手柄 跳蚤 走兽 "
-    "坐骑 站牌 望远镜 看板 吃豆人 牵牛花 提示牌 拿铁 握力器 开心果 追光灯 落地灯 靠枕 靠垫 驾驶员 航行灯 划艇 背心 "
-    "长笛 长城 车把 键盘 棋盘 餐盘 轮盘 圆盘 飞盘 三明治 一角兽 手榴弹 背景 提拉米苏 弹珠 弹簧 弹弓 子弹 炸弹 导弹 "
-    "炮弹 印章 印花 系统 哭脸 笑脸 笑容 吹风机 接线 接待员 接力棒 射手 射灯 刺猬 登山者 登山包 登山杖 潜水员 潜水艇 "
-    "烧烤架 煎蛋 煎饼 喷泉 喷头 喷壶 闪电 闪光灯 映山红 包裹 搭档 拼图 拼盘 叠纸 码头 倒刺 垂柳 摊位 摊贩 铺子 店铺 "
-    "刻刀 涂鸦 染料 绑带 锁链 锁头 封面 封条 运输船 运输车 栖木 守门员 收割机 编织袋 雕刻刀 巡逻车 巡逻艇 办公桌 "
-    "办公椅 购物袋 购物车 弹壳 溜冰鞋 健身器 瑜伽垫 瑜伽球 祈祷者 野餐垫 野餐篮 滑翔机 滑翔伞 举重 闪闪 冒险家 冒险者 "
-    "喷雾瓶 铺路石 起重机 起司 出租车 出口 入口 入侵者 满月 满天星 住宅 住户 向导 进度条 入场券"
-)
-# What nearly always ends a noun: who it is, or what animal.
-PEOPLE = either(
-    "女孩 男孩 女孩儿 小孩 孩子 儿童 婴儿 宝宝 少女 少年 青年 年轻人 姑娘 小伙子 男子 女子 男人 女人 男士 女士 美女 "
-    "帅哥 男生 女生 学生 老人 奶奶 爷爷 老太太 老头 大叔 大妈 阿姨 父亲 母亲 爸爸 妈妈 哥哥 姐姐 弟弟 妹妹 朋友 情侣 "
-    "夫妻 夫妇 恋人 新娘 新郎 伴娘 伴郎 行人 路人 游客 旅人 旅客 乘客 顾客 客人 老师 教师 医生 护士 警察 士兵 战士 "
-    "骑士 武士 侍卫 卫兵 将军 剑客 侠客 刺客 忍者 海盗 猎人 牛仔 舞者 歌手 水手 骑手 选手 鼓手 吉他手 画家 作家 "
-    "科学家 音乐家 艺术家 舞蹈家 探险家 厨师 律师 工程师 摄影师 魔术师 巫师 法师 理发师 农民 农夫 渔民 渔夫 牧民 工人 "
-    "商人 僧人 诗人 和尚 尼姑 道士 传教士 修女 仙女 仙子 天使 精灵 女巫 公主 王子 国王 王后 女王 皇帝 皇后 贵妇 模特 "
-    "明星 舞女 侍女 宫女 演员 队员 店员 船员 职员 运动员 消防员 宇航员 飞行员 售货员 快递员 服务员 球员 小丑 外星人 "
-    "机器人 邻居 同事 同学 双胞胎 姐妹 兄弟 母女 父子 家人 女郎 男模 女模 壮汉 大汉 老汉 保镖 乞丐 樵夫"
-)
-ANIMALS = either(
-    "老虎 狮子 大象 兔子 猴子 熊猫 企鹅 天鹅 海豚 鲸鱼 鲨鱼 蝴蝶 蜜蜂 蜻蜓 鸽子 麻雀 燕子 金鱼 锦鲤 小丑鱼 海龟 乌龟 "
-    "鳄鱼 狐狸 松鼠 刺猬 仓鼠 老鼠 骆驼 斑马 长颈鹿 犀牛 河马 猎豹 雪豹 豹子 孔雀 鹦鹉 猫头鹰 老鹰 乌鸦 海鸥 白鹭 "
-    "仙鹤 鸭子 小鸭 小鸡 母鸡 公鸡 小鸟 小猫 小狗 小猪 小羊 小牛 小熊 小鹿 小马 小兔 猫咪 狗狗 橘猫 黑猫 白猫 花猫 "
-    "流浪猫 流浪狗 柯基 柴犬 哈士奇 金毛 泰迪 北极熊 棕熊 考拉 袋鼠 浣熊 水獭 海豹 海狮 章鱼 水母 螃蟹 龙虾 蜗牛 青蛙 "
-    "蜥蜴 恐龙 独角兽 凤凰 骏马 白马 黑马 羚羊 绵羊 山羊 羊驼 奶牛 水牛 蚂蚁 瓢虫 萤火虫 鹿群 雄鹰 火烈鸟 鸵鸟 绿头鸭 "
-    "鸳鸯"
-)
-GO_ON = (
-    "(?![们的头耳眼脸形状型图像饰团队群用装服帽屋窝笼园馆车船灯机湖皮毛肉粮蛋牌饼糕结骨塔架腿套犬树鱼鸟虫花草子雕塑玩模贴]"
-    "|手办|公仔|人偶|布偶|木偶|剪影|背影|侧影|面具|主题|风格|卡通)"
-)
-"""What may go on behind them: 熊猫玩偶, 兔子灯, 柯基犬."""
-BODY, HOLDS = "手脚头身口嘴腰肩背胸颈脸面眼", "捧握提挽托扶执持牵拿拉举戴穿着披挎扛系佩叼含咬露带"
-COMPLEMENTS = "起出向满住到入进"
-"""What ends a verb: 扬起, 望向, 摆满."""
-DOUBLED = "星猩狒宝娃奶爷爸妈哥姐弟妹公婆叔狗猫兔熊蝈蛐串棒太团泡"
-IDIOM = rf"(?P<one>[^{DOUBLED}])(?P=one)(?!的)|(?P<two>.).(?P=two)."
-"""亭亭玉立, 若隐若现; not the nouns that are doubled letters."""
-ADVERBS = either(
-    "十指 早晨 清晨 清早 上午 中午 正午 午后 傍晚 黄昏 夜晚 深夜 随风 当空 迎面 排成 列成 分列 围成 连成 组队 成群 "
-    "成排 成行 成双 结伴 联手 四处 到处 缓缓 慢慢 静静 轻轻 悄悄 默默 渐渐 深深 高高 紧紧 牢牢 稳稳 翩翩 呼呼 匆匆 "
-    "纷纷 徐徐 冉冉 款款 微微 远远 偷偷 乖乖 呆呆 齐齐 双双 分别 一齐 独自 依次 各自 同时 悠闲地 安静地 开心地 优雅地 "
-    "快乐地 认真地 懒洋洋地 慵懒地 奋力 并列 迎风 迎着 顺着 面向"
-)
-BESIDE = either("侧脸 脸 脸庞 背影 剪影 侧影 旁边 中间 身后 身旁 面前 左边 右边 前面 后面 左侧 右侧 上方 下方 周围")
-FRAMES = either("照片 图片 图像 画 画作 插画 油画 水彩画 素描 海报 截图 特写 肖像 壁纸 图 场景 画面")
-BEFORE = either(
-    "红色 白色 黑色 蓝色 绿色 黄色 金色 银色 粉色 紫色 橙色 灰色 棕色 彩色 褐色 青色 粉红色 深蓝色 浅蓝色 可爱 美丽 "
-    "漂亮 年轻 年迈 古老 巨大 巨型 小型 大型 迷你 毛茸茸 圆形 方形 木质 金属 透明 发光 新鲜 成熟"
-)
-NOT_THINGS = frozenset(
-    "小时 月 半 角度 方向 方面 星期 世纪 维度 分钟 季节 时代 场景 画面 镜头 视角 风格 背景 瞬间 夜晚 早晨 下午 大 小 "
-    "高 矮 胖 瘦 红 白 黑 蓝 绿 黄 老 新 左 右 站着 坐着 字 大字 汉字 文字 字母".split()
-)
+from ..tables import either, letters, read_table
+
+_TABLE = read_table("zh")
+WORDS, _THINGS, _ENDS = _TABLE["words"], _TABLE["things"], _TABLE["ends"]
+
+
+class Part(Enum):
+    """What a word of a phrase is."""
+
+    THING = auto()  # names what is counted; a phrase ends behind it, unless it goes on
+    NOUN = auto()  # a part of a noun, with a letter in it that would end one
+    NAME = auto()  # letters and digits of Europe before a noun
+    OF = auto()
+    ACT = auto()  # a verb of one letter with an object; where none follows, it is a letter of the noun
+    VERB = auto()  # and whatever else ends a noun
+    JOINT = auto()
+    ASPECT = auto()
+    HOLD = auto()  # a part of the body with what it does
+    SIDE = auto()
+    MARK = auto()  # a space, or another number with its counter
+    LETTER = auto()
+
+
+COUNTERS = {letter: int(value) for value, line in _TABLE["counters"].items() for letter in letters(line)}
+GROUPS = {letter: tuple(ends.split()) for line, ends in _TABLE["groups"].items() for letter in line}
+"""Counter of things that are several themselves -> ends of the nouns that it counts one by one."""
+WRONG_FOR = {counter: tuple(ends.split()) for counter, ends in _TABLE["wrong_for"].items()}
+"""Counter -> ends of what it does not count."""
+COUNTER = f"[{''.join(COUNTERS)}{''.join(GROUPS)}]"
+OF_LIVING, OF_PICTURES = frozenset(WORDS["of_living"]), frozenset(WORDS["of_pictures"])
+NOT_THINGS, PARTS = frozenset(WORDS["not_things"].split()), frozenset(WORDS["parts"].split())
+WHOLES = tuple(WORDS["wholes"].split())
+PEOPLE = frozenset(_THINGS["people"].split())
+LIVING = PEOPLE | frozenset(f"{_THINGS['animals']} {_THINGS['endings']}".split())
+ADJECTIVES, FRAMES, BESIDE, UNITS = (either(WORDS[name]) for name in ("adjectives", "frames", "beside", "units"))
+PLACES = either(_ENDS["places"])
+
+ONE_LETTER = frozenset(letters(WORDS["one_letter"]))
+GO_ON, GO_ON_WORDS = frozenset(letters(_THINGS["go_on"])), tuple(_THINGS["go_on_words"].split())
+BODY, HOLDS, COMPLEMENTS, DOUBLED = (frozenset(_ENDS[name]) for name in ("body", "holds", "complements", "doubled"))
+_NAMES = ("people", "animals", "plants_and_food", "things", "others", "endings")
+LEXICON: dict[str, Part] = {
+    **dict.fromkeys((word for name in ("verbs", "adverbs", "places") for word in _ENDS[name].split()), Part.VERB),
+    **dict.fromkeys(_ENDS["standing"], Part.VERB),
+    **dict.fromkeys(letters(_ENDS["acts"]), Part.ACT),
+    **dict.fromkeys(_ENDS["joints"].split(), Part.JOINT),
+    **dict.fromkeys("着了过", Part.ASPECT),
+    **{first + side: Part.SIDE for first in ("", *"怀手眼脚身嘴") for side in "上中里下旁前后"},
+    **dict.fromkeys(_THINGS["compounds"].split(), Part.NOUN),
+    **dict.fromkeys((word for name in _NAMES for word in _THINGS[name].split()), Part.THING),
+    "的": Part.OF,
+}
+"""Word -> what it is; of a word in several lists, the last one counts."""
+LENGTHS = {letter: sorted({len(word) for word in words} - {1}, reverse=True)
+           for letter, words in groupby(sorted(LEXICON), key=itemgetter(0))}  # fmt: skip
+"""Letter -> lengths of the words of several letters that begin with it, the longest first."""

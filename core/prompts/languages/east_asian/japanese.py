@@ -1,41 +1,43 @@
-"""Reads counted nouns in Japanese, by the words of `japanese_words`."""
+"""Reads counted nouns in Japanese, by the table "ja"."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from ...notes import Kind, Note
 from ...words import Span
-from . import japanese_words as word
+from ..tables import either, read_table, values
 from .phrases import LONGEST_CLAUSE, NUMERAL, RANGE, STRETCH, Find, said, value_of
 
+_WORDS, _COUNTERS, _NUMBERS = (
+    read_table("ja")["words"],
+    values(read_table("ja")["counters"]),
+    values(read_table("ja")["numbers"]),
+)
+_VAGUE, _BOUNDS, _BOUNDS_BEHIND, _UNITS, _NOUNS, _FRAMES = (
+    either(_WORDS[name]) for name in ("vague", "bounds", "bounds_behind", "units", "nouns", "frames")
+)
+
 BEHIND_ITS_NOUN = re.compile(rf"[\u3400-\u9fff]\s?{NUMERAL}[匹羽人名個本台枚頭冊体機]\s*(?:[、。,.]|$)")  # "猫二匹"
-_COUNTER = "|".join(sorted(map(re.escape, word.COUNTERS), key=len, reverse=True))
-_COUNT = re.compile(
-    rf"(?P<bound>{word.BOUNDS})?(?:(?P<low>{NUMERAL}{RANGE})?(?P<number>{NUMERAL}|[数何])"
-    rf"(?!{word.UNITS})(?P<counter>{_COUNTER})|(?P<word>{'|'.join(word.WORDS)}))(?P<behind>{word.BOUNDS_BEHIND})?(?P<of>の)?"
+PATTERN = re.compile(
+    rf"(?P<vague>{_VAGUE})|(?P<bound>{_BOUNDS})?(?:(?P<low>{NUMERAL}{RANGE})?(?P<number>{NUMERAL}|[数何])"
+    rf"(?!{_UNITS})(?P<counter>{either(' '.join(_COUNTERS))})|(?P<word>{'|'.join(_NUMBERS)}))"
+    rf"(?P<behind>{_BOUNDS_BEHIND})?(?P<of>の)?"
 )
-_VAGUE = re.compile(word.VAGUE)
 _RUN = re.compile(
-    rf"(?P<noun>{word.NOUNS})|(?P<kanji>[\u3400-\u9fff々]+)|(?P<kata>[\u30a1-\u30ffｦ-ﾟA-Za-z]+)|(?P<hira>[\u3041-\u309f]+)"
+    rf"(?P<noun>{_NOUNS})|(?P<kanji>[\u3400-\u9fff々]+)|(?P<kata>[\u30a1-\u30ffｦ-ﾟA-Za-z]+)|(?P<hira>[\u3041-\u309f]+)"
 )
-_PARTICLE = re.compile(rf"(?:{word.PARTICLES})")
-_FRAME = re.compile(rf"(?:{word.FRAMES})$")
-_COUPLE = re.compile(rf"(?:{word.COUPLES})$")
+_PARTICLE = re.compile(rf"(?:{either(_WORDS['particles'])})")
+_FRAME = re.compile(rf"(?:{_FRAMES})$")
+_COUPLE = re.compile(rf"(?:{either(_WORDS['couples'])})$")
 
 
-def read_japanese(text: str) -> Iterator[Find]:
-    """Numbers with their nouns, in any order."""
-    for match in _VAGUE.finditer(text):
-        noun, _, end = _noun_behind(text, match.end())
-        if noun[0] < noun[1]:
-            yield said(Kind.VAGUE, text, (match.start(), end), noun, "三つの")
-    previous = 0
-    for match in _COUNT.finditer(text):
-        if find := _count(text, match, previous):
-            previous = find.end
-            yield find
+def find(text: str, match: re.Match[str], previous: int) -> Find | None:
+    """What a match of `PATTERN` in `text` asks for or says; what stands before `previous` was read."""
+    if not match["vague"]:
+        return _count(text, match, previous)
+    noun, _, end = _noun_behind(text, match.end())
+    return said(Kind.VAGUE, text, (match.start(), end), noun, "三つの") if noun[0] < noun[1] else None
 
 
 def _count(text: str, match: re.Match[str], previous: int) -> Find | None:
@@ -50,7 +52,7 @@ def _count(text: str, match: re.Match[str], previous: int) -> Find | None:
     if noun[0] == noun[1] and counter in {"人", "名"}:
         noun = (match.start("counter"), match.end("counter"))
     name = text[slice(*noun)]
-    value = word.WORDS[match["word"]] if match["word"] else 0 if numeral in "数何" else value_of(numeral)
+    value = _NUMBERS[match["word"]] if match["word"] else 0 if numeral in "数何" else value_of(numeral)
     if noun[0] == noun[1]:
         return None
     if match["bound"] or match["behind"] or match["low"] or not value:
@@ -60,7 +62,7 @@ def _count(text: str, match: re.Match[str], previous: int) -> Find | None:
         return Find(*span, note=Note(kind, text[slice(*span)], f"{name}{numeral if value else 3}{counter}"))
     if value == 1 and _FRAME.search(name):
         return None
-    times = 2 if _COUPLE.search(name) and counter == "組" else word.COUNTERS.get(counter, 1)
+    times = 2 if _COUPLE.search(name) and counter == "組" else _COUNTERS.get(counter, 1)
     return Find(min(match.start(), noun[0]), max(end, match.end()), value * times, noun, attributes)
 
 
@@ -79,7 +81,7 @@ def _noun_behind(text: str, start: int) -> tuple[Span, tuple[Span, ...], int]:
             at = run.end()
             continue
         if text.startswith("の", at):
-            if re.compile(rf"(?:{word.FRAMES})").match(text, at + 1):
+            if re.compile(rf"(?:{_FRAMES})").match(text, at + 1):
                 break
             if noun[0] < noun[1]:
                 attributes.append(noun)
@@ -122,7 +124,7 @@ def _noun_before(text: str, previous: int, end: int) -> tuple[Span, tuple[Span, 
     while end > begin and text[end - 1] in " 　":
         end -= 1
     for particle in ("が", "は", "を", "も"):
-        if text[begin:end].endswith(particle) and not re.search(rf"(?:{word.NOUNS})$", text[begin:end]):
+        if text[begin:end].endswith(particle) and not re.search(rf"(?:{_NOUNS})$", text[begin:end]):
             end -= 1
             break
     else:

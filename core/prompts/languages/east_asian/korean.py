@@ -1,50 +1,51 @@
-"""Reads counted nouns in Korean, by the words of `korean_words`."""
+"""Reads counted nouns in Korean, by the table "ko"."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from ...notes import Kind, Note
 from ...words import Span
-from . import korean_words as known
+from ..tables import either, read_table, values
 from .phrases import LONGEST_CLAUSE, Find, said
 
-_NUMBER = rf"(?:{'|'.join(known.TENS)})?(?:{'|'.join(sorted(known.NUMBERS, key=len, reverse=True))})|[0-9]{{1,4}}"
-_COUNTER = "|".join(sorted(known.COUNTERS, key=len, reverse=True))
-_COUNT = re.compile(
-    rf"(?<![가-힣0-9A-Za-z.])(?P<bound>(?:{known.BOUNDS})\s)?(?P<low>(?:{_NUMBER})(?:\s?[-~]\s?)?(?=[가-힣0-9]))??"
-    rf"(?P<number>{_NUMBER}|몇|여러)(?:\s?(?!{known.UNITS})(?P<counter>{_COUNTER})"
+_WORDS, _NUMBERS, _COUNTERS = (
+    read_table("ko")["words"],
+    values(read_table("ko")["numbers"]),
+    values(read_table("ko")["counters"]),
+)
+_TENS, _DETERMINERS, _NOUN_NUMERALS, _DESCRIBING, _ADJECTIVES, _NOUNS_LIKE_PARTICLES = (
+    tuple(_WORDS[name].split())
+    for name in ("tens", "determiners", "noun_numerals", "describing", "adjectives", "nouns_like_particles")
+)
+_UNITS, _BOUNDS, _BOUNDS_BEHIND = (either(_WORDS[name]) for name in ("units", "bounds", "bounds_behind"))
+_NUMBER = rf"(?:{'|'.join(_TENS)})?(?:{either(' '.join(_NUMBERS))})|[0-9]{{1,4}}"
+PATTERN = re.compile(
+    rf"(?<![가-힣])(?P<vague>{either(_WORDS['vague'])})\s"
+    rf"|(?<![가-힣0-9A-Za-z.])(?P<bound>(?:{_BOUNDS})\s)?(?P<low>(?:{_NUMBER})(?:\s?[-~]\s?)?(?=[가-힣0-9]))??"
+    rf"(?P<number>{_NUMBER}|몇|여러)(?:\s?(?!{_UNITS})(?P<counter>{either(' '.join(_COUNTERS))})"
     rf"(?P<of>의(?=\s))?(?P<particle>[가-힣]{{0,2}})(?![가-힣])|(?P<bare>(?=\s|[,.]|$)))"
 )
 _WORD = re.compile("[가-힣A-Za-z]+")
 _LAST = re.compile(r"([가-힣A-Za-z]+)\s*$")
-_VAGUE = re.compile(rf"(?<![가-힣])(?:{known.VAGUE})\s")
-_PARTICLE = re.compile(rf"(?:{known.PARTICLES})$")
+_PARTICLE = re.compile(rf"(?:{either(_WORDS['particles'])})$")
 
 
-def read_korean(text: str) -> Iterator[Find]:
-    """Numbers with their nouns, in any order."""
-    for match in _VAGUE.finditer(text):
-        noun = _noun_behind(text, match.end())
-        if noun[0] < noun[1]:
-            yield said(Kind.VAGUE, text, match.span(), noun, "세 ")
-    previous = 0
-    for match in _COUNT.finditer(text):
-        if match.start() < previous:
-            continue
-        if find := _count(text, match, previous):
-            previous = find.end
-            yield find
+def find(text: str, match: re.Match[str], previous: int) -> Find | None:
+    """What a match of `PATTERN` in `text` asks for or says; what stands before `previous` was read."""
+    if not match["vague"]:
+        return _count(text, match, previous)
+    noun = _noun_behind(text, match.end())
+    return said(Kind.VAGUE, text, match.span(), noun, "세 ") if noun[0] < noun[1] else None
 
 
 def _value(numeral: str) -> int:
     if numeral.isdecimal():
         return int(numeral)
-    if numeral in known.NUMBERS:
-        return known.NUMBERS[numeral]
-    ten = next((ten for ten in known.TENS if numeral.startswith(ten)), "")
-    return known.NUMBERS.get(ten, 0) + known.NUMBERS.get(numeral.removeprefix(ten), 0)
+    if numeral in _NUMBERS:
+        return _NUMBERS[numeral]
+    ten = next((ten for ten in _TENS if numeral.startswith(ten)), "")
+    return _NUMBERS.get(ten, 0) + _NUMBERS.get(numeral.removeprefix(ten), 0)
 
 
 def _count(text: str, match: re.Match[str], previous: int) -> Find | None:
@@ -63,26 +64,26 @@ def _count(text: str, match: re.Match[str], previous: int) -> Find | None:
         return None
     value = 0 if numeral in {"몇", "여러"} else _value(numeral)
     span = (min(match.start(), noun[0]), max(match.end(), noun[1]))
-    behind = re.compile(rf"\s?(?:{known.BOUNDS_BEHIND})").match(text, match.end("counter"))
+    behind = re.compile(rf"\s?(?:{_BOUNDS_BEHIND})").match(text, match.end("counter"))
     if match["bound"] or behind or match["low"] or not value:
         kind = Kind.BOUND if match["bound"] or behind else Kind.RANGE if match["low"] else Kind.VAGUE
         fix = f"{text[slice(*noun)]} {numeral if value else '세'} {counter}"
         return Find(*span, note=Note(kind, text[slice(*span)], fix))
-    return Find(*span, value * known.COUNTERS[counter], noun, attributes)
+    return Find(*span, value * _COUNTERS[counter], noun, attributes)
 
 
 def _without_counter(text: str, match: re.Match[str], previous: int) -> Find | None:
     numeral = match["number"]
     if match["low"] or numeral.isdecimal():
         return None
-    if numeral in known.NOUN_NUMERALS and not _WORD.match(text, match.end() + 1):
+    if numeral in _NOUN_NUMERALS and not _WORD.match(text, match.end() + 1):
         noun, attributes = _noun_before(text, previous, match.start())
         if noun[0] < noun[1]:
             return Find(noun[0], match.end(), _value(numeral), noun, attributes)
-    if numeral in {"몇", "여러"} or numeral not in known.DETERMINERS:
+    if numeral in {"몇", "여러"} or numeral not in _DETERMINERS:
         return None
     noun = _noun_behind(text, match.end(), True)
-    is_unit = re.match(rf"(?:{known.UNITS})(?![가-힣])", text[slice(*noun)]) is not None
+    is_unit = re.match(rf"(?:{_UNITS})(?![가-힣])", text[slice(*noun)]) is not None
     return None if noun[0] == noun[1] or is_unit else Find(match.start(), noun[1], _value(numeral), noun)
 
 
@@ -123,14 +124,12 @@ def _noun_before(text: str, previous: int, end: int) -> tuple[Span, tuple[Span, 
 
 def _describes(word: str) -> bool:
     """Whether a word ends as those that describe the next one do: in a final n ("빨간", "귀여운"), or "의"."""
-    return word in known.ADJECTIVES or (len(word) > 1 and word.endswith(known.DESCRIBING))
+    return word in _ADJECTIVES or (len(word) > 1 and word.endswith(_DESCRIBING))
 
 
 def _without_particle(word: str) -> str:
     """A noun less the particle at its end."""
-    if word in known.NOUNS_LIKE_PARTICLES or any(
-        word.endswith(noun) for noun in known.NOUNS_LIKE_PARTICLES if len(noun) > 1
-    ):
+    if word in _NOUNS_LIKE_PARTICLES or any(word.endswith(noun) for noun in _NOUNS_LIKE_PARTICLES if len(noun) > 1):
         return word
     found = _PARTICLE.search(word)
     return word[: found.start()] if found and found.start() > 0 else word

@@ -14,14 +14,10 @@ SCALES = {"十": 10, "百": 100, "千": 1000}
 NUMERAL = r"(?:[0-9０-９]{1,4}|[一二两兩三四五六七八九十百千〇]{1,6})"
 RANGE = r"(?:[-~～〜–—到至、,から]{1,2})"
 PUNCTUATION = "，。、；：！？,.;:!?\n\t（）()【】[]「」『』“”\"'·・…—～|/"
-STRETCH = re.compile(rf"[^{re.escape(PUNCTUATION)}]+")
+MARK = re.escape(PUNCTUATION)
+STRETCH = re.compile(rf"[^{MARK}]+")
 LONGEST_NOUN = 16  # letters
 LONGEST_CLAUSE = 60
-
-
-def either(text: str) -> str:
-    """The words of `text` as alternatives of a pattern, the longest first."""
-    return "|".join(sorted(map(re.escape, text.split()), key=len, reverse=True))
 
 
 def value_of(numeral: str) -> int:
@@ -54,5 +50,5 @@ class Find:
 def said(kind: Kind, text: str, span: Span, noun: Span, count: str, counter: str = "") -> Find:
     """A find that says `kind` of a phrase and its noun, with what to write instead."""
     name = text[slice(*noun)]
-    fix = name if kind is Kind.NONE else f"{count}{counter}{name}"
+    fix = name if kind in (Kind.NONE, Kind.ZERO) else f"{count}{counter}{name}"
     return Find(*span, note=Note(kind, text[span[0] : max(span[1], noun[1])], fix))

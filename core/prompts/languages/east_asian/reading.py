@@ -1,6 +1,7 @@
 """Reads counted nouns in Chinese, Japanese and Korean.
 
-A numeral with its counter finds the place; the noun is what stands behind or before it up to the next particle, verb or mark.
+A text is walked once, by the pattern of its language: a numeral with its counter finds the place; the noun is what stands
+behind or before it up to the next particle, verb or mark.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from collections.abc import Sequence
 from ...mentions import Mention, Reading
 from ...words import Span, Word
 from ..english.numbers import MAX_COUNT
-from .chinese import read_chinese
-from .japanese import BEHIND_ITS_NOUN, read_japanese
-from .korean import read_korean
+from ..sums import without_parts_of_a_sum
+from . import chinese, japanese, korean
 from .phrases import NUMERAL, value_of
 
 LETTERS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3々ーｦ-ﾟ"
 _ANY = re.compile(f"[{LETTERS}]")
+_READERS = {"zh": chinese, "ja": japanese, "ko": korean}
+_CHINESE = re.compile("[的了着们这在和与是有个只两双边队风轻红马鸟鱼龙车飞门间头树叶条岁级]")
+_STOP = re.compile("[。；;！!\n]")
 _KANA, _HANGUL = re.compile("[\u3041-\u30fa]"), re.compile("[\uac00-\ud7a3]")
 
 
@@ -27,7 +30,12 @@ def language_of(text: str) -> str:
         return ""
     if _HANGUL.search(text):
         return "ko"
-    return "ja" if _KANA.search(text) or BEHIND_ITS_NOUN.search(text) else "zh"
+    return "ja" if _KANA.search(text) or _is_japanese(text) else "zh"
+
+
+def _is_japanese(text: str) -> bool:
+    """Whether text without kana is Japanese: a count stands behind its noun, and no letter is of Chinese alone."""
+    return japanese.BEHIND_ITS_NOUN.search(text) is not None and not _CHINESE.search(text)
 
 
 def has_east_asian(text: str) -> bool:
@@ -44,10 +52,12 @@ def read_east_asian(text: str, outside: Sequence[Span] = ()) -> Reading:
     language = language_of(text)
     if not language:
         return Reading()
-    finds = {"zh": read_chinese, "ja": read_japanese, "ko": read_korean}[language](_masked(text, outside))
-    mentions, notes, done = [], [], 0
-    for found in sorted(finds, key=lambda find: find.start):
-        if found.start < done:
+    reader, masked = _READERS[language], _masked(text, outside)
+    mentions: list[Mention] = []
+    notes, done = [], 0
+    for match in reader.PATTERN.finditer(masked):
+        found = reader.find(masked, match, done) if match.start() >= done else None
+        if found is None or found.start < done:
             continue
         done = found.end
         if found.note is not None:
@@ -55,6 +65,9 @@ def read_east_asian(text: str, outside: Sequence[Span] = ()) -> Reading:
         elif found.noun[0] < found.noun[1] and 1 <= found.count <= MAX_COUNT:
             adjectives = tuple(_word(text, span) for span in found.attributes)
             mentions.append(Mention(found.count, (_word(text, found.noun),), adjectives))
+    if language == "zh":
+        stops = [mark.end() for mark in _STOP.finditer(text)]
+        mentions = without_parts_of_a_sum(mentions, stops, chinese.can_be_part)
     return Reading(mentions, notes)
 
 

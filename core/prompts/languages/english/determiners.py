@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 
 from ...plurals import is_plural
 from ...words import Word
-from .grammar_words import ARTICLES, COLLECTIVES, DEFINITE, FRAMES, FURTHER, NAMED_BY_NUMBER, POSSESSIVES
+from .grammar_words import ARTICLES, COLLECTIVES, DEFINITE, DETERMINERS, FRAMES, FURTHER, NAMED_BY_NUMBER
 from .numbers import MAX_COUNT, YEARS, is_number, read_number
 from .word_kinds import is_adjective, is_boundary
 
 ALONE = frozenset("single lone lonely solitary sole solo".split())
-_OF_KNOWN = DEFINITE | POSSESSIVES
 _NO_COUNT_BEFORE = frozenset(
     "year-old years-old % ' \" : / st nd rd th of half halves third thirds quarter quarters fifth fifths".split()
 )
@@ -48,7 +47,7 @@ class Quantity:
 def read_quantity(words: Sequence[Word], start: int) -> Quantity | None:
     """The quantity that begins at `words[start]`; None where there is none, or where it measures ("2 %", "in 1967")."""
     text = words[start].text
-    if text in _OF_KNOWN:
+    if text in DETERMINERS:
         number = read_number(words, start + 1)
         if number is None or not 1 <= number[0] <= MAX_COUNT:
             return None

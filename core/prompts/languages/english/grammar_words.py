@@ -5,6 +5,7 @@ from __future__ import annotations
 ARTICLES = frozenset({"a", "an"})
 DEFINITE = frozenset("the this that these those".split())
 POSSESSIVES = frozenset("my your his her its our their whose".split())
+DETERMINERS = DEFINITE | POSSESSIVES  # before what is known already
 FURTHER = frozenset("more other additional".split())  # behind a number: more than were mentioned
 QUANTIFIERS = frozenset(
     "no some any every each all both several many few most multiple various numerous countless enough more other another "
@@ -23,7 +24,14 @@ PLACE_PREPOSITIONS = frozenset(
 )
 # A thing named after one of these stands in the picture on its own: "behind a house", "next to a dog".
 PEER_PREPOSITIONS = frozenset("with behind beside besides alongside including".split())
-PEER_PHRASES = (("next", "to"), ("in", "front", "of"), ("along", "with"), ("together", "with"), ("as", "well", "as"))
+PEER_PHRASES = {
+    "next": "next to",
+    "in": "in front of",
+    "along": "along with",
+    "together": "together with",
+    "as": "as well as",
+}
+"""First word -> phrase."""
 PREPOSITIONS = PLACE_PREPOSITIONS | PEER_PREPOSITIONS
 
 PRONOUNS = frozenset(

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...plurals import is_plural, singular
-from ...words import Word
+from ...words import Word, text_at
 from .adjectives import COMPOUNDS
-from .grammar_words import ARTICLES, AUXILIARIES, DEFINITE, FURTHER, POSSESSIVES, PRONOUNS
+from .grammar_words import ARTICLES, AUXILIARIES, DETERMINERS, FURTHER, PRONOUNS
 from .numbers import is_number
 from .verbs import GERUND_COMPOUNDS, NOUNS_IN_ING
 from .word_kinds import (
@@ -49,12 +49,12 @@ def read_noun_phrase(words: Sequence[Word], start: int, plural: bool, coordinate
         plural: whether the number asks for a plural noun, which then ends the phrase.
         coordinated: whether the phrase is the later part of a list, where a bare verb may follow ("one X and one Y walk").
     """
-    index = start + 1 if _text(words, start) in FURTHER else start
+    index = start + 1 if text_at(words, start) in FURTHER else start
     kept: list[Word] = []
     nouns = 0
     while (index := _skip_joined_adjectives(words, index, kept, nouns)) < len(words):
         text = words[index].text
-        if kept and text == "next" and _text(words, index + 1) == "to":
+        if kept and text == "next" and text_at(words, index + 1) == "to":
             break
         if (is_boundary(text) and not _is_a_can(words, index)) or (
             nouns and _is_verb_here(words, index, plural, coordinated)
@@ -95,11 +95,11 @@ def _split(kept: list[Word], after: int) -> NounPhrase:
 
 def _skip_joined_adjectives(words: Sequence[Word], index: int, kept: list[Word], nouns: int) -> int:
     """Step over the joint in "black and white", "large, fluffy" when only adjectives were read so far."""
-    joint = _text(words, index)
+    joint = text_at(words, index)
     if nouns or not kept or joint not in {",", "and", "or", "&", "but"}:
         return index
-    following = index + 2 if joint == "," and _text(words, index + 1) == "and" else index + 1
-    text = _text(words, following)
+    following = index + 2 if joint == "," and text_at(words, index + 1) == "and" else index + 1
+    text = text_at(words, following)
     if not text or not is_adjective(text) or (joint == "," and is_present_participle(text)):
         return index
     return following if _noun_follows(words, following) else index
@@ -118,12 +118,12 @@ def _noun_follows(words: Sequence[Word], index: int) -> bool:
 
 def _is_verb_here(words: Sequence[Word], index: int, plural: bool, coordinated: bool) -> bool:
     """Whether the word at `index` is what the noun before it does, or an adverb of that."""
-    text, following = words[index].text, _text(words, index + 1)
+    text, following = words[index].text, text_at(words, index + 1)
     ends = not following or is_boundary(following) or is_adverb(following)
     if _in_compound(words, index):
         return False
     if text in NOUNS_IN_ING:
-        return following in ARTICLES | DEFINITE | POSSESSIVES | PRONOUNS or (bool(following) and is_number(following))
+        return following in ARTICLES | DETERMINERS | PRONOUNS or (bool(following) and is_number(following))
     if is_present_participle(text) or is_past_participle(text):
         if plural:
             return not _plural_ahead(words, index + 1)
@@ -139,14 +139,14 @@ def _is_verb_here(words: Sequence[Word], index: int, plural: bool, coordinated: 
 
 def _is_closing_verb(words: Sequence[Word], index: int) -> bool:
     """Whether a participle with no noun behind it is at `index`: "a rose blooming in", but not "a rose painted vase"."""
-    text, following = words[index].text, _text(words, index + 1)
+    text, following = words[index].text, text_at(words, index + 1)
     participle = is_present_participle(text) or is_past_participle(text)
     return participle and (not following or is_boundary(following) or is_adverb(following))
 
 
 def _is_a_can(words: Sequence[Word], index: int) -> bool:
     """Whether "can" is the thing ("a watering can in"), not the verb ("a dog can fly")."""
-    following = _text(words, index + 1)
+    following = text_at(words, index + 1)
     return words[index].text == "can" and not (
         is_base_verb(following) or following in AUXILIARIES or is_adverb(following)
     )
@@ -154,7 +154,7 @@ def _is_a_can(words: Sequence[Word], index: int) -> bool:
 
 def _goes_on(words: Sequence[Word], index: int) -> bool:
     """Whether a plural noun is only the first part of a compound: "two sports cars", "two fish tanks"."""
-    text = _text(words, index)
+    text = text_at(words, index)
     return bool(text) and not is_boundary(text) and is_plural(text) and not is_adverb(text)
 
 
@@ -169,13 +169,9 @@ def _plural_ahead(words: Sequence[Word], index: int) -> bool:
 
 
 def _in_compound(words: Sequence[Word], index: int) -> bool:
-    return _names_a_kind(_text(words, index), _text(words, index + 1))
+    return _names_a_kind(text_at(words, index), text_at(words, index + 1))
 
 
 def _names_a_kind(gerund: str, noun: str) -> bool:
     """Whether two words are a compound like "swimming pool"."""
-    return bool(noun) and singular(noun) in GERUND_COMPOUNDS.get(gerund, "").split()
-
-
-def _text(words: Sequence[Word], index: int) -> str:
-    return words[index].text if 0 <= index < len(words) else ""
+    return bool(noun) and singular(noun) in GERUND_COMPOUNDS.get(gerund, ())

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from ...plurals import is_plural, singular
-from ...words import Word
+from ...words import Word, text_at
 from .verbs import BASE_VERBS
 
 _SMALL = (
@@ -57,19 +57,19 @@ def read_number(words: Sequence[Word], start: int) -> tuple[int, int] | None:
     Returns:
         (value, index after the number), or None where no number begins. Values far above `MAX_COUNT` are not exact.
     """
-    if not _can_begin(_text(words, start)):
+    if not _can_begin(text_at(words, start)):
         return None
-    article = _text(words, start) in {"a", "an"}
+    article = text_at(words, start) in {"a", "an"}
     index = start + 1 if article else start
-    if _text(words, index) in {"half", "half-dozen"}:
+    if text_at(words, index) in {"half", "half-dozen"}:
         return _read_half_dozen(words, index)
-    scale = _text(words, index) in _SCALES
+    scale = text_at(words, index) in _SCALES
     value, after = (None, index) if article and not scale else _read_plain(words, index)
-    if _text(words, after) in _DOZENS and (_text(words, after) == "dozen" or value is not None):
-        value, after = (1 if value is None else value) * _DOZENS[_text(words, after)], after + 1
-        if [_text(words, after + step) for step in range(3)] == ["and", "a", "half"]:
+    if text_at(words, after) in _DOZENS and (text_at(words, after) == "dozen" or value is not None):
+        value, after = (1 if value is None else value) * _DOZENS[text_at(words, after)], after + 1
+        if [text_at(words, after + step) for step in range(3)] == ["and", "a", "half"]:
             value, after = value + 6, after + 3
-        after += _text(words, after) == "of" and _text(words, after + 1) not in {"the", "them", "these"}
+        after += text_at(words, after) == "of" and text_at(words, after + 1) not in {"the", "them", "these"}
     return _read_set(words, value, after, start) or (None if value is None else (value, after))
 
 
@@ -80,14 +80,14 @@ def _can_begin(text: str) -> bool:
 
 def _read_set(words: Sequence[Word], value: int | None, index: int, start: int) -> tuple[int, int] | None:
     """A set and its "of" ("pair of", "two pairs of"), after the number before it."""
-    while index - start < 3 and _text(words, index) in _BEFORE_SETS:
+    while index - start < 3 and text_at(words, index) in _BEFORE_SETS:
         index += 1
-    size = _SETS.get(_text(words, index))
-    if _text(words, index) == "couple" and _is_counted_bare(_text(words, index + 1)):
+    size = _SETS.get(text_at(words, index))
+    if text_at(words, index) == "couple" and _is_counted_bare(text_at(words, index + 1)):
         return 2, index + 1
-    if size is None or _text(words, index + 1) != "of" or _text(words, index + 2) in {"the", "them", "these"}:
+    if size is None or text_at(words, index + 1) != "of" or text_at(words, index + 2) in {"the", "them", "these"}:
         return None
-    if _text(words, index) in {"pair", "pairs"}:
+    if text_at(words, index) in {"pair", "pairs"}:
         size = 1 if any(word.text in TWO_PART_THINGS for word in words[index + 2 : index + 5]) else size
     return size * (1 if value is None else value), index + 2
 
@@ -99,23 +99,23 @@ def _is_counted_bare(text: str) -> bool:
 
 def _read_half_dozen(words: Sequence[Word], index: int) -> tuple[int, int] | None:
     after = index + 1
-    if _text(words, index) == "half":
-        after += _text(words, after) == "a"
-        if _text(words, after) != "dozen":
+    if text_at(words, index) == "half":
+        after += text_at(words, after) == "a"
+        if text_at(words, after) != "dozen":
             return None
         after += 1
-    return 6, after + (_text(words, after) == "of")
+    return 6, after + (text_at(words, after) == "of")
 
 
 def _read_plain(words: Sequence[Word], index: int) -> tuple[int | None, int]:
     """Digits or number words from `index`: (value or None, index after them)."""
-    text = _text(words, index)
-    following = _text(words, index + 1)
+    text = text_at(words, index)
+    following = text_at(words, index + 1)
     if times := _TIMES.fullmatch(text):
         is_size = following.isdigit() and words[index].end == words[index + 1].start  # "3x3"
         return (None, index) if is_size else (_value_of(times.group(1)), index + 1)
     if _DIGITS.fullmatch(text):
-        is_times = following in {"x", "×", "*"} and _text(words, index + 2).isalpha()
+        is_times = following in {"x", "×", "*"} and text_at(words, index + 2).isalpha()
         return _value_of(text.replace(",", "")), index + 1 + is_times
     total, current, first = 0, 0, index
     while index - first < _MAX_WORDS and (parts := _number_parts(words, index, first)):
@@ -125,7 +125,7 @@ def _read_plain(words: Sequence[Word], index: int) -> tuple[int | None, int]:
                 total, current = (total + current, 0) if part == "thousand" else (total, current)
             else:
                 current += _UNITS.get(part, 0) + _TENS.get(part, 0)
-        index += 1 if _text(words, index) != "and" else 2
+        index += 1 if text_at(words, index) != "and" else 2
     return (total + current, index) if index > first else (None, index)
 
 
@@ -136,9 +136,9 @@ def _value_of(digits: str) -> int:
 
 def _number_parts(words: Sequence[Word], index: int, first: int) -> list[str]:
     """Number words at `index` that go on with the number begun at `first`; empty where it ends."""
-    text, before = _text(words, index), _text(words, index - 1) if index > first else ""
+    text, before = text_at(words, index), text_at(words, index - 1) if index > first else ""
     if text == "and" and before in _SCALES:
-        text = _text(words, index + 1)
+        text = text_at(words, index + 1)
         return text.split("-") if all(part in _UNITS or part in _TENS for part in text.split("-")) else []
     parts = text.split("-")
     if not all(part in _UNITS or part in _TENS or part in _SCALES for part in parts):
@@ -147,7 +147,3 @@ def _number_parts(words: Sequence[Word], index: int, first: int) -> list[str]:
         return parts
     continues = parts[0] in _SCALES or before in _SCALES or (before in _TENS and _UNITS.get(parts[0], 10) < 10)
     return parts if continues else []
-
-
-def _text(words: Sequence[Word], index: int) -> str:
-    return words[index].text if 0 <= index < len(words) else ""

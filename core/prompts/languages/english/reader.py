@@ -10,40 +10,21 @@ from ...mentions import Mention, Reading
 from ...notes import Kind, Note
 from ...noun_forms import SAME_IN_BOTH
 from ...plurals import is_plural, noun_key, singular
-from ...words import Word
+from ...words import Word, text_at
+from ..sums import without_parts_of_a_sum
+from . import grammar_words as grammar
 from .adjectives import COLORS
+from .clause import Clause
 from .counting_rules import Role, is_counted, is_second_half
 from .determiners import Quantity, is_unit, read_quantity, skip_frame, skip_grouping, two_things_in_a_row
-from .grammar_words import (
-    ARTICLES,
-    AUXILIARIES,
-    COLLECTIVES,
-    CONJUNCTIONS,
-    COUNTED_AS_THEY_ARE,
-    DEFINITE,
-    FRAMES,
-    NAMED_AFTER_THINGS,
-    NOT_THINGS,
-    OF_MANY_KINDS,
-    PEER_PHRASES,
-    PEER_PREPOSITIONS,
-    PEOPLE,
-    POSSESSIVES,
-    PREPOSITIONS,
-    SUBORDINATORS,
-)
 from .noun_phrase import NounPhrase, read_noun_phrase
 from .numbers import MAX_COUNT, read_number
 from .trailing_counts import read_trailing_count
 from .uncounted import is_counted_noun, plural_of, read_uncounted, said_of, written
-from .word_kinds import is_adverb, is_base_verb, is_boundary, is_past_participle, is_present_participle
+from .word_kinds import is_boundary
 
 _IMPERATIVES = frozenset(
     "draw show generate create make imagine paint render want need see picture depict sketch".split()
-)
-# What they show stands in the picture on its own: "I can see a car".
-_SHOWING = frozenset(
-    "see shows depicts depicting showing features featuring contains containing includes including imagine".split()
 )
 _NEGATIONS = frozenset("no not without never neither".split())
 _NEGATED_LISTS = frozenset(["and", "or", "nor", "any", "a", "an", "the", ","])
@@ -52,44 +33,17 @@ KINDS_OF_TWINS = frozenset("sisters brothers girls boys babies women men".split(
 _ALONG = frozenset("tall long wide high deep thick away apart under above below of from across".split())
 _TWINS = {"twins": 2, "triplets": 3, "quadruplets": 4}
 _MOST_BY_MISTAKE = 20  # "three cat" is a slip of the pen, "500 castle" is not
-_NEEDS_CLAUSE = frozenset("as before after until since than like so".split())
 
 
 def read_english(words: list[Word]) -> Reading:
     """Counted noun phrases of `words`, in order, and what they say of numbers without asking for a count."""
     reader = _Reader(words)
-    return Reading(without_parts_of_a_sum(reader.read(), reader.stops), reader.notes)
-
-
-def without_parts_of_a_sum(mentions: list[Mention], stops: list[int]) -> list[Mention]:
-    """Mentions less those that the one before them sums up in its sentence: "five people, two women and three men"."""
-    kept: list[Mention] = []
-    index = 0
-    while index < len(mentions):
-        whole = mentions[index]
-        kept.append(whole)
-        index += 1
-        if whole.count > 1:
-            index += _parts_of(whole, mentions[index : index + _MOST_PARTS], stops)
-    return kept
-
-
-def _parts_of(whole: Mention, following: list[Mention], stops: list[int]) -> int:
-    """How many of the mentions that follow make up `whole`."""
-    total = 0
-    for size, part in enumerate(following, start=1):
-        total += part.count
-        same_sentence = bisect_right(stops, whole.noun[-1].end) == bisect_right(stops, part.noun[-1].end)
-        if not same_sentence or total > whole.count or not _can_be_part(part, whole):
-            return 0
-        if total == whole.count:
-            return size if size > 1 else 0
-    return 0
+    return Reading(without_parts_of_a_sum(reader.read(), reader.stops, _can_be_part), reader.notes)
 
 
 def _can_be_part(part: Mention, whole: Mention) -> bool:
     """People of people, a kind of a class ("animals"), or the same noun that only the part describes."""
-    if _is_of(OF_MANY_KINDS, whole) or (_is_of(PEOPLE, whole) and _is_of(PEOPLE, part)):
+    if _is_of(grammar.OF_MANY_KINDS, whole) or (_is_of(grammar.PEOPLE, whole) and _is_of(grammar.PEOPLE, part)):
         return True
     is_same = singular(part.noun[-1].text) == singular(whole.noun[-1].text)
     return is_same and bool(part.attributes) and not whole.attributes
@@ -97,9 +51,6 @@ def _can_be_part(part: Mention, whole: Mention) -> bool:
 
 def _is_of(nouns: frozenset[str], mention: Mention) -> bool:
     return singular(mention.noun[-1].text) in nouns
-
-
-_MOST_PARTS = 8
 
 
 class _Reader:
@@ -111,9 +62,7 @@ class _Reader:
         self.negated = -1  # index of the word that negates what follows
         self.of_noun: dict[str, list[Mention]] = defaultdict(list)
         self.stops = [word.end for word in words if word.text in {".", "!", ";", "\n"}]
-        self.role = Role.SUBJECT
-        self.in_list = False
-        self.clause_start = True
+        self.clause = Clause(words)
         self.waiting: list[tuple[Quantity, NounPhrase]] = []  # "two red" of "two red and three blue balls"
 
     def read(self) -> list[Mention]:
@@ -123,14 +72,14 @@ class _Reader:
         return self.mentions
 
     def _text(self, index: int) -> str:
-        return self.words[index].text if 0 <= index < len(self.words) else ""
+        return text_at(self.words, index)
 
     def _step(self, index: int) -> int:
         if (said := read_uncounted(self.words, index)) is not None:
             self.notes += [said.note] if said.note else []
-            self.clause_start = False
+            self.clause.at_start = False
             return said.after
-        if self.clause_start and (trailing := read_trailing_count(self.words, index)) is not None:
+        if self.clause.at_start and (trailing := read_trailing_count(self.words, index)) is not None:
             self._note(trailing.mention)
             return trailing.after
         if after := self._read_group(index):
@@ -138,9 +87,9 @@ class _Reader:
         quantity = read_quantity(self.words, index)
         if quantity is None:
             return self._read_zero(index) or self._read_other(index)
-        self.clause_start = False
+        self.clause.at_start = False
         if (after := skip_frame(self.words, quantity.after)) > quantity.after:
-            self.role = Role.SUBJECT
+            self.clause.role = Role.SUBJECT
             return after
         if (after := skip_grouping(self.words, quantity.after)) > quantity.after:
             return after
@@ -154,21 +103,21 @@ class _Reader:
         if number is None or number[0] != 0:
             return 0
         phrase = read_noun_phrase(self.words, number[1], True)
-        if not is_counted_noun(phrase) or phrase.noun[-1].text in NOT_THINGS:
+        if not is_counted_noun(phrase) or phrase.noun[-1].text in grammar.NOT_THINGS:
             return 0
         self.notes.append(Note(Kind.ZERO, said_of(self.words, index, phrase.after), plural_of(phrase)))
         return phrase.after
 
     def _read_counted(self, start: int, quantity: Quantity) -> int:
-        phrase = read_noun_phrase(self.words, quantity.after, quantity.count > 1, self.in_list)
+        phrase = read_noun_phrase(self.words, quantity.after, quantity.count > 1, self.clause.in_list)
         following = self._text(phrase.after)
         if not phrase.noun:
-            if phrase.attributes and following in CONJUNCTIONS | {",", ""} and self._is_part(quantity, start):
+            if phrase.attributes and following in grammar.CONJUNCTIONS | {",", ""} and self._is_part(quantity, start):
                 self.parts = len(self.mentions)
-            elif phrase.attributes and following in CONJUNCTIONS:
+            elif phrase.attributes and following in grammar.CONJUNCTIONS:
                 self.waiting.append((quantity, phrase))
             return max(phrase.after, start + 1)
-        role = self._role_of(start, phrase)
+        role = self.clause.role_of(start, phrase)
         if self.parts == len(self.mentions) and phrase.noun[-1].text in COLORS and self._is_part(quantity, start):
             return phrase.after
         if quantity.stated and self._text(self.negated) == "no" and self._text(start - 1) == "and":
@@ -182,10 +131,10 @@ class _Reader:
         if is_counted(phrase, role, quantity.stated, following):
             self._add(quantity, phrase)
         self.waiting = []
-        self.role = role
-        if role is Role.SUBJECT and not quantity.stated and following in CONJUNCTIONS:
+        self.clause.role = role
+        if role is Role.SUBJECT and not quantity.stated and following in grammar.CONJUNCTIONS:
             return self._read_second_half(phrase.after)
-        return self._after_noun(phrase.after)
+        return self.clause.after_noun(phrase.after)
 
     def _is_part(self, quantity: Quantity, start: int) -> bool:
         """Whether a number tells what is among the things counted last in its sentence: "three cats, one black"."""
@@ -201,9 +150,9 @@ class _Reader:
         head, following = phrase.noun[-1].text, self._text(phrase.after)
         measures = (len(phrase.noun) > 1 and is_unit(phrase.noun[0].text)) or (head == "feet" and following in _ALONG)
         return (
-            (is_plural(head) or head in SAME_IN_BOTH | COUNTED_AS_THEY_ARE)
+            (is_plural(head) or head in SAME_IN_BOTH | grammar.COUNTED_AS_THEY_ARE)
             and not measures
-            and following not in NAMED_AFTER_THINGS
+            and following not in grammar.NAMED_AFTER_THINGS
         )
 
     def _say_singular(self, start: int, quantity: Quantity, phrase: NounPhrase) -> None:
@@ -211,7 +160,11 @@ class _Reader:
         before, following = self._text(start - 1), self._text(phrase.after)
         names = start > 0 and before[:1].isalnum() and not is_boundary(before)
         is_plain = len(phrase.noun) == 1 and (not following or is_boundary(following)) and not quantity.is_tag
-        unit = is_unit(phrase.noun[0].text) or phrase.noun[0].text in NOT_THINGS | FRAMES or "-" in phrase.noun[0].text
+        unit = (
+            is_unit(phrase.noun[0].text)
+            or phrase.noun[0].text in grammar.NOT_THINGS | grammar.FRAMES
+            or "-" in phrase.noun[0].text
+        )
         if is_plain and not unit and not names and quantity.count <= _MOST_BY_MISTAKE:
             said = said_of(self.words, start, phrase.after)
             self.notes.append(Note(Kind.ONE_OF_IT, said, f"{written(quantity.count)} {plural_of(phrase)}"))
@@ -230,24 +183,13 @@ class _Reader:
     def _read_group(self, index: int) -> int:
         """Index behind the number of "a family of four"; 0 where no such words stand."""
         number = read_number(self.words, index) if index > 1 and self._text(index - 1) == "of" else None
-        if number is None or self._text(index - 2) not in COLLECTIVES or not 1 < number[0] <= MAX_COUNT:
+        if number is None or self._text(index - 2) not in grammar.COLLECTIVES or not 1 < number[0] <= MAX_COUNT:
             return 0
         following = self._text(number[1])
         if following and not is_boundary(following):
             return 0
         self._note(Mention(number[0], (self.words[index - 2],)))
         return number[1]
-
-    def _role_of(self, start: int, phrase: NounPhrase) -> Role:
-        """The role so far, or subject where a verb follows: "... and a dog running", "as a banner falls"."""
-        before, following = self._text(start - 1), self._text(phrase.after)
-        if not following or (is_boundary(following) and following not in AUXILIARIES):
-            verb = False
-        else:
-            verb = not is_adverb(following) or is_present_participle(self._text(phrase.after + 1))
-        if before in _NEEDS_CLAUSE:
-            return Role.SUBJECT if verb else Role.PLACE
-        return Role.SUBJECT if verb and before in CONJUNCTIONS else self.role
 
     def _add(self, quantity: Quantity, phrase: NounPhrase) -> None:
         known = quantity.known or self._is_one_of_them(quantity, phrase)
@@ -270,7 +212,7 @@ class _Reader:
 
     def _is_one_of_them(self, quantity: Quantity, phrase: NounPhrase) -> bool:
         """Whether the phrase tells more about things counted in a sentence before: "Two puppies. One puppy is black"."""
-        if phrase.attributes or self._text(phrase.after) not in AUXILIARIES:
+        if phrase.attributes or self._text(phrase.after) not in grammar.AUXILIARIES:
             return False
         before = bisect_right(self.stops, phrase.noun[0].start)
         if not before:
@@ -286,44 +228,27 @@ class _Reader:
         start = joint + 1
         if start >= len(self.words):
             return start
-        shared = self._text(start) in POSSESSIVES
+        shared = self._text(start) in grammar.POSSESSIVES
         if shared or two_things_in_a_row(self.words, start):
             phrase = read_noun_phrase(self.words, start + shared, False, True)
             if is_second_half(phrase):
                 self._add(Quantity(1, False, False, start), phrase)
-                return self._after_noun(phrase.after)
-        return self._after_noun(joint)
-
-    def _after_noun(self, index: int) -> int:
-        """Past the word behind a noun, when that is its verb."""
-        text = self._text(index)
-        if text and not is_boundary(text) and not is_adverb(text) and text != "next":
-            self.role = Role.OBJECT
-            return index + 1
-        return index
+                return self.clause.after_noun(phrase.after)
+        return self.clause.after_noun(joint)
 
     def _read_other(self, index: int) -> int:
         text = self._text(index)
-        at_start, self.clause_start = self.clause_start, False
-        if after := self._read_negated(index) or self._read_twins(index) or self._read_peer_phrase(index):
+        at_start, self.clause.at_start = self.clause.at_start, False
+        if after := self._read_negated(index) or self._read_twins(index) or self.clause.read_peer_phrase(index):
             return after
-        if self.words[index].is_punctuation:
-            self._read_punctuation(text)
-        elif text in CONJUNCTIONS:
-            self.in_list = True
-        elif text in DEFINITE | POSSESSIVES and not (text == "that" and is_boundary(self._text(index + 1) or ",")):
+        if text in grammar.DETERMINERS and not (text == "that" and is_boundary(self._text(index + 1) or ",")):
             return self._read_known(index)
-        elif text in _SHOWING or (text == "at" and self._text(index - 1) == "look" and index == 1):
-            self.role = Role.SUBJECT
-        elif text in SUBORDINATORS:
-            self.role, self.in_list = Role.SUBJECT, False
-        elif text in PREPOSITIONS:
-            is_peer = text in PEER_PREPOSITIONS and self._text(index - 1) != "each"
-            self.role = Role.PEER if is_peer or self._is_beside(index) else Role.PLACE
-        elif at_start and (after := max(skip_frame(self.words, index), skip_grouping(self.words, index))) > index:
+        if self.clause.read_word(index, bool(self.mentions) and self.mentions[-1].noun[-1] is self.words[index - 1]):
+            return index + 1
+        if at_start and (after := max(skip_frame(self.words, index), skip_grouping(self.words, index))) > index:
             return after
-        elif not (at_start and text in _IMPERATIVES):
-            self._read_verb(index, text)
+        if not (at_start and text in _IMPERATIVES):
+            self.clause.read_verb(index)
         return index + 1
 
     def _read_negation(self, index: int, text: str) -> None:
@@ -332,19 +257,6 @@ class _Reader:
             self.negated = index - (before in {"instead", "rather"})
         elif text not in _NEGATED_LISTS or text == ",":
             self.negated = -1
-
-    def _read_peer_phrase(self, index: int) -> int:
-        """Index behind "next to" and the like; 0 where no such words stand."""
-        fitting = (p for p in PEER_PHRASES if tuple(word.text for word in self.words[index : index + len(p)]) == p)
-        length = len(next(fitting, ()))
-        if length:
-            self.role = Role.PEER
-        return index + length if length else 0
-
-    def _is_beside(self, index: int) -> bool:
-        """ "lemons near an apple" lie beside it; "a dog sleeping near a log" does so somewhere."""
-        follows = bool(self.mentions) and self.mentions[-1].noun[-1] is self.words[index - 1]
-        return self.words[index].text == "near" and follows
 
     def _read_negated(self, index: int) -> int:
         """Index behind the bare noun of "no dogs" or "without any people"; 0 where none stands at `index`."""
@@ -364,7 +276,10 @@ class _Reader:
         if self._text(index) not in _TWINS and not (is_two and self._text(index + 1) in KINDS_OF_TWINS):
             return 0
         noun = self.words[index + is_two]
-        if self.role in (Role.SUBJECT, Role.PEER) and self._text(index - 1) not in ARTICLES | DEFINITE | POSSESSIVES:
+        if (
+            self.clause.role in (Role.SUBJECT, Role.PEER)
+            and self._text(index - 1) not in grammar.ARTICLES | grammar.DETERMINERS
+        ):
             attributes = (self.words[index],) if is_two else ()
             self._note(Mention(_TWINS.get(noun.text, 2), (noun,), attributes, False))
         return index + 1 + is_two
@@ -380,25 +295,9 @@ class _Reader:
             phrase = read_noun_phrase(self.words, index + 1, False, True)
         if not phrase.noun:
             return index + 1
-        self.role = self._role_of(index, phrase)
-        return self._after_noun(phrase.after)
+        self.clause.role = self.clause.role_of(index, phrase)
+        return self.clause.after_noun(phrase.after)
 
     def _acts(self, index: int) -> bool:
         """Whether the word before `index` was a verb by what follows it: "the model strikes a pose"."""
-        return self._text(index) in ARTICLES | DEFINITE | POSSESSIVES | PREPOSITIONS
-
-    def _read_punctuation(self, text: str) -> None:
-        self.in_list = text in {",", "&"}
-        self.clause_start = True
-        if text not in {"'", '"', "-", "&", "’", "‘", "“", "”", ")"}:
-            self.role = Role.SUBJECT
-
-    def _read_verb(self, index: int, text: str) -> None:
-        if text in AUXILIARIES:
-            existential = text in {"there's", "it's"} or self._text(index - 1) in {"there", "it", "this"}
-            self.role = Role.SUBJECT if existential else Role.OBJECT
-        elif is_present_participle(text) or is_past_participle(text):
-            progressive = self._text(index - 1) in AUXILIARIES and is_present_participle(text)
-            self.role = Role.ACTED_ON if progressive else Role.OBJECT
-        elif is_base_verb(text) and not is_plural(text):
-            self.role = Role.OBJECT
+        return self._text(index) in grammar.ARTICLES | grammar.DETERMINERS | grammar.PREPOSITIONS

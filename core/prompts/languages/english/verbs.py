@@ -46,63 +46,19 @@ NOUNS_IN_ING = frozenset(
     "stocking housing opening meeting briefing gathering pairing topping frosting filling lettering writing necking "
     "plaything being offering".split()
 )
-# "-ing" names a kind of thing before these nouns ("swimming pool"), so both words are the noun.
-GERUND_COMPOUNDS = {
-    "swimming": "pool suit cap",
-    "shopping": "mall cart bag basket trolley street center centre",
-    "washing": "machine line",
-    "sewing": "machine kit needle",
-    "fishing": "boat rod net pole village vessel trawler hook lure line",
-    "sailing": "boat ship vessel yacht",
-    "running": "shoe track",
-    "hiking": "boot trail pole",
-    "walking": "stick cane",
-    "sleeping": "bag pill",
-    "racing": "car bike horse drone pigeon",
-    "rocking": "chair horse",
-    "dining": "table room chair hall car",
-    "living": "room",
-    "boxing": "glove ring match",
-    "parking": "lot meter garage space",
-    "drinking": "fountain glass straw",
-    "frying": "pan",
-    "cutting": "board",
-    "chopping": "board block",
-    "rolling": "pin",
-    "mixing": "bowl",
-    "baking": "tray sheet tin",
-    "cooking": "pot pan",
-    "watering": "can hole",
-    "wedding": "cake dress ring",
-    "bowling": "ball pin alley",
-    "flying": "saucer squirrel fish",
-    "building": "block site",
-    "knitting": "needle",
-    "spinning": "wheel top",
-    "steering": "wheel",
-    "traveling": "salesman",
-    "measuring": "cup tape",
-    "reading": "lamp glass",
-    "writing": "desk",
-    "shaving": "brush",
-    "vending": "machine",
-    "climbing": "wall rope",
-    "wrecking": "ball",
-    "whirling": "dervish",
-    "praying": "mantis mantises",
-    "serving": "dish",
-    "operating": "table",
-    "waiting": "room",
-    "meeting": "room",
-    "changing": "room",
-    "punching": "bag",
-    "skipping": "rope",
-    "hunting": "dog lodge",
-    "riding": "boot helmet",
-    "training": "plane",
-    "playing": "card field",
-    "magnifying": "glass",
-    "setting": "sun",
-    "swaddling": "cloth",
-    "landing": "gear craft",
-}
+_COMPOUNDS = (
+    "swimming pool suit cap|shopping mall cart bag basket trolley street center centre|washing machine line|"
+    "sewing machine kit needle|fishing boat rod net pole village vessel trawler hook lure line|"
+    "sailing boat ship vessel yacht|running shoe track|hiking boot trail pole|walking stick cane|sleeping bag pill|"
+    "racing car bike horse drone pigeon|rocking chair horse|dining table room chair hall car|living room|"
+    "boxing glove ring match|parking lot meter garage space|drinking fountain glass straw|frying pan|cutting board|"
+    "chopping board block|rolling pin|mixing bowl|baking tray sheet tin|cooking pot pan|watering can hole|"
+    "wedding cake dress ring|bowling ball pin alley|flying saucer squirrel fish|building block site|knitting needle|"
+    "spinning wheel top|steering wheel|traveling salesman|measuring cup tape|reading lamp glass|writing desk|"
+    "shaving brush|vending machine|climbing wall rope|wrecking ball|whirling dervish|praying mantis mantises|"
+    "serving dish|operating table|waiting room|meeting room|changing room|punching bag|skipping rope|"
+    "hunting dog lodge|riding boot helmet|training plane|playing card field|magnifying glass|setting sun|"
+    "swaddling cloth|landing gear craft"
+).split("|")
+GERUND_COMPOUNDS = {gerund: frozenset(nouns) for gerund, *nouns in map(str.split, _COMPOUNDS)}
+"""Word in -ing -> nouns before which it names a kind of thing, so that both words are the noun: "swimming pool"."""

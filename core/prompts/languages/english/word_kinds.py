@@ -5,54 +5,23 @@ from __future__ import annotations
 from functools import lru_cache
 
 from ...plurals import is_plural
+from . import grammar_words as grammar
 from .adjectives import ADJECTIVES, ALSO_NOUNS, NOT_ADJECTIVES
-from .grammar_words import (
-    ADVERBS,
-    ARTICLES,
-    AUXILIARIES,
-    CONJUNCTIONS,
-    DEFINITE,
-    POSSESSIVES,
-    PREPOSITIONS,
-    PRONOUNS,
-    QUANTIFIERS,
-    SUBORDINATORS,
-)
 from .numbers import NUMBER_WORDS, is_number
 from .verbs import BASE_VERBS, IRREGULAR_PAST, NOUNS_IN_ING, NOUNS_IN_S
 
-_ADJECTIVE_ENDINGS = (
-    "ous",
-    "ful",
-    "less",
-    "ish",
-    "ic",
-    "ive",
-    "able",
-    "ible",
-    "esque",
-    "like",
-    "sized",
-    "shaped",
-    "free",
-)
+_ADJECTIVE_ENDINGS = tuple("ous ful less ish ic ive able ible esque like sized shaped free".split())
 _LY_NOT_ADVERBS = frozenset(
     "butterfly dragonfly firefly family lily jelly bully belly fly ally trolley friendly lovely lonely elderly curly silly "
     "woolly hilly chilly deadly early daily jolly ugly holy lively bubbly assembly reply anomaly monopoly dolly holly filly "
     "pretty cuddly wobbly prickly wrinkly sparkly ghostly costly orderly heavenly housefly mayfly gully tally rally smelly "
     "burly motherly saintly scholarly wiggly squiggly drizzly grizzly bristly gnarly barfly ply underbelly".split()
 )
-_BOUNDARIES = (
-    ARTICLES
-    | DEFINITE
-    | POSSESSIVES
-    | QUANTIFIERS
-    | CONJUNCTIONS
-    | SUBORDINATORS
-    | PREPOSITIONS
-    | PRONOUNS
-    | AUXILIARIES
-)
+_PARTICLES = frozenset("well high low full half multi semi ultra non mid open wide".split())  # of "well-dressed"
+_BOUNDARIES = frozenset().union(
+    grammar.ARTICLES, grammar.DEFINITE, grammar.POSSESSIVES, grammar.QUANTIFIERS, grammar.CONJUNCTIONS,
+    grammar.SUBORDINATORS, grammar.PREPOSITIONS, grammar.PRONOUNS, grammar.AUXILIARIES,
+)  # fmt: skip
 
 
 @lru_cache(4_096)
@@ -63,7 +32,7 @@ def is_boundary(word: str) -> bool:
 
 def is_adverb(word: str) -> bool:
     """Whether the word can only describe a verb or an adjective ("slowly", "very", "together")."""
-    return word in ADVERBS or (word.endswith("ly") and len(word) > 4 and word not in _LY_NOT_ADVERBS)
+    return word in grammar.ADVERBS or (word.endswith("ly") and len(word) > 4 and word not in _LY_NOT_ADVERBS)
 
 
 def is_present_participle(word: str) -> bool:
@@ -110,18 +79,5 @@ def can_be_noun(word: str) -> bool:
 def _is_hyphenated_adjective(parts: list[str]) -> bool:
     """ "black-and-white", "long-haired", "two-story", "high-tech", but not "steel-beams", "crew-member"."""
     numeral = parts[0] in NUMBER_WORDS or parts[0].isdigit()
-    particle = parts[0] in {
-        "well",
-        "high",
-        "low",
-        "full",
-        "half",
-        "multi",
-        "semi",
-        "ultra",
-        "non",
-        "mid",
-        "open",
-        "wide",
-    }
+    particle = parts[0] in _PARTICLES
     return numeral or particle or "and" in parts or is_adjective(parts[-1]) or parts[-1] in {"style", "tone", "color"}

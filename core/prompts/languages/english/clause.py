@@ -1,0 +1,99 @@
+"""What the words between noun phrases say of the next one: its role in the clause."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...plurals import is_plural
+from ...words import Word, text_at
+from .counting_rules import Role
+from .grammar_words import AUXILIARIES, CONJUNCTIONS, PEER_PHRASES, PEER_PREPOSITIONS, PREPOSITIONS, SUBORDINATORS
+from .noun_phrase import NounPhrase
+from .word_kinds import is_adverb, is_base_verb, is_boundary, is_past_participle, is_present_participle
+
+# What they show stands in the picture on its own: "I can see a car".
+_SHOWING = frozenset(
+    "see shows depicts depicting showing features featuring contains containing includes including imagine".split()
+)
+_NEEDS_CLAUSE = frozenset("as before after until since than like so".split())
+_STAY = frozenset("'\"-&’‘“”)")  # marks that begin no new subject
+
+
+class Clause:
+    """Where a walk through a prompt stands in its clause.
+
+    Attributes:
+        role: of the next noun phrase.
+        in_list: whether that phrase goes on with a list.
+        at_start: whether nothing of the clause was read yet.
+    """
+
+    def __init__(self, words: Sequence[Word]) -> None:
+        self._words = words
+        self.role = Role.SUBJECT
+        self.in_list = False
+        self.at_start = True
+
+    def role_of(self, start: int, phrase: NounPhrase) -> Role:
+        """The role so far, or subject where a verb follows: "... and a dog running", "as a banner falls"."""
+        before, following = text_at(self._words, start - 1), text_at(self._words, phrase.after)
+        if not following or (is_boundary(following) and following not in AUXILIARIES):
+            verb = False
+        else:
+            verb = not is_adverb(following) or is_present_participle(text_at(self._words, phrase.after + 1))
+        if before in _NEEDS_CLAUSE:
+            return Role.SUBJECT if verb else Role.PLACE
+        return Role.SUBJECT if verb and before in CONJUNCTIONS else self.role
+
+    def after_noun(self, index: int) -> int:
+        """Past the word behind a noun, when that is its verb."""
+        text = text_at(self._words, index)
+        if text and not is_boundary(text) and not is_adverb(text) and text != "next":
+            self.role = Role.OBJECT
+            return index + 1
+        return index
+
+    def read_peer_phrase(self, index: int) -> int:
+        """Index behind "next to" and the like; 0 where no such words stand."""
+        phrase = PEER_PHRASES.get(self._words[index].text, "").split()
+        after = index + len(phrase)
+        if not phrase or [word.text for word in self._words[index:after]] != phrase:
+            return 0
+        self.role = Role.PEER
+        return after
+
+    def read_word(self, index: int, follows_noun: bool) -> bool:
+        """Read a mark or a word that joins phrases or clauses. Returns whether it is one.
+
+        Args:
+            follows_noun: whether a counted noun stands right before it.
+        """
+        text, before = self._words[index].text, text_at(self._words, index - 1)
+        if self._words[index].is_punctuation:
+            self.in_list, self.at_start = text in {",", "&"}, True
+            self.role = self.role if text in _STAY else Role.SUBJECT
+        elif text in CONJUNCTIONS:
+            self.in_list = True
+        elif text in _SHOWING or (text == "at" and before == "look" and index == 1):
+            self.role = Role.SUBJECT
+        elif text in SUBORDINATORS:
+            self.role, self.in_list = Role.SUBJECT, False
+        elif text in PREPOSITIONS:
+            is_beside = text == "near" and follows_noun  # "lemons near an apple", but not "a dog sleeping near a log"
+            is_peer = text in PEER_PREPOSITIONS and before != "each"
+            self.role = Role.PEER if is_peer or is_beside else Role.PLACE
+        else:
+            return False
+        return True
+
+    def read_verb(self, index: int) -> None:
+        """Read a word that may be a verb: what follows it is acted on."""
+        text, before = self._words[index].text, text_at(self._words, index - 1)
+        if text in AUXILIARIES:
+            existential = text in {"there's", "it's"} or before in {"there", "it", "this"}
+            self.role = Role.SUBJECT if existential else Role.OBJECT
+        elif is_present_participle(text) or is_past_participle(text):
+            progressive = before in AUXILIARIES and is_present_participle(text)
+            self.role = Role.ACTED_ON if progressive else Role.OBJECT
+        elif is_base_verb(text) and not is_plural(text):
+            self.role = Role.OBJECT

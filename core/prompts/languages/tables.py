@@ -1,0 +1,36 @@
+"""Words of a language as data: each has one file in the folder `words`, which is read when the language is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from configparser import ConfigParser
+from functools import lru_cache
+from pathlib import Path
+
+Section = Mapping[str, str]
+_FOLDER = Path(__file__).parent / "words"
+
+
+@lru_cache
+def read_table(language: str) -> Mapping[str, Section]:
+    """Sections of the file of `language` ("zh", "de", ...), each with its entries: name -> words between spaces."""
+    parser = ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#",))
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # names are words, too: "cm" is not "CM"
+    parser.read(_FOLDER / f"{language}.ini", encoding="utf-8")
+    return parser
+
+
+def values(section: Section) -> dict[str, int]:
+    """Words of a section whose names are numbers: word -> number."""
+    return {word: int(value) for value, words in section.items() for word in words.split()}
+
+
+def letters(words: str) -> dict[str, None]:
+    """The letters of an entry in order, without the spaces that break its lines."""
+    return dict.fromkeys("".join(words.split()))
+
+
+def either(words: str) -> str:
+    """The words of an entry as alternatives of a pattern, the longest first."""
+    return "|".join(sorted(map(re.escape, words.split()), key=len, reverse=True))
