@@ -100,9 +100,9 @@ class IsacAttentionControl(io.ComfyNode):
                     optional=True,
                     options=list(MODES),
                     default=preset["mode"],
-                    tooltip="exact: steer from start_percent to end_percent. fast: steer only the first 40 % of the steps, "
-                    "in which the number of objects is decided; less than half the extra time. fast by noise: the same where "
-                    "the noise falls unevenly, as few-step schedules make it: steer until 40 % of the way down the noise.",
+                    tooltip="exact: steer from start_percent to end_percent. fast: steer only from 10 % to 40 % of the steps, "
+                    "in which the number of objects is decided; a third of the extra time. fast by noise: the same where the "
+                    "noise falls unevenly, as few-step schedules make it: from 10 % to 40 % of the way down the noise.",
                 ),
                 io.Boolean.Input(
                     "bind",
@@ -132,8 +132,8 @@ class IsacAttentionControl(io.ComfyNode):
                     optional=True,
                     options=[*PRESETS, CUSTOM],
                     default=DEFAULT,
-                    tooltip="normal: steers the first 40 % of the steps. gentle: half of that step size, for images that must "
-                    "change little. strong: steers every step. paper: the ISAC paper's objective and step. "
+                    tooltip="normal: steers from 10 % to 40 % of the steps. gentle: half of that step size, for images that "
+                    "must change little. strong: steers every step. paper: the ISAC paper's objective and step. "
                     "custom: the settings as they stand here.",
                     extra_dict={"headcount_presets": PRESETS},
                 ),

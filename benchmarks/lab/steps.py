@@ -18,7 +18,7 @@ from headcount.bridge.comfyui.run_notes import RunNotes
 from headcount.bridge.families.family import Reader
 from headcount.bridge.gradients.attention_gradient import GradientPass
 from headcount.bridge.gradients.memory import MemorySetting
-from headcount.bridge.isac.control import FAST_SHARE
+from headcount.bridge.isac.control import FAST_SHARE, WAIT_SHARE
 from headcount.bridge.recording.recorder import RecordedRun
 from headcount.core.attention import (
     AttentionCall,
@@ -166,7 +166,9 @@ class Mode:
 MODES = {
     "exact (anchored)": Mode(AnchoredObjective),
     "exact (paper)": Mode(paper),
-    f"fast (anchored, first {FAST_SHARE:.0%} of the steps)": Mode(AnchoredObjective, share=FAST_SHARE),
+    f"fast (anchored, {WAIT_SHARE:.0%} to {FAST_SHARE:.0%} of the steps)": Mode(
+        AnchoredObjective, share=FAST_SHARE - WAIT_SHARE
+    ),
     "blocks recomputed (anchored)": Mode(AnchoredObjective, "low"),
     "blocks recomputed (paper)": Mode(paper, "low"),
     "Attend-and-Excite, for reference": Mode(AttendAndExcite),

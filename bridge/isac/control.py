@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -51,9 +52,15 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 CLUSTERINGS: tuple[Clustering, ...] = get_args(Clustering)
 MEMORY_SETTINGS: tuple[MemorySetting, ...] = get_args(MemorySetting)
 
-# "fast" steers while the layout forms, and leaves the rest of the sampling alone. Where every layer takes part in the
-# objective and a gradient costs as much as 1.24 plain steps (SD 3.5), this is 1.5 times plain sampling.
-FAST_SHARE = 0.4
+WAIT_SHARE, FAST_SHARE = 0.1, 0.4
+"""Of a run, what "fast" lets pass before it steers, and where it stops: it steers while the layout forms. Before that, maps
+show hardly more than noise. Where every layer takes part in the objective and a gradient costs as much as 1.24 plain steps
+(SD 3.5), this is 1.4 times plain sampling."""
+
+
+def fast_steps(steps: int) -> range:
+    """Those of a run that "fast" steers; of fewer than ten, from the first on."""
+    return range(int(WAIT_SHARE * steps), math.ceil(FAST_SHARE * steps))
 
 
 @dataclass(frozen=True)
@@ -67,8 +74,8 @@ class IsacSettings:
         start_percent, end_percent: the part of the sampling that is steered, 0 to 1.
         spacing: "anchored" only: least distance between two instances, as a share of the picture's shorter side; None for
             one that the maps say.
-        mode: "fast" ends the steering after `FAST_SHARE` of the run's steps, "fast by noise" at the noise level of
-            `end_percent` = `FAST_SHARE`, which no scheduler and no few-step schedule changes; `end_percent` may end it earlier.
+        mode: "fast" steers `fast_steps` of a run, "fast by noise" between the noise levels of the same shares, which no
+            scheduler and no few-step schedule changes; `start_percent` and `end_percent` may narrow both.
         bind: keep attributes ("red") with their noun (ISAC v4); for "anchored" it changes nothing
             unless two nouns have attributes, for "paper" unless one has.
         clustering: "paper" only: how the foreground is cut into instances (ISAC, Table 4).
@@ -148,11 +155,12 @@ class _IsacRun:
         self._model = guider.inner_model
         self._taken = self._steered = self._first_seen = 0
         self._steps = max(len(sigmas) - 1, 1)
-        self._most_steps = math.ceil(FAST_SHARE * self._steps) if settings.mode == "fast" else math.inf
+        self._steered_steps = fast_steps(self._steps) if settings.mode == "fast" else range(sys.maxsize)
         sampling = guider.inner_model.model_sampling
-        self._first = float(sampling.percent_to_sigma(settings.start_percent))
-        end = min(settings.end_percent, FAST_SHARE) if settings.mode == "fast by noise" else settings.end_percent
-        self._last = float(sampling.percent_to_sigma(end))
+        start, end = settings.start_percent, settings.end_percent
+        if settings.mode == "fast by noise":
+            start, end = max(start, WAIT_SHARE), min(end, FAST_SHARE)
+        self._first, self._last = (float(sampling.percent_to_sigma(percent)) for percent in (start, end))
         self._noise = noise_share(sampling, sigmas[0]), noise_share(sampling, sigmas[-1])
         self._is_flow = isinstance(sampling, comfy.model_sampling.CONST)
         counted = counted_conditionings(guider.conds.get("positive", []), NODE, family, counts)
@@ -172,7 +180,7 @@ class _IsacRun:
         level = float(sigma[0])
         self._first_seen = self._first_seen if self._taken else step  # later where a run goes on from kept steps
         self._taken += 1
-        if self._last < level <= self._first and step < self._most_steps:
+        if self._last < level <= self._first and step in self._steered_steps:
             self._steered += 1
             for index, (counted, gradient_pass) in enumerate(self._passes):
                 step_gradient = gradient_pass(x, sigma, model_options, self._objective(counted, x, step))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
-_STEERING_COST = 0.5  # of an image with ISAC fast, at most, all in the share of the steps that is steered
+_STEERING_COST = 0.4  # of an image with ISAC fast, at most, all in the share of the steps that is steered
 
 
 @dataclass
@@ -15,13 +15,13 @@ class Budget:
     Attributes:
         limit: 0 is none.
         steps: of an image.
-        steered: how many of its first steps are steered.
+        steered: those of its steps that are.
         spent: so far.
     """
 
     limit: float
     steps: int
-    steered: int = 0
+    steered: range = range(0)
     spent: float = 0.0
 
     @property
@@ -38,4 +38,5 @@ class Budget:
         cost = (last - first) / self.steps
         if not self.steered:
             return cost
-        return cost + _STEERING_COST * max(0, min(last, self.steered) - first) / self.steered
+        steered = range(max(first, self.steered.start), min(last, self.steered.stop))
+        return cost + _STEERING_COST * len(steered) / len(self.steered)

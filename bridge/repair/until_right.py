@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from math import ceil
 from typing import Any
 
 import comfy.sample
@@ -17,7 +16,7 @@ from ..comfyui.node_text import NodeResult
 from ..counters.count_check import BEST
 from ..counters.inputs import checked_counter, require_loader
 from ..families.table import FAMILIES
-from ..isac.control import FAST_SHARE, IsacSettings, with_isac
+from ..isac.control import IsacSettings, fast_steps, with_isac
 from ..prompts.conditionings import WRITE_A_NUMBER
 from ..prompts.token_positions import encode_count_prompt
 from ..sampling.image import ImageInputs, sampled_image
@@ -122,7 +121,7 @@ class _Run:
             negative=self._negative, counts=counts,
             settings=RepairSettings(**settings.of_sampler(), rounds=settings.rounds),
         )  # fmt: skip
-        self.budget = Budget(settings.budget, settings.steps, ceil(FAST_SHARE * settings.steps) if steers else 0)
+        self.budget = Budget(settings.budget, settings.steps, fast_steps(settings.steps) if steers else range(0))
         self.tries = Tries(request.model, settings)
 
     def starts(self) -> Iterator[Start]:
