@@ -30,7 +30,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .detector_pack import untrained_sam3
-from .families import POOLED, SMALL, WIDTH, Small, TextOf, build, small
+from .families import NEWER, POOLED, SMALL, WIDTH, Small, TextOf, build, small
 from .models import random_weights
 from .pieces import pieces_model
 from .video_models import video
@@ -115,7 +115,15 @@ DECODERS = (
     "minimax_h3_video_vae_int8_convrot.safetensors",
     "minimax_h3_audio_vae_fp32.safetensors",
     "wan_2.1_vae.safetensors",
+    "qwen_image_2.1_vae_bf16.safetensors",
 )
+if NEWER["Qwen-Image 2.1"] in vars(comfy.supported_models):
+    from comfy.text_encoders.qwen_image21 import QwenImage21Tokenizer
+
+    DIFFUSION_MODELS["qwen_image_2.1_int8_convrot.safetensors"] = "Qwen-Image 2.1"
+    TEXT_ENCODERS["qwen3vl_8b_int8_convrot.safetensors"] = StandIn(
+        "Qwen-Image 2.1", QwenImage21Tokenizer, ("qwen3vl_8b",)
+    )
 LORAS = ("ltx_2.3_22b_distilled_1.1_lora_dynamic_fro09_avg_rank_111_bf16.safetensors",)
 _SENTENCES = ("Three cats and two dogs are running across a sunny meadow", "blurry, low quality, deformed, static")
 
@@ -158,9 +166,12 @@ class _Text(nn.Module):
 
 
 class _LatentItself:
-    """A decoder that shows the first channels of a latent; what it says of a sound's latent is what the small LTX-2.3 takes."""
+    """A decoder that shows the first channels of a latent; what it says of a sound's latent is what the small LTX-2.3 takes.
 
-    SIDE, CHANNELS = 8, 16
+    `OF_SOUND` are the channels of LTX-2.3's and MiniMax H3's sound; Qwen-Image 2.1 has 16 pixels to a cell.
+    """
+
+    OF_SOUND, OF_QWEN_21 = (8, 32), 64
     latent_channels, audio_sample_rate = 8, 16_000
     latent_frequency_bins, output_sample_rate = 16, 16_000
 
@@ -173,9 +184,10 @@ class _LatentItself:
 
     def decode(self, latent: Tensor) -> Tensor:
         """(B, h, w, 3) of pictures, (B, F, h, w, 3) of videos, 0 to 1; (B, samples, 2) of a sound."""
-        if latent.ndim == 4 and latent.shape[1] != self.CHANNELS:
+        if latent.ndim == 4 and latent.shape[1] in self.OF_SOUND:
             return latent.flatten(2).movedim(1, -1)[..., :2].tanh()
-        larger = latent[:, :3].repeat_interleave(self.SIDE, -1).repeat_interleave(self.SIDE, -2)
+        side = 16 if latent.shape[1] == self.OF_QWEN_21 else 8
+        larger = latent[:, :3].repeat_interleave(side, -1).repeat_interleave(side, -2)
         return larger.movedim(1, -1).sigmoid()
 
 

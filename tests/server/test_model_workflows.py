@@ -13,12 +13,22 @@ import pytest
 from demo.server import ComfyServer, workflow_to_prompt
 from demo.workflow_runs import pictures_of, with_widgets
 
-from ..helpers.example_workflows import BLUEPRINT, INPUT_NODE, OUTPUT_NODE, PICTURE_FAMILIES, VIDEO_FAMILIES
+from ..helpers.example_workflows import (
+    BLUEPRINT,
+    INPUT_NODE,
+    NEEDS_NEWER,
+    OUTPUT_NODE,
+    PICTURE_FAMILIES,
+    VIDEO_FAMILIES,
+)
+from ..helpers.families import newer
 from ..helpers.stand_ins import STAND_INS, furnish
 
 pytestmark = pytest.mark.server
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "workflows"
+[_ABSENT] = newer("Qwen-Image 2.1")
+QWEN_21 = pytest.param(NEEDS_NEWER, marks=getattr(_ABSENT, "marks", ()))
 FOUND = "What was found, and what was aimed at"
 SMALL = {"width": 96, "height": 128, "batch_size": 1}
 SHORT = {"width": 128, "height": 192, "length": 9}
@@ -53,7 +63,9 @@ def _drawn(server: ComfyServer, outputs: dict[str, Any], node: str) -> np.ndarra
     return np.stack(pictures_of(server, outputs[node]))
 
 
-@pytest.mark.parametrize("name", ["sd15_isac", "sdxl_isac", "sd35_isac", "flux_isac", "flux_numina", *PICTURE_FAMILIES])
+@pytest.mark.parametrize(
+    "name", ["sd15_isac", "sdxl_isac", "sd35_isac", "flux_isac", "flux_numina", *PICTURE_FAMILIES, QWEN_21]
+)
 def test_runs_on_a_small_model_of_the_same_kind(name: str, stand_ins: ComfyServer) -> None:
     schemas = stand_ins.object_info()
     prompt = with_widgets(workflow_to_prompt(json.loads((FOLDER / f"{name}.json").read_text()), schemas), SETTINGS)
