@@ -18,7 +18,9 @@ _HEAD = (
     "# The papers' tables",
     "",
     "What ISAC, NUMINA and T2ICount print, and the command that re-makes each row; a blank means that it was not run: none",
-    "of the papers' weights were at hand. Words in capitals are your files. Written by `python -m benchmarks.papers`.",
+    "of the papers' weights were at hand. Words in capitals are your files. Methods `numina_ablation:...` are a node of the",
+    "benchmarks: link the folder benchmarks/numina_ablation into custom_nodes of each server, beside the pack. Written by",
+    "`python -m benchmarks.papers`.",
 )
 
 

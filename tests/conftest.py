@@ -65,12 +65,13 @@ def quick_collections() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[ComfyServer]:
-    """The real ComfyUI server with the pack loaded, started once for all tests; beside it core's detectors, untrained."""
+    """The real ComfyUI server with the pack and the benchmarks' node, started once; beside it core's detectors, untrained."""
     running = ComfyServer()
     (running.base / "custom_nodes").mkdir()
     (running.base / "custom_nodes" / "untrained_detectors.py").symlink_to(
         ROOT / "tests" / "helpers" / "detector_pack.py"
     )
+    (running.base / "custom_nodes" / "numina_ablation").symlink_to(ROOT / "benchmarks" / "numina_ablation")
     with running:
         yield running
 
