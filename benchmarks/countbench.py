@@ -8,6 +8,9 @@ pictures. With --workflow, the missing ones are made first in your running Comfy
 IDEA-Research/grounding-dino-tiny on the Hub), or a counter of the pack: `counter:FOLDER` (any detector of Detector Counter),
 `sam3:FILE`, `t2icount:FILE`, `shapes` or `emoji` (for the demo models' pictures). Finished videos and counts are kept, so a
 stopped run goes on; a prompt that a node refuses is noted and left out. --out gets results.json and report.md.
+
+Methods are written as benchmarks.effect writes them. `numina_ablation`, such as `numina_ablation:heads=top2`, is a node of the
+benchmarks: link the folder benchmarks/numina_ablation into custom_nodes of each server, beside the pack.
 """
 
 from __future__ import annotations

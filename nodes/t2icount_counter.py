@@ -7,9 +7,10 @@ from comfy_api.latest import io
 from ..bridge.comfyui.node_text import result_output
 from ..bridge.comfyui.previews import image_preview
 from ..bridge.t2icount.node_results import count_in_pictures
-from ..core.t2icount.counting import SCALES, SHORT_SIDE
+from ..core.t2icount.counting import SCALES, SHORT_SIDE, CountSettings
 from ._types import BoxesType, CountedType, CountsType, counter_input
 
+_FEATURES, _ATTENTION = "features", "attention"
 _ORDER = "All nouns of the first image, then of the second, and so on."
 
 
@@ -58,6 +59,25 @@ class T2ICountCounter(io.ComfyNode):
                 CountsType.Input(
                     "counts", optional=True, tooltip="COUNTS of Count Prompt: its nouns are counted when text is empty."
                 ),
+                io.Int.Input(
+                    "stride",
+                    default=0,
+                    min=0,
+                    max=4096,
+                    optional=True,
+                    tooltip="Pixels from one window to the next. 0: side by side, as published. Less than a window (384 pixels "
+                    "with the authors' model): they overlap, which softens their borders and takes more passes.",
+                    advanced=True,
+                ),
+                io.Combo.Input(
+                    "similarity_from",
+                    options=[_FEATURES, _ATTENTION],
+                    default=_FEATURES,
+                    optional=True,
+                    tooltip="What the output similarity shows. features: how much a place looks like the noun to the counter. "
+                    "attention: where the cross-attention of the diffusion model looks at the noun, each window for itself.",
+                    advanced=True,
+                ),
             ],
             outputs=[
                 io.Int.Output(
@@ -88,8 +108,9 @@ class T2ICountCounter(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, t2icount, image, text, scale, counts=None) -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
-        results = count_in_pictures(t2icount, image, text, counts, scale)
+    def execute(cls, t2icount, image, text, scale, counts=None, stride=0, similarity_from=_FEATURES) -> io.NodeOutput:
+        settings = CountSettings(scale=scale, stride=stride or None, attention=similarity_from == _ATTENTION)
+        results = count_in_pictures(t2icount, image, text, counts, settings)
         shown = {**image_preview(results.overlays, cls), **result_output(results.result, cls)}
         return io.NodeOutput(
             results.rounded, results.numbers, results.density, results.overlays, results.similarity, results.boxes,

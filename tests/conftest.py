@@ -65,11 +65,14 @@ def quick_collections() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[ComfyServer]:
-    """The real ComfyUI server with the pack, started once for all tests; beside it untrained detectors and an adapter."""
+    """The real ComfyUI server with the pack and the benchmarks' node, started once for all tests; beside it untrained detectors
+    and an adapter."""
     running = ComfyServer()
-    (running.base / "custom_nodes").mkdir()
+    packs = running.base / "custom_nodes"
+    packs.mkdir()
     for pack in ("detector_pack", "adapter_pack"):
-        (running.base / "custom_nodes" / f"{pack}.py").symlink_to(ROOT / "tests" / "helpers" / f"{pack}.py")
+        (packs / f"{pack}.py").symlink_to(ROOT / "tests" / "helpers" / f"{pack}.py")
+    (packs / "numina_ablation").symlink_to(ROOT / "benchmarks" / "numina_ablation")
     with running:
         yield running
 

@@ -20,6 +20,7 @@ from headcount.nodes.isac_attention_control import IsacAttentionControl
 from headcount.nodes.isac_latent_selection import IsacLatentSelection
 from headcount.nodes.numina_count_guide import NuminaCountGuide
 
+from ..numina_ablation import NuminaAblation
 from .isac_ablation import IsacAblation
 
 PLAIN = "plain"
@@ -62,6 +63,7 @@ KINDS = {
     "isac_paper": Kind("steers", IsacAttentionControl, {**PRESETS["paper"], "preset": CUSTOM}),
     "isac_ablation": Kind("steers", IsacAblation),
     "numina": Kind("guides", NuminaCountGuide),
+    "numina_ablation": Kind("guides", NuminaAblation),
     "selection": Kind("chooses", IsacLatentSelection),
     "search": Kind("chooses", CountSearch, counts=True),
     "repair": Kind("repairs", CountRepair, counts=True),

@@ -31,6 +31,7 @@ class NuminaSettings:
         reference_layer: index of the attention layer that the layout is read in (l* of the paper), `AUTO_LAYER` to choose.
         cache: the run up to the reference step takes over the model's last answer where it would hardly differ; that of
             "release" always does.
+        exchanged: layout and guidance settings in place of the method's, for ablations; the node has none.
     """
 
     strength: float = 1.0
@@ -39,11 +40,12 @@ class NuminaSettings:
     when: When = "auto"
     reference_layer: int = AUTO_LAYER
     cache: bool = False
+    exchanged: Preset | None = None
 
     @property
     def preset(self) -> Preset:
-        """Layout and guidance settings of the method."""
-        return _PRESETS[self.method]
+        """Layout and guidance settings of the method, or what they are exchanged for."""
+        return self.exchanged or _PRESETS[self.method]
 
     @property
     def cache_rule(self) -> CacheRule | None:

@@ -61,16 +61,19 @@ class LoadedCounter:
         Raises:
             CountError: see `each_picture`.
         """
-        return counted_of(nouns, self.each_picture(images, nouns, on_progress, scale))
+        return counted_of(nouns, self.each_picture(images, nouns, CountSettings(scale), on_progress))
 
     def each_picture(
         self,
         pictures: Tensor,
         nouns: Sequence[str],
+        settings: CountSettings,
         on_progress: OnProgress | None = None,
-        scale: str = SHORT_SIDE,
     ) -> Iterator[PictureCount]:
-        """Counts, densities, similarities and points, one image after the other.
+        """Counts, densities, similarities, points and, where asked for, attention, one image after the other.
+
+        Args:
+            settings: how to count; the batch is what ComfyUI's memory allows, up to `_BATCH`.
 
         Raises:
             CountError: the images are none, or a noun is empty, too long or unknown to a model of few words.
@@ -78,7 +81,7 @@ class LoadedCounter:
         """
         rgb = rgb_pictures(pictures)
         tokens, mask = self._words.tokens(nouns)
-        settings = CountSettings(scale, _BATCH)
+        settings = replace(settings, batch=_BATCH)
         text = self._read(tokens, mask, self._passes_together(rgb.shape[1], rgb.shape[2], len(nouns), settings))
         for index, picture in enumerate(rgb):
 
@@ -104,7 +107,7 @@ class LoadedCounter:
     def _passes_together(self, height: int, width: int, nouns: int, settings: CountSettings) -> int:
         """Windows times nouns that go through the network at once."""
         window = self.network.config.window
-        windows = len(window_corners(*counting_size(height, width, window, settings.scale), window))
+        windows = len(window_corners(*counting_size(height, width, window, settings.scale), window, settings.stride))
         return min(windows * nouns, settings.batch)
 
 

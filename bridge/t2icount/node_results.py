@@ -12,6 +12,7 @@ from torch import Tensor
 from ...core.counting import Counted, Counter, count_words, object_masks, reads_attributes
 from ...core.drawing import count_overlay
 from ...core.prompts import Counts
+from ...core.t2icount.counting import CountSettings
 from ..comfyui.node_names import OBJECT_COUNTER
 from ..comfyui.node_text import NodeResult
 from ..counters.inputs import checked_counter, count_with_progress
@@ -32,7 +33,7 @@ class CounterResults:
         rounded, numbers: N * K counts, whole and exact.
         density: (N * K, H, W) things per pixel.
         overlays: (N * K, H, W, 3).
-        similarity: (N * K, H, W) in 0..1.
+        similarity: (N * K, H, W) in 0..1, or the attention in its place.
         boxes: per image, a small box around each point; its label is the noun, its score the similarity there.
         counted: the same for other nodes.
         masks: (M, H, W) a mask of each of the M boxes, in their order; (1, H, W) zeros where there are none.
@@ -52,11 +53,13 @@ class CounterResults:
     result: NodeResult
 
 
-def count_in_pictures(counter: Counter, image: Tensor, text: str, counts: Counts | None, scale: str) -> CounterResults:
+def count_in_pictures(
+    counter: Counter, image: Tensor, text: str, counts: Counts | None, settings: CountSettings
+) -> CounterResults:
     """Count, with a progress bar.
 
     Args:
-        scale: see `CountSettings`; other counters than T2ICount have a scale of their own.
+        settings: of T2ICount; other counters have their own way. With `attention` that is what `similarity` holds.
 
     Raises:
         CountError: nothing to count, images that are none, a counter that is none, or words that it does not know.
@@ -64,10 +67,11 @@ def count_in_pictures(counter: Counter, image: Tensor, text: str, counts: Counts
     counter, bar = checked_counter(counter, NODE), comfy.utils.ProgressBar(1)
     nouns, pictures = nouns_to_count(text, counts, reads_attributes(counter)), rgb_pictures(image)
     if isinstance(counter, LoadedCounter):
-        results = list(counter.each_picture(pictures, nouns, bar.update_absolute, scale))
+        results = list(counter.each_picture(pictures, nouns, settings, bar.update_absolute))
         counted = counted_of(nouns, results)
         density = heat = torch.cat([result.density for result in results])
-        similarity = torch.cat([result.similarity for result in results]).clamp_(0, 1)
+        seen = [result.similarity if result.attention is None else result.attention for result in results]
+        similarity = torch.cat(seen).clamp_(0, 1)
     else:
         size = pictures.shape[1], pictures.shape[2]
         counted = with_boxes(count_with_progress(counter, pictures, nouns, bar.update_absolute), size)

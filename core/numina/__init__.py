@@ -38,7 +38,7 @@ from .guidance import Guide, RowBias, make_guide, row_bias
 from .layout import Layouts
 from .reading import Reading, head_responses, noun_response, read_layouts
 from .schedule import STEPS, delta, fade, time_of_sigma
-from .settings import PAPER, RELEASE, ROBUST, GuidanceSettings, LayoutSettings, Preset
+from .settings import PAPER, RELEASE, ROBUST, GuidanceSettings, LayoutSettings, Preset, PublishedSettings
 
 __all__ = [
     "PAPER",
@@ -50,6 +50,7 @@ __all__ = [
     "LayoutSettings",
     "Layouts",
     "Preset",
+    "PublishedSettings",
     "Reading",
     "RowBias",
     "delta",

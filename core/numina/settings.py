@@ -18,13 +18,20 @@ class PublishedSettings:
             of a block, or of block "means".
         block_grid: blocks per side of that score.
         score_weights: weights of the three scores: contrast, blocks, edges.
+        heads: whose self-attention is clustered in a frame: that of the "best" head (the paper), the "mean" of all heads, or
+            that of one taken at "random".
+        best: of so many of the best heads the mean attention is taken; 1 in the paper.
+        seed: of the random heads.
         quantile: share of a frame's cells that the mean-shift bandwidth reaches on average.
         place_weight: weight of a cell's place, 0 to 1 over the frame, beside its components.
         focus_ratio: a cell belongs to the noun from this share of the map's maximum.
         focus_reach: cells of a dense neighbourhood are at most this far apart, in cells.
         focus_neighbours: how many make it dense, the cell itself counted.
         overlap: a cluster is an instance when at least this share of it belongs to the noun.
-        radius: of the disc that stands for an instance where there is none to copy, in cells.
+        corrections: instances are removed, added, or "both" (the paper).
+        stand_in: what is added where there is no instance to copy: a "circle" (the paper), a "rectangle" as wide and as high,
+            the size of which the paper does not say, or "nothing".
+        radius: of what stands for an instance where there is none to copy, in cells.
         lambda_center: cost of a squared cell between an added instance and the middle of those found.
         lambda_temporal: the same between an added instance and its place in an earlier frame.
         earlier: which frame that is: the frame "before", where it added as many (the released code), or the "last" one
@@ -36,12 +43,17 @@ class PublishedSettings:
     blocks: Literal["sums", "means"] = "sums"
     block_grid: int = 8
     score_weights: tuple[float, float, float] = (1.0, 1.0, 0.1)
+    heads: Literal["best", "mean", "random"] = "best"
+    best: int = 1
+    seed: int = 0
     quantile: float = 0.2
     place_weight: float = 0.5
     focus_ratio: float = 0.05
     focus_reach: float = 3.0
     focus_neighbours: int = 5
     overlap: float = 0.2
+    corrections: Literal["both", "addition", "removal"] = "both"
+    stand_in: Literal["circle", "rectangle", "nothing"] = "circle"
     radius: int = 5
     lambda_center: float = 1.0
     lambda_temporal: float = 8.0

@@ -33,7 +33,7 @@ class CountSettings:
         scale: "short side": the picture is scaled so that its shorter side is one window, as the pictures of FSC-147 are.
             "native": counted at its own size, as CARPK is; smaller pictures are enlarged to one window.
         batch: windows times nouns that go through the network at once.
-        stride: pixels from window to window, at most the window; None for windows side by side, as published.
+        stride: pixels from window to window, the window at most; None for windows side by side, as published.
         attention: whether to hand out the fused cross-attention, too.
     """
 
@@ -98,10 +98,9 @@ def count_picture(
     seen = picture.float().cpu().clamp(0, 1)  # as Save Image, previews and the overlay show it
     pixels = _scaled(rearrange(seen, "h w c -> c h w"), config.window, settings.scale)
     tall, wide = pixels.shape[1:]
-    stride = None if settings.stride is None else min(settings.stride, config.window)
-    corners = window_corners(tall, wide, config.window, stride)
+    corners = window_corners(tall, wide, config.window, settings.stride)
     density, similarity, *attention = (
-        Joined(len(text), tall, wide, config.window, stride) for _ in range(3 if settings.attention else 2)
+        Joined(len(text), tall, wide, config.window, settings.stride) for _ in range(3 if settings.attention else 2)
     )
     for some, (cells, likeness, *seen_at) in _passes(network, pixels, text, corners, settings, on_windows):
         density.add(some, cells / config.cell**2)

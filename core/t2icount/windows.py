@@ -14,8 +14,11 @@ Corner = tuple[int, int]
 
 
 def window_starts(length: int, window: int, stride: int | None = None) -> list[int]:
-    """Where windows begin along one side of `length` pixels, at least `window` of them; None for side by side."""
-    step = stride or window
+    """Where windows begin along one side of `length` pixels, at least `window` of them.
+
+    Side by side without a stride, or with one above the window.
+    """
+    step = min(stride or window, window)
     return [min(step * index, length - window) for index in range(-(-(length - window) // step) + 1)]
 
 

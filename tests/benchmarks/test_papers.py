@@ -136,13 +136,14 @@ def test_isac_by_a_workflow(
 
 
 @pytest.mark.server
-def test_numina(tmp_path: Path, server: ComfyServer, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("method", ["numina:method=paper", "numina_ablation:heads=top2"])
+def test_numina(method: str, tmp_path: Path, server: ComfyServer, capsys: pytest.CaptureFixture[str]) -> None:
     """A video with the paper's method; a prompt that a node refuses ends nothing, is told, and is not tried again."""
     workflow = shapes_workflow("SaveVideo")
     workflow["4"]["inputs"].update(batch_size=1)
     (tmp_path / "workflow.json").write_text(json.dumps(workflow))
     line = [*shapes_line(tmp_path), "--detector", "shapes", "--workflow", str(tmp_path / "workflow.json")]
-    line += ["--servers", server.address, "--limit", "2", "--method", "numina:method=paper"]
+    line += ["--servers", server.address, "--limit", "2", "--method", method]
     counts = Path(line[line.index("--counts") + 1])
     counts.write_text(counts.read_text().replace('{"circle": 3}', '{"circle": 3, "debris": 2}'))
     countbench.main(line)

@@ -57,7 +57,9 @@ def test_ids_are_clips_own(counter: LoadedCounter) -> None:
 
 def test_maps_come_with_each_picture(counter: LoadedCounter) -> None:
     counted = counter.count(pictures(), NOUNS, scale=NATIVE)
-    for result, numbers in zip(counter.each_picture(pictures(), NOUNS, scale=NATIVE), counted.numbers, strict=True):
+    for result, numbers in zip(
+        counter.each_picture(pictures(), NOUNS, CountSettings(NATIVE)), counted.numbers, strict=True
+    ):
         assert torch.equal(result.numbers, numbers) and result.density.shape == (2, 128, 160)
         torch.testing.assert_close(result.density.sum((1, 2)), numbers)
 

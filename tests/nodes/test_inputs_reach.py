@@ -69,6 +69,7 @@ ELSEWHERE = {
     ("HeadcountLoadT2ICountModel", "model_name"): {"load_counter.name"},
     ("HeadcountNuminaCountGuide", "low_noise_model"): {"with_shared_guide.model"},
     ("HeadcountNuminaCountGuide", "model"): {"with_numina.model"},
+    ("HeadcountT2ICountCounter", "similarity_from"): {"count_in_pictures.attention"},
     ("HeadcountT2ICountCounter", "t2icount"): {"count_in_pictures.counter"},
 }
 # (Node, input) -> two values to try, where its default hides other inputs, or stands for none.
@@ -76,9 +77,14 @@ TRIED = {
     ("HeadcountIsacAttentionControl", "preset"): ["custom", "paper"],
     ("HeadcountIsacAttentionControl", "spacing"): [0.2, 0.3],
     ("HeadcountIsacLatentSelection", "spacing"): [0.2, 0.3],
+    ("HeadcountT2ICountCounter", "stride"): [128, 192],
 }
 # What arrives as something computed from it; everything else arrives as it is.
-COMPUTED = {("HeadcountIsacAttentionControl", "strength"), ("HeadcountIsacAttentionControl", "preset")}
+COMPUTED = {
+    ("HeadcountIsacAttentionControl", "strength"),
+    ("HeadcountIsacAttentionControl", "preset"),
+    ("HeadcountT2ICountCounter", "similarity_from"),
+}
 EVERY = {
     name: node for node in NODES if inspect.signature(node.execute).parameters for name in [node.GET_SCHEMA().node_id]
 }

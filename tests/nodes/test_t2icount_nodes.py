@@ -15,6 +15,7 @@ from headcount.core.counting.check import check_counts
 from headcount.core.counting.wording import count_words
 from headcount.core.errors import CountError
 from headcount.core.prompts import CountedObject, Counts
+from headcount.core.t2icount.counting import CountSettings, count_picture
 from headcount.nodes.load_t2icount_model import LoadT2ICountModel
 from headcount.nodes.t2icount_counter import T2ICountCounter
 from torch import Tensor
@@ -25,6 +26,7 @@ from ..helpers.counters import UNTRAINED, model_folder, untrained_counter, write
 
 DOCS = Path(__file__).resolve().parents[2] / "web" / "docs"
 NAMES = ("count", "exact", "density", "overlay", "similarity", "boxes", "counted", "table", "masks")
+KINDS = ("features", "attention")  # of the output similarity
 ASKED = Counts("", (CountedObject("star", 1, ("red",)), CountedObject("circles", 2)))
 
 
@@ -57,6 +59,34 @@ def test_everything_has_all_nouns_of_the_first_picture_first(counter: LoadedCoun
     alone = run(counter, given[1:], "red stars")
     assert alone["exact"][0] == pytest.approx(found["exact"][4], rel=1e-4)
     torch.testing.assert_close(alone["density"][0], found["density"][4], rtol=1e-3, atol=1e-6)
+
+
+def test_windows_that_overlap(counter: LoadedCounter) -> None:
+    """With a stride of one window, or more, they lie side by side, as published."""
+    given, window = image(1), counter.network.config.window
+    published = run(counter, given, "circles")
+    alike, wider = (run(counter, given, "circles", stride=stride) for stride in (window, 9 * window))
+    assert published["exact"] == alike["exact"] == wider["exact"]
+    network, (tokens, mask) = counter.network, counter._words.tokens(["circles"])
+    with torch.inference_mode():
+        expected = count_picture(network, given[0], network.embed_text(tokens, mask), CountSettings(stride=8))
+    overlapping = run(counter, given, "circles", stride=8)
+    assert overlapping["exact"][0] == pytest.approx(float(expected.numbers), rel=1e-4)
+    assert overlapping["exact"][0] != pytest.approx(published["exact"][0], rel=1e-4)
+
+
+def test_the_similarity_can_be_the_attention(counter: LoadedCounter) -> None:
+    """Nothing else changes with it; it is the map that training reads."""
+    features, attention = (run(counter, image(), "circles, moons", similarity_from=kind) for kind in KINDS)
+    assert attention["similarity"].shape == features["similarity"].shape
+    assert not torch.allclose(attention["similarity"], features["similarity"], atol=0.05)
+    assert attention["similarity"].min() >= 0 and attention["similarity"].max() <= 1
+    assert attention["exact"] == pytest.approx(features["exact"], rel=1e-4) and attention["boxes"] == features["boxes"]
+    network, (tokens, mask) = counter.network, counter._words.tokens(["moons"])
+    with torch.inference_mode():
+        expected = count_picture(network, image()[1], network.embed_text(tokens, mask), CountSettings(attention=True))
+    assert expected.attention is not None
+    torch.testing.assert_close(attention["similarity"][3], expected.attention[0], rtol=1e-3, atol=1e-5)
 
 
 def test_boxes_are_listed_by_picture_and_labelled(counter: LoadedCounter) -> None:

@@ -1,4 +1,7 @@
-"""Which self-attention head tells instances apart best: contrast, variation between places and edges."""
+"""Which self-attention head tells instances apart best: contrast, variation between places and edges.
+
+The paper's ablation (Table 4) reads other heads: one at random, or the mean attention of all or of a few of the best.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +18,45 @@ GREY = (0.299, 0.587, 0.114)  # the weights of red, green and blue in a picture'
 
 FLAT = 1e-8
 
+AVERAGED = -1
+"""Stands for the mean of several heads, as in the released code."""
+
 
 def best_heads(queries: Tensor, keys: Tensor, grid: Grid, settings: PublishedSettings) -> tuple[Tensor, Tensor]:
-    """The self-attention head of each frame that shows instances best, and its components.
+    """The self-attention head of each frame that shows instances best, and its components; others as the settings say.
 
     Returns:
-        (F,) heads and (F, P, 3) components.
+        (F,) heads, `AVERAGED` where it is the mean of several, and (F, P, 3) components.
     """
-    chosen = [
-        _best_head(own_queries, own_keys, grid, settings) for own_queries, own_keys in zip(queries, keys, strict=True)
-    ]
+    generator = torch.Generator().manual_seed(settings.seed)
+    frames = zip(queries, keys, strict=True)
+    chosen = [_of_frame(own_queries, own_keys, grid, settings, generator) for own_queries, own_keys in frames]
     heads, components = zip(*chosen, strict=True)
     return torch.stack(heads), torch.stack(components)
+
+
+def _of_frame(
+    queries: Tensor, keys: Tensor, grid: Grid, settings: PublishedSettings, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Head and (P, 3) components of one frame; queries and keys (H, P, d)."""
+    if settings.heads == "best" and settings.best == 1:
+        return _best_head(queries, keys, grid, settings)
+    if settings.heads == "random":
+        head = torch.randint(len(queries), (1,), generator=generator).to(queries.device)
+        return head[0], _components_of_mean(queries[head], keys[head])
+    if settings.heads == "best":
+        scores = torch.cat(
+            [_scored(queries[part], keys[part], grid, settings)[0] for part in head_chunks(queries, queries.shape[1])]
+        )
+        best = scores.argsort(descending=True, stable=True)[: settings.best]
+        queries, keys = queries[best], keys[best]
+    return torch.tensor(AVERAGED, device=queries.device), _components_of_mean(queries, keys)
+
+
+def _components_of_mean(queries: Tensor, keys: Tensor) -> Tensor:
+    """(P, 3) components of the mean attention of heads; queries and keys (H, P, d)."""
+    parts = [self_probabilities(queries[part], keys[part]).sum(0) for part in head_chunks(queries, queries.shape[1])]
+    return principal_components(torch.stack(parts).sum(0) / len(queries))
 
 
 def _best_head(queries: Tensor, keys: Tensor, grid: Grid, settings: PublishedSettings) -> tuple[Tensor, Tensor]:

@@ -28,22 +28,31 @@ def refine(
         and columns.
     """
     layout, centres = layout.clone(), list[Centre]()
-    for _ in range(found - asked):
+    surplus = found - asked if settings.corrections != "addition" else 0
+    missing = asked - found if settings.corrections != "removal" else 0
+    for _ in range(surplus):
         number = smallest(layout)
         if number is not None:
             layout[layout == number] = REMOVED
-    for index in range(asked - found):
+    for index in range(missing):
         template = _template(layout, settings)
+        if template is None:
+            break
         centre = _place(layout > 0, template, earlier[index] if index < len(earlier) else None, settings)
         _stamp(layout, template, centre, FIRST_ADDED + index)
         centres.append(centre)
     return layout, centres
 
 
-def _template(layout: Tensor, settings: PublishedSettings) -> Tensor:
-    """The smallest instance cut to its bounding box, or a disc."""
+def _template(layout: Tensor, settings: PublishedSettings) -> Tensor | None:
+    """The smallest instance cut to its bounding box, or what stands for one."""
     number = smallest(layout)
-    return disc(settings.radius) if number is None else cut_out(layout == number)
+    if number is not None:
+        return cut_out(layout == number)
+    if settings.stand_in == "nothing":
+        return None
+    circle = disc(settings.radius)
+    return circle if settings.stand_in == "circle" else torch.ones_like(circle)
 
 
 def _place(taken: Tensor, template: Tensor, earlier: Centre | None, settings: PublishedSettings) -> Centre:
@@ -51,8 +60,9 @@ def _place(taken: Tensor, template: Tensor, earlier: Centre | None, settings: Pu
     grid = (taken.shape[0], taken.shape[1])
     if template.shape[0] > grid[0] or template.shape[1] > grid[1]:
         raise CountError(
-            f"nothing was found to copy, and a disc of {template.shape[0]} x {template.shape[1]} cells does not fit into "
-            f"an attention map of {grid[0]} x {grid[1]}: choose the robust layout, a smaller radius or a larger picture"
+            f"nothing was found to copy, and a {settings.stand_in} of {template.shape[0]} x {template.shape[1]} cells does "
+            f"not fit into an attention map of {grid[0]} x {grid[1]}: choose the robust layout, a smaller radius or a "
+            "larger picture"
         )
     overlap = conv2d(taken[None, None].double(), template[None, None].double())[0, 0].round()
     rows, columns = (

@@ -1,0 +1,108 @@
+"""NUMINA's method *paper* with one part exchanged, as its ablations have it (Tables 3, 4 and 9 to 11).
+
+These are choices of the benchmarks; the node of the pack offers what the paper ends up with. Methods are written as
+`numina_ablation:heads=top2`. `benchmarks.effect` runs them as they are. For `--workflow` this folder is a custom node of its
+own: link it into custom_nodes of each ComfyUI server, beside the pack, whose code it uses.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+from comfy_api.latest import ComfyExtension, io
+
+NODE_ID = "HeadcountNuminaAblation"
+PAPER_NODE = "HeadcountNuminaCountGuide"
+EXCHANGED: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "cost": {
+        "all": {},
+        "overlap": {"lambda_center": 0.0, "lambda_temporal": 0.0},
+        "overlap-center": {"lambda_temporal": 0.0},
+        "overlap-temporal": {"lambda_center": 0.0},
+    },
+    "heads": {
+        "top1": {},
+        "top2": {"best": 2},
+        "top3": {"best": 3},
+        "mean": {"heads": "mean"},
+        "random": {"heads": "random"},
+    },
+    "stand_in": {name: {"stand_in": name} for name in ("circle", "rectangle", "nothing")},
+    "corrections": {name: {"corrections": name} for name in ("both", "addition", "removal")},
+}
+"""Setting -> choice -> what it changes in `PublishedSettings`; the paper's comes first."""
+_DEFAULTS = {name: next(iter(choices)) for name, choices in EXCHANGED.items()}
+
+
+class NuminaAblation(io.ComfyNode):
+    """Stands where NUMINA Count Guide stands."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id=NODE_ID,
+            display_name="NUMINA with one part exchanged",
+            category="Headcount/Benchmarks",
+            description="NUMINA Count Guide with method paper, one part of which is exchanged: rows of the paper's tables.",
+            inputs=[
+                io.Model.Input("model"),
+                *(
+                    io.Combo.Input(name, options=list(choices), default=_DEFAULTS[name])
+                    for name, choices in EXCHANGED.items()
+                ),
+                io.Float.Input("lambda_temporal", default=8.0, min=0.0, max=1000.0, tooltip="λ of the paper."),
+                io.Float.Input("overlap", default=0.2, min=0.0, max=1.0, tooltip="τ of the paper."),
+                io.Float.Input("circle", default=0.8, min=0.0, max=100.0, tooltip="k of the paper."),
+                io.Int.Input("head_seed", default=0, min=0, max=2**31 - 1, tooltip="Of heads=random."),
+            ],
+            outputs=[io.Model.Output(), io.Custom("HEADCOUNT_MAPS").Output(display_name="MAPS")],
+        )
+
+    @classmethod
+    def execute(cls, model, lambda_temporal, overlap, circle, head_seed, **choices) -> io.NodeOutput:
+        """MODEL and MAPS.
+
+        Raises:
+            CountError: there is no such choice, or the model is of a family whose attention cannot be guided.
+        """
+        numina, bridge = pack("core.numina"), pack("bridge.numina.node")
+        changed: dict[str, Any] = {"lambda_temporal": lambda_temporal, "overlap": overlap, "seed": head_seed}
+        for name, value in choices.items():
+            if value not in EXCHANGED[name]:
+                raise pack("core.errors").CountError(
+                    f"numina_ablation has no {name} {value!r}; it has {', '.join(EXCHANGED[name])}"
+                )
+            changed.update(EXCHANGED[name][value])
+        paper = numina.PAPER
+        preset = replace(
+            paper,
+            layout=replace(paper.layout, published=replace(paper.layout.published, **changed)),
+            guidance=replace(paper.guidance, circle=circle),
+        )
+        settings = pack("bridge.numina.settings").NuminaSettings(method="paper", exchanged=preset)
+        return io.NodeOutput(*bridge.with_numina(model, settings))
+
+
+def pack(module: str) -> Any:
+    """A module of the pack, which a ComfyUI server knows under the path of its folder."""
+    if "headcount" in sys.modules:  # of benchmarks and tests
+        return import_module(f"headcount.{module}")
+    from nodes import NODE_CLASS_MAPPINGS
+
+    return import_module(f"{NODE_CLASS_MAPPINGS[PAPER_NODE].__module__.partition('.nodes.')[0]}.{module}")
+
+
+class NuminaAblationExtension(ComfyExtension):
+    """What ComfyUI asks for the node."""
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return [NuminaAblation]
+
+
+async def comfy_entrypoint() -> NuminaAblationExtension:
+    """Entry point that ComfyUI calls once, after importing the folder."""
+    return NuminaAblationExtension()
