@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -203,9 +204,10 @@ def test_results_that_are_no_numbers(text: ClassText) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"), [(("huge", 4), "scale is 'huge'"), ((NATIVE, 0), "0 windows at once")]
+    ("settings", "message"),
+    [(("huge", 4), "scale is 'huge'"), ((NATIVE, 0), "0 windows at once"), ((NATIVE, 1, 0), "stride is 0")],
 )
-def test_settings_that_make_no_sense(settings: tuple[str, int], message: str) -> None:
+def test_settings_that_make_no_sense(settings: tuple[Any, ...], message: str) -> None:
     with pytest.raises(CountError, match=message):
         CountSettings(*settings)
 

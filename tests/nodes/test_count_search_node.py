@@ -142,7 +142,7 @@ def test_widgets_are_the_settings() -> None:
     expected = SearchSettings(0, 20, 8.0, "euler", "normal")
     shown = {{"sampler_name": "sampler"}.get(name, name): value for name, value in widgets().items()}
     optional = CountSearch.GET_NODE_INFO_V1()["input"]["optional"]
-    shown["variations"] = optional["variations"][1]["default"]
+    shown |= {name: optional[name][1]["default"] for name in ("variations", "vary_alike")}
     assert shown == {field.name: getattr(expected, field.name) for field in fields(SearchSettings)}
     assert set(widgets(CountSearchCandidates)) == set(widgets()) - {"stop_when_found"}
 
