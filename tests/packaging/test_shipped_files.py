@@ -21,7 +21,7 @@ NEEDED = {
     *("nodes", "bridge", "core", "web", "workflows", "demo"),
 }
 OPTIONAL = {"locales", "subgraphs"}
-KINDS = {".py", ".js", ".css", ".json", ".md", ".jpg", ".png", ".txt", ".toml", ".safetensors", ""}
+KINDS = {".py", ".js", ".css", ".json", ".md", ".jpg", ".png", ".webp", ".txt", ".ini", ".toml", ".safetensors", ""}
 LARGEST_PACK = 60_000_000  # bytes
 LARGEST_FILE = 50_000_000  # GitHub warns from there on, and refuses twice that
 
