@@ -8,6 +8,7 @@ from typing import Any
 import comfy.model_management
 from torch import Tensor
 
+from ...core.counting import count_words
 from ..comfyui.node_text import running_node, show_note
 from ..comfyui.progress import sampling_progress, show_image
 from .repair import Repaired
@@ -75,6 +76,13 @@ class Tries:
     def best(self) -> Tried:
         """The first of those that miss the fewest objects; there has to be one."""
         return min(self.made, key=lambda one: one.misses)
+
+    @property
+    def words(self) -> str:
+        """ "3 tries and 2 variations": every line of the table is one of them."""
+        varied = len(self.lines) - self.begun
+        tries = count_words(self.begun, "tries")
+        return f"{tries} and {count_words(varied, 'variations')}" if varied > 0 else tries
 
     @property
     def are_left(self) -> bool:

@@ -154,7 +154,7 @@ def test_what_is_off_by_one_is_varied() -> None:
         "seed 7: half-way 2 cats, 0 dogs: off by 1",
         "seed 9 varying seed 7: half-way 2 cats, 0 dogs: off by 1",
         "seed 10 varying seed 7: 2 cats, 1 dog: right",
-        "1 right after 1 try; cost: 1.2 pictures",
+        "1 right after 1 try and 2 variations; cost: 1.2 pictures",
     ]
     assert not torch.equal(done.images, sampled(10, steps=8))
     again = generate(Scripted(near, near, right, right), steps=8, search="half-way", tries=2)
