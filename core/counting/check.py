@@ -47,7 +47,7 @@ def check_counts(
     """
     if not asked:
         raise CountError(
-            "nothing is asked for: the prompt states no number of things. Write it into Count Check's objects, such as "
+            "nothing is asked for: the prompt states no number of objects. Write it into Count Check's objects, such as "
             "'3 cats, 1 dog'"
         )
     if not len(counted.numbers):

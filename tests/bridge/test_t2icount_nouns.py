@@ -34,7 +34,7 @@ def test_counts_give_plurals_without_adjectives_each_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "why"), [(None, "text is empty. Write"), (Counts("", ()), "asks for no number of things. Write")]
+    ("counts", "why"), [(None, "text is empty. Write"), (Counts("", ()), "asks for no number of objects. Write")]
 )
 def test_nothing_to_count(counts: Counts | None, why: str) -> None:
     with pytest.raises(CountError, match=f"there is nothing to count: .*{why}"):

@@ -118,7 +118,7 @@ def test_the_log_says_so_once(node: str, caplog: pytest.LogCaptureFixture) -> No
 def test_more_than_8(node: str, prompt: str, asked: int, caplog: pytest.LogCaptureFixture) -> None:
     setup = shapes_setup(prompt)
     sample(NODES[node](setup.model)[0], setup, replace(RUN, batch=1))
-    warning = f"{node}: {asked} things are asked for; made for up to 8, the picture may get worse"
+    warning = f"{node}: {asked} objects are asked for; made for up to 8, the picture may get worse"
     assert said(caplog) == ([warning] if asked > 8 and "Recorder" not in node else [])
 
 

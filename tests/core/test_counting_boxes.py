@@ -56,7 +56,7 @@ def test_labels_tell_nouns_apart() -> None:
         ([{"x": 1, "y": 2}], ["cats"], "a box is .* without width, height"),
         ([(1, 2, 3)], ["cats"], "a box is 1, without x, y, width, height"),
         ([box(), [box()]], ["cats"], "a box is .* without x, y"),
-        ([[box()]], ["cats", "dogs"], "several kinds of things are asked for, and a box without a label"),
+        ([[box()]], ["cats", "dogs"], "several kinds of objects are asked for, and a box without a label"),
     ],
 )
 def test_what_it_says_to_wrong_boxes(boxes: Any, nouns: list[str], message: str) -> None:

@@ -99,7 +99,7 @@ def test_like_a_plain_loop(rows: list[tuple[float, float]], cats: int, tolerance
 
 
 def test_nothing_asked_and_no_pictures() -> None:
-    with pytest.raises(CountError, match="nothing is asked for: the prompt states no number of things"):
+    with pytest.raises(CountError, match="nothing is asked for: the prompt states no number of objects"):
         check_counts(counted(("cats",), (1,)), {})
     with pytest.raises(CountError, match="the counts are of no picture"):
         check_counts(counted(("cats",)), asked_numbers([CountedObject("cats", 1)]))
