@@ -40,7 +40,7 @@ class Smooth:
         return calls[: self.first]
 
     def start(self) -> ObjectiveStep:
-        return PlainStep(smooth_losses, self.select)
+        return PlainStep(smooth_losses)
 
 
 def gradient_by(one: GradientPass, model: LoadedModel, objective: Objective) -> Tensor:

@@ -67,21 +67,15 @@ def smooth_losses(calls: list[AttentionCall]) -> StepLosses:
 
 @dataclass(frozen=True)
 class FullGraph:
-    """An objective as one would write it down: all matrices in one graph.
-
-    Attributes:
-        losses_of: differentiable losses of the selected calls.
-        like: selects as this objective does; None for all calls.
-    """
+    """An objective as one would write it down: the matrices of all calls in one graph."""
 
     losses_of: Callable[[list[AttentionCall]], StepLosses]
-    like: Objective | None = None
 
     def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
-        return calls if self.like is None else self.like.select(calls)
+        return calls
 
     def start(self) -> ObjectiveStep:
-        return PlainStep(self.losses_of, self.select)
+        return PlainStep(self.losses_of)
 
 
 def full_paper(target: PromptTarget) -> Objective:

@@ -138,16 +138,11 @@ class PlainStep:
     """A step of losses that are differentiated as a whole: it keeps all calls, and all their gradients at once.
 
     Args:
-        losses_of: differentiable losses (B,) of the selected calls.
-        select: see `Objective`; calls are known by their place in the model.
+        losses_of: differentiable losses (B,) of the calls that were taken in; these are known by their place in the model.
     """
 
-    def __init__(
-        self,
-        losses_of: Callable[[list[AttentionCall]], StepLosses],
-        select: Callable[[list[AttentionCall]], list[AttentionCall]] = list,
-    ) -> None:
-        self._losses_of, self._select = losses_of, select
+    def __init__(self, losses_of: Callable[[list[AttentionCall]], StepLosses]) -> None:
+        self._losses_of = losses_of
         self._calls: list[AttentionCall] = []
         self._gradients: dict[int, CallGradient] = {}
 
@@ -155,7 +150,7 @@ class PlainStep:
         self._calls.append(call)
 
     def finish(self) -> StepLosses:
-        losses, gradients = whole_gradients(self._losses_of, self._select(self._calls))
+        losses, gradients = whole_gradients(self._losses_of, self._calls)
         self._gradients = {one.call.place: one for one in gradients}
         self._calls = []
         return losses

@@ -39,7 +39,7 @@ class Whole:
         return calls[: self.first]
 
     def start(self) -> ObjectiveStep:
-        return PlainStep(self._losses, self.select)
+        return PlainStep(self._losses)
 
     def _losses(self, calls: list[AttentionCall]) -> StepLosses:
         self.calls = calls
