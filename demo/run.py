@@ -31,9 +31,9 @@ PAGE, SHEET, ATTENTION = "index.html", "contact_sheet.png", "attention.png"
 
 def judged() -> Seen:
     """What the judge of the Emoji world sees. Imports ComfyUI into this process, which therefore happens late."""
-    from .emoji.judge import load_judge  # isort: skip; it puts the pack on the import path
     from headcount.core.drawing import image_of
 
+    from .emoji.judge import load_judge
     from .emoji.vocabulary import PLURALS
 
     judge = load_judge()

@@ -16,6 +16,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from training.files import write_whole
+
 from .comfy_host import register_pack
 from .scenes import SIZE
 from .train_shapes import Bank, tokenise
@@ -64,8 +66,8 @@ def clip_bank(
             if (kept.metadata() or {}).get("bank") == name:
                 return Bank(*(kept.get_tensor(key) for key in ("latents", "tokens", "empty")))
     bank = _new_bank(plan, autoencoder, statistics, device)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    save_file({"latents": bank.latents, "tokens": bank.tokens, "empty": bank.empty}, file, {"bank": name})
+    tensors = {"latents": bank.latents, "tokens": bank.tokens, "empty": bank.empty}
+    write_whole(file, lambda path: save_file(tensors, path, {"bank": name}))
     return bank
 
 

@@ -59,9 +59,9 @@ class CountSearch(io.ComfyNode):
                     "vary_alike",
                     default=SearchSettings.vary_alike,
                     optional=True,
-                    tooltip="For distilled models, which make much the same image from every seed: once three seeds count the "
-                    "same and wrong, the other tries keep the first seed's start and get fresh noise after the first steps. "
-                    "Needs look: own steps, and MODEL connected to the sampler.",
+                    tooltip="For distilled models, which make much the same image from every seed: once the first three "
+                    "seeds give the same wrong count, the other tries keep the first seed's start and get fresh noise after "
+                    "the first steps. Needs look: own steps, and MODEL connected to the sampler.",
                     advanced=True,
                 ),
             ],

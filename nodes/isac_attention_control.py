@@ -101,8 +101,8 @@ class IsacAttentionControl(io.ComfyNode):
                     options=list(MODES),
                     default=preset["mode"],
                     tooltip="exact: steer from start_percent to end_percent. fast: steer only from 10 % to 40 % of the steps, "
-                    "in which the number of objects is decided; a third of the extra time. fast by noise: the same where the "
-                    "noise falls unevenly, as few-step schedules make it: from 10 % to 40 % of the way down the noise.",
+                    "in which the number of objects is decided; a third of the extra time. fast by noise: like fast, but "
+                    "measured by noise level instead of steps, for schedules whose noise falls unevenly.",
                 ),
                 io.Boolean.Input(
                     "bind",

@@ -59,7 +59,7 @@ def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     return behind_template(counts, "qwen3vl_8b", conditioning["cross_attn"].shape[1], _TEMPLATE)
 
 
-# No blocks to recompute: with the keys of the text kept from step to step, a second run of one is not tried yet.
+# No blocks to recompute: the tested ComfyUI does not have this class, so that a second run of a block cannot be tried.
 QWEN_IMAGE_21 = Family(
     "Qwen-Image 2.1",
     _DIFFUSION,

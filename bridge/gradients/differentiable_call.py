@@ -172,6 +172,8 @@ class DifferentiableCall:
         with suppress(_EnoughRead):
             self._run(latent, sigma, model_options, hook, stack)
         hook.closed = True
+        if hook.called and len(hook.calls) < sum(known is not None for known in wanted.values()):
+            raise OtherCalls("the model shows fewer attention calls than it did")
         return hook
 
     @torch.no_grad()

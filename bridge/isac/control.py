@@ -59,7 +59,7 @@ show hardly more than noise. Where every layer takes part in the objective and a
 
 
 def fast_steps(steps: int) -> range:
-    """Those of a run that "fast" steers; of fewer than ten, from the first on."""
+    """Steps of a run that "fast" steers; below ten steps it starts with the first."""
     return range(int(WAIT_SHARE * steps), math.ceil(FAST_SHARE * steps))
 
 
@@ -157,10 +157,10 @@ class _IsacRun:
         self._steps = max(len(sigmas) - 1, 1)
         self._steered_steps = fast_steps(self._steps) if settings.mode == "fast" else range(sys.maxsize)
         sampling = guider.inner_model.model_sampling
-        start, end = settings.start_percent, settings.end_percent
+        self._part = settings.start_percent, settings.end_percent
         if settings.mode == "fast by noise":
-            start, end = max(start, WAIT_SHARE), min(end, FAST_SHARE)
-        self._first, self._last = (float(sampling.percent_to_sigma(percent)) for percent in (start, end))
+            self._part = max(self._part[0], WAIT_SHARE), min(self._part[1], FAST_SHARE)
+        self._first, self._last = (float(sampling.percent_to_sigma(percent)) for percent in self._part)
         self._noise = noise_share(sampling, sigmas[0]), noise_share(sampling, sigmas[-1])
         self._is_flow = isinstance(sampling, comfy.model_sampling.CONST)
         counted = counted_conditionings(guider.conds.get("positive", []), NODE, family, counts)
@@ -213,9 +213,11 @@ class _IsacRun:
     def finish(self) -> RunRecorder | None:
         """What the run recorded; a run of which no step was to be steered says so."""
         if self._passes and self._taken and not self._steered and not self._first_seen:
+            mode = self._settings.mode
             self._notes.warn(
-                f"none of the {self._taken} steps of this run lies between start_percent {self._settings.start_percent:g} and "
-                f"end_percent {self._settings.end_percent:g}, so nothing was steered. A denoise below 1 begins late"
+                f"none of the {self._taken} steps of this run lies between start_percent {self._part[0]:g} and end_percent "
+                f"{self._part[1]:g}, so nothing was steered. A denoise below 1 begins late"
+                + ("" if mode == "exact" else f"; mode {mode} takes a part of the steps, exact takes all")
             )
         return self._record.finish()
 

@@ -15,7 +15,7 @@ class Budget:
     Attributes:
         limit: 0 is none.
         steps: of an image.
-        steered: those of its steps that are.
+        steered: the steps of an image that are steered.
         spent: so far.
     """
 

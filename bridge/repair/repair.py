@@ -15,9 +15,8 @@ from ...core.counting import Counted, Counter, columns_of, count_words, misses, 
 from ...core.errors import CountError
 from ...core.repair import Change, PictureObjects, crop_around, picture_objects, plan_changes
 from ..comfyui.progress import SamplingProgress
+from ..seed_search.settings import seed_after
 from .painter import REMOVAL_SHARE, Brush, Painter
-
-_SEEDS = 2**64
 
 
 @dataclass(frozen=True)
@@ -188,4 +187,4 @@ class Repair:
                 self.progress(round((before + done) * settings.steps), total, denoised)
             comfy.model_management.throw_exception_if_processing_interrupted()
 
-        return self.painter.paint(looked.image, region, brush, (settings.seed + before) % _SEEDS, step_done)
+        return self.painter.paint(looked.image, region, brush, seed_after(settings.seed, before), step_done)

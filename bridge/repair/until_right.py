@@ -21,7 +21,7 @@ from ..prompts.conditionings import WRITE_A_NUMBER
 from ..prompts.token_positions import encode_count_prompt
 from ..sampling.image import ImageInputs, sampled_image
 from ..seed_search.search import Search
-from ..seed_search.settings import SearchSettings
+from ..seed_search.settings import SearchSettings, seed_after
 from .budget import Budget
 from .count_repair import asked_of
 from .half_way import HALF_WAY, HalfWay
@@ -30,7 +30,6 @@ from .repair import Looked, Repair, Repaired, look, unchanged
 from .settings import RepairSettings, UntilRightSettings
 from .tries import Start, Tried, Tries
 
-_SEEDS = 2**64
 _NODE = UntilRightSettings.node
 
 
@@ -134,7 +133,7 @@ class _Run:
         cost = self.budget.cost(0, self._settings.steps)
         while self.tries.are_left and self.budget.allows(cost):
             self.tries.begin()
-            seed = (self._settings.seed + self.tries.begun - 1) % _SEEDS
+            seed = seed_after(self._settings.seed, self.tries.begun - 1)
             yield Start(seed, f"seed {seed}", self._model, cost)
 
     def _search(self) -> Search[SearchSettings]:

@@ -31,7 +31,7 @@ from ..sampling.image import ImageInputs, sampled_image
 from ..sampling.start_latent import start_samples
 from ..seed_search.count_search import find_seeds
 from ..seed_search.search import Search
-from ..seed_search.settings import SamplerSettings, SearchSettings
+from ..seed_search.settings import SamplerSettings, SearchSettings, seed_after
 from .kept import KeptReport, Made, setup_of
 
 Method = Literal["model_with", "Count Search", "Generate Until Right"]
@@ -50,7 +50,6 @@ two cups and three apples
 a bicycle and two cars"""
 """Of nouns that most counters know."""
 _SEEDS_APART = 64
-_SEEDS = 2**64
 _FEWEST = 12
 """Prompts below which an interval says little."""
 
@@ -182,7 +181,7 @@ class _Run:
 
     def made(self, index: int, prompt: str, with_it: bool) -> Made:
         """One image's row, from its file or made now."""
-        seed = (self._settings.seed + _SEEDS_APART * index) % _SEEDS
+        seed = seed_after(self._settings.seed, _SEEDS_APART * index)
         setup, key = self._setups[with_it], f"{seed} {prompt} {'with' if with_it else 'without'}"
         found = self._kept.get(setup, key)
         if found is None:

@@ -35,13 +35,14 @@ from .counter_scorer import (
     said_of_alike,
 )
 from .looks import Looks
-from .previews import PreviewBatch, previews_of
+from .preview_plan import varies
+from .previews import PreviewBatch, Previews, previews_of
 from .search import InitialLatent, Search, SearchResult
 from .settings import SearchSettings
 
 _NODE = SearchSettings.node
 _PICK = "Count Search Pick"
-_VARY = "Turn on vary_alike with look: own steps and MODEL connected to the sampler, or take a sampler that adds noise"
+_OTHERWISE = "Change the prompt, or take a sampler that adds noise on the way"
 
 
 def search_seeds(search: Search[SearchSettings], counter: Any) -> SearchResult:
@@ -73,12 +74,28 @@ def find_seeds(search: Search[SearchSettings], counter: Counter) -> SearchResult
         if is_enough and search.settings.stop_when_found:
             break
     progress.end()
-    alike = said_of_alike(tried, asked)
     is_varied = any(one.varied is not None for one in tried)
-    notes = [told, alike if alike is None or is_varied else f"{alike}. {_VARY}"]
+    notes = [told, said_of_alike(tried, asked, "" if is_varied else _fix_of_alike(previews))]
     found = ranked(tried, torch.stack(images), initial, asked, [note for note in notes if note])
     chosen = [one.index for one in found.candidates[: initial.wanted]]
     return replace(found, model=previews.chosen_model(search.model, chosen))
+
+
+def _fix_of_alike(previews: Previews) -> str:
+    """What keeps *vary_alike* from varying seeds that are alike."""
+    settings = previews.search.settings
+    missing = [
+        fix
+        for is_met, fix in (
+            (settings.vary_alike, "turn on vary_alike"),
+            (previews.plan.is_own, "set look to own steps"),
+            (varies(settings), "take a sampler that begins anywhere, such as euler"),
+        )
+        if not is_met
+    ]
+    if not missing or previews.initial.wanted > 1 or previews.memory is None:
+        return _OTHERWISE
+    return f"To vary them, {', '.join(missing)} and connect MODEL to the sampler"
 
 
 def asked_of(search: Search[SearchSettings], attributes: bool = False) -> dict[str, int]:
@@ -176,7 +193,7 @@ def pick(
         )
     means = mean_over_frames(counted, previews.frames_each)
     tried = counted_candidates(initial, range(len(previews.images)), means, asked)
-    further = [note for note in (told, said_of_alike(tried, asked)) if note]
+    further = [note for note in (told, said_of_alike(tried, asked, _OTHERWISE)) if note]
     return ranked(tried, previews.images, initial, asked, (*notes, *further))
 
 

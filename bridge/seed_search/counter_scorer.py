@@ -68,19 +68,24 @@ def mean_over_frames(counted: Counted, frames_each: int) -> Counted:
     )
 
 
-def are_alike(candidates: Sequence[CountedCandidate]) -> bool:
-    """Whether all are wrong with the same counts, to the nearest whole numbers."""
-    counts = {tuple(map(round, one.numbers)) for one in candidates}
-    return len(counts) == 1 and all(one.misses for one in candidates)
+def alike(candidates: Sequence[CountedCandidate]) -> Sequence[CountedCandidate]:
+    """The seeds of `candidates` where `FEWEST_ALIKE` or more are wrong with the same whole counts, else none.
+
+    Variations are not asked.
+    """
+    own = [one for one in candidates if one.varied is None]
+    counts = {tuple(map(round, one.numbers)) for one in own}
+    is_alike = len(own) >= FEWEST_ALIKE and len(counts) == 1 and all(one.misses for one in own)
+    return own if is_alike else ()
 
 
-def said_of_alike(tried: Sequence[CountedCandidate], asked: Iterable[str]) -> str | None:
-    """ "8 seeds, all counted 4 cats: seeds do not matter here", where so many say so; variations are not asked."""
-    own = [one for one in tried if one.varied is None]
-    if len(own) < FEWEST_ALIKE or not are_alike(own):
+def said_of_alike(tried: Sequence[CountedCandidate], asked: Iterable[str], fix: str = "") -> str | None:
+    """ "8 seeds, all with 4 cats: another seed will not help", where so many say so."""
+    own = alike(tried)
+    if not own:
         return None
     counts = numbers_in_words(tuple(map(round, own[0].numbers)), asked)
-    return f"{len(own)} seeds, all counted {counts}: seeds do not matter here"
+    return f"{len(own)} seeds, all with {counts}: another seed will not help" + (f". {fix}" if fix else "")
 
 
 def best_first(candidates: Sequence[CountedCandidate]) -> list[CountedCandidate]:

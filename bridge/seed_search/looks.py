@@ -10,7 +10,7 @@ import comfy.model_management
 from torch import Tensor
 
 from ...core.counting import Counter
-from .counter_scorer import FEWEST_ALIKE, CountedCandidate, are_alike, counted_candidates, mean_over_frames
+from .counter_scorer import FEWEST_ALIKE, CountedCandidate, alike, counted_candidates, mean_over_frames
 from .preview_plan import varies
 from .previews import Previews
 from .runs import Progress
@@ -57,7 +57,7 @@ class Looks:
 
     @property
     def varied_from(self) -> int:
-        """The step that a variation of a picture that is nearly right begins with."""
+        """The step that a variation of an image that is nearly right begins with."""
         return self._step_at(VARIED_FROM)
 
     def seen(self) -> Iterator[list[Seen]]:
@@ -69,13 +69,13 @@ class Looks:
             looked += [one for one in batch if self._can_go_on(one)]
             yield batch
         rest = range(first, settings.seeds)
-        own = [one for one in looked if one.candidate.varied is None]
         is_long = self.previews.plan.steps > 1
-        if not is_long or len(own) < FEWEST_ALIKE or not are_alike([one.candidate for one in own]):
+        if not is_long or not alike([one.candidate for one in looked]):
             yield from self._seeds(rest)
             return
+        base = next(one for one in looked if one.candidate.varied is None)
         for _ in rest:
-            yield [self.variation(own[0], max(1, self._step_at(ALIKE_FROM)))]
+            yield [self.variation(base, max(1, self._step_at(ALIKE_FROM)))]
 
     def _seeds(self, indices: Sequence[int]) -> Iterator[list[Seen]]:
         """Seeds that were looked at together, each time with the variations of those that are nearly right."""
@@ -98,7 +98,7 @@ class Looks:
         return seen
 
     def can_vary(self, seen: Seen) -> bool:
-        """Whether it is nearly right, in a picture that `variation` can begin in."""
+        """Whether it is nearly right, in an image that `variation` can begin in."""
         return 0 < seen.candidate.misses <= NEARLY_RIGHT and self._can_go_on(seen)
 
     def _can_go_on(self, seen: Seen) -> bool:

@@ -15,9 +15,8 @@ from ...core.prompts import Counts
 from ..comfyui.node_text import NodeResult
 from ..comfyui.progress import SamplingProgress, sampling_progress
 from ..sampling.start_latent import start_samples
-from .settings import SamplerSettings
+from .settings import SamplerSettings, seed_after
 
-_SEEDS = 2**64
 Settings = TypeVar("Settings", bound=SamplerSettings)
 
 
@@ -107,7 +106,7 @@ class InitialLatent:
 
     def seed_of(self, index: int) -> int:
         """The seed that a sampler is given to make candidate `index`."""
-        return self.seed if self.by_index else (self.seed + index) % _SEEDS
+        return self.seed if self.by_index else seed_after(self.seed, index)
 
     def noise_of(self, indices: Sequence[int]) -> Tensor:
         """(n, C, ...) the noises that the sampler then starts with."""

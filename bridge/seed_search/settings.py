@@ -15,6 +15,12 @@ LOOKS: tuple[LookName, ...] = get_args(LookName)
 RankName = ScoreName | Literal["algorithm 2"]
 ALGORITHM_2: RankName = "algorithm 2"
 RANKS: tuple[RankName, ...] = (*SCORES, ALGORITHM_2)
+_SEEDS = 2**64
+
+
+def seed_after(seed: int, number: int) -> int:
+    """The seed so many after `seed`, as ComfyUI's seed inputs count: after the largest comes 0."""
+    return (seed + number) % _SEEDS
 
 
 @dataclass(frozen=True)
@@ -93,8 +99,8 @@ class SearchSettings(SamplerSettings):
         stop_when_found: try no further seeds once as many are right as the latent has pictures.
         variations: of each seed that is nearly right, how many are tried: pictures that begin in its half-formed one with other
             noise. 0 for none; a batch, a mask, a video and a sampler that draws noise have none.
-        vary_alike: where the first seeds count the same and wrong, the other tries vary the first seed: they begin in its
-            picture, with other noise after the first steps. For distilled models, which make much the same of every seed.
+        vary_alike: where the first seeds give the same wrong count, the other tries vary the first seed: they begin in its
+            image, with other noise after the first steps. For distilled models, which make much the same of every seed.
     """
 
     seeds: int = 8

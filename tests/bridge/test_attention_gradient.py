@@ -286,10 +286,12 @@ def test_normal_and_quantised_weights_are_left_alone() -> None:
         assert all(value is kept[name] for name, value in {**model._parameters, **model._buffers}.items())
 
 
-def test_calls_that_are_not_those_of_the_earlier_run_are_learnt_again() -> None:
+@pytest.mark.parametrize("known", [{1: ("input.1.0", "self", (3, 3)), 2: None}, {99: ("input.1.0", "self", (3, 3))}])
+def test_calls_that_are_not_those_of_the_earlier_run_are_learnt_again(known: dict[int, Any]) -> None:
+    """Another one in the same place, or fewer than there were."""
     setup = tiny_setup()
     x, sigma = latent(setup), torch.full((1,), 2.0)
-    learnt = {tuple(x.shape): {1: ("input.1.0", "self", (3, 3)), 2: None}}
+    learnt = {tuple(x.shape): known}
     found = gradient_pass(setup, x, learnt=learnt)(x, sigma, {}, Whole(first=5))
     assert torch.equal(found.gradient, gradient_pass(setup, x)(x, sigma, {}, Whole(first=5)).gradient)
     assert list(learnt[tuple(x.shape)]) == [1, 2, 3, 4, 5]

@@ -61,8 +61,7 @@ def _place(taken: Tensor, template: Tensor, earlier: Centre | None, settings: Pu
     if template.shape[0] > grid[0] or template.shape[1] > grid[1]:
         raise CountError(
             f"nothing was found to copy, and a {settings.stand_in} of {template.shape[0]} x {template.shape[1]} cells does "
-            f"not fit into an attention map of {grid[0]} x {grid[1]}: choose the robust layout, a smaller radius or a "
-            "larger picture"
+            f"not fit into an attention map of {grid[0]} x {grid[1]}. Set method to robust, or make the image larger"
         )
     overlap = conv2d(taken[None, None].double(), template[None, None].double())[0, 0].round()
     rows, columns = (

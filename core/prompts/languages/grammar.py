@@ -109,6 +109,6 @@ _READ: Mapping[str, Callable[[str], Any]] = {
     "Mapping[str, int]": _numbers,
     "tuple[str, ...]": lambda entry: tuple(entry.split()),
     "str": str,
-    "bool": bool,
+    "bool": {"yes": True, "": False}.__getitem__,
 }
 """How an entry is read, by the type of its attribute."""

@@ -17,7 +17,7 @@ def read_table(language: str) -> Mapping[str, Section]:
     """Sections of the file of `language` ("zh", "de", ...), each with its entries: name -> words between spaces."""
     parser = ConfigParser(interpolation=None, delimiters=("=",), comment_prefixes=("#",))
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # names are words, too: "cm" is not "CM"
-    parser.read(_FOLDER / f"{language}.ini", encoding="utf-8")
+    parser.read_string((_FOLDER / f"{language}.ini").read_text(encoding="utf-8"))
     return parser
 
 
