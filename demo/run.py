@@ -1,4 +1,4 @@
-"""`make demo`: asks the emoji model for counted objects as it is, with ISAC, and until it is right, and counts what came out.
+"""`make demo`: asks the emoji model for counted objects plainly, with Count Control, and until it is right, and counts them.
 
 Runs the example workflows in a real ComfyUI server. What no node asks counts for the report: the judge. Writes output/demo:
 index.html and contact_sheet.png anew after every prompt, attention.png at the end.
@@ -112,7 +112,8 @@ def demo(server: ComfyServer, pictures: int, seed: int, output: Output) -> None:
     """Run all prompts, write the files as far as they are, print the report."""
     output.clear()
     print(
-        f"drawing {len(ASKS)} prompts: {pictures} images without ISAC, {pictures} with it, one until right", flush=True
+        f"drawing {len(ASKS)} prompts: {pictures} images plainly, {pictures} with Count Control, one until right",
+        flush=True,
     )
     start = time.monotonic()
     for row in sample_rows(server, pictures, seed, judged()):

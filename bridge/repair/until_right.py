@@ -184,7 +184,9 @@ def _handed_on(run: _Run, if_none_right: str) -> UntilRight:
         "asked: " + ", ".join(count_words(number, noun) for noun, number in run.asked.items()),
         *(f"{name}: {words}" for name, words in tries.lines.items()),
     ]
-    verdict = f"{len(right)} right after {tries.words}; cost: {run.budget.spent:.1f} pictures"
+    verdict = (
+        f"{count_words(len(right), 'images')} right after {tries.words}: the work of {run.budget.spent:.1f} images"
+    )
     names = {one.name for one in right}
     marks = tuple(name in names for name in tries.lines)
     result = NodeResult(verdict, bool(right), marks, "\n".join(lines), run.note)
