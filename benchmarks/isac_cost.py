@@ -26,7 +26,7 @@ from headcount.bridge.gradients.memory import lean_estimate  # noqa: E402
 from .lab.command import DTYPES, new_parser  # noqa: E402
 from .lab.measures import FUSED, operations, peak_bytes, without_numbers  # noqa: E402
 from .lab.real_models import KINDS, NAMES, cost_model  # noqa: E402
-from .lab.steps import FLOORS, MODES, Mode, Row, ShapesOnly, gradient_step, measured, too_much  # noqa: E402
+from .lab.steps import MODES, PAPER_FLOORS, Mode, Row, ShapesOnly, gradient_step, measured, too_much  # noqa: E402
 from .lab.tables import table  # noqa: E402
 
 
@@ -78,7 +78,7 @@ def counted(name: str, size: int | None, modes: dict[str, Mode] = MODES) -> tupl
 
 def counted_table(name: str, forward: float, rows: list[Count]) -> list[str]:
     """What `counted` found, as Markdown."""
-    floor = f"; floor of an exact step {FLOORS[name]:.2f}x" if name in FLOORS else ""
+    floor = f"; floor of an exact step of paper {PAPER_FLOORS[name]:.2f}x" if name in PAPER_FLOORS else ""
     head = f"One model call: {forward / 1e12:.4g} TFLOP{floor}. Peak: of all tensors of the pass, in half precision."
     header = [
         "mode",

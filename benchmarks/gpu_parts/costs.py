@@ -19,14 +19,16 @@ from ..lab.models import LoadedModel
 from ..lab.real_models import cost_model
 from ..lab.steps import (
     CLUSTERING,
-    FLOORS,
     MODES,
+    PAPER_FLOORS,
+    AttendAndExcite,
     Mode,
     Row,
     capture_step,
     gradient_step,
     measured,
     model_calls,
+    paper,
     step_of,
     too_much,
 )
@@ -101,7 +103,7 @@ def _finding(name: str, row: Row, mode: Mode | None, plain: Row) -> Finding:
 
 def _bars(name: str, mode: Mode) -> tuple[float | None, float | None]:
     """Most time against a plain step, and most memory in GB beyond it; None where there is no bar."""
-    if name not in BARS or mode.dense:
+    if name not in BARS or mode.dense or mode.objective is AttendAndExcite:
         return None, None
     if mode.objective is None:
         return _RECORDING, None
@@ -109,7 +111,7 @@ def _bars(name: str, mode: Mode) -> tuple[float | None, float | None]:
         return _FAST, BARS[name].exact
     if mode.memory == "low":
         return None, BARS[name].recomputed
-    return FLOORS[name] * _FROM_FLOOR, BARS[name].exact
+    return PAPER_FLOORS[name] * _FROM_FLOOR if mode.objective is paper else None, BARS[name].exact
 
 
 def clustering(model: LoadedModel, modes: dict[str, Mode], wait: Wait) -> list[Finding]:

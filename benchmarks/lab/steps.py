@@ -49,7 +49,8 @@ from .models import LoadedModel
 
 SinkT = TypeVar("SinkT", bound=CallSink)
 WEIGHTS = LossWeights(0.5, 0.5)
-FLOORS = {"sd15": 2.10, "sdxl": 2.01, "sd35m": 2.24}  # time per step against plain, DESIGN.md
+PAPER_FLOORS = {"sd15": 2.10, "sdxl": 2.01, "sd35m": 2.24}
+"""Operations of a step with the paper's objective, which reads the whole model, against a plain step: no less is possible."""
 CLUSTERING: Parts = {"clustering": ((noun_pixels, "cluster"),)}
 """What finds instances in the foreground, for `seconds_in`."""
 
