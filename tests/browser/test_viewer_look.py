@@ -40,6 +40,7 @@ def theme(request: pytest.FixtureRequest, page: Page) -> Iterator[str]:
 def test_texts_stand_out(mode: str, theme: str, made_up: ViewerPage) -> None:
     made_up.place(400, 600)  # all of it in sight
     made_up.choose("Show", mode)
+    made_up.stop()
     made_up.page.mouse.move(5, 500)
     made_up.page.wait_for_timeout(300)  # the page fades from one theme into the other
     parts = [part for part in made_up.view.locator(TEXTS).all() if part.is_visible() and part.is_enabled()]

@@ -105,6 +105,11 @@ class ViewerPage:
         settle(self.page)
         self.page.wait_for_function("() => !document.querySelector('.headcount-viewer[aria-busy=true]')")
 
+    def stop(self) -> None:
+        """Stop the steps, which play once they are chosen."""
+        self.page.evaluate("() => document.querySelector('.headcount-viewer [aria-label^=Stop]')?.click()")
+        self.settle()
+
     def on_node(self, script: str) -> Any:
         """Evaluate a line of script about the viewer's `node`."""
         find = f"window.app.graph.nodes.find(node => node.type === '{VIEWER}')"
