@@ -23,6 +23,7 @@ FEW_STEPS = {
     "HeadcountCountSearchCandidates": {"steps": 2, "seeds": 2},
     "HeadcountCountCheck": {"if_none_right": "best picture"},
     "HeadcountCountRepair": {"steps": 2, "rounds": 1},
+    "HeadcountCountReport": {"steps": 2},
     "HeadcountGenerateUntilRight": {"steps": 2, "tries": 2, "rounds": 1},
 }
 """Settings with which a run takes little time, and ends in a picture although few steps draw nothing that is right."""
