@@ -18,7 +18,7 @@ from benchmarks.gpu_parts import costs, gradients, memory, precision
 from benchmarks.gpu_parts.all_parts import CHECKS, parts_for
 from benchmarks.gpu_parts.compared import RELATIVE
 from benchmarks.gpu_parts.parts import Finding, Part, Record, Results, markdown, run_parts
-from benchmarks.lab.steps import Mode, Row
+from benchmarks.lab.steps import AttendAndExcite, Mode, Row, paper
 
 CPU = torch.device("cpu")
 MACHINE = {"device": "a test"}
@@ -189,15 +189,18 @@ def test_weights_that_are_cast_call_by_call() -> None:
 
 
 EXACT, FAST = Mode(AnchoredObjective), Mode(AnchoredObjective, share=0.4)
+PAPER, EXCITE = Mode(paper), Mode(AttendAndExcite)
 LOW, DENSE, RECORDING = Mode(AnchoredObjective, "low"), Mode(AnchoredObjective, dense=True), Mode(None)
 
 
 @pytest.mark.parametrize(
     ("mode", "ratio", "extra", "passed"),
     [
-        (EXACT, 2.30, 0.79, True),
-        (EXACT, 2.32, 0.79, False),
-        (EXACT, 2.30, 0.81, False),
+        (PAPER, 2.30, 0.79, True),
+        (PAPER, 2.32, 0.79, False),
+        (EXACT, 9.0, 0.79, True),
+        (EXACT, 1.5, 0.81, False),
+        (EXCITE, 9.0, 9.0, None),
         (FAST, 1.49, 0.1, True),
         (FAST, 1.51, 0.1, False),
         (LOW, 9.0, 0.34, True),
