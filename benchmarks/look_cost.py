@@ -20,7 +20,7 @@ from headcount.core.t2icount.config import OFFICIAL  # noqa: E402
 
 from .lab.command import new_parser, positive  # noqa: E402
 from .lab.count_ways import WAYS, random_work  # noqa: E402
-from .lab.measures import fused_attention, operations, without_numbers  # noqa: E402
+from .lab.measures import FUSED, operations, without_numbers  # noqa: E402
 from .lab.real_models import KINDS, cost_model  # noqa: E402
 from .lab.steps import model_calls  # noqa: E402
 from .lab.tables import table  # noqa: E402
@@ -44,8 +44,7 @@ _VAE = {
 def step_operations(name: str) -> float:
     """Of a plain step."""
     model = cost_model(name, torch.device("meta"), torch.float16)
-    options = {"transformer_options": {"optimized_attention_override": lambda _, *a, **k: fused_attention(*a, **k)}}
-    return operations(lambda: model_calls(model, options))
+    return operations(lambda: model_calls(model, FUSED))
 
 
 @torch.no_grad()
