@@ -49,7 +49,7 @@ def run_counting(client: ComfyClient, name: str, text: str, seed: int, pictures:
         lines = [
             line for node in _of(prompt, kind) for line in outputs[node]["headcount_result"][0]["table"].splitlines()
         ]
-        return [line.partition(": ")[2] for line in lines if line.startswith("picture ")]
+        return [line.partition(": ")[2] for line in lines if line.startswith("image ")]
 
     return Counting(shown(COUNTER), told(COUNTER), shown("SaveImage"), shown("PreviewImage"), told(CHECK))
 

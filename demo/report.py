@@ -96,7 +96,7 @@ def totals(rows: Sequence[Row]) -> Iterator[str]:
         pictures = sum(len(column.pictures) for _, column in columns)
         right = sum(column.right for _, column in columns)
         number = sum(_right_number(ask, count) for ask, column in columns for count in column.counts)
-        yield f"{title}: {right} of {pictures} pictures right, {number} with the right number of objects"
+        yield f"{title}: {right} of {pictures} images right, {number} with the right number of objects"
 
 
 def _right_number(ask: Ask, count: Count) -> bool:

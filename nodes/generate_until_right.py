@@ -125,7 +125,12 @@ def _effort() -> list[io.Input]:
             tooltip="Maximum number of seeds to try. It stops at the first right image.",
         ),
         io.Int.Input(
-            "pictures", default=_DEFAULT.pictures, min=1, max=64, tooltip="It stops once this many images are right."
+            "pictures",
+            display_name="right images",
+            default=_DEFAULT.pictures,
+            min=1,
+            max=64,
+            tooltip="It stops once this many images are right.",
         ),
         io.Combo.Input(
             "isac",
@@ -164,7 +169,7 @@ def _effort() -> list[io.Input]:
 def _outputs() -> list[io.Output]:
     return [
         io.Image.Output(
-            display_name="images",
+            display_name="right images",
             tooltip="The right images, or the closest one; see if_none_right.",
         ),
         io.Boolean.Output(display_name="is right", tooltip="Whether it is right."),

@@ -31,7 +31,7 @@ from demo.scenes import Kind
 from demo.scenes import random_scene as shapes_scene
 from demo.shapes import PLURALS as SHAPES_PLURALS
 
-from . import alike_seeds
+from . import alike_seeds, erring_counter
 from .counters import SHIPPED_COUNTER, t2icount_counter
 from .prompt_files import PromptRow
 from .sampling import SHAPES_SAMPLING, KSamplerSettings
@@ -131,6 +131,13 @@ def _alike_world() -> World:
     return replace(world, model=Source(_load_alike, (*world.model.files, Path(alike_seeds.__file__))))
 
 
+def _erring_world() -> World:
+    """The emoji model with a decider that errs; the judge is the same."""
+    world = _emoji_world(load_emoji_unet, UNET_WEIGHTS)
+    files = (*world.decider.files, Path(erring_counter.__file__))
+    return replace(world, decider=Source(lambda: erring_counter.ErringCounter(load_emoji_counter()), files))
+
+
 WORLDS = {
     "emoji": _emoji_world(load_emoji_unet, UNET_WEIGHTS),
     "emoji_transformer": _emoji_world(load_emoji_transformer, TRANSFORMER_WEIGHTS),
@@ -140,6 +147,7 @@ WORLDS = {
         KSamplerSettings(steps=8, cfg=1.0, sampler="euler", scheduler="simple", size=128),
     ),
     "emoji_alike": _alike_world(),
+    "emoji_erring": _erring_world(),
     "shapes": World(
         family="shapes",
         model=Source(load_shapes_model, (WEIGHTS,)),

@@ -49,6 +49,6 @@ def warn_of_own_attention(network: nn.Module, node: str) -> None:
     if any(type(one).__name__ == "ComfyAttention" and getattr(one, "function", None) for one in network.modules()):
         _LOG.warning(
             "%s: this model's file asks for INT8 attention in some layers. While their attention is recorded they use "
-            "ComfyUI's ordinary one, so the picture differs slightly from the one without this node",
+            "ComfyUI's ordinary one, so the image differs slightly from the one without this node",
             node,
         )

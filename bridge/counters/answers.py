@@ -44,10 +44,10 @@ def counts_from_text(text: Sequence[str], counts: Sequence[Counts] | None, objec
     wrong = next((answer for answer in texts if not isinstance(answer, str)), None)
     if not texts or wrong is not None:
         given = "nothing" if not texts else f"a {type(wrong).__name__}"
-        raise CountError(f"{NODE} got {given}. Connect the text that a language model gives, one for each picture")
+        raise CountError(f"{NODE} got {given}. Connect the text that a language model gives, one for each image")
     read = read_answers(texts, _nouns(objects[0] if objects else "", counts[0] if counts else None))
     rows = (", ".join(map(count_words, row, read.counted.nouns)) for row in read.counted.numbers.tolist())
-    lines = [*(f"picture {index}: {row}" for index, row in enumerate(rows, 1)), *read.notes]
+    lines = [*(f"image {index}: {row}" for index, row in enumerate(rows, 1)), *read.notes]
     table = "\n".join(lines)
     return TextCounts(read.counted, table, NodeResult(lines[0] if len(lines) == 1 else "", table=table))
 

@@ -87,7 +87,7 @@ def check_pictures(
     Raises:
         CountError: the inputs do not fit each other; the message says which.
     """
-    require_one_source(counted, boxes, NODE, "these pictures")
+    require_one_source(counted, boxes, NODE, "these images")
     names = box_labels(boxes, len(image)) if counted is None else counted.nouns
     wanted, told = asked_as_counted(asked, names)
     notes: tuple[str, ...] = ()
@@ -96,7 +96,7 @@ def check_pictures(
         counted, wanted, notes = found_boxes.counted, found_boxes.asked, found_boxes.notes
     if len(counted.numbers) != len(image):
         raise CountError(
-            f"{NODE} got {len(image)} pictures and counts of {len(counted.numbers)}. Connect the IMAGE that was counted"
+            f"{NODE} got {len(image)} images and counts of {len(counted.numbers)}. Connect the IMAGE that was counted"
         )
     check = check_counts(counted, wanted, tolerance, (*notes, *([told] if told else [])))
     best = image[check.best : check.best + 1]
@@ -114,9 +114,9 @@ def check_pictures(
 def _result_of(found: CountCheck, pictures: int, passes: bool) -> NodeResult:
     """The verdict before the table, whose last line it is."""
     if found.right:
-        what = f"best: picture {found.best + 1}"
+        what = f"best: image {found.best + 1}"
     else:
-        what = f"passed on the nearest, picture {found.best + 1}" if passes else "nothing passed on"
+        what = f"passed on the nearest, image {found.best + 1}" if passes else "nothing passed on"
     return NodeResult(
         verdict=f"{len(found.right)} of {pictures} right; {what}",
         right=bool(found.right),

@@ -18,7 +18,7 @@ def rgb_pictures(image: Any) -> Tensor:
     if not isinstance(image, Tensor) or image.ndim != 4 or not image.numel():
         given = f"shape {tuple(image.shape)}" if isinstance(image, Tensor) else type(image).__name__
         raise CountError(
-            f"the counter needs an IMAGE of shape (pictures, height, width, channels) with a picture in it, and got {given}"
+            f"the counter needs an IMAGE of shape (images, height, width, channels) with an image in it, and got {given}"
         )
     if image.shape[-1] < 3:
         return image[..., :1].expand(*image.shape[:-1], 3)

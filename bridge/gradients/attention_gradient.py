@@ -110,7 +110,7 @@ class GradientPass:
             again = self._memory.ran_out()
             if not again:
                 self._notes.warn(
-                    "not enough memory for the gradient, so steps are left out. Make the picture or the batch smaller, "
+                    "not enough memory for the gradient, so steps are left out. Make the image or the batch smaller, "
                     f"or use {NOISE_PICKER}, which needs no gradient"
                 )
             return again

@@ -41,7 +41,7 @@ from .patched_model import with_runs
 
 NODE = COUNT_CONTROL
 WRAPPER_KEY = "headcount_isac"
-_SECOND = f"another {NODE} is in front of this one on the same model. Both steer this picture"
+_SECOND = f"another {NODE} is in front of this one on the same model. Both steer this image"
 
 
 ObjectiveName = Literal["anchored", "paper"]

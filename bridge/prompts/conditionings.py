@@ -97,7 +97,7 @@ def warn_of_nothing(counted: Sequence[CountedConditioning], notes: RunNotes, don
     """Say that the prompt counts nothing in this run, what is therefore not `done` to the picture, and why."""
     if not counted:
         why = counted.uncounted if isinstance(counted, CountedConditionings) else ()
-        notes.warn(". ".join((f"the prompt counts nothing: this picture is not {done}", *why)))
+        notes.warn(". ".join((f"the prompt counts nothing: this image is not {done}", *why)))
 
 
 def nothing_counted(node: str, wish: str, notes: Iterable[str], fix: str = FILL_OBJECTS) -> CountError:

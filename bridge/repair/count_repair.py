@@ -76,7 +76,7 @@ def repair_pictures(images: Tensor, painter: Painter, counter: Any, boxes: Any) 
     """
     if painter.model is None:
         raise CountError(f"{NODE} got no model; connect a loader's MODEL output")
-    require_one_source(counter, boxes, NODE, "these pictures", "a COUNTER")
+    require_one_source(counter, boxes, NODE, "these images", "a COUNTER")
     refuse_frames(painter.model, len(images))
     asked = asked_of(painter.counts)
     if counter is None:
@@ -134,8 +134,8 @@ def refuse_frames(model: Any, pictures: int) -> None:
     families = [family for family in VIDEO_FAMILIES if family is not HUNYUAN_IMAGE and family.has(model.model)]
     if families and pictures > 1:
         raise CountError(
-            f"{NODE} mends pictures one by one, and these {pictures} are frames of a video model ({families[0].name}): every "
-            f"frame would be painted differently. Guide the video with {COUNT_GUIDE}, or mend one frame of it"
+            f"{NODE} repairs images one by one, and these {pictures} are frames of a video model ({families[0].name}): every "
+            f"frame would be painted differently. Guide the video with {COUNT_GUIDE}, or repair one frame of it"
         )
 
 
@@ -160,7 +160,7 @@ def _handed_on(
     marks = tuple(not one.after.misses for one in repaired)
     lines = [
         "asked: " + ", ".join(count_words(number, noun) for noun, number in asked.items()),
-        *(f"picture {index}: {one.words}" for index, one in enumerate(repaired, 1)),
+        *(f"image {index}: {one.words}" for index, one in enumerate(repaired, 1)),
     ]
     before = sum(not one.before.misses for one in repaired)
     verdict = f"{sum(marks)} of {len(marks)} right; {before} before"

@@ -80,7 +80,7 @@ class KeptReport:
             self._write()
         except OSError as error:
             raise CountError(
-                f"Count Report cannot keep a picture in {self.folder} ({error.strerror or error}). Free space on that disk, or "
+                f"Count Report cannot keep an image in {self.folder} ({error.strerror or error}). Free space on that disk, or "
                 "allow writing there, and press Run again: what is kept already is not made anew"
             ) from error
 

@@ -293,7 +293,7 @@ def _summary(pairs: Sequence[tuple[Made, Made]], method: str) -> list[str]:
         f"right in {sum(with_it)} of {many} with it, {sum(without)} without: {clear}",
         *shares,
         f"difference: {difference:+.0%} (95 %: {low:+.0%} to {high:+.0%}), the same prompts and seeds",
-        f"seconds per picture: {seconds[0]:.1f} without, {seconds[1]:.1f} with it",
+        f"seconds per image: {seconds[0]:.1f} without, {seconds[1]:.1f} with it",
     ]
 
 

@@ -33,12 +33,12 @@ def start_samples(model: Any, latent: Mapping[str, Any], node: str) -> Tensor:
     if samples.shape[1] != form.latent_channels:
         raise CountError(
             f"{node}: this latent has {samples.shape[1]} channels, and those of the model have {form.latent_channels}: it "
-            "comes from the VAE of another model. Encode the picture with this model's VAE, or connect an empty latent"
+            "comes from the VAE of another model. Encode the image with this model's VAE, or connect an empty latent"
         )
     dimensions = form.latent_dimensions
     if samples.ndim > dimensions + _BATCH_AND_CHANNELS and dimensions == 2:
         raise CountError(
             f"{node}: this latent is a video of {count_words(samples.shape[2], 'latent frames')}, and the model makes "
-            "pictures. Connect an empty latent of pictures, such as Empty Latent Image, or a video model"
+            "images. Connect an empty latent of images, such as Empty Latent Image, or a video model"
         )
     return samples

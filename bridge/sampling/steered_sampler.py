@@ -53,7 +53,7 @@ class _Steered:
         """The model's answer to the sampler's call."""
         if x.shape != self.shape:
             raise CountError(
-                f"{self._node} cannot follow this sampler: it asks the model about pictures of another size than the "
+                f"{self._node} cannot follow this sampler: it asks the model about images of another size than the "
                 f"latent's, such as parts of it. {_ANOTHER}"
             )
         if self.gate.is_state(x):

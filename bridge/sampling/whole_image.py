@@ -43,7 +43,7 @@ def refuse_no_pictures(latent: Tensor, node: str) -> None:
         CountError: the batch is empty.
     """
     if latent.shape[0] == 0:
-        raise CountError(f"{node} got a latent without a picture: its batch_size is 0. Set it to 1 or more")
+        raise CountError(f"{node} got a latent without an image: its batch_size is 0. Set it to 1 or more")
 
 
 def whole_pictures_only(
@@ -68,7 +68,7 @@ def whole_pictures_only(
         shown = tuple(x.shape[-2:])
         if shown not in sizes or (chunks and x.shape[0] != chunks * latent.shape[0]):
             raise CountError(
-                f"{node} cannot be combined with a node that shows the model a part of the picture or of the batch at a "
+                f"{node} cannot be combined with a node that shows the model a part of the image or of the batch at a "
                 f"time ({len(x) // max(chunks, 1)} of {shown[0]} x {shown[1]} instead of {len(latent)} of {whole[0]} x "
                 f"{whole[1]} latent pixels), such as tiled diffusion: remove that node"
             )

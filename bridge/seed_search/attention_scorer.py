@@ -102,7 +102,7 @@ class AttentionRun:
         """PREDICT_NOISE wrapper: around each call of the sampler."""
         if x.shape != self._shape:
             raise CountError(
-                f"{_NODE} cannot follow this sampler: it asks the model about pictures of another size than the latent's, "
+                f"{_NODE} cannot follow this sampler: it asks the model about images of another size than the latent's, "
                 "such as parts of it. Choose another one, such as euler, dpmpp_2m or dpmpp_2m_sde"
             )
         is_state = self._is_scoring = self.gate.is_state(x)

@@ -177,7 +177,7 @@ def pick(
     Raises:
         CountError: the inputs do not fit each other; the message says which.
     """
-    require_one_source(counted, boxes, _PICK, "the candidates' pictures")
+    require_one_source(counted, boxes, _PICK, "the candidates' images")
     wanted = _asked_for_pick(candidates, counts, objects)
     initial, previews = candidates.initial, candidates.previews
     frames = len(previews.frames)
@@ -188,7 +188,7 @@ def pick(
         counted, asked, notes = found_boxes.counted, found_boxes.asked, found_boxes.notes
     if len(counted.numbers) != frames:
         raise CountError(
-            f"{_PICK} got counts of {len(counted.numbers)} pictures, and the candidates have {frames}. Give the counter "
+            f"{_PICK} got counts of {len(counted.numbers)} images, and the candidates have {frames}. Give the counter "
             "exactly the IMAGE of Count Search Candidates"
         )
     means = mean_over_frames(counted, previews.frames_each)

@@ -51,8 +51,8 @@ def select_candidates(search: Search[SelectionSettings]) -> SearchResult:
     initial = initial_latent(search.model, search.latent, settings, by_index=True)
     if initial.samples.ndim > 4 and initial.samples.shape[2] > 1:
         raise CountError(
-            f"{_NODE} reads pictures; this latent is a video of {initial.samples.shape[2]} latent frames. Connect an "
-            "empty latent of one picture"
+            f"{_NODE} reads images; this latent is a video of {initial.samples.shape[2]} latent frames. Connect an "
+            "empty latent of one image"
         )
     samples = None
     if settings.stages(initial.wanted, settings.steps):

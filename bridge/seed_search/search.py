@@ -141,21 +141,21 @@ def initial_latent(
     node, number = settings.node, getattr(settings, settings.tried)
     if latent["samples"].is_nested:
         raise CountError(
-            f"{node}: this latent holds several streams, such as video and sound. Connect one of pictures or of a video"
+            f"{node}: this latent holds several streams, such as video and sound. Connect one of images or of a video"
         )
     samples, mask = start_samples(model, latent, node), latent.get("noise_mask")
     if number < len(samples):
         raise CountError(
-            f"{node} chooses {len(samples)} of {number} {settings.tried}: the latent has {len(samples)} pictures. Raise "
+            f"{node} chooses {len(samples)} of {number} {settings.tried}: the latent has {len(samples)} images. Raise "
             f"{settings.tried}, or lower the latent's batch size"
         )
     # One video may have a mask for each frame; of several masks for one image a sampler takes the first.
     is_video = samples.ndim > 4 and len(samples) == 1
     masks = None if mask is None or is_video else mask.reshape(-1, 1, *mask.shape[-2:])
-    for what, batch in (("pictures", samples), ("masks", masks)):
+    for what, batch in (("images", samples), ("masks", masks)):
         if len(samples) > 1 and batch is not None and not torch.equal(batch, batch[:1].expand_as(batch)):
             raise CountError(
-                f"{node} tries noises for one picture, and got a latent of {len(batch)} different {what}: choose one with "
+                f"{node} tries noises for one image, and got a latent of {len(batch)} different {what}: choose one with "
                 "Latent From Batch"
             )
     one_mask = mask if masks is None else masks[:1]

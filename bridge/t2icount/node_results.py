@@ -106,11 +106,11 @@ def _result_of(counted: Counted) -> NodeResult:
     """Of one image what is in it; of several the sums, and the table."""
     sums = ", ".join(map(count_words, counted.rounded.sum(0).tolist(), counted.nouns))
     pictures = len(counted.numbers)
-    return NodeResult(sums if pictures == 1 else f"{sums} in {pictures} pictures", table=_table(counted))
+    return NodeResult(sums if pictures == 1 else f"{sums} in {pictures} images", table=_table(counted))
 
 
 def _table(counted: Counted) -> str:
     return "\n".join(
-        f"picture {index + 1}: " + ", ".join(map(count_words, row, counted.nouns))
+        f"image {index + 1}: " + ", ".join(map(count_words, row, counted.nouns))
         for index, row in enumerate(counted.numbers.tolist())
     )

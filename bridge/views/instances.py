@@ -92,7 +92,7 @@ def find_instances(
     note = "" if belongs else f"{NOT_OF_THIS_LATENT}\n"
     batch = len(record.cross_attention)
     if item >= batch:
-        what = "pictures" if record.frames == 1 else "frames"
+        what = "images" if record.frames == 1 else "frames"
         raise CountError(
             f"batch_index is {item}, but the run made {count_words(batch, what)}; the last one is {batch - 1}"
         )

@@ -66,7 +66,7 @@ def pictures_for(record: RunRecord, image: Tensor | None) -> Tensor:
         return _frames_shown(pictures, len(record.samples), batch)
     if len(image) != batch:
         raise CountError(
-            f"the run made {count_words(batch, 'pictures')}, image has {len(image)}. Connect the picture decoded from the "
+            f"the run made {count_words(batch, 'images')}, image has {len(image)}. Connect the image decoded from the "
             "same LATENT"
         )
     return pictures
@@ -76,7 +76,7 @@ def _frames_shown(pictures: Tensor, videos: int, batch: int) -> Tensor:
     """One picture for each frame of the latent; a video has several for most of them."""
     if len(pictures) % videos:
         raise CountError(
-            f"image has {count_words(len(pictures), 'pictures')} for {videos} videos. Connect the pictures decoded from the "
+            f"image has {count_words(len(pictures), 'images')} for {videos} videos. Connect the images decoded from the "
             "same LATENT"
         )
     clips = rearrange(pictures, "(v t) h w c -> v t h w c", v=videos)

@@ -100,7 +100,7 @@ class RunRecord:
         """What a user calls an item of the batch of maps, from 0: a picture, or a frame of a video's latent."""
         video, frame = divmod(item, self.frames)
         if self.frames == 1:
-            return f"picture {item + 1}"
+            return f"image {item + 1}"
         return f"frame {frame + 1}" if len(self.samples) == 1 else f"video {video + 1}, frame {frame + 1}"
 
     def maps(self) -> AttentionMaps:

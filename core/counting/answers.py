@@ -69,11 +69,11 @@ def read_answers(answers: Sequence[str], nouns: Sequence[str]) -> ReadAnswers:
         if not numbers:
             what = f" of {listed(nouns)}" if nouns else ""
             raise CountError(
-                f"the answer for picture {index} says no number{what}: {_short(answer)}. It has to be like {FORMS}; ask the "
+                f"the answer for image {index} says no number{what}: {_short(answer)}. It has to be like {FORMS}; ask the "
                 "language model for that form"
             )
         silent = [noun for place, noun in enumerate(nouns) if place not in numbers]
-        notes += [f"picture {index}: nothing is said of {listed(silent)}, taken as 0"] if silent else []
+        notes += [f"image {index}: nothing is said of {listed(silent)}, taken as 0"] if silent else []
         rows.append([numbers.get(place, 0.0) for place in range(len(nouns))])
     empty = tuple(() for _ in nouns)
     counts = torch.tensor(rows, dtype=torch.float32).reshape(len(rows), len(nouns))

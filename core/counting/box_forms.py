@@ -22,7 +22,7 @@ from typing import Any
 from ..errors import CountError
 from .box import Box
 
-FORMS = "boxes are dicts with x, y, width and height, in one list per picture"
+FORMS = "boxes are dicts with x, y, width and height, in one list per image"
 _OTHER_FORMS = (
     "SEGS, lists of corners (left, top, right, bottom), bboxes with labels, and JSON text of these are read too"
 )
@@ -266,4 +266,4 @@ def _short(value: Any) -> str:
 
 
 def _pictures(number: int) -> str:
-    return f"{number} picture{'' if number == 1 else 's'}"
+    return f"{number} image{'' if number == 1 else 's'}"

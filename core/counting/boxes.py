@@ -173,6 +173,6 @@ def _one_box_each(boxes: Sequence[Sequence[Box]], asked: Mapping[str, int]) -> s
         return ""
     noun = next(iter(asked))
     return (
-        "every picture has exactly one box, without a label. ComfyUI's SAM3 Detect keeps one box unless its text says how "
+        "every image has exactly one box, without a label. ComfyUI's SAM3 Detect keeps one box unless its text says how "
         f"many to keep at most: '{noun}:50'"
     )

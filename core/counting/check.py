@@ -51,7 +51,7 @@ def check_counts(
             "'3 cats, 1 dog'"
         )
     if not len(counted.numbers):
-        raise CountError("the counts are of no picture. Connect COUNTED from the counter that saw these pictures")
+        raise CountError("the counts are of no image. Connect COUNTED from the counter that saw these images")
     columns = columns_of(counted, asked)
     numbers, off = counted.numbers[:, columns], misses(counted, asked).tolist()
     wanted = numbers.new_tensor(list(asked.values()))
@@ -61,10 +61,10 @@ def check_counts(
     right = tuple(index for index, fit in enumerate(fits) if fit)
     nouns = [counted.nouns[column] for column in columns]
     lines = [
-        f"picture {index + 1}: {_listed(row, nouns)}: {'right' if fits[index] else 'wrong'}{_off_by(off[index])}"
+        f"image {index + 1}: {_listed(row, nouns)}: {'right' if fits[index] else 'wrong'}{_off_by(off[index])}"
         for index, row in enumerate(numbers.tolist())
     ]
-    summary = f"{len(right)} of {len(off)} right; best: picture {best + 1}"
+    summary = f"{len(right)} of {len(off)} right; best: image {best + 1}"
     return CountCheck(right, best, "\n".join([f"asked: {_listed(asked.values(), asked)}", *lines, *notes, summary]))
 
 

@@ -43,8 +43,8 @@ class Counted:
     def __post_init__(self) -> None:
         if self.numbers.ndim != 2 or self.numbers.shape[1] != len(self.nouns) or len(self.points) != len(self.numbers):
             raise CountError(
-                f"counts of shape {tuple(self.numbers.shape)} and points of {len(self.points)} pictures "
-                f"do not fit {len(self.nouns)} nouns; the shape has to be (pictures, nouns), with points of each picture"
+                f"counts of shape {tuple(self.numbers.shape)} and points of {len(self.points)} images "
+                f"do not fit {len(self.nouns)} nouns; the shape has to be (images, nouns), with points of each image"
             )
         self._check_boxes()
         self._check_masks()

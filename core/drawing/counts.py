@@ -36,7 +36,7 @@ def count_overlay(picture: Tensor, density: Tensor, points: Sequence[Point], num
         CountError: picture and density have different sizes.
     """
     if picture.shape[:2] != density.shape:
-        raise CountError(f"a picture of {tuple(picture.shape[:2])} does not fit a density of {tuple(density.shape)}")
+        raise CountError(f"an image of {tuple(picture.shape[:2])} does not fit a density of {tuple(density.shape)}")
     drawn = picture.float().clone()
     if points or number >= 0.5:
         _lay_heat(drawn, density.to(drawn))

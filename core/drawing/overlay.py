@@ -40,7 +40,7 @@ def heat_overlay(picture: Tensor, heat: Tensor, opacity: float) -> Tensor:
         CountError: the two have different sizes.
     """
     if picture.shape[:-1] != heat.shape:
-        raise CountError(f"pictures of {tuple(picture.shape[:-1])} do not fit maps of {tuple(heat.shape)}")
+        raise CountError(f"images of {tuple(picture.shape[:-1])} do not fit maps of {tuple(heat.shape)}")
     share = (opacity * (0.25 + 0.75 * heat.clamp(0, 1))).unsqueeze(-1)
     return (picture * (1 - share) + heat_colours(heat) * share).clamp(0, 1)
 

@@ -110,7 +110,7 @@ def read_layouts(reading: Reading, asked: Sequence[int], settings: LayoutSetting
         )
     if min(reading.grid) < MIN_SIDE:
         raise CountError(
-            f"an attention map of {reading.grid[0]} x {reading.grid[1]} is too small: use a larger picture"
+            f"an attention map of {reading.grid[0]} x {reading.grid[1]} is too small: use a larger image"
         )
     parts = reading.queries, reading.keys, reading.nouns, reading.grid, asked
     if settings.reader == "published":

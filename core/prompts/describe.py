@@ -64,4 +64,4 @@ def too_many(total: int) -> str:
     """What to say where more things are asked for than `MAX_THINGS`; else empty."""
     if total <= MAX_THINGS:
         return ""
-    return f"{total} objects are asked for; made for up to {MAX_THINGS}, the picture may get worse"
+    return f"{total} objects are asked for; made for up to {MAX_THINGS}, the image may get worse"

@@ -92,7 +92,7 @@ def count_picture(
     if (
         not torch.stack(picture.aminmax()).isfinite().all()
     ):  # either is NaN where a pixel is; isfinite of all would copy them
-        raise CountError("the picture has pixels that are not numbers (NaN or infinite); whatever made it failed")
+        raise CountError("the image has pixels that are not numbers (NaN or infinite); whatever made it failed")
     height, width = picture.shape[:2]
     config = network.config
     seen = picture.float().cpu().clamp(0, 1)  # as Save Image, previews and the overlay show it

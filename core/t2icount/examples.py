@@ -87,7 +87,7 @@ def read_labelled(pictures: CountingSet, index: int) -> Labelled:
     pixels, places = torch.as_tensor(picture), torch.as_tensor(density)
     if pixels.dtype != torch.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or places.shape != pixels.shape[:2]:
         raise CountError(
-            f"picture {index} of the training set is {tuple(pixels.shape)} {pixels.dtype} with a density of "
+            f"image {index} of the training set is {tuple(pixels.shape)} {pixels.dtype} with a density of "
             f"{tuple(places.shape)}; expected (height, width, 3) torch.uint8 and (height, width)"
         )
     return Labelled(pixels, places.float(), torch.ones(places.shape), noun)

@@ -105,7 +105,7 @@ def test_a_change_that_helps_stays_and_the_rest_is_as_it_was() -> None:
     assert changed.amin(0).tolist() >= [0, 44 - 6 - 9] and changed.amax(0).tolist() <= [28 + 6 + 9, 68 + 6 + 9]
     assert done.table.splitlines() == [
         "asked: 2 cats, 1 dog",
-        "picture 1: 3 cats, 0 dogs: off by 2; 1 cat changed into 1 dog: right",
+        "image 1: 3 cats, 0 dogs: off by 2; 1 cat changed into 1 dog: right",
         "1 of 1 right; 0 before",
     ]
 
@@ -212,5 +212,5 @@ def test_refusals(start: Callable[[], object], message: str) -> None:
 
 
 def test_frames_of_a_video_are_refused() -> None:
-    with pytest.raises(CountError, match="mends pictures one by one, and these 5 are frames of a video model"):
+    with pytest.raises(CountError, match="repairs images one by one, and these 5 are frames of a video model"):
         mend(image(5), Scripted(), model=built_video("Wan 2.1").model)

@@ -206,6 +206,6 @@ def test_a_folder_that_cannot_be_written_to_is_said(output: Path) -> None:
     with pytest.raises(CountError) as caught:
         made(Scripted(RIGHT))
     assert str(caught.value) == (
-        f"Count Report cannot keep a picture in {output} (Not a directory). Free space on that disk, or allow writing there, "
+        f"Count Report cannot keep an image in {output} (Not a directory). Free space on that disk, or allow writing there, "
         "and press Run again: what is kept already is not made anew"
     )

@@ -356,7 +356,7 @@ def test_counts_where_the_conditioning_has_none() -> None:
         (
             {"latent": {"samples": torch.zeros(1, 8, 5, 16, 16)}},
             {},
-            r"^Count Search: this latent is a video of 5 latent frames, and the model makes pictures\. Connect an empty latent",
+            r"^Count Search: this latent is a video of 5 latent frames, and the model makes images\. Connect an empty latent",
         ),
         ({"latent": {"samples": torch.randn(1, 8, 1, 16, 16)}}, {}, "this latent is a video of 1 latent frame"),
     ],

@@ -107,7 +107,7 @@ def test_another_counter_in_the_node() -> None:
         [("cats", 1.0)] * 2,
         [("dogs", 1.0)],
     ]
-    assert found["table"].splitlines() == ["picture 1: 2 cats (2.4), 0 dogs", "picture 2: 0 cats, 1 dog"]
+    assert found["table"].splitlines() == ["image 1: 2 cats (2.4), 0 dogs", "image 2: 0 cats, 1 dog"]
 
 
 class OfTwoParameters(Fixed):

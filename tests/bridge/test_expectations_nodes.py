@@ -140,7 +140,7 @@ def test_nothing_found_has_the_pictures_size() -> None:
     assert density.shape == similarity.shape == (6, 72, 100) and not density.any()
     assert masks.shape == (1, 72, 100) and not masks.any(), "one empty mask"
     assert overlay.shape == (6, 72, 100, 3) and counted.numbers.shape == (3, 2)
-    assert table.splitlines()[2] == "picture 3: 0 circles, 0 moons"
+    assert table.splitlines()[2] == "image 3: 0 circles, 0 moons"
 
 
 def test_a_folder_of_extra_model_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,5 +45,5 @@ def test_tiles_are_refused(order: str) -> None:
     """A tile is no picture: its layout says nothing of how many things there are."""
     setup, settings = tiny_setup(), NuminaSettings(when="steps")
     model, _ = beside(tiles, lambda model: with_numina(model, settings), setup.model, order)
-    with pytest.raises(CountError, match=r"Count Guide cannot be combined .* part of the picture .*tiled diffusion"):
+    with pytest.raises(CountError, match=r"Count Guide cannot be combined .* part of the image .*tiled diffusion"):
         sample(model, setup, Run(steps=4, size=(8, 8)))

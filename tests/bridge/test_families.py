@@ -361,7 +361,7 @@ def test_a_text_as_long_as_the_picture(name: str) -> None:
 
 def test_layers_of_a_picture_are_refused() -> None:
     one = replace(small("Qwen-Image"), shape=(16, 3, 16, 12))
-    with pytest.raises(CountError, match="Qwen-Image-Layered makes several layers of a picture at once"):
+    with pytest.raises(CountError, match="Qwen-Image-Layered makes several layers of an image at once"):
         record(built("Qwen-Image"), noise(one))
 
 
@@ -407,7 +407,7 @@ def test_hidream_edit_is_refused() -> None:
     setup = built("HiDream I1")
     text, options = setup.positive[0]
     setup = replace(setup, positive=[[text, {**options, "concat_latent_image": torch.randn(1, *one.shape)}]])
-    with pytest.raises(CountError, match="HiDream E1 lays the picture to edit beside the new one"):
+    with pytest.raises(CountError, match="HiDream E1 lays the image to edit beside the new one"):
         record(setup, noise(one))
 
 

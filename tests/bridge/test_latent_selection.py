@@ -692,11 +692,11 @@ LATENTS = {
 @pytest.mark.parametrize(
     ("latent", "message"),
     [
-        ("pictures", "tries noises for one picture, and got a latent of 2 different pictures: .* Latent From Batch"),
+        ("pictures", "tries noises for one image, and got a latent of 2 different images: .* Latent From Batch"),
         ("masks", "2 different masks"),
         ("streams", "several streams, such as video and sound"),
         ("frames", "this latent is a video of 5 latent frames"),
-        ("one frame", "this latent is a video of 1 latent frame, and the model makes pictures"),
+        ("one frame", "this latent is a video of 1 latent frame, and the model makes images"),
         (
             "another VAE",
             "this latent has 16 channels, and those of the model have 4: it comes from the VAE of another model",
@@ -718,7 +718,7 @@ def test_a_video_is_refused_where_a_model_of_pictures_has_latents_of_videos() ->
 
 def test_fewer_candidates_than_pictures() -> None:
     latent = {"samples": EMPTY.repeat(7, 1, 1, 1)}
-    with pytest.raises(CountError, match=r"the latent has 7 pictures\. Raise candidates, or lower the latent's batch"):
+    with pytest.raises(CountError, match=r"the latent has 7 images\. Raise candidates, or lower the latent's batch"):
         choose(shared_tiny(), latent=latent)
 
 

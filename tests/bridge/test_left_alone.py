@@ -126,7 +126,7 @@ class Cause:
     setup: Callable[[Setup], Setup] = lambda setup: setup
 
 
-NOTHING = "the prompt counts nothing: this picture is not "
+NOTHING = "the prompt counts nothing: this image is not "
 NO_RECORD = "recorded nothing in this run: "
 LEFT = "read nothing in this run and changed nothing: "
 CAUSES = {
@@ -232,7 +232,7 @@ def test_an_error_of_the_run_is_in_the_node_too(node: str, tiny: Setup, page: Pa
 
 def test_two_of_one_node_say_so(tiny: Setup, page: Page) -> None:
     sample(with_isac(with_isac(tiny.model, EARLY)[0], EARLY)[0], tiny, RUN)
-    assert page.shown == "another Count Control is in front of this one on the same model. Both steer this picture"
+    assert page.shown == "another Count Control is in front of this one on the same model. Both steer this image"
     assert len(page.logged) == 1
 
 

@@ -189,7 +189,7 @@ def test_tiled_diffusion(name: str, order: str, tiny: Setup) -> None:
     model, _ = beside(tiles, ours, tiny.model, order)
     steps: list[int] = []
     with pytest.raises(
-        CountError, match=r"part of the picture .* \(1 of 8 x 4 instead of 1 of 8 x 8 latent pixels\), such as tiled"
+        CountError, match=r"part of the image .* \(1 of 8 x 4 instead of 1 of 8 x 8 latent pixels\), such as tiled"
     ):
         sample(model, tiny, SMALL, callback=lambda step, *_: steps.append(step))
     assert steps == []
@@ -211,7 +211,7 @@ def one_by_one(model: Any) -> Any:
 def test_a_batch_that_is_split(name: str, tiny: Setup) -> None:
     model, _ = NODES[name](one_by_one(tiny.model))
     bare = Run(size=(8, 8), batch=3, cfg=1.0)
-    with pytest.raises(CountError, match=r"part of the picture or of the batch"):
+    with pytest.raises(CountError, match=r"part of the image or of the batch"):
         sample(model, tiny, bare)
 
 

@@ -136,7 +136,7 @@ class TestViews:
         view = view_maps(filled(samples), samples, None, ViewSettings("words", words))
         size = (GRID[0] * PIXELS_PER_CELL, GRID[1] * PIXELS_PER_CELL)
         assert view.pictures.shape == (2 * len(names), *size, 3) and view.masks.shape == (2 * len(names), *size)
-        assert view.text.splitlines() == [f"picture {item}: {name}" for item in (1, 2) for name in names]
+        assert view.text.splitlines() == [f"image {item}: {name}" for item in (1, 2) for name in names]
         assert view.pictures.min() >= 0 and view.pictures.max() <= 1
         assert view.masks.min() >= 0 and view.masks.max() <= 1
 
@@ -158,15 +158,15 @@ class TestViews:
         view = view_maps(filled(latent(0)), latent(0), None, ViewSettings("words", "cats"))
         assert view.text.splitlines() == [
             "'cats' is not in the prompt; the prompt has: red, circles, stars. These are the counted words.",
-            "picture 1: circles",
-            "picture 1: stars",
+            "image 1: circles",
+            "image 1: stars",
         ]
 
     def test_regions(self) -> None:
         samples = latent(0, batch=2)
         view = view_maps(filled(samples), samples, None, ViewSettings("regions"))
         assert len(view.pictures) == len(view.masks) == 2
-        assert view.text.splitlines() == [f"picture {item}: 4 regions of circles, stars" for item in (1, 2)]
+        assert view.text.splitlines() == [f"image {item}: 4 regions of circles, stars" for item in (1, 2)]
         assert view.masks.max() == 1
 
     @pytest.mark.parametrize(("steps", "shown"), [(1, 1), (4, 4), (20, 8)])
@@ -175,7 +175,7 @@ class TestViews:
         view = view_maps(filled(samples, steps=steps), samples, None, ViewSettings("steps"))
         assert len(view.pictures) == 2 * shown
         lines = view.text.splitlines()
-        assert lines[0] == "picture 1: circles, step 1" and lines[-1] == f"picture 1: stars, step {steps}"
+        assert lines[0] == "image 1: circles, step 1" and lines[-1] == f"image 1: stars, step {steps}"
 
     def test_one_is_in_the_singular(self) -> None:
         samples, layout = latent(0), torch.zeros(1, *GRID, dtype=torch.int64)
@@ -186,11 +186,11 @@ class TestViews:
         handle = MapsHandle()
         handle.add(dataclasses.replace(record, layouts={"red circles": (layout, two), "star": (two, layout)}))
         assert view_maps(handle, samples, None, ViewSettings("layout")).text.splitlines() == [
-            "picture 1, detected: 1 red circle, 2 stars",
-            "picture 1, target: 2 red circles, 1 star",
+            "image 1, detected: 1 red circle, 2 stars",
+            "image 1, target: 2 red circles, 1 star",
         ]
-        assert view_maps(handle, samples, None, ViewSettings("regions")).text == "picture 1: 1 region of circles, stars"
-        with pytest.raises(CountError, match="batch_index is 1, but the run made 1 picture; the last one is 0"):
+        assert view_maps(handle, samples, None, ViewSettings("regions")).text == "image 1: 1 region of circles, stars"
+        with pytest.raises(CountError, match="batch_index is 1, but the run made 1 image; the last one is 0"):
             find_instances(handle, samples, 1, "found", 0.5)
 
     def test_opacity_0_is_the_picture(self) -> None:
@@ -206,7 +206,7 @@ class TestViews:
     @pytest.mark.parametrize("many", [1, 3])
     def test_wrong_number_of_pictures(self, many: int) -> None:
         samples = latent(0, batch=2)
-        with pytest.raises(CountError, match=f"the run made 2 pictures, image has {many}. Connect the picture decoded"):
+        with pytest.raises(CountError, match=f"the run made 2 images, image has {many}. Connect the image decoded"):
             view_maps(filled(samples), samples, torch.rand(many, 8, 8, 3), ViewSettings())
 
     def test_another_latent_is_said(self) -> None:
@@ -294,7 +294,7 @@ class TestInstances:
     @pytest.mark.parametrize("item", [2, 99])
     def test_no_such_picture(self, item: int) -> None:
         samples = latent(0, batch=2)
-        with pytest.raises(CountError, match=f"batch_index is {item}, but the run made 2 pictures; the last one is 1"):
+        with pytest.raises(CountError, match=f"batch_index is {item}, but the run made 2 images; the last one is 1"):
             find_instances(filled(samples), samples, item, "found", 0.5)
 
     def test_every_picture_of_a_batch(self) -> None:

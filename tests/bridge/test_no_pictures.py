@@ -26,10 +26,10 @@ NODES: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("node", NODES)
 def test_a_model_that_is_watched_or_steered(node: str) -> None:
     setup = shapes_setup()
-    with pytest.raises(CountError, match=f"{node} got a latent without a picture: its batch_size is 0. Set it to 1"):
+    with pytest.raises(CountError, match=f"{node} got a latent without an image: its batch_size is 0. Set it to 1"):
         sample(NODES[node](setup.model)[0], setup, Run(steps=2, batch=0))
 
 
 def test_a_search() -> None:
-    with pytest.raises(CountError, match="Count Search got a latent without a picture"):
+    with pytest.raises(CountError, match="Count Search got a latent without an image"):
         start_samples(shapes_setup().model, {"samples": torch.zeros(0, 4, 16, 16)}, "Count Search")

@@ -86,7 +86,7 @@ def test_outside_a_run() -> None:
 
 
 def test_a_long_result_is_cut_for_the_page() -> None:
-    lines, marks = [f"picture {index}" for index in range(1000)], (True,) * 1000
+    lines, marks = [f"image {index}" for index in range(1000)], (True,) * 1000
     [result] = said(NodeResult("", None, marks, "\n".join(lines)), "3", PROMPT, workflow())["headcount_result"]
     assert result["table"].splitlines()[-2:] == [lines[MAX_LINES - 1], "... and 800 more lines, which the output has"]
     assert len(result["marks"]) == MAX_MARKS

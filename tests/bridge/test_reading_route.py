@@ -81,7 +81,7 @@ def test_a_line_that_cannot_be_read() -> None:
 
 def test_more_than_the_nodes_are_made_for() -> None:
     assert reading_of("99 cats", "")["notes"] == [
-        "99 objects are asked for; made for up to 8, the picture may get worse"
+        "99 objects are asked for; made for up to 8, the image may get worse"
     ]
 
 
@@ -110,6 +110,6 @@ def test_a_run_says_why_nothing_is_steered(caplog: pytest.LogCaptureFixture) -> 
         CountedConditionings([], ["'a few cats' is no number: write one, such as 'three cats'"]), notes, "steered"
     )
     assert caplog.messages == [
-        "a test: the prompt counts nothing: this picture is not steered. 'a few cats' is no number: write one, such as "
+        "a test: the prompt counts nothing: this image is not steered. 'a few cats' is no number: write one, such as "
         "'three cats'"
     ]

@@ -131,7 +131,7 @@ def test_other_sizes(name: str, frames: int, size: tuple[int, int]) -> None:
     samples, found = recorded(setup, replace(one.run(steps=2), latent=latent))
     patch = -(-one.shape[-1] // one.grid[1])
     assert found.grid == (-(-size[0] // patch), -(-size[1] // patch)) and found.frames == frames
-    assert found.name_of(frames - 1) == ("picture 1" if frames == 1 else "frame 2")
+    assert found.name_of(frames - 1) == ("image 1" if frames == 1 else "frame 2")
     assert torch.isfinite(found.cross_attention).all() and samples.shape[2:] == (frames, *size)
 
 
@@ -155,7 +155,7 @@ def test_the_decoded_size(name: str, pixels: int) -> None:
 @pytest.mark.parametrize(
     ("videos", "frames", "names"),
     [
-        (2, 1, ["picture 1", "picture 2"]),
+        (2, 1, ["image 1", "image 2"]),
         (1, 2, ["frame 1", "frame 2"]),
         (2, 2, ["video 1, frame 1", "video 1, frame 2", "video 2, frame 1", "video 2, frame 2"]),
     ],
@@ -202,7 +202,7 @@ def test_frames_line_up_with_the_decoded_video(videos: int) -> None:
     assert (view.pictures[:, 0, 0, 0] * 20).round().tolist() == expected
     if videos == 2:
         with pytest.raises(
-            CountError, match=r"^image has 1 picture for 2 videos\. Connect the pictures decoded from the"
+            CountError, match=r"^image has 1 image for 2 videos\. Connect the images decoded from the"
         ):
             view_maps(maps, samples, clip[:1], ViewSettings())
 

@@ -109,7 +109,7 @@ def test_the_log_says_so_once(node: str, caplog: pytest.LogCaptureFixture) -> No
     samples = sample(model, setup, RUN)
     assert torch.equal(samples, sample(setup.model, setup, RUN)), "the plain picture"
     done = "recorded" if "Recorder" in node else "steered"
-    assert said(caplog) == [f"{node}: the prompt counts nothing: this picture is not {done}"]
+    assert said(caplog) == [f"{node}: the prompt counts nothing: this image is not {done}"]
     assert find_instances(maps, samples, 0, "found", 0.5).text.startswith("The prompt of this run counts nothing")
 
 
@@ -118,7 +118,7 @@ def test_the_log_says_so_once(node: str, caplog: pytest.LogCaptureFixture) -> No
 def test_more_than_8(node: str, prompt: str, asked: int, caplog: pytest.LogCaptureFixture) -> None:
     setup = shapes_setup(prompt)
     sample(NODES[node](setup.model)[0], setup, replace(RUN, batch=1))
-    warning = f"{node}: {asked} objects are asked for; made for up to 8, the picture may get worse"
+    warning = f"{node}: {asked} objects are asked for; made for up to 8, the image may get worse"
     assert said(caplog) == ([warning] if asked > 8 and "Recorder" not in node else [])
 
 

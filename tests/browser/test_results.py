@@ -23,7 +23,7 @@ from ..helpers.result_page import EVERY_RESULT, SAVED, SHOWN, ResultPage
 pytestmark = [pytest.mark.browser, pytest.mark.every_page]
 
 CHECK = SHOWN["check"]
-RIGHT = "✓ 1 of 2 right; best: picture 1"
+RIGHT = "✓ 1 of 2 right; best: image 1"
 STOPPED = "✗ 0 of 2 right; nothing passed on"
 SCRIPT = "<img src=x onerror=window.ran=1>"
 _VALUES = "() => window.app.graph.serialize().nodes.map(node => node.widgets_values ?? null)"
@@ -81,7 +81,7 @@ def test_results_stay(results: ResultPage, host: ComfyServer) -> None:
     said = results.texts()
     assert [key for key, text in said.items() if not text] == [], "every node says something"
     assert said["check"].splitlines()[:3] == [RIGHT, "1 ✓", "2 ✗"]
-    assert "picture 2: " in said["check"] and ": wrong, off by " in said["check"]
+    assert "image 2: " in said["check"] and ": wrong, off by " in said["check"]
     assert page.evaluate(_VALUES) == values, "no result among the values of the widgets"
 
     run_command(page, "Comfy.NewBlankWorkflow")

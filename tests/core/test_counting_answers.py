@@ -61,7 +61,7 @@ def test_adjectives_are_kept() -> None:
 def test_several_images_and_nouns_of_the_answers() -> None:
     read = read_answers(["cats: 3", "two dogs and a cat"], [])
     assert read.counted.nouns == ("cats", "dogs") and read.counted.numbers.tolist() == [[3, 0], [1, 2]]
-    assert read.notes == ("picture 1: nothing is said of 'dogs', taken as 0",)
+    assert read.notes == ("image 1: nothing is said of 'dogs', taken as 0",)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_several_images_and_nouns_of_the_answers() -> None:
 )
 def test_answers_without_a_number(answer: str, nouns: list[str]) -> None:
     with pytest.raises(
-        CountError, match=r"^the answer for picture 2 says no number.*: '.*'\. It has to be like 'cats: 3, d"
+        CountError, match=r"^the answer for image 2 says no number.*: '.*'\. It has to be like 'cats: 3, d"
     ):
         read_answers(["cats: 3, dogs: 1", answer], nouns)
 

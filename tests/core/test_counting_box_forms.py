@@ -157,7 +157,7 @@ def test_nothing_found(nothing: Any) -> None:
         ([[[[DICT]]]], r"a box is \[\[.*, without x, y, width, height"),
         ([DICT, CORNERS, None], "a box is None, without"),
         (((512, 512), [1]), "a box is 1, without"),
-        ([[DICT], [DICT]], "the boxes are of 2 pictures, but there is 1 picture. Give the detector exactly these"),
+        ([[DICT], [DICT]], "the boxes are of 2 images, but there is 1 image. Give the detector exactly these"),
     ],
 )
 def test_what_cannot_be_read_is_named(boxes: Any, message: str) -> None:

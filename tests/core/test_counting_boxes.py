@@ -42,7 +42,7 @@ def test_labels_tell_nouns_apart() -> None:
 @pytest.mark.parametrize(
     ("boxes", "nouns", "message"),
     [
-        ([[box()], []], ["cats"], "boxes are of 2 pictures, but there is 1 picture. Give the detector exactly these"),
+        ([[box()], []], ["cats"], "boxes are of 2 images, but there is 1 image. Give the detector exactly these"),
         (
             {"x": 1},
             ["cats"],
@@ -51,7 +51,7 @@ def test_labels_tell_nouns_apart() -> None:
         (
             7,
             ["cats"],
-            "boxes are a int, 7, but boxes are dicts with x, y, width and height, in one list per picture; SEGS",
+            "boxes are a int, 7, but boxes are dicts with x, y, width and height, in one list per image; SEGS",
         ),
         ([{"x": 1, "y": 2}], ["cats"], "a box is .* without width, height"),
         ([(1, 2, 3)], ["cats"], "a box is 1, without x, y, width, height"),
@@ -106,9 +106,9 @@ def test_kinds_of_people_that_a_detector_does_not_tell_apart() -> None:
     asked, three = {"women": 2, "dogs": 1, "man": 1}, labelled("person", "person", "dog", "person")
     assert table([three], asked).splitlines() == [
         "asked: 3 people, 1 dog",
-        "picture 1: 3 people, 1 dog: right",
+        "image 1: 3 people, 1 dog: right",
         "the detector says only 'person', so 'women' and 'man' were not told apart; 3 people in all are right",
-        "1 of 1 right; best: picture 1",
+        "1 of 1 right; best: image 1",
     ]
     assert "2 people, 1 dog: wrong, off by 1" in table([three[1:]], asked)
 

@@ -56,9 +56,9 @@ def test_right_best_and_table() -> None:
     assert (found.right, found.best) == ((1,), 1)
     assert found.table.splitlines() == [
         "asked: 3 cats, 1 dog",
-        "picture 1: 2 cats (2.3), 1 dog: wrong, off by 1",
-        "picture 2: 3 cats (3.1), 1 dog (1.2): right",
-        "picture 3: 3 cats, 4 dogs: wrong, off by 3",
+        "image 1: 2 cats (2.3), 1 dog: wrong, off by 1",
+        "image 2: 3 cats (3.1), 1 dog (1.2): right",
+        "image 3: 3 cats, 4 dogs: wrong, off by 3",
         "1 of 3 right; best: picture 2",
     ]
 
@@ -101,5 +101,5 @@ def test_like_a_plain_loop(rows: list[tuple[float, float]], cats: int, tolerance
 def test_nothing_asked_and_no_pictures() -> None:
     with pytest.raises(CountError, match="nothing is asked for: the prompt states no number of objects"):
         check_counts(counted(("cats",), (1,)), {})
-    with pytest.raises(CountError, match="the counts are of no picture"):
+    with pytest.raises(CountError, match="the counts are of no image"):
         check_counts(counted(("cats",)), asked_numbers([CountedObject("cats", 1)]))

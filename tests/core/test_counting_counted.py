@@ -56,7 +56,7 @@ def test_numbers_that_do_not_fit(shape: tuple[int, ...]) -> None:
         replace(counted(), numbers=torch.zeros(shape))
     assert str(raised.value) == (
         f"counts of shape {shape} and points of 2 pictures do not fit 1 nouns; the shape has to be (pictures, nouns), with "
-        "points of each picture"
+        "points of each image"
     )
 
 

@@ -94,5 +94,5 @@ def test_stays_a_picture(height: int, width: int, number: float, noun: str) -> N
 
 
 def test_other_sizes_are_named() -> None:
-    with pytest.raises(CountError, match=r"a picture of \(5, 6\) does not fit a density of \(6, 5\)"):
+    with pytest.raises(CountError, match=r"an image of \(5, 6\) does not fit a density of \(6, 5\)"):
         count_overlay(torch.rand(5, 6, 3), torch.rand(6, 5), [], 1.0, "cats")

@@ -81,7 +81,7 @@ def test_heat_overlay_at_both_ends() -> None:
 
 
 def test_heat_overlay_of_another_size() -> None:
-    with pytest.raises(CountError, match=r"pictures of \(1, 5, 6\) do not fit maps of \(1, 6, 5\)"):
+    with pytest.raises(CountError, match=r"images of \(1, 5, 6\) do not fit maps of \(1, 6, 5\)"):
         heat_overlay(torch.rand(1, 5, 6, 3), torch.rand(1, 6, 5), 0.5)
 
 

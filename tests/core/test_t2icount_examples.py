@@ -104,5 +104,5 @@ def test_says_what_is_wrong_with_a_picture() -> None:
             picture, noun, density = super().sample(index)
             return picture, noun, density[:-1]
 
-    with pytest.raises(CountError, match=r"picture 2 .*\(60, 76, 3\).*\(59, 76\)"):
+    with pytest.raises(CountError, match=r"image 2 .*\(60, 76, 3\).*\(59, 76\)"):
         Examples(Wrong(3), TINY, 0).example(0, 2)

@@ -201,7 +201,7 @@ def test_instance_masks_outlines_what_it_found_on_the_image(recorded) -> None:
 
 
 def test_viewer_with_too_few_pictures(recorded) -> None:
-    with pytest.raises(CountError, match=r"the run made 2 pictures, image has 1\. Connect the picture decoded"):
+    with pytest.raises(CountError, match=r"the run made 2 images, image has 1\. Connect the image decoded"):
         view(recorded, torch.rand(1, 128, 128, 3))
 
 
@@ -223,7 +223,7 @@ def test_instance_masks(instances: str, recorded) -> None:
 
 def test_instance_masks_of_no_such_picture(recorded) -> None:
     maps, latent = recorded
-    with pytest.raises(CountError, match="batch_index is 7, but the run made 2 pictures; the last one is 1"):
+    with pytest.raises(CountError, match="batch_index is 7, but the run made 2 images; the last one is 1"):
         InstanceMasks.execute(maps, latent, **{**MASKS, "batch_index": 7})
 
 

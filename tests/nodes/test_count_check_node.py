@@ -40,9 +40,9 @@ def test_keeps_the_right_pictures() -> None:
     found = run(image, counted=counted((3, 1), (2, 1), (3.3, 0.6), (9, 9)), counts=COUNTS)
     assert (found["any"], found["best_index"], found["number"]) == (True, 0, 2)
     assert torch.equal(found["right"], image[[0, 2]]) and torch.equal(found["best"], image[:1])
-    assert found["table"].splitlines()[3] == "picture 3: 3 cats (3.3), 1 dog (0.6): right"
+    assert found["table"].splitlines()[3] == "image 3: 3 cats (3.3), 1 dog (0.6): right"
     [result] = found["ui"]["headcount_result"]
-    assert (result["verdict"], result["right"]) == ("2 of 4 right; best: picture 1", True)
+    assert (result["verdict"], result["right"]) == ("2 of 4 right; best: image 1", True)
     assert result["marks"] == [True, False, True, False]
     assert result["table"].splitlines() == found["table"].splitlines()[:-1]
     assert len(found["ui"]["images"]) == 2 and "text" not in found["ui"], "no text widget of ComfyUI's own beside it"
@@ -53,7 +53,7 @@ def test_none_right_hands_on_the_best() -> None:
     found = run(image, counted=counted((0, 1), (2, 1), (9, 9)), counts=COUNTS)
     assert (found["any"], found["best_index"], found["number"]) == (False, 1, 0)
     assert torch.equal(found["right"], image[1:2]) and torch.equal(found["best"], image[1:2])
-    assert found["ui"]["headcount_result"][0]["verdict"] == "0 of 3 right; passed on the nearest, picture 2"
+    assert found["ui"]["headcount_result"][0]["verdict"] == "0 of 3 right; passed on the nearest, image 2"
 
 
 def test_none_right_stops_every_picture() -> None:
@@ -128,8 +128,8 @@ def _graph() -> dict[str, Any]:
 def test_stop_in_the_real_executor(server: ComfyServer) -> None:
     outputs = server.run(_graph())
     assert "A" not in outputs and len(outputs["B"]["images"]) == 1, "only the right picture is saved"
-    assert outputs["C"]["text"][0].endswith("0 of 1 right; best: picture 1")
-    assert outputs["D"]["text"][0].endswith("1 of 1 right; best: picture 1")
+    assert outputs["C"]["text"][0].endswith("0 of 1 right; best: image 1")
+    assert outputs["D"]["text"][0].endswith("1 of 1 right; best: image 1")
     [result] = outputs["8"]["headcount_result"]
     assert result["verdict"] == "0 of 1 right; nothing passed on"
     assert outputs["C"]["text"][0].startswith(result["table"]) and len(outputs["8"]["images"]) == 1

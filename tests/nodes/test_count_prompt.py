@@ -25,7 +25,7 @@ from headcount.nodes.count_prompt import CountPrompt
 import nodes as comfy_nodes
 
 PROMPT = "a photo of three (red:1.3) circles and two stars"
-TOO_MANY = "objects are asked for; made for up to 8, the picture may get worse"
+TOO_MANY = "objects are asked for; made for up to 8, the image may get worse"
 NONE_OF = "0 red circles cannot be steered: put it into the negative prompt"
 
 

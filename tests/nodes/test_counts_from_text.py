@@ -32,13 +32,13 @@ def test_one_answer_for_each_picture() -> None:
     counted, table = read(["cats: 3", "three cats, one dog"], objects=["cats, dog"])
     assert counted.nouns == ("cats", "dogs") and counted.numbers.tolist() == [[3, 0], [3, 1]]
     assert table.splitlines() == [
-        "picture 1: 3 cats, 0 dogs",
-        "picture 2: 3 cats, 1 dog",
-        "picture 1: nothing is said of 'dogs', taken as 0",
+        "image 1: 3 cats, 0 dogs",
+        "image 2: 3 cats, 1 dog",
+        "image 1: nothing is said of 'dogs', taken as 0",
     ]
     assert verdicts(counted, Counts("", parse_prompt("three cats and a dog")), pictures=2)[1:3] == [
-        "picture 1: 3 cats, 0 dogs: wrong, off by 1",
-        "picture 2: 3 cats, 1 dog: right",
+        "image 1: 3 cats, 0 dogs: wrong, off by 1",
+        "image 2: 3 cats, 1 dog: right",
     ]
 
 
@@ -76,8 +76,8 @@ def test_red_and_blue_cars_are_two_questions() -> None:
     assert counted.nouns == ("red cars", "blue cars")
     assert verdicts(counted, CARS) == [
         "asked: 1 red car, 2 blue cars",
-        "picture 1: 1 red car, 2 blue cars: right",
-        "1 of 1 right; best: picture 1",
+        "image 1: 1 red car, 2 blue cars: right",
+        "1 of 1 right; best: image 1",
     ]
 
 
@@ -94,8 +94,8 @@ def test_labels_of_a_detector_may_have_adjectives() -> None:
         return {"x": x, "y": 0, "width": 2, "height": 2, "label": label, "score": 0.9}
 
     three = [box(0, "red car"), box(3, "blue car"), box(6, "blue car")]
-    assert verdicts(None, CARS, [three])[1] == "picture 1: 1 red car, 2 blue cars: right"
+    assert verdicts(None, CARS, [three])[1] == "image 1: 1 red car, 2 blue cars: right"
     assert verdicts(None, CARS, [[{**one, "label": "car"} for one in three]])[1:3] == [
-        "picture 1: 3 car: right",
+        "image 1: 3 car: right",
         "red car, blue cars: counted together as cars, since adjectives were not told apart",
     ]

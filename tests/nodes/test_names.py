@@ -94,3 +94,21 @@ def test_nodes_speak_of_images_and_objects() -> None:
     texts = json.loads((ROOT / "locales/en/nodeDefs.json").read_text())
     said = json.dumps(texts).replace("best picture", "").replace('"pictures"', "")
     assert re.findall(r"(?i)\b(?:pictures?|things?)\b", said) == []
+
+
+def test_messages_speak_of_images_and_repair() -> None:
+    """The strings of the product that are sentences; word lists of the prompt's languages are none."""
+    files = [
+        file
+        for part in ("nodes", "bridge", "core")
+        for file in (ROOT / part).rglob("*.py")
+        if "languages" not in file.parts
+    ]
+    own = re.compile(r"(?i)\b(?:pictures?|things?|mend(?:s|ed|ing)?)\b")
+    said = {
+        f"{file.name}: {text}"
+        for file in files
+        for text in _said(file)
+        if own.search(text.replace("best picture", "")) and text not in ("pictures", "things")
+    }
+    assert said == set()

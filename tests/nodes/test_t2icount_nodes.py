@@ -104,14 +104,14 @@ def test_boxes_are_listed_by_picture_and_labelled(counter: LoadedCounter) -> Non
 def test_the_table_and_what_the_node_shows(counter: LoadedCounter) -> None:
     found = run(counter, image(), "circles, moons")
     lines = found["table"].splitlines()
-    assert [line.split(":")[0] for line in lines] == ["picture 1", "picture 2"]
+    assert [line.split(":")[0] for line in lines] == ["image 1", "image 2"]
     for line, numbers in zip(lines, found["counted"].numbers.tolist(), strict=True):
         assert line.split(": ")[1] == ", ".join(map(count_words, numbers, ("circles", "moons")))
     [result] = found["ui"]["headcount_result"]
     assert result["table"] == found["table"] and len(found["ui"]["images"]) == 4
-    assert result["verdict"].endswith(" in 2 pictures") and (result["right"], result["marks"]) == (None, [])
+    assert result["verdict"].endswith(" in 2 images") and (result["right"], result["marks"]) == (None, [])
     [single] = run(counter, image()[:1], "circles, moons")["ui"]["headcount_result"]
-    assert f"picture 1: {single['verdict']}" == re.sub(r" \(.*?\)", "", single["table"]), "one image needs no sums"
+    assert f"image 1: {single['verdict']}" == re.sub(r" \(.*?\)", "", single["table"]), "one image needs no sums"
 
 
 def test_counts_say_what_to_count_and_count_check_understands(counter: LoadedCounter) -> None:
@@ -129,7 +129,7 @@ def test_nothing_found_shows_the_picture(counter: LoadedCounter) -> None:
     found = run(counter, image(1), "circles")
     with torch.inference_mode():
         head.bias.copy_(kept)
-    assert found["count"] == [0] and found["boxes"] == [[]] and found["table"] == "picture 1: 0 circles"
+    assert found["count"] == [0] and found["boxes"] == [[]] and found["table"] == "image 1: 0 circles"
     assert torch.equal(found["overlay"][:, 64:], image(1)[:, 64:])
 
 
@@ -188,7 +188,7 @@ def test_in_the_server(server: ComfyServer, graph: dict[str, Any]) -> None:
     counts = [int(text) for text in outputs["4"]["text"]]
     assert len(counts) == 4, "a list goes on item by item"
     (table,) = outputs["5"]["text"]
-    assert f"picture 1: {counts[0]} circles" in table and f"picture 2: {counts[2]} circles" in table
+    assert f"image 1: {counts[0]} circles" in table and f"image 2: {counts[2]} circles" in table
     assert len(outputs["7"]["images"]) == 4
     assert all(server.image(shown) for shown in outputs["3"]["images"])
 
@@ -200,4 +200,4 @@ def test_the_server_loads_the_model_once(server: ComfyServer, graph: dict[str, A
     before = server.log().count(asked)
     changed = {**graph, "3": {**graph["3"], "inputs": {**graph["3"]["inputs"], "text": "stars"}}}
     outputs = server.run(changed)
-    assert outputs["5"]["text"][0].startswith("picture 1:") and server.log().count(asked) == before >= 1
+    assert outputs["5"]["text"][0].startswith("image 1:") and server.log().count(asked) == before >= 1

@@ -63,7 +63,7 @@ def shown(prompt: Prompt, outputs: dict[str, Any], title: str) -> list[str]:
 def test_count_a_photo_with_sam3(stand_ins: ComfyServer) -> None:
     prompt = prompt_of(stand_ins, "sam3_count_photo", HeadcountT2ICountCounter={"text": "cats, red dogs"})
     outputs = stand_ins.run(prompt)
-    assert shown(prompt, outputs, "How many") == [f"picture 1: {SEEN} cats, {SEEN} red dogs"]
+    assert shown(prompt, outputs, "How many") == [f"image 1: {SEEN} cats, {SEEN} red dogs"]
     masks = outputs[of(prompt, "PreviewImage", "One mask")]["images"]
     assert len(masks) == 2 * SEEN
     (drawn,) = pictures_of(stand_ins, outputs[of(prompt, "PreviewImage", "Boxes")])
@@ -73,7 +73,7 @@ def test_count_a_photo_with_sam3(stand_ins: ComfyServer) -> None:
 def test_keep_only_right_images(stand_ins: ComfyServer) -> None:
     wrong = prompt_of(stand_ins, "sam3_keep_right")
     outputs = stand_ins.run(wrong)
-    assert shown(wrong, outputs, "Asked")[-1] == "0 of 2 right; best: picture 1"
+    assert shown(wrong, outputs, "Asked")[-1] == "0 of 2 right; best: image 1"
     assert of(wrong, "SaveImage") not in outputs, "nothing is saved"
     right = prompt_of(
         stand_ins, "sam3_keep_right", HeadcountCountPrompt={"text": "twelve red cars and twelve blue cars"}
@@ -81,7 +81,7 @@ def test_keep_only_right_images(stand_ins: ComfyServer) -> None:
     outputs = stand_ins.run(right)
     assert shown(right, outputs, "Asked")[:2] == [
         f"asked: {SEEN} red cars, {SEEN} blue cars",
-        f"picture 1: {SEEN} red cars, {SEEN} blue cars: right",
+        f"image 1: {SEEN} red cars, {SEEN} blue cars: right",
     ]
     assert len(outputs[of(right, "SaveImage")]["images"]) == 2
 
@@ -98,7 +98,7 @@ def test_find_a_seed_with_sam3(stand_ins: ComfyServer) -> None:
 
 def test_count_a_photo_with_a_detector(stand_ins: ComfyServer) -> None:
     prompt = prompt_of(stand_ins, "detector_count_photo")
-    assert shown(prompt, stand_ins.run(prompt), "How many") == [f"picture 1: {QUERIES} cats"]
+    assert shown(prompt, stand_ins.run(prompt), "How many") == [f"image 1: {QUERIES} cats"]
     prompt = prompt_of(stand_ins, "detector_count_photo", HeadcountDetectorCounter={**EVERYTHING, "detector": "none"})
     with pytest.raises(PromptError, match=r"not in .*dino"):
         stand_ins.run(prompt)
@@ -116,4 +116,4 @@ def test_an_answer_is_read_and_checked(stand_ins: ComfyServer) -> None:
                 placed["inputs"][name] = ["said", 0]
     outputs = stand_ins.run(prompt)
     [result] = outputs[of(prompt, "HeadcountCountCheck")]["headcount_result"]
-    assert result["verdict"] == "1 of 1 right; best: picture 1"
+    assert result["verdict"] == "1 of 1 right; best: image 1"

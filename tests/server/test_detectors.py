@@ -106,9 +106,9 @@ def test_rt_detr_into_count_check_and_pick(server: ComfyServer) -> None:
     label, number = counts[0].most_common(1)[0]
     outputs = server.run(graph | checked(["found", 0], f"{number} {label}", merge_overlap=1.0))
     lines = shown(outputs, "check table").splitlines()
-    assert lines[1].startswith(f"picture 1: {number} {label}") and lines[1].endswith(": right")
+    assert lines[1].startswith(f"image 1: {number} {label}") and lines[1].endswith(": right")
     right = sum(count[label] == number for count in counts)
-    assert lines[-1].startswith(f"{right} of {SEEDS} right; best: picture 1")
+    assert lines[-1].startswith(f"{right} of {SEEDS} right; best: image 1")
     assert shown(outputs, "pick table").splitlines()[-1] == f"{right} of {SEEDS} tried look right"
     strict = shown(server.run(graph | checked(["found", 0], f"{number} {label}", minimum_score=1.0)), "check table")
     assert f"0 {label}" in strict and "boxes not counted: 14 below the minimum score of 1" in strict
@@ -125,7 +125,7 @@ def test_sam3_into_count_check_and_pick(server: ComfyServer) -> None:
 
     outputs = server.run(found("circle:5") | checked(["found", 1], "5 circles", merge_overlap=1.0))
     assert {key for boxes in json.loads(shown(outputs, "boxes")) for box in boxes for key in box} >= {"x", "score"}
-    assert shown(outputs, "check table").splitlines()[1:3] == [f"picture {n}: 5 circles: right" for n in (1, 2)]
+    assert shown(outputs, "check table").splitlines()[1:3] == [f"image {n}: 5 circles: right" for n in (1, 2)]
     assert shown(outputs, "pick table").splitlines()[-1] == "2 of 2 tried look right"
     one = server.run(found("circle") | checked(["found", 1], "5 circles"))
     for table in ("check table", "pick table"):

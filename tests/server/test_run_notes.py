@@ -66,7 +66,7 @@ def test_notes_reach_the_page(server: ComfyServer) -> None:
     every = heard(server.address, "a page of a test", prompts)
     uncounted, one_step, right = ({note["node"]: note["text"] for note in notes} for notes in every)
     assert set(uncounted) == {ISAC, NUMINA}
-    assert set(uncounted.values()) == {"the prompt counts nothing: this picture is not steered"}
+    assert set(uncounted.values()) == {"the prompt counts nothing: this image is not steered"}
     assert one_step[ISAC] == "" and "it has one step" in one_step[NUMINA]
     assert right[NUMINA] == "" and right.get(ISAC, "") == ""
 

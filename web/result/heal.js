@@ -4,7 +4,7 @@
 const WITH_TABLE = new Set([
   "HeadcountCountCheck", "HeadcountCountSearch", "HeadcountCountSearchPick", "HeadcountT2ICountCounter",
 ]);
-const TABLE = /^(asked: |picture 1: )/;
+const TABLE = /^(asked: |(picture|image) 1: )/;
 
 const isTable = (value) => typeof value === "string" && TABLE.test(value);
 
