@@ -21,6 +21,7 @@ from .count_search import CountSearch
 from .count_search_candidates import CountSearchCandidates
 from .count_search_pick import CountSearchPick
 from .counts_from_text import CountsFromText
+from .counts_from_tracks import CountsFromTracks
 from .detector_counter import DetectorCounterNode
 from .generate_until_right import GenerateUntilRight
 from .instance_masks import InstanceMasks
@@ -50,6 +51,7 @@ NODES: list[type[io.ComfyNode]] = [
     DetectorCounterNode,
     T2ICountCounter,
     CountsFromText,
+    CountsFromTracks,
     CountCheck,
     CountRepair,
     GenerateUntilRight,

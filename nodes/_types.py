@@ -33,6 +33,9 @@ T2ICountType = io.Custom("T2ICOUNT")
 CountedType = io.Custom("HEADCOUNT_COUNTED")
 """`core.counting.Counted`: how many of what there are in each picture of a batch."""
 
+TracksType = io.Custom("SAM3_TRACK_DATA")
+"""ComfyUI's own: what its SAM3 followed through a video."""
+
 CandidatesType = io.Custom("HEADCOUNT_CANDIDATES")
 """`bridge.seed_search.count_search.PreviewedCandidates`: seeds with their previews, and where they start."""
 

@@ -26,6 +26,7 @@ from .layout import NounBoxes, UnitBox, own_layout
 from .paired import paired_difference, share_interval
 from .ranking import distances, misses
 from .tiles import Tile, four_tiles, joined
+from .tracks import TrackCounts, count_tracks, side_by_side
 from .wording import count_words, verdict_words
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "NounBoxes",
     "Point",
     "Tile",
+    "TrackCounts",
     "UnitBox",
     "asked_as_counted",
     "asked_line",
@@ -54,6 +56,7 @@ __all__ = [
     "check_counts",
     "columns_of",
     "count_boxes",
+    "count_tracks",
     "count_words",
     "counted_detections",
     "counted_from_boxes",
@@ -70,5 +73,6 @@ __all__ = [
     "read_boxes",
     "reads_attributes",
     "share_interval",
+    "side_by_side",
     "verdict_words",
 ]

@@ -109,9 +109,7 @@ def read_layouts(reading: Reading, asked: Sequence[int], settings: LayoutSetting
             f"counts of {len(asked)} nouns were given with the attention to {given}: give one count per noun"
         )
     if min(reading.grid) < MIN_SIDE:
-        raise CountError(
-            f"an attention map of {reading.grid[0]} x {reading.grid[1]} is too small: use a larger image"
-        )
+        raise CountError(f"an attention map of {reading.grid[0]} x {reading.grid[1]} is too small: use a larger image")
     parts = reading.queries, reading.keys, reading.nouns, reading.grid, asked
     if settings.reader == "published":
         return read_published(*parts, settings.published)

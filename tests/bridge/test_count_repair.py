@@ -200,7 +200,7 @@ def test_a_place_keeps_what_nodes_put_on_the_prompt() -> None:
     [
         (lambda: mend(image(), Scripted(), model=None), "Count Repair got no model; connect a loader's MODEL output"),
         (lambda: local_conditioning(None, "a cat", []), "Count Repair got no clip; connect the loader's CLIP output"),
-        (lambda: mend(image(), None), "needs either a COUNTER or BOUNDING_BOX of a detector that saw these pictures"),
+        (lambda: mend(image(), None), "needs either a COUNTER or BOUNDING_BOX of a detector that saw these images"),
         (lambda: counts_of([[None, {}]], None), "does not know what is asked for. Encode the positive prompt"),
         (lambda: mend(image(), Scripted(), counts=Counts("fog", ())), "has nothing to make right: the prompt counts nothing"),
     ],

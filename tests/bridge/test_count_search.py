@@ -346,8 +346,8 @@ def test_counts_where_the_conditioning_has_none() -> None:
         ({"prompt": "a few stars"}, {}, "the prompt counts nothing. 'a few stars' is no number: write one, such as"),
         ({}, {"decide_at": 0.0}, "decide_at is 0.0; it can be above 0 and up to 1"),
         ({}, {"look": "luck"}, "look is 'luck'; it can be 'auto', 'draft', 'own steps'"),
-        ({"latent": {"samples": EMPTY.repeat(5, 1, 1, 1)}}, {}, "chooses 5 of 4 seeds: the latent has 5 pictures"),
-        ({"latent": {"samples": torch.randn(2, 8, 16, 16)}}, {}, "got a latent of 2 different pictures"),
+        ({"latent": {"samples": EMPTY.repeat(5, 1, 1, 1)}}, {}, "chooses 5 of 4 seeds: the latent has 5 images"),
+        ({"latent": {"samples": torch.randn(2, 8, 16, 16)}}, {}, "got a latent of 2 different images"),
         (
             {"latent": {"samples": comfy.nested_tensor.NestedTensor([EMPTY, EMPTY])}},
             {},

@@ -712,7 +712,7 @@ def test_a_video_is_refused_where_a_model_of_pictures_has_latents_of_videos() ->
     with pytest.raises(CountError) as raised:
         choose(built("Qwen-Image"), latent={"samples": torch.zeros(1, 16, 3, 16, 12)})
     assert str(raised.value) == (
-        "Noise Picker reads pictures; this latent is a video of 3 latent frames. Connect an empty latent of one picture"
+        "Noise Picker reads images; this latent is a video of 3 latent frames. Connect an empty latent of one image"
     )
 
 

@@ -185,7 +185,7 @@ def test_views_and_masks(one: SmallVideo) -> None:
     assert view.text.splitlines() == [f"{record.name_of(item)}: dog" for item in range(many)]
     masks = find_instances(maps, samples, many - 1, "asked", 0.5).masks
     assert masks.shape == (3, *record.size) and view.pictures.shape[1:3] == record.size
-    what = "frames" if one.frames > 1 else "pictures"
+    what = "frames" if one.frames > 1 else "images"
     with pytest.raises(CountError, match=f"batch_index is {many}, but the run made {many} {what}"):
         find_instances(maps, samples, many, "asked", 0.5)
 
@@ -201,9 +201,7 @@ def test_frames_line_up_with_the_decoded_video(videos: int) -> None:
     expected = [place + 9 * video for video in range(videos) for place in (0, 4, 8)]
     assert (view.pictures[:, 0, 0, 0] * 20).round().tolist() == expected
     if videos == 2:
-        with pytest.raises(
-            CountError, match=r"^image has 1 image for 2 videos\. Connect the images decoded from the"
-        ):
+        with pytest.raises(CountError, match=r"^image has 1 image for 2 videos\. Connect the images decoded from the"):
             view_maps(maps, samples, clip[:1], ViewSettings())
 
 

@@ -59,7 +59,7 @@ def test_right_best_and_table() -> None:
         "image 1: 2 cats (2.3), 1 dog: wrong, off by 1",
         "image 2: 3 cats (3.1), 1 dog (1.2): right",
         "image 3: 3 cats, 4 dogs: wrong, off by 3",
-        "1 of 3 right; best: picture 2",
+        "1 of 3 right; best: image 2",
     ]
 
 

@@ -55,7 +55,7 @@ def test_numbers_that_do_not_fit(shape: tuple[int, ...]) -> None:
     with pytest.raises(CountError) as raised:
         replace(counted(), numbers=torch.zeros(shape))
     assert str(raised.value) == (
-        f"counts of shape {shape} and points of 2 pictures do not fit 1 nouns; the shape has to be (pictures, nouns), with "
+        f"counts of shape {shape} and points of 2 images do not fit 1 nouns; the shape has to be (images, nouns), with "
         "points of each image"
     )
 
