@@ -18,6 +18,7 @@ from ...core.counting import (
     box_labels,
     check_counts,
     count_boxes,
+    count_words,
 )
 from ...core.errors import CountError
 from ...core.prompts import CountedObject, Counts, parse_objects_line
@@ -96,7 +97,8 @@ def check_pictures(
         counted, wanted, notes = found_boxes.counted, found_boxes.asked, found_boxes.notes
     if len(counted.numbers) != len(image):
         raise CountError(
-            f"{NODE} got {len(image)} images and counts of {len(counted.numbers)}. Connect the IMAGE that was counted"
+            f"{NODE} got {count_words(len(image), 'images')} and counts of {len(counted.numbers)}. Connect the IMAGE that "
+            "was counted"
         )
     check = check_counts(counted, wanted, tolerance, (*notes, *([told] if told else [])))
     best = image[check.best : check.best + 1]

@@ -20,6 +20,7 @@ from ...core.counting import (
     asked_numbers,
     box_labels,
     count_boxes,
+    count_words,
     reads_attributes,
 )
 from ...core.errors import CountError
@@ -188,8 +189,8 @@ def pick(
         counted, asked, notes = found_boxes.counted, found_boxes.asked, found_boxes.notes
     if len(counted.numbers) != frames:
         raise CountError(
-            f"{_PICK} got counts of {len(counted.numbers)} images, and the candidates have {frames}. Give the counter "
-            "exactly the IMAGE of Count Search Candidates"
+            f"{_PICK} got counts of {count_words(len(counted.numbers), 'images')}, and the candidates have {frames}. Give the "
+            "counter exactly the IMAGE of Count Search Candidates"
         )
     means = mean_over_frames(counted, previews.frames_each)
     tried = counted_candidates(initial, range(len(previews.images)), means, asked)

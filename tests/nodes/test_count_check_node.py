@@ -147,7 +147,7 @@ def test_stop_in_the_real_executor(server: ComfyServer) -> None:
         ({"counted": counted((1, 1)), "counts": Counts("", ())}, "nothing is asked for"),
         (
             {"counted": counted((1, 1), (1, 1)), "counts": COUNTS},
-            "got 1 images and counts of 2. Connect the IMAGE that",
+            "got 1 image and counts of 2. Connect the IMAGE that",
         ),
         (
             {"counted": counted((1, 1)), "objects": "2 mice"},

@@ -109,7 +109,7 @@ def test_pick_for_a_batch() -> None:
     [
         ({}, "needs either COUNTED of a counter or BOUNDING_BOX .* and got neither"),
         ({"counted": counted((1, 1)), "boxes": []}, "and got both; disconnect one"),
-        ({"counted": counted((1, 1))}, "got counts of 1 images, and the candidates have 3"),
+        ({"counted": counted((1, 1))}, "got counts of 1 image, and the candidates have 3"),
         ({"boxes": [[], []]}, "the boxes are of 2 images"),
         ({"counted": counted((1, 1), (1, 1), (1, 1)), "objects": "2 mice"}, "'mice' was not counted"),
     ],

@@ -114,6 +114,47 @@ def test_rt_detr_into_count_check_and_pick(server: ComfyServer) -> None:
     assert f"0 {label}" in strict and "boxes not counted: 14 below the minimum score of 1" in strict
 
 
+def test_tracks_of_sam3_become_counts_of_frames(server: ComfyServer) -> None:
+    """In the form of core's tracker, which core's own node turns into masks; two nouns are chained, and checked."""
+    graph = {
+        "frames": node("EmptyImage", width=144, height=144, batch_size=4, color=0),
+        "cats": node("TestTracks", frames="0,1;0,1;0;0,1"),
+        "dogs": node("TestTracks", frames="0;0;0;"),
+        "asked": node("HeadcountCountsFromTracks", track_data=["cats", 0], objects="2 cats", minimum_share=0.1),
+        "both": node(
+            "HeadcountCountsFromTracks",
+            track_data=["dogs", 0],
+            objects="1 dog",
+            counted=["asked", 0],
+            minimum_share=0.1,
+        ),
+        "masks": node("SAM3_TrackToMask", track_data=["cats", 0], object_indices=""),
+        "seen": node("MaskPreview", mask=["masks", 0]),
+        "table": node("PreviewAny", source=["both", 3]),
+        "right": node("PreviewAny", source=["asked", 2]),
+        "check": node(
+            "HeadcountCountCheck",
+            image=["frames", 0],
+            counted=["both", 0],
+            objects="2 cats, 1 dog",
+            tolerance=0,
+            if_none_right="best picture",
+        ),
+        "check table": node("PreviewAny", source=["check", 5]),
+    }
+    outputs = server.run(graph)
+    [result] = outputs["asked"]["headcount_result"]
+    assert result["verdict"] == "3 of 4 frames right; 2 cats in all, 1.8 in a frame on average"
+    assert result["right"] is True and shown(outputs, "right").lower() == "true"
+    assert shown(outputs, "table").splitlines() == [
+        "frames 1 to 2: 2 cats, 1 dog",
+        "frame 3: 1 cat, 1 dog",
+        "frame 4: 2 cats, 0 dogs",
+    ]
+    assert shown(outputs, "check table").splitlines()[-1] == "2 of 4 right; best: image 1"
+    assert len(outputs["seen"]["images"]) == 4
+
+
 def test_sam3_into_count_check_and_pick(server: ComfyServer) -> None:
     def found(text: str) -> dict[str, Any]:
         inputs = {"threshold": 0.0, "refine_iterations": 0, "individual_masks": False}
