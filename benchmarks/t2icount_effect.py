@@ -39,12 +39,12 @@ from demo.train_counter import (  # noqa: E402
     settings_of,
 )
 from training.comfyui import network_builder  # noqa: E402
+from training.counter_training import CounterTraining, Report  # noqa: E402
 from training.evaluation import evaluate  # noqa: E402
 from training.options import noun_tokens  # noqa: E402
 from training.run_folder import RunFolder  # noqa: E402
 from training.settings import TrainSettings  # noqa: E402
 from training.texts import NounTexts  # noqa: E402
-from training.trainer import Report, Trainer  # noqa: E402
 
 from .lab.command import new_parser  # noqa: E402
 from .lab.counters import SHIPPED_COUNTER  # noqa: E402
@@ -92,8 +92,8 @@ def train(name: str, plan: Plan, out: Path, report: Callable[[str], None]) -> Co
     """Train one variant in a folder of its own, or go on with it, or only read it where it is finished."""
     variant, folder = VARIANTS[name], RunFolder(out / name.replace(" ", "_"))
     network = begun_network(plan.seed, variant.semantic)
-    trainer = Trainer(network, noun_tokens(None, SHAPES), _scenes(plan), _settings(variant, plan), folder)
-    trainer.fit(partial(_tell, name, report))
+    training = CounterTraining(network, noun_tokens(None, SHAPES), _scenes(plan), _settings(variant, plan), folder)
+    training.fit(partial(_tell, name, report))
     return network
 
 

@@ -34,6 +34,7 @@ from headcount.core.t2icount.losses import LossSettings
 from headcount.core.t2icount.network import CountNetwork
 
 from .comfyui import network_builder
+from .counter_training import CounterTraining, Report
 from .evaluation import validation_of
 from .fresh_decoder import begin_decoder
 from .fsc147 import Fsc147, fsc147_counted
@@ -42,7 +43,6 @@ from .run_folder import RunFolder
 from .settings import PRECISIONS, TrainSettings
 from .start import start_network
 from .stopping import stops_on_interrupt
-from .trainer import Report, Trainer
 
 _DEFAULTS = TrainSettings()
 
@@ -142,9 +142,9 @@ def run(options: argparse.Namespace) -> None:
     network = _begun(folder, options.start, settings.seed, not options.no_semantic)
     tokens = noun_tokens(options.tokenizer, network.config)
     validate = validation_of(validation, CountSettings("native"), _show_validation)
-    trainer = Trainer(network.to(device), tokens, pictures, settings, folder, validate)
+    training = CounterTraining(network.to(device), tokens, pictures, settings, folder, validate)
     with stops_on_interrupt() as should_stop:
-        progress = trainer.fit(_show, should_stop)
+        progress = training.fit(_show, should_stop)
     if progress.is_over:
         best = f", best in epoch {progress.best_epoch}: {folder.best}" if progress.best_epoch else ""
         print(f"done after {len(progress.rows)} epochs{best}; the last network: {folder.last}")
