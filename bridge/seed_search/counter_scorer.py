@@ -88,9 +88,14 @@ def said_of_alike(tried: Sequence[CountedCandidate], asked: Iterable[str], fix: 
     return f"{len(own)} seeds, all with {counts}: another seed will not help" + (f". {fix}" if fix else "")
 
 
+def off_by(candidate: CountedCandidate) -> tuple[int, float]:
+    """Smaller is better: misses first, then the distance."""
+    return candidate.misses, candidate.distance
+
+
 def best_first(candidates: Sequence[CountedCandidate]) -> list[CountedCandidate]:
-    """Fewest misses first, then the smallest distance, then the earliest."""
-    return sorted(candidates, key=lambda candidate: (candidate.misses, candidate.distance, candidate.index))
+    """In the order of `off_by`; of equal ones, the smallest index first."""
+    return sorted(candidates, key=lambda candidate: (off_by(candidate), candidate.index))
 
 
 def ranked(
