@@ -53,7 +53,10 @@ MEMORY_SETTINGS: tuple[MemorySetting, ...] = get_args(MemorySetting)
 WAIT_SHARE, FAST_SHARE = 0.1, 0.4
 """Of a run, what "fast" lets pass before it steers, and where it stops: it steers while the layout forms. Before that, maps
 show hardly more than noise. Where every layer takes part in the objective and a gradient costs as much as 1.24 plain steps
-(SD 3.5), this is 1.4 times plain sampling."""
+(SD 3.5), this is 1.4 times plain sampling.
+
+Both were chosen without a sweep, no command compares others. What "fast" is worth with them is in docs/measurements.md:
+*isac_fast* on the emoji model; on the Shapes model *fast* beside *exact*, when it did not wait yet."""
 
 
 def fast_steps(steps: int) -> range:

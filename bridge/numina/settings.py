@@ -12,7 +12,7 @@ When = Literal["auto", "steps", "noise level"]
 CacheRule = Literal["easycache", "release"]
 METHODS: tuple[Method, ...] = get_args(Method)
 WHENS: tuple[When, ...] = get_args(When)
-AUTO_LAYER = -1
+AUTO_LAYER = -1  # the reference layer is chosen by `reference_layers`
 
 _PRESETS: dict[Method, Preset] = {"robust": ROBUST, "paper": PAPER, "release": RELEASE}
 

@@ -16,7 +16,7 @@ from ..settings import PublishedSettings
 
 GREY = (0.299, 0.587, 0.114)  # the weights of red, green and blue in a picture's brightness
 
-FLAT = 1e-8
+FLAT = 1e-8  # a component that spans less is constant
 
 AVERAGED = -1
 """Stands for the mean of several heads, as in the released code."""
