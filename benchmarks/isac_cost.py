@@ -12,7 +12,6 @@ import argparse
 import json
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,7 +22,7 @@ import_comfyui("--disable-auto-launch" if "cuda" in sys.argv else "--cpu")  # wi
 import comfy.samplers  # noqa: E402
 from headcount.bridge.gradients.memory import lean_estimate  # noqa: E402
 
-from .lab.command import DTYPES, new_parser  # noqa: E402
+from .lab.command import DTYPES, add_json, new_parser  # noqa: E402
 from .lab.measures import FUSED, operations, peak_bytes, without_numbers  # noqa: E402
 from .lab.real_models import KINDS, NAMES, cost_model  # noqa: E402
 from .lab.steps import MODES, PAPER_FLOORS, Mode, Row, ShapesOnly, gradient_step, measured, too_much  # noqa: E402
@@ -156,7 +155,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, help="of the picture in pixels; default: what the model is made for")
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--objective", choices=("anchored", "paper"), help="only modes with this objective")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    add_json(parser)
     given = parser.parse_args()
     report: dict[str, Any] = {"model": given.model, "size": given.size, "torch": torch.__version__}
     if given.model in KINDS:

@@ -39,14 +39,14 @@ def _of_frame(
     queries: Tensor, keys: Tensor, grid: Grid, settings: PublishedSettings, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Head and (P, 3) components of one frame; queries and keys (H, P, d)."""
-    if settings.heads == "best" and settings.best == 1:
+    if settings.heads == "best" and settings.averaged_heads == 1:
         return _best_head(queries, keys, grid, settings)
     if settings.heads == "random":
         head = torch.randint(len(queries), (1,), generator=generator).to(queries.device)
         return head[0], _components_of_mean(queries[head], keys[head])
     if settings.heads == "best":
         scores, _ = _scored(queries, keys, grid, settings)
-        best = scores.argsort(descending=True, stable=True)[: settings.best]
+        best = scores.argsort(descending=True, stable=True)[: settings.averaged_heads]
         queries, keys = queries[best], keys[best]
     return torch.tensor(AVERAGED, device=queries.device), _components_of_mean(queries, keys)
 
