@@ -23,7 +23,6 @@ with --precision bf16.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from headcount.core.errors import CountError
@@ -38,7 +37,7 @@ from .counter_training import CounterTraining, Report
 from .evaluation import validation_of
 from .fresh_decoder import begin_decoder
 from .fsc147 import Fsc147, fsc147_counted
-from .options import add_common, chosen_device, noun_tokens
+from .options import add_common, chosen_device, ends_with_errors, noun_tokens
 from .run_folder import RunFolder
 from .settings import PRECISIONS, TrainSettings
 from .start import start_network
@@ -193,10 +192,8 @@ def _show_validation(done: int, total: int) -> None:
 
 def main() -> None:
     """Run from the command line."""
-    try:
+    with ends_with_errors("training"):
         run(parse())
-    except CountError as error:
-        sys.exit(f"training: {error}")
 
 
 if __name__ == "__main__":
