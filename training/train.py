@@ -60,6 +60,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "Not read when --out holds a run to go on with",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the run's files")
+    _add_loop(parser)
+    _add_machine(parser)
+    return parser.parse_args(arguments)
+
+
+def _add_loop(parser: argparse.ArgumentParser) -> None:
+    """What is trained, and how."""
     loop = parser.add_argument_group("training")
     loop.add_argument("--epochs", type=int, default=_DEFAULTS.epochs, help="default %(default)s")
     loop.add_argument("--batch", type=int, default=_DEFAULTS.batch, help="examples per step; default %(default)s")
@@ -85,6 +92,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     ablation = parser.add_argument_group("ablation (Table 4 of the paper)")
     ablation.add_argument("--no-semantic", action="store_true", help="the plain backbone, without HSCM")
     ablation.add_argument("--no-coherence", action="store_true", help="without the coherence loss L_RRC")
+
+
+def _add_machine(parser: argparse.ArgumentParser) -> None:
+    """What it runs on, and how it fits there."""
     machine = parser.add_argument_group("machine")
     machine.add_argument(
         "--precision",
@@ -107,7 +118,6 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     machine.add_argument("--workers", type=int, default=4, help="processes that prepare batches; default %(default)s")
     add_common(machine)
-    return parser.parse_args(arguments)
 
 
 def settings_of(options: argparse.Namespace) -> TrainSettings:
