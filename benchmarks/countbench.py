@@ -33,7 +33,7 @@ from .countbench_parts.measures import measure_all, meter_of  # noqa: E402
 from .countbench_parts.prompts import read_asks  # noqa: E402
 from .countbench_parts.report import Origin, figures, read_figures, render  # noqa: E402
 from .countbench_parts.videos import match_videos  # noqa: E402
-from .lab.command import addresses_of, device_of, new_parser, positive, start_comfyui, tell  # noqa: E402
+from .lab.command import add_limit, add_servers, device_of, new_parser, positive, start_comfyui, tell  # noqa: E402
 from .lab.published_prompts import evenly  # noqa: E402
 
 
@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         "--videos", type=Path, required=True, metavar="FOLDER", help="where videos are, or are to be made"
     )
     parser.add_argument("--out", type=Path, default=Path("output/countbench"), help="folder of results")
-    parser.add_argument("--limit", type=positive, metavar="N", help="only N of the prompts, evenly taken")
+    add_limit(parser, "prompts")
     parser.add_argument(
         "--missing",
         choices=("skip", "zero"),
@@ -76,15 +76,9 @@ def _parser() -> argparse.ArgumentParser:
 
     making = parser.add_argument_group("making videos")
     making.add_argument("--workflow", type=Path, metavar="FILE.json", help="a workflow, from File > Export (API)")
-    making.add_argument("--servers", type=addresses_of, default=["http://127.0.0.1:8188"], metavar="URL,URL",
-                        help="addresses of running ComfyUI servers, which share the work")  # fmt: skip
     making.add_argument("--method", default="plain", help="put into the workflow, such as numina:method=paper (plain)")
     making.add_argument("--seed", type=int, default=1, help="of every video (1, as in the paper)")
-    making.add_argument(
-        "--prompt-node", metavar="ID.input", help="what gets the prompt (the node with the title 'prompt')"
-    )
-    making.add_argument("--output-node", metavar="ID", help="the node that saves the video, where several do")
-    making.add_argument("--timeout", type=float, default=3600.0, help="longest time for one video in seconds (3600)")
+    add_servers(making, "video")
     return parser
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .lab.command import device_of, new_parser, positive, start_comfyui, tell
+from .lab.command import add_limit, device_of, new_parser, start_comfyui, tell
 
 
 def main(line: Sequence[str] | None = None) -> None:
@@ -26,7 +26,7 @@ def main(line: Sequence[str] | None = None) -> None:
     parser.add_argument("--detector", required=True, metavar="COUNTER",
                         help="FOLDER of a zero-shot detector, sam3:FILE, t2icount:FILE, shapes or emoji")  # fmt: skip
     parser.add_argument("--threshold", type=float, default=0.3, help="least score of a detector (0.3)")
-    parser.add_argument("--limit", type=positive, metavar="N", help="only N of the pictures, evenly taken")
+    add_limit(parser, "pictures")
     parser.add_argument("--out", type=Path, default=Path("output/fsc147"), help="folder of counts")
     arguments = parser.parse_args(line)
     start_comfyui(device_of(None))

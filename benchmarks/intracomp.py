@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from demo.comfy_client import PromptError
 
-from .lab.command import addresses_of, device_of, new_parser, part_of, start_comfyui, tell
+from .lab.command import add_json, add_servers, device_of, new_parser, part_of, start_comfyui, tell
 
 if TYPE_CHECKING:
     from .intracomp_parts.pictures import Store
@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     model.add_argument("--shapes", action="store_true", help="the pack's demo model with its own nouns and counter")
     model.add_argument("--workflow", type=Path, metavar="FILE.json", help="a workflow, saved or of File > Export (API)")
     parser.add_argument("--out", type=Path, default=Path("output/intracomp"), help="folder of pictures and counts")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report's figures here too")
+    add_json(parser)
     parser.add_argument("--skip-generate", action="store_true", help="draw nothing, count what is in --out")
     parser.add_argument("--skip-count", action="store_true", help="count nothing, report what was counted before")
     parser.add_argument("--cpu", action="store_true", help="use the CPU although there is an accelerator")
@@ -62,11 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     sampling.add_argument("--size", type=int, help="side of the picture in pixels")
 
     running = parser.add_argument_group("running a workflow")
-    running.add_argument("--servers", type=addresses_of, default=["http://127.0.0.1:8188"], metavar="URL,URL",
-                         help="addresses of running ComfyUI servers, which share the work")  # fmt: skip
-    running.add_argument("--prompt-node", metavar="ID.input", help="what gets the prompt (the node titled 'prompt')")
-    running.add_argument("--output-node", metavar="ID", help="the node that saves the picture, where several do")
-    running.add_argument("--timeout", type=float, default=3600.0, help="longest time for one picture in seconds (3600)")
+    add_servers(running, "picture")
 
     counting = parser.add_argument_group("counting")
     counting.add_argument("--detector", action="append", default=[], metavar="COUNTER",

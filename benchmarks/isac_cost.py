@@ -11,8 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,30 +21,11 @@ import_comfyui("--disable-auto-launch" if "cuda" in sys.argv else "--cpu")  # wi
 import comfy.samplers  # noqa: E402
 from headcount.bridge.gradients.memory import lean_estimate  # noqa: E402
 
-from .lab.command import DTYPES, new_parser  # noqa: E402
+from .lab.command import DTYPES, add_json, new_parser  # noqa: E402
+from .lab.cost_tables import Count, counted_table, measured_table  # noqa: E402
 from .lab.measures import FUSED, operations, peak_bytes, without_numbers  # noqa: E402
 from .lab.real_models import KINDS, NAMES, cost_model  # noqa: E402
-from .lab.steps import MODES, PAPER_FLOORS, Mode, Row, ShapesOnly, gradient_step, measured, too_much  # noqa: E402
-from .lab.tables import table  # noqa: E402
-
-
-@dataclass(frozen=True)
-class Count:
-    """Operations and memory of one gradient pass, on shapes.
-
-    Attributes:
-        ratio: operations of a steered step to a plain one's, once the run is under way.
-        first: the same of a run's first step.
-        forward_share: operations of the gradient pass to those of one call of the model.
-        peak: most bytes alive in a pass, of the first and of the later ones.
-    """
-
-    mode: str
-    ratio: float
-    first: float
-    forward_share: float
-    peak: int
-    peak_per_estimate: float
+from .lab.steps import MODES, Mode, Row, ShapesOnly, gradient_step, measured, too_much  # noqa: E402
 
 
 def counted(name: str, size: int | None, modes: dict[str, Mode] = MODES) -> tuple[float, list[Count]]:
@@ -74,51 +53,6 @@ def counted(name: str, size: int | None, modes: dict[str, Mode] = MODES) -> tupl
             estimate = lean_estimate(model.patcher.model, tuple(model.x.shape))
             rows.append(Count(label, 1 + whole / plain, 1 + first / plain, whole / forward, peak, peak / estimate))
     return forward, rows
-
-
-def counted_table(name: str, forward: float, rows: list[Count]) -> list[str]:
-    """What `counted` found, as Markdown."""
-    floor = f"; floor of an exact step of paper {PAPER_FLOORS[name]:.2f}x" if name in PAPER_FLOORS else ""
-    head = f"One model call: {forward / 1e12:.4g} TFLOP{floor}. Peak: of all tensors of the pass, in half precision."
-    header = [
-        "mode",
-        "operations of a step",
-        "of the first step",
-        "gradient pass",
-        "peak",
-        "peak / ComfyUI's lean estimate",
-    ]
-    cells = (
-        [
-            row.mode,
-            f"{row.ratio:.2f}x",
-            f"{row.first:.2f}x",
-            f"{row.forward_share:.2f} F",
-            f"{row.peak / 1e9:.2f} GB",
-            f"{row.peak_per_estimate:.1f}",
-        ]
-        for row in rows
-    )
-    return [head, "", *table(header, cells)]
-
-
-def measured_table(rows: list[Row]) -> list[str]:
-    """What `measured` found, as Markdown; the first row is the plain step."""
-    plain = rows[0].peak
-    header = ["mode", "time", "first step", "a step", "peak", "peak against plain", "K-means of a plain step"]
-    cells = (
-        [
-            row.mode,
-            f"{row.ratio:.2f}x",
-            f"{row.first:.2f}x",
-            f"{row.seconds:.3f} s",
-            f"{row.peak / 1e9:.3f} GB",
-            f"{(row.peak - plain) / 1e9:+.3f} GB",
-            "" if row.clustering is None else f"{row.clustering:.1%}",
-        ]
-        for row in rows
-    )
-    return table(header, cells)
 
 
 def _modes(objective: str | None) -> dict[str, Mode]:
@@ -156,7 +90,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, help="of the picture in pixels; default: what the model is made for")
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--objective", choices=("anchored", "paper"), help="only modes with this objective")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    add_json(parser)
     given = parser.parse_args()
     report: dict[str, Any] = {"model": given.model, "size": given.size, "torch": torch.__version__}
     if given.model in KINDS:

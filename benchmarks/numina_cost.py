@@ -18,7 +18,6 @@ import argparse
 import json
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, get_args
 
 import torch
@@ -29,7 +28,7 @@ _CPU = () if "cuda" in sys.argv else ("--cpu",)
 import_comfyui(*_CPU, "--use-pytorch-cross-attention")  # what ComfyUI uses on a GPU, and never a whole matrix
 from headcount.bridge.numina.settings import NuminaSettings, When  # noqa: E402
 
-from .lab.command import DTYPES, new_parser, wait_for  # noqa: E402
+from .lab.command import DTYPES, add_json, new_parser, wait_for  # noqa: E402
 from .lab.measures import Wait  # noqa: E402
 from .lab.real_models import SAMPLED_KINDS, Size, sampled, with_blocks  # noqa: E402
 from .numina_cost_parts.layouts import LAYOUT_BAR, LayoutCost, layout_costs, layouts_table, shown  # noqa: E402
@@ -114,7 +113,7 @@ def arguments() -> argparse.Namespace:
         "--grid", type=int, nargs=2, default=GRID, help="of the layout and the layer that are measured alone"
     )
     parser.add_argument("--layer-frames", type=int, default=FRAMES, help="of that layer")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    add_json(parser)
     return parser.parse_args()
 
 

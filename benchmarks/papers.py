@@ -24,19 +24,15 @@ class Row:
         paper: one of `PAPERS`.
         table: as the paper numbers it, with what its columns are.
         name: of the row.
-        figure: what the paper prints.
         command: what re-makes it; None where this pack has none.
         why: where there is no command.
-        ours: the figure that was made with it; "" where none could be.
     """
 
     paper: str
     table: str
     name: str
-    figure: str
     command: str | None
     why: str
-    ours: str
 
 
 def sections() -> tuple[str, list[str]]:
@@ -50,9 +46,9 @@ def rows_of(section: str) -> Iterator[Row]:
     heading, _, _head, _rule, *lines = section.strip().splitlines()
     paper, _, table = heading.removeprefix("## ").partition(": ")
     for line in lines:
-        name, figure, way, ours = (cell.strip() for cell in line.strip("|").split("|"))
+        name, _figure, way, _ours = (cell.strip() for cell in line.strip("|").split("|"))
         is_command = way.startswith("`")
-        yield Row(paper, table, name, figure, way.strip("`") if is_command else None, "" if is_command else way, ours)
+        yield Row(paper, table, name, way.strip("`") if is_command else None, "" if is_command else way)
 
 
 def paper_rows() -> list[Row]:

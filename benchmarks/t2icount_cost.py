@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,7 +24,7 @@ from demo.comfy_host import import_comfyui
 import_comfyui("--cpu")  # the network below runs on the device it is given, whatever ComfyUI uses
 from headcount.core.t2icount.config import OFFICIAL, EncoderConfig, TextConfig, UNetConfig  # noqa: E402
 
-from .lab.command import new_parser, wait_for  # noqa: E402
+from .lab.command import add_json, new_parser, wait_for  # noqa: E402
 from .lab.count_ways import WAYS, Work, idle_parts, layers, random_work  # noqa: E402
 from .lab.measures import Step, operations, peak_bytes, times  # noqa: E402
 from .lab.tables import table  # noqa: E402
@@ -101,7 +100,7 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=2, help="of the picture")
     parser.add_argument("--nouns", type=int, default=2, help="counted in the picture")
     parser.add_argument("--rounds", type=int, default=3, help="that times are the median of, after one not counted")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    add_json(parser)
     given = parser.parse_args()
     config = SIZES[given.size]
     with torch.inference_mode():

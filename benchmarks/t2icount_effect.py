@@ -17,16 +17,11 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
 from training.pack import register_pack
 
 register_pack()
 from headcount.core.t2icount.checkpoint import load_network  # noqa: E402
 from headcount.core.t2icount.config import SHAPES  # noqa: E402
-from headcount.core.t2icount.counting import CountSettings  # noqa: E402
 from headcount.core.t2icount.network import CountNetwork  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
@@ -34,24 +29,18 @@ from demo.count_scenes import CountScenes, Recipe, make_scenes, minority_scene, 
 from demo.train_counter import (  # noqa: E402
     SIMILARITY_WEIGHT,
     begun_network,
-    counted_pictures,
     scenes_to_learn,
     settings_of,
 )
 from training.comfyui import network_builder  # noqa: E402
-from training.evaluation import evaluate  # noqa: E402
+from training.counter_training import CounterTraining, Report  # noqa: E402
 from training.options import noun_tokens  # noqa: E402
 from training.run_folder import RunFolder  # noqa: E402
 from training.settings import TrainSettings  # noqa: E402
-from training.texts import NounTexts  # noqa: E402
-from training.trainer import Report, Trainer  # noqa: E402
 
 from .lab.command import new_parser  # noqa: E402
 from .lab.counters import SHIPPED_COUNTER  # noqa: E402
-from .lab.statistics import Statistic, interval, root_mean_square  # noqa: E402
-from .lab.tables import table, with_interval  # noqa: E402
-
-Numbers = NDArray[np.float64]
+from .lab.counting_errors import counted, errors_table, truth_of  # noqa: E402
 
 JUDGED: Mapping[str, Recipe] = {"ordinary": ordinary_scene, "minority": minority_scene}
 _JUDGED_SEED = 1000
@@ -92,8 +81,8 @@ def train(name: str, plan: Plan, out: Path, report: Callable[[str], None]) -> Co
     """Train one variant in a folder of its own, or go on with it, or only read it where it is finished."""
     variant, folder = VARIANTS[name], RunFolder(out / name.replace(" ", "_"))
     network = begun_network(plan.seed, variant.semantic)
-    trainer = Trainer(network, noun_tokens(None, SHAPES), _scenes(plan), _settings(variant, plan), folder)
-    trainer.fit(partial(_tell, name, report))
+    training = CounterTraining(network, noun_tokens(None, SHAPES), _scenes(plan), _settings(variant, plan), folder)
+    training.fit(partial(_tell, name, report))
     return network
 
 
@@ -111,45 +100,6 @@ def _tell(name: str, report: Callable[[str], None], done: Report) -> None:
     if not done.progress.batches:
         row = done.progress.rows[-1]
         report(f"{name}: epoch {row['epoch']}, loss {row['loss']:.4f}, {row['seconds']:.0f} s")
-
-
-def counted(network: CountNetwork, scenes: CountScenes) -> Numbers:
-    """(N,) counts of the noun that each scene is asked for, at the pictures' own size."""
-    texts = NounTexts(network.eval(), noun_tokens(None, SHAPES))
-    with torch.no_grad():
-        found = evaluate(network, texts, counted_pictures(scenes), CountSettings(scale="native"))
-    assert found is not None  # nothing stops it
-    return found.numbers.double().numpy()
-
-
-def truth_of(scenes: CountScenes) -> Numbers:
-    """(N,) true numbers of the noun that each scene is asked for."""
-    return np.array([scene.count(scene.noun) for scene in scenes.scenes], float)
-
-
-def errors_table(errors: Mapping[str, Mapping[str, Numbers]]) -> list[str]:
-    """Lines of a Markdown table.
-
-    Args:
-        errors: network -> kind of scenes -> (N,) counted minus true; the same scenes for every network.
-    """
-    rows = []
-    for name, own in errors.items():
-        cells = [name]
-        for kind, error in own.items():
-            absolute = np.abs(error)
-            cells += [_cell(np.mean, absolute), _cell(root_mean_square, error)]
-            more = absolute - np.abs(errors["full"][kind])
-            cells.append("" if name == "full" else _cell(np.mean, more, sign="+"))
-        rows.append(cells)
-    kinds = next(iter(errors.values()))
-    return table(
-        ["network", *(head for kind in kinds for head in (f"{kind}: MAE", "RMSE", "MAE more than full"))], rows
-    )
-
-
-def _cell(statistic: Statistic, values: Numbers, sign: str = "") -> str:
-    return with_interval(f"{sign}.2f", float(statistic(values, axis=-1)), interval(values, statistic))
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from torch.nn.functional import l1_loss
 
 from .comfy_host import register_pack
 from .scenes import random_scene
-from .trainer import Plan, Trainer, changed, deadline_of, generator_of, new_parser
+from .step_training import Plan, StepTraining, changed, deadline_of, generator_of, new_parser
 
 register_pack()
 from headcount.core.emoji.autoencoder import EmojiAutoencoder  # noqa: E402
@@ -57,15 +57,15 @@ def main(arguments: list[str] | None = None) -> None:
     torch.manual_seed(given.seed)
     until, plan = deadline_of(given), changed(PLAN, given)
     model = ShapesAutoencoder().to(given.device)
-    trainer = Trainer(model, given.out, "autoencoder", plan)
+    run = StepTraining(model, given.out, "autoencoder", plan)
 
     def loss_of(step: int) -> Tensor:
         pixels = picture_batch(random.Random(f"{given.seed} {step}"), plan.batch).to(given.device)
         with torch.autocast(pixels.device.type, torch.bfloat16):
             return reconstruction_loss(model, pixels, generator_of(step, given))
 
-    trainer.train(loss_of, until)
-    torch.save(trainer.averaged.cpu().state_dict(), given.out / "autoencoder.pt")
+    run.train(loss_of, until)
+    torch.save(run.trainer.averaged.cpu().state_dict(), given.out / "autoencoder.pt")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ network so far at 8 and 16 bits, as `Load T2ICount Model` reads it.
 from __future__ import annotations
 
 import argparse
-import math
 import random
 import time
 from dataclasses import dataclass
@@ -17,6 +16,9 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+from transformers import get_cosine_with_min_lr_schedule_with_warmup
 
 from training.pack import register_pack
 
@@ -31,13 +33,13 @@ from headcount.core.t2icount.transform import Labelled  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from training.counted_pictures import CountedPicture  # noqa: E402
+from training.counter_training import CounterTraining, Report  # noqa: E402
 from training.evaluation import validation_of  # noqa: E402
 from training.fresh_decoder import begin_decoder  # noqa: E402
 from training.options import noun_tokens  # noqa: E402
 from training.run_folder import CONFIG_ENTRY, RunFolder  # noqa: E402
 from training.settings import TrainSettings  # noqa: E402
 from training.start import start_network  # noqa: E402
-from training.trainer import Report, Trainer  # noqa: E402
 
 from .count_scenes import CountScenes, Recipe, density_of, make_scenes, redrawn, rich_scene  # noqa: E402
 from .shapes import NOUNS, PLURALS  # noqa: E402
@@ -52,7 +54,7 @@ BACKGROUND_WEIGHT = (
 SIMILARITY_WEIGHT = 0.1  # the published 0.01 leaves a network of this size with similarities of 1 everywhere for long
 _AUTOENCODER = "first_stage_model."
 _OWN_SHARE, _ANY_SHARE = 0.5, 0.25  # as the published training has them
-_WARM_UP = 0.02
+_WARM_UP, _LAST_RATE = 0.02, 0.02
 _REDRAWN_SHARE = 0.5
 _MOSAIC_PICTURES = 4
 
@@ -79,9 +81,10 @@ class KnownExamples(Examples):
         return Labelled(torch.from_numpy(scene.picture), density, region, PLURALS[noun])
 
 
-def schedule(progress: float) -> float:
-    """Of the learning rate: warm-up, then a cosine down to 2 %."""
-    return min(1.0, progress / _WARM_UP + 0.05) * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * progress)))
+def schedule(optimiser: Optimizer, steps: int) -> LambdaLR:
+    """Of the learning rates: 2 % of the steps warm up, then a cosine comes down to 2 %."""
+    warm_up = round(_WARM_UP * steps)
+    return get_cosine_with_min_lr_schedule_with_warmup(optimiser, warm_up, steps, min_lr_rate=_LAST_RATE)
 
 
 def settings_of(epochs: int, seed: int = 0) -> TrainSettings:
@@ -144,9 +147,9 @@ def _small(name: str, value: Tensor) -> Tensor:
 
 @dataclass
 class _Diary:
-    """Writes what the trainer reports to a log and to the standard output, and networks now and then."""
+    """Writes what the training reports to a log and to the standard output, and networks now and then."""
 
-    trainer: Trainer
+    training: CounterTraining
     folder: RunFolder
     start: float
 
@@ -163,7 +166,7 @@ class _Diary:
         elif progress.batches and progress.batches % BATCHES_BETWEEN_SAVES == 0:
             means = " ".join(f"{progress.mean(name):.4f}" for name in ("loss", "regression", "fine_similarity"))
             self._say(f"  epoch {progress.epoch} batch {progress.batches} so far {means}")
-            self.folder.write_network(self.trainer.network, self.folder.last)
+            self.folder.write_network(self.training.network, self.folder.last)
 
     def _say(self, line: str) -> None:
         line += f" minutes {(time.monotonic() - self.start) / 60:.1f}"
@@ -186,11 +189,11 @@ def main() -> None:
     held_out = counted_pictures(scenes_to_learn(rich_scene, VALIDATION_SCENES, arguments.seed + 1))
     validate = validation_of(held_out, CountSettings(scale="native"), lambda done, total: None)
     settings = settings_of(arguments.epochs, arguments.seed)
-    trainer = Trainer(network, noun_tokens(None, SHAPES), scenes, settings, folder, validate)
-    trainer.examples = KnownExamples(scenes, SHAPES, arguments.seed)
+    training = CounterTraining(network, noun_tokens(None, SHAPES), scenes, settings, folder, validate)
+    training.examples = KnownExamples(scenes, SHAPES, arguments.seed)
 
     arguments.out.mkdir(parents=True, exist_ok=True)
-    trainer.fit(_Diary(trainer, folder, time.monotonic()))
+    training.fit(_Diary(training, folder, time.monotonic()))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from .comfy_host import import_comfyui
 from .scenes import Scene, random_scene
-from .trainer import Plan, Trainer, changed, deadline_of, generator_of, new_parser
+from .step_training import Plan, StepTraining, changed, deadline_of, generator_of, new_parser
 
 import_comfyui("--cpu", "--use-pytorch-cross-attention")  # what runs on other devices, too, where a model lies there
 import comfy.ops  # noqa: E402
@@ -262,9 +262,9 @@ def main(arguments: list[str] | None = None) -> None:
     model = Trainee(known_words(bank.tokens))
     if given.start:
         model.begin_with(given.start)
-    trainer, there = Trainer(model.to(given.device), given.out, "diffusion", plan), bank.to(given.device)
-    trainer.train(lambda step: training_loss(model, there, generator_of(step, given), plan.batch), until)
-    export(trainer.averaged, autoencoder, bank, given.out / "shapes.safetensors")
+    run, there = StepTraining(model.to(given.device), given.out, "diffusion", plan), bank.to(given.device)
+    run.train(lambda step: training_loss(model, there, generator_of(step, given), plan.batch), until)
+    export(run.trainer.averaged, autoencoder, bank, given.out / "shapes.safetensors")
 
 
 if __name__ == "__main__":

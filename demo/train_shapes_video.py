@@ -26,8 +26,8 @@ from headcount.bridge.demo_models.weights import LATENT, PICTURES  # noqa: E402
 from headcount.core.shapes.autoencoder import ShapesAutoencoder  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
+from .step_training import Plan, StepTraining, changed, deadline_of, generator_of, new_parser  # noqa: E402
 from .train_shapes import OLD_TEXT, Bank, halved, known_words, named_weights, part_of  # noqa: E402
-from .trainer import Plan, Trainer, changed, deadline_of, generator_of, new_parser  # noqa: E402
 from .video_bank import BankPlan, clip_bank  # noqa: E402
 from .video_scenes import FRAMES  # noqa: E402
 from .video_trainee import VideoTrainee, start_text, training_loss  # noqa: E402
@@ -81,11 +81,11 @@ def main(arguments: list[str] | None = None) -> None:
     device, statistics = torch.device(given.device), part_of(given.start, LATENT)
     bank = clip_bank(plan, given.out / "clips.safetensors", autoencoder.to(device), statistics, device).to(device)
     model = new_model(recipe.size, bank, given.start).to(device)
-    trainer = Trainer(model, given.out, "video", recipe.plan)
-    millions = sum(value.numel() for value in trainer.parameters) / 1e6
-    trainer.say(f"{millions:.2f} million parameters, from step {trainer.step}, {recipe}")
-    trainer.train(lambda step: training_loss(model, bank, generator_of(step, given), recipe.plan.batch), until)
-    export(trainer.averaged, given.start, given.out / "shapes_video.safetensors")
+    run = StepTraining(model, given.out, "video", recipe.plan)
+    millions = sum(value.numel() for value in run.trainer.parameters) / 1e6
+    run.say(f"{millions:.2f} million parameters, from step {run.trainer.step}, {recipe}")
+    run.train(lambda step: training_loss(model, bank, generator_of(step, given), recipe.plan.batch), until)
+    export(run.trainer.averaged, given.start, given.out / "shapes_video.safetensors")
 
 
 def _recipe(given: argparse.Namespace) -> Recipe:

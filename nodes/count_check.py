@@ -79,7 +79,9 @@ class CountCheck(io.ComfyNode):
         minimum_score=USUAL.minimum_score, merge_overlap=USUAL.merge_overlap,
     ) -> io.NodeOutput:  # fmt: skip
         asked, which = asked_for(counts, objects), BoxSettings(minimum_score=minimum_score, merge_overlap=merge_overlap)
-        checked = check_pictures(image, counted, boxes, asked, tolerance, if_none_right, which)
+        checked = check_pictures(
+            image, counted, boxes, asked, tolerance=tolerance, if_none_right=if_none_right, box_settings=which
+        )
         shown = {**image_preview(checked.shown, cls), **result_output(checked.result, cls)}
         return io.NodeOutput(
             checked.number > 0, checked.right, checked.best, checked.best_index, checked.number, checked.table, ui=shown

@@ -61,6 +61,6 @@ class CountSearchPick(io.ComfyNode):
         minimum_score=USUAL.minimum_score, merge_overlap=USUAL.merge_overlap,
     ) -> io.NodeOutput:  # fmt: skip
         which = BoxSettings(minimum_score=minimum_score, merge_overlap=merge_overlap)
-        picked = pick(candidates, counted, boxes, counts, objects, which)
+        picked = pick(candidates, counted, boxes, counts=counts, objects=objects, box_settings=which)
         shown = result_output(picked.result, cls)
         return io.NodeOutput(picked.latent, picked.seed, picked.table, picked.images, ui=shown)

@@ -59,4 +59,8 @@ class DetectorCounterNode(io.ComfyNode):
 
     @classmethod
     def execute(cls, detector, threshold, merge_overlap, tiles, precision) -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
-        return io.NodeOutput(detector_counter(detector, threshold, merge_overlap, tiles, precision))
+        return io.NodeOutput(
+            detector_counter(
+                detector, threshold=threshold, merge_overlap=merge_overlap, tiles=tiles, precision=precision
+            )
+        )

@@ -13,7 +13,7 @@ from ._sampler_inputs import sampling_inputs, seed_input
 from ._types import counter_input
 
 _DEFAULT = UntilRightSettings(seed=0, steps=20, cfg=8.0, sampler="euler", scheduler="normal")
-_LARGEST = 16384
+_LARGEST = 16384  # pixels, as of ComfyUI's own latents
 
 
 class GenerateUntilRight(io.ComfyNode):

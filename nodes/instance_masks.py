@@ -80,7 +80,9 @@ class InstanceMasks(io.ComfyNode):
 
     @classmethod
     def execute(cls, maps, samples, instances, batch_index, threshold, image=None) -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
-        found = find_instances(maps, samples["samples"], batch_index, instances, threshold, image)
+        found = find_instances(
+            maps, samples["samples"], item=batch_index, which=instances, threshold=threshold, image=image
+        )
         masks = found.masks.float()
         result = NodeResult(f"{count_words(len(found.boxes), 'objects')} found", table=found.text)
         shown = {**image_preview(found.outlined, cls), **result_output(result, cls)}

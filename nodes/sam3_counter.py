@@ -44,4 +44,4 @@ class Sam3CounterNode(io.ComfyNode):
 
     @classmethod
     def execute(cls, model, clip, threshold, merge_overlap, tiles) -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
-        return io.NodeOutput(sam3_counter(model, clip, threshold, merge_overlap, tiles))
+        return io.NodeOutput(sam3_counter(model, clip, threshold=threshold, merge_overlap=merge_overlap, tiles=tiles))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 import torch
@@ -21,6 +20,7 @@ from headcount.core.weights import not_finite
 from safetensors import safe_open
 
 from .comfyui import network_builder
+from .options import ends_with_errors
 from .run_folder import write_checkpoint
 from .start import read_weights
 
@@ -70,10 +70,8 @@ def main() -> None:
     parser.add_argument("target", type=Path, help="the .safetensors file to write")
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="default %(default)s")
     given = parser.parse_args()
-    try:
+    with ends_with_errors("convert"):
         convert(given.source, given.target, PRECISIONS[given.precision])
-    except CountError as error:
-        sys.exit(f"convert: {error}")
     print(f"{given.target}: {given.target.stat().st_size / 2**20:.0f} MiB, read back and compared")
 
 

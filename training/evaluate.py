@@ -14,7 +14,6 @@ carpk     CARPK (folders Images, Annotations, ImageSets) with the noun "cars"; p
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +27,7 @@ from .comfyui import network_builder
 from .counted_pictures import CountedPicture
 from .evaluation import OnCount, evaluate
 from .fsc147 import SPLIT_NAMES, fsc147_counted, fsc147s_counted
-from .options import add_common, chosen_device, noun_tokens
+from .options import add_common, chosen_device, ends_with_errors, noun_tokens
 from .start import read_weights
 from .texts import NounTexts
 
@@ -111,10 +110,8 @@ def _show(done: int, total: int) -> None:
 
 def main() -> None:
     """Run from the command line."""
-    try:
+    with ends_with_errors("evaluation"):
         run(parse())
-    except CountError as error:
-        sys.exit(f"evaluation: {error}")
 
 
 if __name__ == "__main__":

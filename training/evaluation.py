@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from io import StringIO
 
 import torch
+from headcount.core.drawing import image_of
 from headcount.core.t2icount.counting import CountSettings, PictureCount, count_picture
 from headcount.core.t2icount.metrics import CountErrors, count_errors
 from headcount.core.t2icount.network import CountNetwork
 
 from .counted_pictures import CountedPicture
+from .counter_training import ShouldStop, Validation
 from .texts import NounTexts
-from .trainer import ShouldStop, Validation
 
 OnPicture = Callable[[int, int], None]
 """Called with pictures done and pictures in all."""
@@ -77,7 +78,7 @@ def evaluate(
     for done, picture in enumerate(pictures, start=1):
         if should_stop():
             return None
-        pixels = torch.from_numpy(picture.read()).float() / 255
+        pixels = image_of(picture.read())
         result = count_picture(network, pixels, texts.rows([picture.noun]), settings, None)
         if on_count is not None:
             on_count(picture, result)
@@ -87,7 +88,7 @@ def evaluate(
 
 
 def validation_of(pictures: Sequence[CountedPicture], settings: CountSettings, on_picture: OnPicture) -> Validation:
-    """What `Trainer` validates with."""
+    """What `CounterTraining` validates with."""
 
     def validate(network: CountNetwork, texts: NounTexts, should_stop: ShouldStop) -> CountErrors | None:
         found = evaluate(network, texts, pictures, settings, on_picture, should_stop)

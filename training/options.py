@@ -1,8 +1,11 @@
-"""Options that both command lines have, and what they are turned into."""
+"""What the command lines share: options, what they are turned into, and errors as a line."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -15,6 +18,15 @@ from .texts import NounTokens
 from .tokenizer import load_tokenizer
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
+
+
+@contextmanager
+def ends_with_errors(name: str) -> Iterator[None]:
+    """A CountError ends the program with "NAME: what is wrong" instead of a traceback."""
+    try:
+        yield
+    except CountError as error:
+        sys.exit(f"{name}: {error}")
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:

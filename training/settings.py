@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 import torch
 from headcount.core.errors import CountError
 from headcount.core.t2icount.losses import LossSettings
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+from transformers import get_constant_schedule
 
 PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def constant(_progress: float) -> float:
-    """The learning rate stays as it is."""
-    return 1.0
+def constant(optimiser: Optimizer, steps: int) -> LambdaLR:
+    """The learning rates stay as they are in all of the `steps`, as the published ones do."""
+    return get_constant_schedule(optimiser)
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class TrainSettings:
         rate: AdamW's learning rate for the decoder.
         weight_decay: AdamW's, for the decoder.
         unet_share: of both, for the U-Net.
-        schedule: progress through the whole run, 0 to 1, to a factor for both learning rates.
+        schedule: makes the schedule of both learning rates, from the optimiser and the number of steps of the whole run.
         largest_gradient: a step's gradient is scaled down to this norm; None leaves it.
         validate_from: the first epoch after which the network is validated, counted from 1.
         patience: stop after so many validations without a better one; None goes on to the last epoch.
@@ -45,7 +48,7 @@ class TrainSettings:
     rate: float = 5e-5
     weight_decay: float = 5e-5
     unet_share: float = 0.1
-    schedule: Callable[[float], float] = constant
+    schedule: Callable[[Optimizer, int], LambdaLR] = constant
     largest_gradient: float | None = None
     validate_from: int = 50
     patience: int | None = None

@@ -23,7 +23,6 @@ with --precision bf16.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from headcount.core.errors import CountError
@@ -34,15 +33,15 @@ from headcount.core.t2icount.losses import LossSettings
 from headcount.core.t2icount.network import CountNetwork
 
 from .comfyui import network_builder
+from .counter_training import CounterTraining, Report
 from .evaluation import validation_of
 from .fresh_decoder import begin_decoder
 from .fsc147 import Fsc147, fsc147_counted
-from .options import add_common, chosen_device, noun_tokens
+from .options import add_common, chosen_device, ends_with_errors, noun_tokens
 from .run_folder import RunFolder
 from .settings import PRECISIONS, TrainSettings
 from .start import start_network
 from .stopping import stops_on_interrupt
-from .trainer import Report, Trainer
 
 _DEFAULTS = TrainSettings()
 
@@ -61,6 +60,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "Not read when --out holds a run to go on with",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the run's files")
+    _add_loop(parser)
+    _add_machine(parser)
+    return parser.parse_args(arguments)
+
+
+def _add_loop(parser: argparse.ArgumentParser) -> None:
+    """What is trained, and how."""
     loop = parser.add_argument_group("training")
     loop.add_argument("--epochs", type=int, default=_DEFAULTS.epochs, help="default %(default)s")
     loop.add_argument("--batch", type=int, default=_DEFAULTS.batch, help="examples per step; default %(default)s")
@@ -86,6 +92,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     ablation = parser.add_argument_group("ablation (Table 4 of the paper)")
     ablation.add_argument("--no-semantic", action="store_true", help="the plain backbone, without HSCM")
     ablation.add_argument("--no-coherence", action="store_true", help="without the coherence loss L_RRC")
+
+
+def _add_machine(parser: argparse.ArgumentParser) -> None:
+    """What it runs on, and how it fits there."""
     machine = parser.add_argument_group("machine")
     machine.add_argument(
         "--precision",
@@ -108,7 +118,6 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     machine.add_argument("--workers", type=int, default=4, help="processes that prepare batches; default %(default)s")
     add_common(machine)
-    return parser.parse_args(arguments)
 
 
 def settings_of(options: argparse.Namespace) -> TrainSettings:
@@ -142,9 +151,9 @@ def run(options: argparse.Namespace) -> None:
     network = _begun(folder, options.start, settings.seed, not options.no_semantic)
     tokens = noun_tokens(options.tokenizer, network.config)
     validate = validation_of(validation, CountSettings("native"), _show_validation)
-    trainer = Trainer(network.to(device), tokens, pictures, settings, folder, validate)
+    training = CounterTraining(network.to(device), tokens, pictures, settings, folder, validate)
     with stops_on_interrupt() as should_stop:
-        progress = trainer.fit(_show, should_stop)
+        progress = training.fit(_show, should_stop)
     if progress.is_over:
         best = f", best in epoch {progress.best_epoch}: {folder.best}" if progress.best_epoch else ""
         print(f"done after {len(progress.rows)} epochs{best}; the last network: {folder.last}")
@@ -193,10 +202,8 @@ def _show_validation(done: int, total: int) -> None:
 
 def main() -> None:
     """Run from the command line."""
-    try:
+    with ends_with_errors("training"):
         run(parse())
-    except CountError as error:
-        sys.exit(f"training: {error}")
 
 
 if __name__ == "__main__":

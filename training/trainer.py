@@ -1,239 +1,117 @@
-"""Trains a T2ICount network: U-Net and decoder change, encoder and text tower stay.
+"""Optimiser steps, for every training in this repository: AdamW, a schedule, averaged weights, and what a run needs to go on.
 
-Optimiser and loop are those of the published training: AdamW in two groups, constant rates, no warm-up, no averaging;
-the best network is the one with the smallest validation MAE + RMSE. Changed: a run goes on exactly where it was stopped.
+`demo.step_training` takes so many of them; `training.counter_training` goes through epochs and validates.
 """
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from headcount.core.errors import CountError
-from headcount.core.t2icount.examples import CountingSet, Examples
-from headcount.core.t2icount.losses import Losses, counting_loss
-from headcount.core.t2icount.metrics import CountErrors
-from headcount.core.t2icount.network import CountNetwork
-from torch import nn
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import AveragedModel
 
-from .batches import Batch, batches_of
-from .progress import Progress
-from .run_folder import RunFolder
-from .settings import PRECISIONS, TrainSettings
-from .texts import NounTexts, NounTokens
-
-ShouldStop = Callable[[], bool]
-Validation = Callable[[CountNetwork, NounTexts, ShouldStop], CountErrors | None]
-"""Counts in a validation set; None when told to stop before the end."""
+Schedule = Callable[[Optimizer], LambdaLR]
 
 
 @dataclass(frozen=True)
-class Report:
-    """What a run tells while it goes on.
+class StepSettings:
+    """How a step is taken.
 
     Attributes:
-        progress: how far it is; its epoch is finished where `validated` is given or `batches` is 0.
-        batches: in an epoch.
-        validated: errors after an epoch that was validated.
+        schedule: makes the learning rates' schedule for an optimiser, such as one of `transformers.optimization`; they are
+            functions of the number of steps done.
+        betas: of AdamW.
+        max_gradient_norm: longer gradients are scaled down to it; None leaves them.
+        ema_decay: of the running averages of the weights (Polyak); None keeps none.
+        is_fused: AdamW in one kernel.
+        scales_loss: as computing in fp16 needs it, so that small gradients do not become 0.
     """
 
-    progress: Progress
-    batches: int
-    validated: CountErrors | None = None
-
-
-def _never() -> bool:
-    return False
-
-
-def _ignore(_report: Report) -> None:
-    pass
+    schedule: Schedule
+    betas: tuple[float, float] = (0.9, 0.999)
+    max_gradient_norm: float | None = None
+    ema_decay: float | None = None
+    is_fused: bool = False
+    scales_loss: bool = False
 
 
 class Trainer:
-    """One training run.
+    """Trains a model's weights.
 
     Args:
-        network: on the device it is to be trained on; only its U-Net and decoder change.
-        tokens: a noun's CLIP ids, see `NounTokens`.
-        pictures: the training set.
-        settings: how to train.
-        folder: where the run's files are; what it holds of an earlier run is gone on from.
-        validate: counts in the validation set; None keeps no best network.
+        model: on the device that it is trained on.
+        groups: AdamW's parameter groups, each with its "params", "lr" (the schedule's factor is 1) and "weight_decay".
 
-    Raises:
-        CountError: the training set is empty, or the folder's run was made with other settings.
+    Attributes:
+        step: number of steps done.
+        parameters: of all groups; the optimiser passes over those that get no gradient.
     """
 
-    def __init__(
-        self,
-        network: CountNetwork,
-        tokens: NounTokens,
-        pictures: CountingSet,
-        settings: TrainSettings,
-        folder: RunFolder,
-        validate: Validation | None = None,
-    ) -> None:
-        if not len(pictures):
-            raise CountError("the training set has no pictures")
-        self.network, self.settings, self.folder, self._validate = network, settings, folder, validate
-        self.device = next(network.parameters()).device
-        self.texts = NounTexts(network, tokens)
-        self.examples = Examples(pictures, network.config, settings.seed)
-        self.batches = math.ceil(len(pictures) / settings.batch)
-        self.progress = Progress()
-        network.requires_grad_(False).eval()
-        groups = [_group(network.unet, settings, settings.unet_share), _group(network.decoder, settings, 1.0)]
-        self.optimiser = torch.optim.AdamW(groups)
-        self._base_rates = [group["lr"] for group in groups]
-        self._scaler = torch.amp.GradScaler(self.device.type, enabled=settings.precision == "fp16")
-        network.checkpoint_blocks(settings.checkpointing)
-        self._resume()
+    def __init__(self, model: nn.Module, groups: Sequence[dict[str, Any]], settings: StepSettings) -> None:
+        self.step = 0
+        self.parameters: list[nn.Parameter] = [parameter for group in groups for parameter in group["params"]]
+        self.optimiser = torch.optim.AdamW(groups, betas=settings.betas, fused=settings.is_fused or None)
+        self._model, self._max_gradient_norm = model, settings.max_gradient_norm
+        self._schedule = settings.schedule(self.optimiser)
+        self._scaler = torch.amp.GradScaler(self.parameters[0].device.type, enabled=settings.scales_loss)
+        self._average = None
+        if settings.ema_decay is not None:
+            self._average = AveragedModel(model, multi_avg_fn=_warmed_up_average(settings.ema_decay))
 
-    def fit(self, on_report: Callable[[Report], None] = _ignore, should_stop: ShouldStop = _never) -> Progress:
-        """Train to the last epoch, or until told to stop; either way `Trainer(...).fit()` can go on later."""
-        if self.progress.is_over:
-            return self.progress
-        while not self.progress.is_over:
-            if not self._train_epoch(on_report, should_stop) or not self._close_epoch(on_report, should_stop):
-                break
-            if not self.progress.is_over:
-                self._save()
-        self._save()
-        self.folder.write_network(self.network, self.folder.last)
-        return self.progress
+    @property
+    def averaged(self) -> nn.Module:
+        """The model with its averaged weights."""
+        if self._average is None:
+            raise ValueError("this training keeps no averages: give StepSettings an ema_decay")
+        return self._average.module
 
-    def step(self, batch: Batch) -> dict[str, float]:
-        """One optimiser step.
+    def take_step(self, losses: Iterable[Tensor]) -> None:
+        """One step down the sum of `losses`.
 
-        Returns:
-            The batch's mean losses, and "train_mae" of its windows.
-
-        Raises:
-            CountError: the loss is not a finite number.
+        Args:
+            losses: each is freed before the next one is asked for, so that a batch in parts takes the memory of a part. Where
+                asking raises, no weight changes.
         """
-        self._set_rates()
-        self.optimiser.zero_grad(set_to_none=True)
-        totals: dict[str, float] = {}
-        for part in batch.parts(self.settings.accumulate):
-            share = len(part) / len(batch)
-            losses, mae = self._losses(part.to(self.device))
-            self._scaler.scale(losses.total * share).backward()
-            values = (losses.total, losses.regression, losses.coarse_similarity, losses.fine_similarity)
-            names = ("loss", "regression", "coarse_similarity", "fine_similarity")
-            for name, value in (*zip(names, values, strict=True), ("train_mae", mae)):
-                totals[name] = totals.get(name, 0.0) + value.item() * share
-        if not math.isfinite(totals["loss"]):
-            raise CountError(
-                f"the loss is {totals['loss']} in epoch {self.progress.epoch}, batch {self.progress.batches + 1}; "
-                f"train with a smaller rate than {self.settings.rate:g}"
-                + ("" if self.settings.precision == "fp32" else f", or in fp32 instead of {self.settings.precision}")
-            )
-        if self.settings.largest_gradient is not None:
+        self.optimiser.zero_grad()
+        for loss in losses:
+            self._scaler.scale(loss).backward()
+        if self._max_gradient_norm is not None:
             self._scaler.unscale_(self.optimiser)
-            trained = [p for group in self.optimiser.param_groups for p in group["params"]]
-            nn.utils.clip_grad_norm_(trained, self.settings.largest_gradient)
+            nn.utils.clip_grad_norm_(self.parameters, self._max_gradient_norm)
         self._scaler.step(self.optimiser)
         self._scaler.update()
-        return totals
+        self._schedule.step()
+        if self._average is not None:
+            self._average.update_parameters(self._model)
+        self.step += 1
 
-    def _losses(self, batch: Batch) -> tuple[Losses, torch.Tensor]:
-        dtype = PRECISIONS[self.settings.precision]
-        text = self.texts.rows(batch.nouns)
-        with torch.autocast(self.device.type, dtype, enabled=dtype is not None):
-            maps = self.network(batch.pixels, text, with_attention=True)
-        losses = counting_loss(maps, batch.density, batch.region, self.network.config, self.settings.loss)
-        with torch.no_grad():
-            difference = (maps.density.float() - batch.density).sum((1, 2, 3)) / self.network.config.density_scale
-        return losses, difference.abs().mean()
+    def state(self) -> dict[str, Any]:
+        """All but the model's own weights and the number of steps that `load_state` needs."""
+        state = {"optimiser": self.optimiser.state_dict(), "scaler": self._scaler.state_dict()}
+        return state if self._average is None else {**state, "average": self._average.state_dict()}
 
-    def _set_rates(self) -> None:
-        done = (self.progress.epoch - 1) * self.batches + self.progress.batches
-        factor = self.settings.schedule(done / (self.settings.epochs * self.batches))
-        for group, rate in zip(self.optimiser.param_groups, self._base_rates, strict=True):
-            group["lr"] = rate * factor
-
-    def _train_epoch(self, on_report: Callable[[Report], None], should_stop: ShouldStop) -> bool:
-        """What is left of the present epoch. False when stopped."""
-        progress, settings = self.progress, self.settings
-        if progress.batches == self.batches:  # stopped in its validation
-            return True
-        is_pinned = self.device.type == "cuda"
-        start, before = time.monotonic(), progress.seconds
-        todo = batches_of(progress.epoch, self.examples, settings.batch, progress.batches, settings.workers, is_pinned)
-        for batch in todo:
-            if should_stop():
-                return False
-            progress.add(self.step(batch), len(batch))
-            progress.seconds = before + time.monotonic() - start
-            on_report(Report(progress, self.batches))
-        return True
-
-    def _close_epoch(self, on_report: Callable[[Report], None], should_stop: ShouldStop) -> bool:
-        """Validate, keep the best, decide whether to go on. False when stopped."""
-        progress, settings = self.progress, self.settings
-        errors = None
-        if self._validate is not None and progress.epoch >= settings.validate_from:
-            with torch.no_grad():
-                errors = self._validate(self.network, self.texts, should_stop)
-            if errors is None:
-                return False
-            progress.without_better += 1
-            if errors.score < progress.best_score:
-                progress.best_score, progress.best_epoch, progress.without_better = errors.score, progress.epoch, 0
-                self.folder.write_network(self.network, self.folder.best)
-        progress.close_epoch(errors and errors.mae, errors and errors.rmse)
-        has_lost_patience = settings.patience is not None and progress.without_better >= settings.patience
-        progress.is_over = has_lost_patience or progress.epoch > settings.epochs
-        self.folder.write_log(progress.as_csv())
-        on_report(Report(progress, self.batches, errors))
-        return True
-
-    def _save(self) -> None:
-        self.folder.write_resume(
-            {
-                "settings": self._identity(),
-                "network": self.network.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "scaler": self._scaler.state_dict(),
-                "progress": self.progress.as_state(),
-            }
-        )
-
-    def _identity(self) -> dict[str, str]:
-        return {
-            **self.settings.identity,
-            "configuration": self.network.config.name,
-            "training pictures": str(len(self.examples)),
-        }
-
-    def _resume(self) -> None:
-        state = self.folder.read_resume()
-        if state is None:
-            return
-        own = self._identity()
-        other = [f"{name} {was} then, {own[name]} now" for name, was in state["settings"].items() if own[name] != was]
-        if other:
-            raise CountError(
-                f"{self.folder.path} holds a run with other settings: {'; '.join(other)}. "
-                "Give the same settings to go on with it, or another folder to begin anew"
-            )
-        self.network.load_state_dict(state["network"])
+    def load_state(self, state: dict[str, Any], step: int) -> None:
+        """Go on after `step` steps with what `state()` gave then; the rates are those of this trainer's schedule."""
         self.optimiser.load_state_dict(state["optimiser"])
-        self._scaler.load_state_dict(state["scaler"])
-        self.progress = Progress(**state["progress"])
-        patience = self.settings.patience
-        has_lost_patience = patience is not None and self.progress.without_better >= patience
-        self.progress.is_over = has_lost_patience or self.progress.epoch > self.settings.epochs
+        self._scaler.load_state_dict(state.get("scaler", {}))
+        if self._average is not None:
+            self._average.load_state_dict(state["average"])
+        self.step = self._schedule.last_epoch = step
+        rates = zip(self.optimiser.param_groups, self._schedule.base_lrs, self._schedule.lr_lambdas, strict=True)
+        for group, base, factor in rates:
+            group["lr"] = base * factor(step)
 
 
-def _group(module: nn.Module, settings: TrainSettings, share: float) -> dict[str, object]:
-    module.requires_grad_(True)
-    return {
-        "params": list(module.parameters()),
-        "lr": settings.rate * share,
-        "weight_decay": settings.weight_decay * share,
-    }
+def _warmed_up_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
+    """Averages that follow faster at first: with `decay` alone, the weights that a run begins with stay in them for long."""
+
+    def follow(averaged: list[Tensor], current: list[Tensor], count: Tensor) -> None:
+        done = int(count)
+        torch._foreach_lerp_(averaged, [value.detach() for value in current], 1 - min(decay, (done + 1) / (done + 10)))
+
+    return follow

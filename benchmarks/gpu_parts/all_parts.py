@@ -18,7 +18,7 @@ _CHECKED = {
     "weights": (
         "Layers that cast, without keeping what they cast, against plain autograd",
         5,
-        precision.weight_free_way,
+        precision.recast_weights_way,
     ),
     "exit": ("A pass that ends at the last call it reads against a whole one", 5, gradients.early_exit),
     "repeat": ("The same gradient four times", 5, gradients.repeated),

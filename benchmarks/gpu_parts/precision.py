@@ -69,7 +69,7 @@ def _pointing(what: str, found: Tensor, expected: Tensor, least: float | None) -
     return Finding(what, figures, f"cosine above {least}, length within {_SAME_LENGTH:.0%}", right)
 
 
-def weight_free_way(name: str, device: torch.device) -> list[Finding]:
+def recast_weights_way(name: str, device: torch.device) -> list[Finding]:
     """Layers that cast, without keeping what they cast, against plain autograd on aliases."""
     model, objective = small_model(name, Form(device, torch.float16, torch.float32)), Smooth()
 

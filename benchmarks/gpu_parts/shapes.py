@@ -12,9 +12,9 @@ import torch
 from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model
 from headcount.bridge.demo_models.text_encoder import MAX_LENGTH
 
+from demo.step_training import StepTraining
 from demo.train_shapes import Bank
 from demo.train_shapes_video import RECIPES, new_model
-from demo.trainer import Trainer
 from demo.video_scenes import FRAMES
 from demo.video_trainee import training_loss
 
@@ -83,11 +83,11 @@ def training(device: torch.device) -> list[Finding]:
         bank = Bank(latents, torch.full((batch, MAX_LENGTH), _END), torch.full((MAX_LENGTH,), _END)).to(device)
         with TemporaryDirectory() as folder:
             model = new_model(recipe.size, bank, WEIGHTS).to(device)
-            trainer = Trainer(model, Path(folder), "video", recipe.plan)
+            trainer = StepTraining(model, Path(folder), "video", recipe.plan).trainer
 
         def step() -> None:
             generator = torch.Generator(device).manual_seed(trainer.step)
-            trainer.take_step(training_loss(model, bank, generator, batch))
+            trainer.take_step([training_loss(model, bank, generator, batch)])
 
         seconds = times({"step": step}, _ROUNDS_ON_A_CPU if on_cpu else _ROUNDS, wait_for(device))["step"]
         memory = peak_bytes(step, model)

@@ -16,5 +16,6 @@ make that file too long, is in a folder named after it or here.
 - `models`, `real_models`: models with random weights, small or at the size of the real ones. The tests' small models are built
   with `models` too;
 - `measures`, `steps`: time, memory and operations of anything, and the plain and steered steps that they are taken of;
-- `effects`, `effect_figures`, `effect_tables`, `seeds`, `count_ways`: the runs of single benchmarks.
+- `effects`, `effect_figures`, `effect_tables`, `seeds`, `count_ways`, `cost_tables`, `counted_prompts`, `counting_errors`:
+  parts of single benchmarks.
 """

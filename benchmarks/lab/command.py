@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
@@ -43,6 +44,27 @@ def part_of(text: str) -> tuple[int, int]:
 def addresses_of(text: str) -> list[str]:
     """For `--servers`: addresses of running ComfyUI servers, joined by commas."""
     return [address.strip().rstrip("/") for address in text.split(",") if address.strip()]
+
+
+def add_servers(group: argparse._ArgumentGroup, made: str) -> None:
+    """The options of a workflow that servers run; `made` says what it makes, such as "video"."""
+    group.add_argument("--servers", type=addresses_of, default=["http://127.0.0.1:8188"], metavar="URL,URL",
+                       help="addresses of running ComfyUI servers, which share the work")  # fmt: skip
+    group.add_argument(
+        "--prompt-node", metavar="ID.input", help="what gets the prompt (the node with the title 'prompt')"
+    )
+    group.add_argument("--output-node", metavar="ID", help=f"the node that saves the {made}, where several do")
+    group.add_argument("--timeout", type=float, default=3600.0, help=f"longest time for one {made} in seconds (3600)")
+
+
+def add_limit(parser: argparse.ArgumentParser, of: str) -> None:
+    """--limit, for a look at a benchmark that takes long."""
+    parser.add_argument("--limit", type=positive, metavar="N", help=f"only N of the {of}, evenly taken")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """--json, for programs."""
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
 
 
 def tell(text: str) -> None:

@@ -95,13 +95,25 @@ class MetricObjective:
         return torch.stack(pairs).amax() if pairs else masks.new_zeros(())
 
 
+@dataclass(frozen=True)
+class _AblationSettings(IsacSettings):
+    """Those of the paper, with one part of its objective exchanged."""
+
+    schedule: str = "E"
+    metric: str = "mpo"
+
+    def paper_objective(self, target: PromptTarget, weights: LossWeights) -> Objective:
+        own = SCHEDULES[self.schedule](weights)
+        return PaperObjective(target, own) if self.metric == "mpo" else MetricObjective(target, own, self.metric)
+
+
 class IsacAblation:
     """Stands where a node stands: `isac_ablation:schedule=A:metric=iou`."""
 
     @classmethod
     def define_schema(cls) -> Any:
         """The settings and their defaults, which are the published ones."""
-        defaults = {"schedule": "E", "metric": "mpo"}
+        defaults = {name: getattr(_AblationSettings, name) for name in ("schedule", "metric")}
         return SimpleNamespace(inputs=[SimpleNamespace(id=name, default=value) for name, value in defaults.items()])
 
     @classmethod
@@ -114,9 +126,5 @@ class IsacAblation:
         for name, value, known in (("schedule", schedule, SCHEDULES), ("metric", metric, ("mpo", *METRICS))):
             if value not in known:
                 raise CountError(f"isac_ablation has no {name} {value!r}; it has {', '.join(known)}")
-
-        def objective(target: PromptTarget, published: LossWeights) -> Objective:
-            weights = SCHEDULES[schedule](published)
-            return PaperObjective(target, weights) if metric == "mpo" else MetricObjective(target, weights, metric)
-
-        return io.NodeOutput(*with_isac(model, IsacSettings("paper", "paper", 0.01), objective=objective))
+        settings = _AblationSettings("paper", "paper", 0.01, schedule=schedule, metric=metric)
+        return io.NodeOutput(*with_isac(model, settings))

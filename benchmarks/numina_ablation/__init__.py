@@ -26,8 +26,8 @@ EXCHANGED: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     "heads": {
         "top1": {},
-        "top2": {"best": 2},
-        "top3": {"best": 3},
+        "top2": {"averaged_heads": 2},
+        "top3": {"averaged_heads": 3},
         "mean": {"heads": "mean"},
         "random": {"heads": "random"},
     },
@@ -71,16 +71,22 @@ class NuminaAblation(io.ComfyNode):
         """
         numina, bridge = pack("core.numina"), pack("bridge.numina.node")
         changed: dict[str, Any] = {"lambda_temporal": lambda_temporal, "overlap": overlap, "seed": head_seed}
+        published = numina.PAPER.layout.published
         for name, value in choices.items():
             if value not in EXCHANGED[name]:
                 raise pack("core.errors").CountError(
                     f"numina_ablation has no {name} {value!r}; it has {', '.join(EXCHANGED[name])}"
                 )
             changed.update(EXCHANGED[name][value])
+        if changed["lambda_temporal"] != lambda_temporal != published.lambda_temporal:
+            raise pack("core.errors").CountError(
+                f"numina_ablation: cost={choices['cost']} has no temporal term that lambda_temporal={lambda_temporal:g} could "
+                "weigh: leave lambda_temporal out, or take cost=all or cost=overlap-temporal"
+            )
         paper = numina.PAPER
         preset = replace(
             paper,
-            layout=replace(paper.layout, published=replace(paper.layout.published, **changed)),
+            layout=replace(paper.layout, published=replace(published, **changed)),
             guidance=replace(paper.guidance, circle=circle),
         )
         settings = pack("bridge.numina.settings").NuminaSettings(method="paper", exchanged=preset)

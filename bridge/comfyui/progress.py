@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...core.drawing import pixels_of
 
-_PREVIEW_SIDE = 512
+_PREVIEW_SIDE = 512  # pixels, as of ComfyUI's own previews
 
 SamplingProgress = Callable[[int, int, Tensor], None]
 """Called at each step with steps done, their total, and (1, ...) a predicted clean latent to show."""

@@ -105,7 +105,7 @@ def detector_counter(name: str, threshold: float, merge_overlap: float, tiles: s
     Raises:
         CountError: see `read_detector`.
     """
-    settings = DetectionSettings(threshold, merge_overlap, tiles)
+    settings = DetectionSettings(threshold=threshold, merge_overlap=merge_overlap, tiles=tiles)
     with torch.inference_mode(False):  # its weights may be moved and cast later
         return DetectorCounter(read_detector(detector_path(name)), settings, PRECISIONS[precision])
 

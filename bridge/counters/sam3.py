@@ -105,7 +105,7 @@ class Sam3Counter:
 
 def sam3_counter(model: Any, clip: Any, threshold: float, merge_overlap: float, tiles: str) -> Sam3Counter:
     """The counter of the node; see `Sam3Counter` and `DetectionSettings`."""
-    return Sam3Counter(model, clip, DetectionSettings(threshold, merge_overlap, tiles))
+    return Sam3Counter(model, clip, DetectionSettings(threshold=threshold, merge_overlap=merge_overlap, tiles=tiles))
 
 
 def _needs(socket: str, other: str, given: str) -> str:

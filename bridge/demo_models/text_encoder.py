@@ -25,7 +25,7 @@ CLIP_CONFIG = {
     "eos_token_id": 49407,
     "vocab_size": VOCABULARY_SIZE,
 }
-_NO_TOKEN = 1 << 30
+_NO_TOKEN = 1 << 30  # no id of a tokenizer
 
 
 class KnownWordsEmbedding(nn.Module):

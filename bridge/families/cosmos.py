@@ -18,7 +18,7 @@ from .family import Family, ModelInputs
 from .joint import TokenOrder, patches
 from .video import Watched, separate_order, video_reader
 
-_ANIMA_TEXT = 512
+_ANIMA_TEXT = 512  # tokens to which Anima's text adapter pads
 
 
 def attentions(model: GeneralDIT) -> Iterator[Watched]:

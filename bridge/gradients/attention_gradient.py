@@ -117,10 +117,10 @@ class GradientPass:
         if writes_in_place(error) and not self._keeps_overwritten:
             self._keeps_overwritten = True  # some other node's patch does
             return True
-        known = explained(error, self._node)
-        if known is None:
+        explanation = explained(error, self._node)
+        if explanation is None:
             raise error
-        raise known from error
+        raise explanation from error
 
     def _differentiated(
         self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], objective: Objective
@@ -162,8 +162,8 @@ class GradientPass:
                 )
                 return None
             self._learnt[shape], self._is_sure = read_calls(objective.select(calls)), True
-        known = self._learnt[shape]
-        return dict.fromkeys(known) if self._is_sure else known
+        wanted = self._learnt[shape]
+        return dict.fromkeys(wanted) if self._is_sure else wanted
 
 
 def pulled_back(hook: GradientHook, step: ObjectiveStep, latent: Tensor, node: str) -> Tensor:

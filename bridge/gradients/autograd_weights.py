@@ -26,24 +26,25 @@ StandIns = dict[Tensor, Tensor]
 """Weights to what was laid over them."""
 
 
-def _stand_in(weight: Tensor, known: StandIns) -> Tensor:
-    found = known.get(weight)
-    if found is None or found.data_ptr() != weight.data_ptr():  # ComfyUI moves weights between devices
+def _stand_in(weight: Tensor, stand_ins: StandIns) -> Tensor:
+    stand_in = stand_ins.get(weight)
+    if stand_in is None or stand_in.data_ptr() != weight.data_ptr():  # ComfyUI moves weights between devices
         view = autograd_view(weight)
-        found = known[weight] = nn.Parameter(view, requires_grad=False) if isinstance(weight, nn.Parameter) else view
-    return found
+        stand_in = nn.Parameter(view, requires_grad=False) if isinstance(weight, nn.Parameter) else view
+        stand_ins[weight] = stand_in
+    return stand_in
 
 
 @contextmanager
-def autograd_weights(modules: Iterable[nn.Module], known: StandIns | None = None) -> Iterator[None]:
+def autograd_weights(modules: Iterable[nn.Module], stand_ins: StandIns | None = None) -> Iterator[None]:
     """Within the block, gradients can flow through `modules` to their input; afterwards they hold their own weights again.
 
     A weight that is replaced within the block, as ComfyUI's hooks do, stays replaced.
 
     Args:
-        known: from earlier blocks, to be used again; filled.
+        stand_ins: from earlier blocks, to be used again; filled.
     """
-    known = {} if known is None else known
+    stand_ins = {} if stand_ins is None else stand_ins
     swapped: list[tuple[dict[str, Any], str, Tensor, Tensor]] = []
     try:
         with torch.inference_mode(False):
@@ -52,7 +53,7 @@ def autograd_weights(modules: Iterable[nn.Module], known: StandIns | None = None
                 for tensors in places:
                     for name, value in tensors.items():
                         if type(value) in _PLAIN and value.is_inference():
-                            stand_in = _stand_in(value, known)
+                            stand_in = _stand_in(value, stand_ins)
                             swapped.append((tensors, name, value, stand_in))
                             tensors[name] = stand_in
         yield

@@ -27,19 +27,19 @@ def differentiable(
     network: nn.Module,
     blocks: tuple[type, ...],
     overwritten: frozenset[str] = frozenset(),
-    known: StandIns | None = None,
+    stand_ins: StandIns | None = None,
 ) -> Iterator[None]:
     """Within the block, autograd can run through `network`, forward and backward.
 
     Args:
         blocks: classes whose forward is recomputed in backward; empty for none.
         overwritten: names of modules whose input is overwritten after them.
-        known: see `autograd_weights`.
+        stand_ins: see `autograd_weights`.
     """
     modules = list(network.modules())  # once: a walk takes as long as dozens of small kernels
     with (
         _inputs_kept(network, overwritten),
-        autograd_weights(modules, known),
+        autograd_weights(modules, stand_ins),
         _in_full_precision(modules),
         _casts_that_last(),
         recast_weights(modules),

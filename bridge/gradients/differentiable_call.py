@@ -31,11 +31,11 @@ ReadCalls = Mapping[int, tuple[str, str, Grid] | None]
 
 
 def read_calls(calls: list[AttentionCall]) -> ReadCalls:
-    """How selected calls are known in later runs."""
-    return {call.place: _known_by(call) for call in calls}
+    """By what later runs recognise selected calls."""
+    return {call.place: _identity(call) for call in calls}
 
 
-def _known_by(call: AttentionCall) -> tuple[str, str, Grid]:
+def _identity(call: AttentionCall) -> tuple[str, str, Grid]:
     return call.layer, call.kind, call.grid
 
 
@@ -97,9 +97,9 @@ class GradientHook:
         self, call: AttentionCall | None, probe: GradientProbe | None = None, output: Tensor | None = None
     ) -> None:
         self._seen += 1
-        known = self._wanted.get(self._seen)
-        if known is not None and (call is None or _known_by(call) != known):
-            raise OtherCalls(f"attention call {self._seen} is not {known}")
+        identity = self._wanted.get(self._seen)
+        if identity is not None and (call is None or _identity(call) != identity):
+            raise OtherCalls(f"attention call {self._seen} is not {identity}")
         if call is not None and self._seen in self._wanted:
             self._keep(replace(call, place=self._seen), probe, output)
         if self._seen >= max(self._wanted):
@@ -172,7 +172,7 @@ class DifferentiableCall:
         with suppress(_EnoughRead):
             self._run(latent, sigma, model_options, hook, stack)
         hook.closed = True
-        if hook.called and len(hook.calls) < sum(known is not None for known in wanted.values()):
+        if hook.called and len(hook.calls) < sum(identity is not None for identity in wanted.values()):
             raise OtherCalls("the model shows fewer attention calls than it did")
         return hook
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -45,8 +45,6 @@ _SECOND = f"another {NODE} is in front of this one on the same model. Both steer
 
 
 ObjectiveName = Literal["anchored", "paper"]
-ObjectiveAt = Callable[[PromptTarget, LossWeights], Objective]
-"""The objective of a step, from what is asked for and the weights of the published schedule."""
 Mode = Literal["exact", "fast", "fast by noise"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 CLUSTERINGS: tuple[Clustering, ...] = get_args(Clustering)
@@ -55,7 +53,10 @@ MEMORY_SETTINGS: tuple[MemorySetting, ...] = get_args(MemorySetting)
 WAIT_SHARE, FAST_SHARE = 0.1, 0.4
 """Of a run, what "fast" lets pass before it steers, and where it stops: it steers while the layout forms. Before that, maps
 show hardly more than noise. Where every layer takes part in the objective and a gradient costs as much as 1.24 plain steps
-(SD 3.5), this is 1.4 times plain sampling."""
+(SD 3.5), this is 1.4 times plain sampling.
+
+Both were chosen without a sweep, no command compares others. What "fast" is worth with them is in docs/measurements.md:
+*isac_fast* on the emoji model; on the Shapes model *fast* beside *exact*, when it did not wait yet."""
 
 
 def fast_steps(steps: int) -> range:
@@ -98,13 +99,32 @@ class IsacSettings:
         """True when no step would be taken."""
         return self.step_size == 0 or self.end_percent <= self.start_percent
 
+    def paper_objective(self, target: PromptTarget, weights: LossWeights) -> Objective:
+        """What "paper" minimises in a step, with the weights that the published schedule has there."""
+        return PaperObjective(target, weights, self.clustering, self.bind)
+
+
+@dataclass(frozen=True)
+class _SharedByRuns:
+    """What all runs of one patched model have in common.
+
+    Attributes:
+        layout: boxes of an artist's own, or None.
+        learnt: the attention calls that a conditioning's gradient reads, by the conditioning's number.
+    """
+
+    settings: IsacSettings
+    counts: Counts | None
+    layout: Any
+    notes: RunNotes
+    learnt: Mapping[int, LearntCalls]
+
 
 def with_isac(
     model: Any,
     settings: IsacSettings,
     counts: Counts | None = None,
     layout: Any = None,
-    objective: ObjectiveAt | None = None,
 ) -> tuple[Any, MapsHandle]:
     """A clone of `model` that is steered while it samples, and the handle that each run fills.
 
@@ -113,7 +133,6 @@ def with_isac(
 
     Args:
         layout: "anchored" only: boxes of an artist's own, see `run_layout`; None where the maps say the places.
-        objective: in place of "paper", for ablations.
 
     Raises:
         CountError: the model is of a family whose attention cannot be read, or the objective takes no layout.
@@ -124,12 +143,12 @@ def with_isac(
             "or take the layout off"
         )
     notes = RunNotes(NODE)
-    learnt: dict[int, LearntCalls] = defaultdict(dict)
+    shared = _SharedByRuns(settings, counts, layout, notes, learnt=defaultdict(dict))
 
     def start_run(guider: Any, sigmas: Tensor, family: Family) -> _IsacRun:
         if is_second:
             notes.warn(_SECOND)
-        return _IsacRun(guider, sigmas, family, settings, counts, layout, notes, learnt, objective)
+        return _IsacRun(guider, sigmas, family, shared)
 
     patched, handle = with_runs(model, WRAPPER_KEY, notes, start_run, settings.memory)
     is_second = len(patched.get_wrappers(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY)) > 1
@@ -139,19 +158,9 @@ def with_isac(
 class _IsacRun:
     """State of one sampling run; dropped with it."""
 
-    def __init__(
-        self,
-        guider: Any,
-        sigmas: Tensor,
-        family: Family,
-        settings: IsacSettings,
-        counts: Counts | None,
-        layout: Any,
-        notes: RunNotes,
-        learnt: Mapping[int, LearntCalls],
-        objective: ObjectiveAt | None = None,
-    ) -> None:
-        self._settings, self._layout, self._notes, self._objective_at = settings, layout, notes, objective
+    def __init__(self, guider: Any, sigmas: Tensor, family: Family, shared: _SharedByRuns) -> None:
+        settings, notes = shared.settings, shared.notes
+        self._settings, self._layout, self._notes = settings, shared.layout, notes
         self._model = guider.inner_model
         self._taken = self._steered = self._first_seen = 0
         self._steps = max(len(sigmas) - 1, 1)
@@ -163,10 +172,15 @@ class _IsacRun:
         self._first, self._last = (float(sampling.percent_to_sigma(percent)) for percent in self._part)
         self._noise = noise_share(sampling, sigmas[0]), noise_share(sampling, sigmas[-1])
         self._is_flow = isinstance(sampling, comfy.model_sampling.CONST)
-        counted = counted_conditionings(guider.conds.get("positive", []), NODE, family, counts)
+        counted = counted_conditionings(guider.conds.get("positive", []), NODE, family, shared.counts)
         warn_of_counts(counted, notes)
         self._passes = [
-            (one, GradientPass(guider.inner_model, family, one.conditioning, settings.memory, notes, learnt[place]))
+            (
+                one,
+                GradientPass(
+                    guider.inner_model, family, one.conditioning, settings.memory, notes, shared.learnt[place]
+                ),
+            )
             for place, one in enumerate(counted)
             if self._can_steer(one)
         ]
@@ -206,9 +220,7 @@ class _IsacRun:
             layouts = () if boxes is None else run_layout(boxes, counted.counts.objects, self._model, tuple(x.shape))
             return AnchoredObjective(counted.target, settings.spacing, settings.bind, layouts)
         weights = instance_to_class(step, self._steps, *self._noise)
-        if self._objective_at is not None:
-            return self._objective_at(counted.target, weights)
-        return PaperObjective(counted.target, weights, settings.clustering, settings.bind)
+        return settings.paper_objective(counted.target, weights)
 
     def finish(self) -> RunRecorder | None:
         """What the run recorded; a run of which no step was to be steered says so."""

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ...core.numina import STEPS, time_of_sigma
 
-_TOLERANCE = 1e-4
-_PLACES = 513
+_TOLERANCE = 1e-4  # of a noise level, which may have passed through another dtype
+_PLACES = 513  # at which a model's noise levels are looked up; between them is interpolated
 
 
 def step_of(options: Mapping[str, Any]) -> int:

@@ -21,9 +21,9 @@ from ...core.numina import STEPS
 from .clock import step_of
 from .settings import CacheRule
 
-_THRESHOLD = 0.05
+THRESHOLD = 0.05  # of the estimated change, as in NUMINA's released code
 _POSITIVE = 0  # ComfyUI's number of the positive conditioning
-_WARM_UP = 10 / STEPS  # share of the steps that are all computed
+WARM_UP = 10 / STEPS  # share of the steps that are all computed
 
 
 @dataclass
@@ -94,11 +94,11 @@ class FirstRunCache:
             return False
         # All conditionings of a step have one input.
         latent = x[: len(before), : last.answer.shape[1]]
-        is_late = self.rule == "release" and self._drift >= _THRESHOLD  # decided by the steps before this one
+        is_late = self.rule == "release" and self._drift >= THRESHOLD  # decided by the steps before this one
         self._drift += last.change * _mean_distance(latent, before) / max(float(last.answer.abs().mean()), 1e-10)
         if self.rule == "easycache":
-            self._before, is_late = latent, self._drift >= _THRESHOLD
-        if step >= self.reference or step < _WARM_UP * self.steps or is_late:
+            self._before, is_late = latent, self._drift >= THRESHOLD
+        if step >= self.reference or step < WARM_UP * self.steps or is_late:
             self._drift = 0.0
             return False
         return True

@@ -12,14 +12,12 @@ from typing import Any
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 
 from ..attention.hook import hooked_options
-from ..families.family import Family
 from ..prompts.conditionings import CountedConditioning
 from ..sampling.whole_image import on_one_device
-from .clock import Clock
 from .first_run_cache import FirstRunCache
 from .layout_bias import LayoutBias
 from .layout_reader import LayoutReader
-from .settings import NuminaSettings
+from .settings import RunSetup
 from .shared_guide import Guides
 
 _KEY = "headcount_numina_cache"
@@ -39,26 +37,19 @@ class GuidedRun:
         is_guided: attention is biased.
     """
 
-    def __init__(
-        self,
-        counted: list[CountedConditioning],
-        family: Family,
-        clock: Clock,
-        settings: NuminaSettings,
-        shape: tuple[int, ...],
-    ) -> None:
+    def __init__(self, counted: list[CountedConditioning], setup: RunSetup) -> None:
         self.restart = Restart()
         self.counted = counted
-        self.reader = LayoutReader(counted, family, clock, settings, shape, self._decided)
+        self.reader = LayoutReader(counted, setup, self._decided)
         self.is_guided = False
-        self._run = family, clock, settings, shape
+        self._setup = setup
         self._guides: Guides = self.reader.guides
-        rule = settings.cache_rule
+        rule, clock = setup.settings.cache_rule, setup.clock
         self._cache = FirstRunCache(len(clock.places), clock.reference, rule) if rule and clock.reference else None
 
     def options(self, model_options: dict[str, Any]) -> dict[str, Any]:
         """A copy of `model_options` under which the run is read, or guided."""
-        hook = LayoutBias(self._guides, *self._run) if self.is_guided else self.reader
+        hook = LayoutBias(self._guides, self._setup) if self.is_guided else self.reader
         options = on_one_device(hooked_options(model_options, hook))
         if self._cache is not None and not self.is_guided:
             add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, _KEY, self._cache, options, is_model_options=True)

@@ -12,10 +12,9 @@ from torch import Tensor
 from ...core.attention import AttentionCall
 from ...core.numina import fade
 from ..attention.arguments import ModelAttention
-from ..families.family import Family, ModelInputs, Reader
-from .clock import Clock
+from ..families.family import ModelInputs, Reader
 from .guided_rows import BatchSlot
-from .settings import NuminaSettings
+from .settings import RunSetup
 from .shared_guide import Guides
 from .window import window_of
 
@@ -30,11 +29,9 @@ class LayoutBias:
 
     of_gradients = False
 
-    def __init__(
-        self, guides: Guides, family: Family, clock: Clock, settings: NuminaSettings, shape: tuple[int, ...]
-    ) -> None:
-        self._guides, self._family, self._clock = guides, family, clock
-        self._guidance, self._shape = settings.preset.guidance, shape
+    def __init__(self, guides: Guides, setup: RunSetup) -> None:
+        self._guides, self._setup = guides, setup
+        self._guidance = setup.settings.preset.guidance
         # Of the model call that runs:
         self._reader: Reader | None = None
         self._fade = 0.0
@@ -42,11 +39,11 @@ class LayoutBias:
 
     def begin(self, inputs: ModelInputs) -> AbstractContextManager[None] | None:
         comfy.model_management.throw_exception_if_processing_interrupted()
-        self._fade = fade(self._clock.place(inputs.options), self._guidance)
+        self._fade = fade(self._setup.clock.place(inputs.options), self._guidance)
         if self._fade <= 0:
             return None
         self._uuids = list(inputs.options.get("uuids", ()))
-        self._reader = self._family.reader(inputs.latent)
+        self._reader = self._setup.family.reader(inputs.latent)
         return self._reader.begin(inputs, lambda call, options: None)
 
     def on_call(self, attention: ModelAttention | None, compute: Callable[[], Tensor]) -> Tensor:
@@ -62,7 +59,7 @@ class LayoutBias:
 
     def _bias(self, call: AttentionCall, attention: ModelAttention, answer: Tensor) -> None:
         each = len(answer) // max(len(self._uuids), 1)
-        window = window_of(attention.options, each, call.frames, self._shape)
+        window = window_of(attention.options, each, call.frames, self._setup.shape)
         first = call.rows(attention.queries.shape[2]).start
         for index, uuid in enumerate(self._uuids):
             guides = self._guides.get(uuid, {})

@@ -13,14 +13,14 @@ from ...core.attention import AttentionCall, RecordedMaps
 from ...core.numina import Layouts
 from ..attention.arguments import ModelAttention
 from ..attention.capture import chunk_of
-from ..families.family import Family, ModelInputs, Reader
+from ..families.family import ModelInputs, Reader
 from ..prompts.conditionings import CountedConditioning
 from .biased_rows import write_frame_local
-from .clock import Clock, step_of
+from .clock import step_of
 from .guided_rows import PictureGuide
 from .layout_reading import PictureReading
 from .reference_layers import LayerList
-from .settings import NuminaSettings
+from .settings import RunSetup
 from .shared_guide import Guides
 from .window import window_of
 
@@ -38,15 +38,7 @@ class LayoutReader:
 
     of_gradients = False
 
-    def __init__(
-        self,
-        counted: list[CountedConditioning],
-        family: Family,
-        clock: Clock,
-        settings: NuminaSettings,
-        shape: tuple[int, ...],
-        decided: Callable[[], None],
-    ) -> None:
+    def __init__(self, counted: list[CountedConditioning], setup: RunSetup, decided: Callable[[], None]) -> None:
         """`decided` is called when guides, or the reason for none, are known; it may raise, which ends the run."""
         self.guides: Guides = {}
         self.maps: list[RecordedMaps] = []
@@ -55,8 +47,8 @@ class LayoutReader:
         self.left_alone: str | None = None
         self._first = counted[0].conditioning["uuid"]
         self._counted = {one.conditioning["uuid"]: one for one in counted}
-        self._family, self._clock, self._settings, self._decided = family, clock, settings, decided
-        self._shape, self._frames = shape, 1
+        self._family, self._clock, self._settings, self._shape = setup.family, setup.clock, setup.settings, setup.shape
+        self._decided, self._frames = decided, 1
         self._layers = LayerList()
         self._readings: dict[Any, dict[int, PictureReading]] = {}
         # Of the model call that runs:

@@ -29,7 +29,7 @@ from .drawn_layout import drawn_guides
 from .guided_run import GuidedRun, Restart
 from .layout_reader import LayoutReader
 from .record import record_of
-from .settings import NuminaSettings
+from .settings import NuminaSettings, RunSetup
 from .shared_guide import SharedGuide
 
 NODE = COUNT_GUIDE
@@ -83,7 +83,7 @@ def with_numina(
             samples = executor(guider, sigmas, extra_args, callback, noise, *rest)
             keep_run(handle, guider.inner_model, video_in(samples, streams), lambda _: None, why, notes)
             return samples
-        run = GuidedRun(counted, family, clock, settings, shape)
+        run = GuidedRun(counted, RunSetup(family, clock, settings, shape))
         warn_of_own_attention(guider.inner_model, NODE)
         if layout is not None:
             run.follow(drawn_guides(counted, layout, settings, guider.inner_model, shape))
@@ -162,7 +162,7 @@ def with_shared_guide(model: Any, settings: NuminaSettings, counts: Counts | Non
         shape = video_shape(noise.shape, stream_shapes(guider.conds))
         guides = shared.guides_for(counted, shape) if counted else {}
         if guides:
-            run = GuidedRun(counted, family, clock, settings, shape)
+            run = GuidedRun(counted, RunSetup(family, clock, settings, shape))
             run.follow(guides)
             extra_args = {**extra_args, "model_options": run.options(extra_args["model_options"])}
         elif counted and shared.is_of_another(counted, shape):

@@ -8,6 +8,7 @@ from ...core.attention import AttentionCall, Grid
 from ...core.errors import CountError
 from .settings import AUTO_LAYER
 
+# Of a U-Net's layer: self-attention, which is read there, grows with the square.
 _MAX_PIXELS = 32 * 32
 _NAMED = 15  # l* of the authors' models of 30 and 40 blocks
 

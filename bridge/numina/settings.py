@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from ...core.numina import PAPER, RELEASE, ROBUST, Preset
+from ..families.family import Family
+from .clock import Clock
 
 Method = Literal["robust", "paper", "release"]
 When = Literal["auto", "steps", "noise level"]
 CacheRule = Literal["easycache", "release"]
 METHODS: tuple[Method, ...] = get_args(Method)
 WHENS: tuple[When, ...] = get_args(When)
-AUTO_LAYER = -1
+AUTO_LAYER = -1  # the reference layer is chosen by `reference_layers`
 
 _PRESETS: dict[Method, Preset] = {"robust": ROBUST, "paper": PAPER, "release": RELEASE}
 
@@ -57,3 +59,17 @@ class NuminaSettings:
     def by_noise(self, is_wan: bool) -> bool:
         """Whether a run goes by its noise levels rather than by its steps."""
         return self.when == "noise level" or (self.when == "auto" and is_wan and self.method == "robust")
+
+
+@dataclass(frozen=True)
+class RunSetup:
+    """What stays the same in one sampling run.
+
+    Attributes:
+        shape: of the video's latent, (B, C, F, h, w).
+    """
+
+    family: Family
+    clock: Clock
+    settings: NuminaSettings
+    shape: tuple[int, ...]

@@ -15,7 +15,7 @@ PATH = "/headcount/read"
 MAX_TEXT, MAX_LINE = 10_000, 2_000  # characters; a longer prompt is read when it runs
 _MAX_BODY = 8 * (MAX_TEXT + MAX_LINE)  # bytes
 _BURST, _PER_SECOND = 60, 20.0  # readings; a page asks for all its nodes at once when it opens
-_AT_ONCE = 2
+_AT_ONCE = 2  # readings in threads, so that nobody's typing stops the server
 _TOO_LONG = "too long to be read while typing"
 
 

@@ -18,7 +18,7 @@ NOTHING_COUNTED = (
     "*objects* in Count Prompt."
 )
 NOT_NUMBERS = "the latent has values that are not numbers (a black image); the sampler failed"
-_RUNS_KEPT = 4
+_RUNS_KEPT = 4  # a workflow may sample twice or three times with one model and look at each run
 _TOLERANCE = 2e-2  # latents may pass through half precision between sampler and viewer
 
 

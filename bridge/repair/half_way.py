@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ...core.counting import Counter, verdict_words
-from ..seed_search.counter_scorer import numbers_in_words
+from ..seed_search.counter_scorer import numbers_in_words, off_by
 from ..seed_search.looks import Looks, Seen
 from ..seed_search.previews import previews_of
 from ..seed_search.search import Search
@@ -61,7 +61,8 @@ class HalfWay:
         self._note(seen, cost)
         start = None if seen.candidate.misses else self._start(seen)
         if start is None:
-            self._nearest = seen if self._nearest is None else min(self._nearest, seen, key=_distance)
+            looks = [seen] if self._nearest is None else [self._nearest, seen]
+            self._nearest = min(looks, key=lambda look: off_by(look.candidate))
         self._previews.keep_only([] if self._nearest is None else [self._nearest.candidate.index])
         if start is not None:
             yield start
@@ -78,7 +79,3 @@ class HalfWay:
         one = seen.candidate
         model = self._previews.chosen_model(self._previews.search.model, [one.index])
         return Start(one.seed, one.name, model, self._to_the_end)
-
-
-def _distance(seen: Seen) -> tuple[int, float]:
-    return seen.candidate.misses, seen.candidate.distance

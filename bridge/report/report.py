@@ -49,7 +49,7 @@ three bananas and two oranges
 two cups and three apples
 a bicycle and two cars"""
 """Of nouns that most counters know."""
-_SEEDS_APART = 64
+_SEEDS_APART = 64  # more than Generate Until Right tries for one prompt by default
 _FEWEST = 12
 """Prompts below which an interval says little."""
 

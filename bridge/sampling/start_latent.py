@@ -12,7 +12,7 @@ from ...core.counting import count_words
 from ...core.errors import CountError
 from .whole_image import refuse_no_pictures
 
-_BATCH_AND_CHANNELS = 2
+_BATCH_AND_CHANNELS = 2  # dimensions of a latent before those of its picture or video
 
 
 def start_samples(model: Any, latent: Mapping[str, Any], node: str) -> Tensor:

@@ -36,7 +36,7 @@ from .settings import SelectionSettings
 from .shared_noise import SharedNoise
 
 _NODE = SelectionSettings.node
-_MAX_AT_ONCE = 16
+_MAX_AT_ONCE = 16  # candidates in one batch, however much memory there is
 
 
 class _CallScore:

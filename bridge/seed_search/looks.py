@@ -22,7 +22,8 @@ VARIED_FROM = 0.35
 """Share of the steps that a variation leaves out: the other picture gives it a layout, and not yet the number. Chosen on a few
 looks of the emoji model that were not recorded: no command repeats it."""
 ALIKE_FROM = 0.1
-"""The same where seeds are alike: the first steps alone make them so, and one is left out at least."""
+"""The same where seeds are alike: the first steps alone make them so, and one is left out at least. Chosen: no figure is taken
+of it yet, see *emoji_alike* in docs/measurements.md."""
 
 
 @dataclass(frozen=True)

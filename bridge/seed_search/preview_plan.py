@@ -17,7 +17,8 @@ from .settings import LOOKS, SearchSettings
 DRAFT_SAMPLER = "dpmpp_2m"
 MIN_CALLS = 4
 """An image cannot be foreseen with fewer calls; images of models that need no more steps are previewed when done."""
-_DRAFT_UP_TO = 0.35
+DRAFT_UP_TO = 0.35
+"""Share of the calls up to which a draft foresees the Shapes model's images better than own steps do, see `plan_for`."""
 
 # They add no noise and solve the one equation that every seed's way follows, so that few large steps end near many small
 # ones. Not cfg_pp: guidance enters it in another way, and another picture comes out.
@@ -75,7 +76,7 @@ def plan_for(model: Any, settings: SearchSettings) -> PreviewPlan:
         raise CountError(f"{settings.node} has no step to try seeds in: raise steps or denoise")
     calls = min(total, max(MIN_CALLS, round(settings.decide_at * total)))
     is_steered = bool(model.get_wrappers(WrappersMP.SAMPLER_SAMPLE, ISAC_KEY))
-    is_better = settings.sampler in _SAME_WAY and calls <= _DRAFT_UP_TO * total and not is_steered
+    is_better = settings.sampler in _SAME_WAY and calls <= DRAFT_UP_TO * total and not is_steered
     is_draft = settings.look == "draft" or (settings.look == "auto" and is_better)
     if is_draft and calls < total:
         return PreviewPlan(DRAFT_SAMPLER, coarse(sigmas, calls), calls, together=True, is_own=False)

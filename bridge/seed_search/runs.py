@@ -12,7 +12,7 @@ from torch import Tensor
 from ..comfyui.progress import SamplingProgress
 
 KEY = "headcount_seed_search"
-_CONDITIONINGS = 2
+_CONDITIONINGS = 2  # of a model call: positive and negative
 _MEMORY_MARGIN = 1.5  # ComfyUI's own, when it decides how many conditionings share a batch
 
 Result = TypeVar("Result")

@@ -15,7 +15,7 @@ LOOKS: tuple[LookName, ...] = get_args(LookName)
 RankName = ScoreName | Literal["algorithm 2"]
 ALGORITHM_2: RankName = "algorithm 2"
 RANKS: tuple[RankName, ...] = (*SCORES, ALGORITHM_2)
-_SEEDS = 2**64
+_SEEDS = 2**64  # that ComfyUI's seed inputs know
 
 
 def seed_after(seed: int, number: int) -> int:

@@ -26,7 +26,7 @@ from .files import model_path, read_weights
 from .noun_tokens import NounTokens
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-_BATCH = 4
+_BATCH = 4  # windows at once at most
 _VALUES_PER_PIXEL = 1767  # that an SD encoder holds at once, as ComfyUI reckons for its own VAE
 
 OnProgress = Callable[[int, int], None]

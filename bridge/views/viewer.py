@@ -30,7 +30,7 @@ from ..recording.maps import EmptyRun, MapsHandle
 
 VIDEO_DIMENSIONS = 5  # of a latent
 NOT_OF_THIS_LATENT = "No maps for this latent: connect the LATENT of the sampler. Showing those of the newest run."
-_STEPS_SHOWN = 8
+_STEPS_SHOWN = 8  # in one picture, evenly taken from the run
 
 
 @dataclass(frozen=True)

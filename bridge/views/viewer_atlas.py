@@ -15,7 +15,7 @@ from torch.nn.functional import interpolate
 from ...core.attention import halved
 from ...core.drawing import pixels_of
 
-_JPEG_QUALITY = 85
+_JPEG_QUALITY = 85  # the picture is the background of maps
 
 
 @dataclass(frozen=True)

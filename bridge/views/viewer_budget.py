@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from ...core.attention import RunRecord, spread_evenly
 
-_MAX_STEPS = 32
-_MIN_STEPS = 8
+_MAX_STEPS = 32  # in a file of a view: a slider has no use for more
+_MIN_STEPS = 8  # however many words and pictures there are
 
 
 @dataclass(frozen=True)

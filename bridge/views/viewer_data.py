@@ -40,14 +40,15 @@ SUBFOLDER = "headcount_viewer"
 UI_KEY = "headcount_viewer"
 NOTE_KEY = "headcount_viewer_note"
 VERSION = 2
+"""Of the view's files; web/viewer/data.js reads this one."""
 NOT_WRITTEN = (
     "The interactive view could not be written into ComfyUI's temporary folder: {}. The outputs of this node are complete. "
     "Make room there, or remove what is in the way, and run again."
 )
 _LOG = logging.getLogger(__name__)
 
-_MAX_PICTURES = 32
-_PICTURE_PIXELS = 640 * 640
+_MAX_PICTURES = 32  # of a batch or a video in a view, evenly taken
+_PICTURE_PIXELS = 640 * 640  # of all pictures of a view together
 
 
 @dataclass(frozen=True)

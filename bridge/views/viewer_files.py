@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-MAX_BYTES = 64 * 2**20
-MAX_VIEWS = 256
+MAX_BYTES = 64 * 2**20  # of all views on the disk; older ones go first
+MAX_VIEWS = 256  # likewise
 _PREFIX = "view_"
 
 

@@ -13,8 +13,8 @@ from ..errors import CountError
 
 Clustering = Literal["kmeans", "spectral", "gmm"]
 
-_ROUNDS = 12
-_SEED = 0
+_ROUNDS = 12  # at most: it ends when no row changes its cluster
+_SEED = 0  # of sklearn's clusterings, so that a picture can be made again
 
 
 def _distances(features: Tensor, centres: Tensor) -> Tensor:

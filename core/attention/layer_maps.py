@@ -15,7 +15,7 @@ from .word_maps import Word, small_maps, word_selector
 
 Heads = Literal["mean", "strongest"]
 THIRDS = ("first third", "middle third", "last third")
-_MAX_LAYERS = 6
+_MAX_LAYERS = 6  # that are shown one by one, beside the thirds
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from .grids import pixel_sources, resize_keys, resize_queries
 from .mean_maps import AttentionMaps
 from .rows import PictureRows
 
-_MAX_ROWS = 512
+_MAX_ROWS = 512  # of self-attention that are resized together: the rest of the matrix stays small
 
 
 def head_counts(calls: list[AttentionCall]) -> dict[Kind, int]:

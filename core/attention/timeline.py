@@ -13,7 +13,7 @@ from .heat import noun_heat_over_time, word_heat
 from .instances import noun_instances, self_attention_regions
 from .records import RunRecord
 
-_FINER = 4
+_FINER = 4  # times the maps' grid: outlines of objects are drawn on it
 _INSTANCE_THRESHOLD = 0.5  # that of the node Instance Masks
 
 

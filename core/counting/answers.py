@@ -30,7 +30,7 @@ _NAMES, _NUMBERS = (
     ("count", "number", "quantity", "total"),
 )
 _NONE_OF = re.compile(r"\b(?:no|not any|without any)\s+(?=\w+)", re.IGNORECASE)
-_LARGEST = 9999
+_LARGEST = 9999  # what a prompt can ask for at most, see `core.prompts`; more is no count but a year or a sum
 FORMS = "'cats: 3, dogs: 2', JSON such as {\"cats\": 3}, 'three cats and two dogs', or a bare number for one noun"
 
 

@@ -17,7 +17,7 @@ from .labels import clean_label, is_of_people, is_person, listed, owner_of
 from .wording import count_words
 
 _PEOPLE = "people"
-_MAX_LABELS = 12
+_MAX_LABELS = 12  # that a message names
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from .counted import Counted
 from .labels import owner_of
 
 NEVER, DENSE, ALWAYS = "never", "where dense", "always"
-_ANOTHER_KIND = 0.9
+ANOTHER_KIND = 0.9
 """Overlap from which detections of two kinds are one object: a cat that is taken for a dog too, not a dog before a cat."""
 
 
@@ -103,7 +103,7 @@ def _limit(one: str, other: str, merge_overlap: float) -> float:
     if owner_of(one, [other]) is not None or owner_of(other, [one]) is not None:
         return 1.0
     is_same_noun = singular(one.split()[-1]) == singular(other.split()[-1])
-    return merge_overlap if is_same_noun else max(merge_overlap, _ANOTHER_KIND)
+    return merge_overlap if is_same_noun else max(merge_overlap, ANOTHER_KIND)
 
 
 def _shared(one: Detected, other: Detected) -> float:

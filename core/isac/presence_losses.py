@@ -18,9 +18,10 @@ PRESENT = 0.7
 ABSENT = 0.45
 OWN = 0.7
 CELLS = 16 * 16
-_UNIT_SHARE = 0.5
-_OWN_WEIGHT = 4.0
-_SURPLUS_CELLS = 4
+# Those below were chosen by trial, and no command compares others.
+UNIT_SHARE = 0.5
+OWN_WEIGHT = 4.0
+SURPLUS_CELLS = 4
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def working_grid(grid: Grid) -> Grid:
 def _strengths(heat: Tensor, shown: Places) -> Tensor:
     """(k, P) maps in units of an instance's full attention, above what counts as none.
 
-    A noun's unit is the mean of the stronger half of the places that it shows, but at least `_UNIT_SHARE` of the largest such
+    A noun's unit is the mean of the stronger half of the places that it shows, but at least `UNIT_SHARE` of the largest such
     unit: nouns differ in how strongly they are attended to, yet one that is nowhere to be seen must not be measured by itself.
     """
     constant = heat.detach()
@@ -60,14 +61,14 @@ def _strengths(heat: Tensor, shown: Places) -> Tensor:
         at = own[shown.pixels[shown.nouns == noun]]
         units.append(at.topk((len(at) + 1) // 2).values.mean() - floors[noun])
     unit = torch.stack(units)
-    unit = torch.maximum(unit, _UNIT_SHARE * unit.amax()).clamp_min(1e-6)
+    unit = torch.maximum(unit, UNIT_SHARE * unit.amax()).clamp_min(1e-6)
     return (heat - floors[:, None]) / unit[:, None]
 
 
 def _surplus_losses(strength: Tensor, places: Places) -> Tensor:
     """(k * c,) of the strongest cells that belong to no place."""
     beside = strength[:, ~places.near.any(0)]
-    return torch.relu(beside.topk(min(_SURPLUS_CELLS, beside.shape[1])).values - ABSENT).flatten()
+    return torch.relu(beside.topk(min(SURPLUS_CELLS, beside.shape[1])).values - ABSENT).flatten()
 
 
 def _share_losses(strength: Tensor, owners: Tensor, pixels: Tensor) -> Tensor:
@@ -79,7 +80,7 @@ def _share_losses(strength: Tensor, owners: Tensor, pixels: Tensor) -> Tensor:
     at = strength[:, pixels]
     is_own = owners == torch.arange(len(at), device=at.device)[:, None]
     own, other = at.masked_fill(~is_own, -torch.inf).amax(0), at.masked_fill(is_own, 0).amax(0)
-    return _OWN_WEIGHT * torch.relu(OWN * other - (1 - OWN) * own)
+    return OWN_WEIGHT * torch.relu(OWN * other - (1 - OWN) * own)
 
 
 def _mixing_losses(strength: Tensor, places: Places) -> Tensor:
@@ -137,5 +138,5 @@ def picture_losses(
     semantic = _mixing_losses(strength, places) if len(counts) > 1 else heat.new_zeros(1)
     if words.bound:
         semantic = torch.cat([semantic, _binding_losses(blurred, words, places)])
-    worst = torch.cat([presence / PRESENT, surplus / (1 - ABSENT), semantic / (_OWN_WEIGHT * OWN)]).detach().amax()
+    worst = torch.cat([presence / PRESENT, surplus / (1 - ABSENT), semantic / (OWN_WEIGHT * OWN)]).detach().amax()
     return PictureLosses(presence.sum() + surplus.sum(), semantic.sum(), worst.clamp_max(1))

@@ -47,9 +47,9 @@ DROP_AT = 0.8
 """Share of the steps until the decision after which the worse half is dropped."""
 
 # A place with 0.4 of what strong places have is as likely a thing as not; 0.35 and 0.5 rank about as well.
-_EVEN = 0.4
-_SOFTNESS = 0.2
-_SURPLUS_PLACES = 4
+EVEN = 0.4
+SOFTNESS = 0.2
+SURPLUS_PLACES = 4
 
 
 @dataclass(frozen=True)
@@ -135,11 +135,11 @@ def places_score(heat: Tensor, grid: Grid, counts: tuple[int, ...], spacing: flo
         counts: per noun, how many are asked for, at least 1.
         spacing: see `place_strengths`.
     """
-    strengths = place_strengths(heat, grid, max(counts) + _SURPLUS_PLACES, counts, spacing)
-    logits = (relative_strengths(strengths, counts) - _EVEN) / _SOFTNESS
+    strengths = place_strengths(heat, grid, max(counts) + SURPLUS_PLACES, counts, spacing)
+    logits = (relative_strengths(strengths, counts) - EVEN) / SOFTNESS
     parts = []
     for noun, count in enumerate(counts):
-        noun_logits = logits[:, noun, : count + _SURPLUS_PLACES]
+        noun_logits = logits[:, noun, : count + SURPLUS_PLACES]
         parts.append(softplus(-noun_logits[:, :count]).sum(-1) + softplus(noun_logits[:, count:]).sum(-1))
     return torch.stack(parts).sum(0)
 

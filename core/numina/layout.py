@@ -12,8 +12,10 @@ from torch import Tensor
 from ..attention import Grid
 
 REMOVED = -1
+"""A cell of an instance that is to go."""
 
 FIRST_ADDED = 100
+"""Added instances are numbered from here, found ones below it from 1."""
 
 MAX_INSTANCES = FIRST_ADDED - 1
 

@@ -17,7 +17,7 @@ from .published import read_published
 from .robust import read_robust
 from .settings import LayoutSettings
 
-MIN_SIDE = 4
+MIN_SIDE = 4  # cells: with fewer, two objects and what is between them do not fit beside one another
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ class PublishedSettings:
         score_weights: weights of the three scores: contrast, blocks, edges.
         heads: whose self-attention is clustered in a frame: that of the "best" head (the paper), the "mean" of all heads, or
             that of one taken at "random".
-        best: of so many of the best heads the mean attention is taken; 1 in the paper.
+        averaged_heads: of so many of the best heads the mean attention is taken; 1 in the paper.
         seed: of the random heads.
         quantile: share of a frame's cells that the mean-shift bandwidth reaches on average.
         place_weight: weight of a cell's place, 0 to 1 over the frame, beside its components.
@@ -44,7 +44,7 @@ class PublishedSettings:
     block_grid: int = 8
     score_weights: tuple[float, float, float] = (1.0, 1.0, 0.1)
     heads: Literal["best", "mean", "random"] = "best"
-    best: int = 1
+    averaged_heads: int = 1
     seed: int = 0
     quantile: float = 0.2
     place_weight: float = 0.5

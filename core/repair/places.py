@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..counting import Box
 
-MAX_PLACES = 4
+MAX_PLACES = 4  # proposed for one object
 _SCALES = (1.0, 0.85, 0.7, 0.55)  # an object where nothing is free at full size is drawn smaller
 _MARGIN = 0.1  # least gap around it, as a share of its longer side
 _CENTRES = 49  # per axis

@@ -21,7 +21,7 @@ _BACKBONES = tuple(map(plain_backbone, CONFIGURATIONS))
 _SEMANTIC = ".img_txt_fusion"
 _FIRST_LAYER = "unet.unet.diffusion_model.input_blocks.0.0.weight"
 _RESUME_ENTRY = "model_state_dict"
-_NAMED = 5
+_NAMED = 5  # weights that a message names
 # In the authors' checkpoints, and without influence on a count: the noise prediction, the way into the picture decoder,
 # queries and keys of an attention to one key, and a buffer that newer text models do not save.
 _UNUSED = re.compile(

@@ -13,7 +13,7 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn import functional
 
-_TINY = 1e-7
+_TINY = 1e-7  # a constant map becomes 0
 
 
 class AttentionMaps:

@@ -19,6 +19,7 @@ from ..errors import CountError
 from .config import CounterConfig
 from .transform import Example, Labelled, augmented, cropped, draw_choices, enlarged
 
+# All of the published training; what is left of the shares are mosaics.
 _OWN_SHARE, _OTHER_SHARE = 0.5, 0.25
 _MOSAIC_PICTURES = 4
 _MOSAIC_CROP = 224 / 384  # of the window

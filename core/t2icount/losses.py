@@ -16,6 +16,7 @@ from torch.nn import functional
 from .config import CounterConfig
 from .network import CountMaps
 
+# Of the published training, as above.
 _SSIM_SIGMA = 1.5
 _SSIM_CONSTANTS = (1e-4, 9e-4)
 _SSIM_LEVELS = 3

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from .config import CounterConfig
 
+# Chances and range of `draw_choices`.
 _ENLARGED_SHARE = 0.5
 _LARGEST_FACTOR = 2.0
 _MIRRORED_SHARE = 0.5

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from ..step_training import Plan
 from ..train_shapes import Trainee, fresh_unet, start_weights, training_loss
-from ..trainer import Plan
 from .bank import every_known_word
 from .distilled import distilled_loss
 

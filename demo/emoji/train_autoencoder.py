@@ -13,9 +13,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..step_training import Plan, StepTraining, changed, deadline_of, generator_of, new_parser
 from ..train_autoencoder import reconstruction_loss
 from ..train_shapes import part_of
-from ..trainer import Plan, Trainer, changed, deadline_of, generator_of, new_parser
 from .drawn import all_scenes, chunk, chunk_options
 
 # demo.train_shapes has put the pack on the import path
@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
     model.to(given.device, memory_format=torch.channels_last)
     if given.decoder_only:
         model.encoder.requires_grad_(False)
-    trainer = Trainer(model, given.out, "autoencoder", plan)
+    run = StepTraining(model, given.out, "autoencoder", plan)
     scenes = all_scenes(given.out / "drawn", "training", given.chunks, given.chunk)
     pictures = torch.from_numpy(scenes.pictures).to(given.device)
 
@@ -72,10 +72,10 @@ def main(arguments: list[str] | None = None) -> None:
         with torch.autocast(pixels.device.type, torch.bfloat16):
             return reconstruction_loss(model, pixels, generator, NOISE)
 
-    trainer.train(loss_of, until)
+    run.train(loss_of, until)
     held_out = torch.from_numpy(chunk(given.out / "drawn", HELD_OUT, 0, given.chunk).pictures).to(given.device)
-    found = signal_to_noise(trainer.averaged, held_out)
-    trainer.say(
+    found = signal_to_noise(run.trainer.averaged, held_out)
+    run.say(
         f"{len(found)} held-out scenes: PSNR mean {found.mean():.2f} dB, 5 % are below {found.quantile(0.05):.2f} dB"
     )
 

@@ -17,8 +17,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from ..step_training import Plan, StepTraining, changed, deadline_of, generator_of, new_parser
 from ..train_shapes import halved, part_of
-from ..trainer import Plan, Trainer, changed, deadline_of, generator_of, new_parser
 from .drawn import DrawnScenes, all_scenes, chunk, chunk_options
 from .judge import EmojiJudge
 from .train_autoencoder import HELD_OUT
@@ -122,7 +122,7 @@ def main(arguments: list[str] | None = None) -> None:
     if given.start:
         model.load_state_dict(part_of(given.start, ""))
     model.to(given.device, memory_format=torch.channels_last)
-    trainer = Trainer(model, given.out, name, plan)
+    run = StepTraining(model, given.out, name, plan)
     autoencoder, statistics = load_emoji_autoencoder(given.autoencoder)
     autoencoder, std = autoencoder.to(given.device), statistics["std"].to(given.device)
     scenes = all_scenes(given.out / "drawn", name, given.chunks, given.chunk)
@@ -139,24 +139,24 @@ def main(arguments: list[str] | None = None) -> None:
         pixels = varied(pixels, autoencoder, std, generator).contiguous(memory_format=torch.channels_last)
         return detector_loss(model, pixels, nouns[chosen], wanted)
 
-    trainer.train(loss_of, until)
-    weights = halved(trainer.averaged.state_dict())
+    run.train(loss_of, until)
+    weights = halved(run.trainer.averaged.state_dict())
     save_file(weights, given.out / f"emoji_{name}.safetensors", {"nouns": json.dumps(NOUNS)})
-    _say_accuracy(trainer, weights, autoencoder, std, chunk(given.out / "drawn", HELD_OUT, 0, given.chunk))
+    _say_accuracy(run, weights, autoencoder, std, chunk(given.out / "drawn", HELD_OUT, 0, given.chunk))
 
 
 def _say_accuracy(
-    trainer: Trainer, weights: dict[str, Tensor], autoencoder: EmojiAutoencoder, std: Tensor, scenes: DrawnScenes
+    run: StepTraining, weights: dict[str, Tensor], autoencoder: EmojiAutoencoder, std: Tensor, scenes: DrawnScenes
 ) -> None:
     """The accuracy of the half-precision weights on held-out scenes."""
-    model = trainer.averaged.eval()
+    model = run.trainer.averaged.eval()
     model.load_state_dict(weights)
     pixels = to_pixels(torch.from_numpy(scenes.pictures).to(std.device))
     generator = torch.Generator(std.device).manual_seed(0)
     back = [through_autoencoder(autoencoder, std, some, 0.2, generator) for some in pixels.split(50)]
     for name, pictures in (("drawn", pixels), ("through the autoencoder with noise 0.2", torch.cat(back))):
         exact, wrong = accuracy(model, pictures, scenes)
-        trainer.say(f"{len(pixels)} held-out scenes {name}: {exact:.1%} exact, {wrong:.2%} of objects wrong")
+        run.say(f"{len(pixels)} held-out scenes {name}: {exact:.1%} exact, {wrong:.2%} of objects wrong")
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 
 from training.files import write_whole
 
+from ..step_training import StepTraining, changed, deadline_of, generator_of, new_parser
 from ..train_shapes import Trainee, halved, named_weights
-from ..trainer import Trainer, changed, deadline_of, generator_of, new_parser
 from .bank import latent_bank
 from .drawn import chunk_options
 from .recipes import RECIPES, Recipe
@@ -34,10 +34,10 @@ def new_model(recipe: Recipe, device: str, start: Path | None = None) -> Trainee
     return model.to(device)
 
 
-def export(trainer: Trainer, file: Path) -> None:
+def export(run: StepTraining, file: Path) -> None:
     """Write the averaged weights, in half precision, and the step."""
-    weights = halved(named_weights(trainer.averaged))
-    write_whole(file, lambda path: save_file(weights, path, {"step": str(trainer.step)}))
+    weights = halved(named_weights(run.trainer.averaged))
+    write_whole(file, lambda path: save_file(weights, path, {"step": str(run.trainer.step)}))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -51,19 +51,19 @@ def main(arguments: list[str] | None = None) -> None:
     autoencoder, statistics = load_emoji_autoencoder(given.autoencoder)
     named = {f"latent.{name}": value for name, value in statistics.items()}
     bank = latent_bank(autoencoder.to(given.device), named, given.out, given.chunks, given.chunk).to(given.device)
-    trainer = Trainer(new_model(recipe, given.device, given.start), given.out, given.model, plan)
-    millions = sum(value.numel() for value in trainer.parameters) / 1e6
-    trainer.say(f"{millions:.2f} million parameters, {len(bank.latents)} scenes, from step {trainer.step}")
+    run = StepTraining(new_model(recipe, given.device, given.start), given.out, given.model, plan)
+    millions = sum(value.numel() for value in run.trainer.parameters) / 1e6
+    run.say(f"{millions:.2f} million parameters, {len(bank.latents)} scenes, from step {run.trainer.step}")
     loss = recipe.loss
     if recipe.is_distilled:
         loss = partial(loss, new_model(recipe, given.device, given.start).requires_grad_(False))
     file = given.out / f"emoji_{given.model}.safetensors"
 
     def loss_of(step: int) -> torch.Tensor:
-        return loss(trainer.model, bank, generator_of(step, given), plan.batch)
+        return loss(run.model, bank, generator_of(step, given), plan.batch)
 
     with training_kernels():
-        trainer.train(loss_of, until, on_save=lambda: export(trainer, file))
+        run.train(loss_of, until, on_save=lambda: export(run, file))
 
 
 def _parser():  # noqa: ANN202

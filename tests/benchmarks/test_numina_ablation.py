@@ -76,3 +76,9 @@ def test_terms_of_the_cost(setup: Setup) -> None:
 def test_what_there_is_not_is_said(setup: Setup) -> None:
     with pytest.raises(CountError, match="numina_ablation has no heads 'top9'; it has top1, top2"):
         made(setup, "numina_ablation:heads=top9")
+
+
+@pytest.mark.parametrize("cost", ["overlap", "overlap-center"])
+def test_a_weight_without_a_term_is_refused(setup: Setup, cost: str) -> None:
+    with pytest.raises(CountError, match=f"cost={cost} has no temporal term that lambda_temporal=4 could weigh: leave"):
+        made(setup, f"numina_ablation:cost={cost}:lambda_temporal=4")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import zipfile
 from pathlib import Path
 
 import folder_paths
@@ -15,6 +14,7 @@ from headcount.bridge.t2icount.files import model_files, model_path, read_weight
 from headcount.core.errors import CountError
 from safetensors.torch import save_file
 
+from ..helpers.archives import zip_bomb
 from ..helpers.counters import model_folder
 
 WEIGHTS = {"first": torch.arange(3000.0), "second": torch.ones(2, 2).half()}
@@ -178,15 +178,9 @@ def test_a_name_cannot_leave_the_folder() -> None:
 
 def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
     """Nothing of it is read: in memory it would take a thousand times the file's size."""
-    torch.save({"weight": torch.zeros(8_000_000)}, tmp_path / "good.pth")
-    with (
-        zipfile.ZipFile(tmp_path / "good.pth") as good,
-        zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as bomb,
-    ):
-        for name in good.namelist():
-            bomb.writestr(name, good.read(name))
+    bomb = zip_bomb(tmp_path)
     with pytest.raises(
         CountError, match=r"bomb\.pth would unpack to 32 MB from 0\.0 MB, as no file of weights does; it was"
     ):
-        read_weights(tmp_path / "bomb.pth")
+        read_weights(bomb)
     assert read_weights(tmp_path / "good.pth")[0]["weight"].shape == (8_000_000,)

@@ -15,16 +15,17 @@ from headcount.core.t2icount.network import CountNetwork
 from headcount.core.t2icount.text import ClassText
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torch.optim.lr_scheduler import LambdaLR
 
 from demo.count_scenes import CountScenes, Recipe, make_scenes, minority_scene, rich_scene
 from demo.shapes import NOUNS, PLURALS
 from demo.train_counter import KnownExamples, begun_network, counted_pictures, schedule, settings_of
 from training.batches import gathered
+from training.counter_training import CounterTraining
 from training.options import noun_tokens
 from training.run_folder import CONFIG_ENTRY, RunFolder
 from training.start import start_network
 from training.texts import NounTexts
-from training.trainer import Trainer
 
 SHIPPED = Path(__file__).resolve().parents[2] / "demo" / "weights" / "t2icount" / "shapes_counter.safetensors"
 
@@ -84,15 +85,17 @@ def test_known_examples_say_what_is_there() -> None:
 
 def test_training_learns(tmp_path: Path) -> None:
     scenes = make_scenes(rich_scene, 4, 2)
-    settings = replace(settings_of(1), schedule=lambda progress: 0.5)
-    trainer = Trainer(begun_network(0), noun_tokens(None, SHAPES), scenes, settings, RunFolder(tmp_path))
+    settings = replace(settings_of(1), schedule=lambda optimiser, steps: LambdaLR(optimiser, lambda _: 0.5))
+    training = CounterTraining(begun_network(0), noun_tokens(None, SHAPES), scenes, settings, RunFolder(tmp_path))
     batch = gathered([KnownExamples(scenes, SHAPES, 0).example(0, index) for index in range(4)])
-    losses = [trainer.step(batch)["loss"] for _ in range(8)]
+    losses = [training.step(batch)["loss"] for _ in range(8)]
     assert losses[-1] < 0.9 * losses[0]
 
 
 def test_the_rate_warms_up_and_comes_down() -> None:
-    rates = [schedule(step / 1000) for step in range(1000)]
+    optimiser = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    (factor,) = schedule(optimiser, 1000).lr_lambdas
+    rates = [factor(step) for step in range(1000)]
     assert rates[0] < 0.1 and max(rates) > 0.98 and rates[999] < 0.03 and rates.index(max(rates)) < 40
 
 

@@ -15,9 +15,9 @@ from headcount.core.shapes.autoencoder import ShapesAutoencoder
 from safetensors.torch import load_file
 
 from demo import train_shapes_video, video_sheet
+from demo.step_training import StepTraining
 from demo.train_shapes import END_TOKEN, Bank, part_of, tokenise
 from demo.train_shapes_video import RECIPES, SIZES, new_model
-from demo.trainer import Trainer
 from demo.video_bank import BankPlan, clip_bank, draw_clips
 from demo.video_trainee import training_loss
 
@@ -117,11 +117,11 @@ class TestStart:
 def test_training_learns(bank: Bank, tmp_path: Path, steady: None) -> None:
     """Some steps on one batch bring the loss down, and reach every weight of transformer and text encoder."""
     model = new_model(TINY, bank, WEIGHTS)
-    trainer = Trainer(model, tmp_path, "video", replace(RECIPES["cpu"].plan, rate=3e-3))
+    training = StepTraining(model, tmp_path, "video", replace(RECIPES["cpu"].plan, rate=3e-3))
     losses = []
     for _ in range(20):
         loss = training_loss(model, bank, torch.Generator().manual_seed(1), 4)
-        trainer.take_step(loss)
+        training.trainer.take_step([loss])
         losses.append(loss.item())
     assert losses[-1] < 0.8 * losses[0]
     fresh = dict(new_model(TINY, bank, WEIGHTS).named_parameters())

@@ -57,6 +57,15 @@ class Setup:
         return from_carried(self.positive[0][1][CONDITIONING_KEY])
 
 
+WITHOUT_A_PART = [
+    ("latent.", "no latent statistics"),
+    ("diffusion_model.", r"no weights under 'diffusion_model\.'"),
+    ("text_encoder.", r"no weights under 'text_encoder\.'"),
+    ("first_stage_model.", r"no weights under 'first_stage_model\.'"),
+]
+"""What is missing in a demo model's file, and what the error says of it."""
+
+
 @cache
 def shapes() -> ShapesModel:
     """The model that ships with the pack, loaded in inference mode as ComfyUI's executor does; shared by all tests."""
@@ -209,6 +218,16 @@ def weights_of(model: comfy.model_patcher.ModelPatcher) -> dict[str, tuple[int, 
     """Every parameter and buffer of a model: its name to the identity of the tensor and of what it holds."""
     tensors = [*model.model.named_parameters(), *model.model.named_buffers()]
     return {name: (id(value), value._version if not value.is_inference() else 0) for name, value in tensors}
+
+
+def weight_names(loaded: Any) -> set[str]:
+    """What the weights of a demo model are called in its file."""
+    parts = {
+        "diffusion_model": loaded.model.model.diffusion_model,
+        "text_encoder": loaded.clip.cond_stage_model,
+        "first_stage_model": loaded.vae.first_stage_model,
+    }
+    return {f"{prefix}.{name}" for prefix, part in parts.items() for name in part.state_dict()}
 
 
 def random_state_after(action: Callable[[], object]) -> tuple[Any, ...]:

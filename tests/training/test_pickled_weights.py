@@ -16,6 +16,8 @@ from torch import nn
 
 from training.pickled_weights import read_pickled_weights
 
+from ..helpers.archives import zip_bomb
+
 
 class RunsACommand:
     """What a malicious file does: pickle calls os.system when it is read."""
@@ -180,18 +182,12 @@ def peak_of(path: Path) -> int:
 
 
 def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
-    torch.save({"weight": torch.zeros(8_000_000)}, tmp_path / "good.pth")
-    with (
-        zipfile.ZipFile(tmp_path / "good.pth") as good,
-        zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as bomb,
-    ):
-        for name in good.namelist():
-            bomb.writestr(name, good.read(name))
-    size = (tmp_path / "bomb.pth").stat().st_size
+    bomb = zip_bomb(tmp_path)
+    size = bomb.stat().st_size
     assert size < 100_000
     with pytest.raises(CountError, match=r"bomb\.pth would unpack to 32 MB from 0\.0 MB, as no file of weights does"):
-        read_pickled_weights(tmp_path / "bomb.pth")
-    assert peak_of(tmp_path / "bomb.pth") < 2_000_000
+        read_pickled_weights(bomb)
+    assert peak_of(bomb) < 2_000_000
 
 
 def test_a_storage_is_read_once_for_all_its_names(tmp_path: Path) -> None:

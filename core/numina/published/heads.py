@@ -16,7 +16,7 @@ from ..settings import PublishedSettings
 
 GREY = (0.299, 0.587, 0.114)  # the weights of red, green and blue in a picture's brightness
 
-FLAT = 1e-8
+FLAT = 1e-8  # a component that spans less is constant
 
 AVERAGED = -1
 """Stands for the mean of several heads, as in the released code."""
@@ -39,16 +39,14 @@ def _of_frame(
     queries: Tensor, keys: Tensor, grid: Grid, settings: PublishedSettings, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Head and (P, 3) components of one frame; queries and keys (H, P, d)."""
-    if settings.heads == "best" and settings.best == 1:
+    if settings.heads == "best" and settings.averaged_heads == 1:
         return _best_head(queries, keys, grid, settings)
     if settings.heads == "random":
         head = torch.randint(len(queries), (1,), generator=generator).to(queries.device)
         return head[0], _components_of_mean(queries[head], keys[head])
     if settings.heads == "best":
-        scores = torch.cat(
-            [_scored(queries[part], keys[part], grid, settings)[0] for part in head_chunks(queries, queries.shape[1])]
-        )
-        best = scores.argsort(descending=True, stable=True)[: settings.best]
+        scores, _ = _scored(queries, keys, grid, settings)
+        best = scores.argsort(descending=True, stable=True)[: settings.averaged_heads]
         queries, keys = queries[best], keys[best]
     return torch.tensor(AVERAGED, device=queries.device), _components_of_mean(queries, keys)
 
@@ -61,8 +59,7 @@ def _components_of_mean(queries: Tensor, keys: Tensor) -> Tensor:
 
 def _best_head(queries: Tensor, keys: Tensor, grid: Grid, settings: PublishedSettings) -> tuple[Tensor, Tensor]:
     """Head and (P, 3) components of one frame; queries and keys (H, P, d)."""
-    parts = [_scored(queries[part], keys[part], grid, settings) for part in head_chunks(queries, queries.shape[1])]
-    scores, components = (torch.cat(part) for part in zip(*parts, strict=True))
+    scores, components = _scored(queries, keys, grid, settings)
     best = scores.argmax()
     if settings.head_components == "first3":
         components = principal_components(self_probabilities(queries[best], keys[best]))
@@ -71,7 +68,14 @@ def _best_head(queries: Tensor, keys: Tensor, grid: Grid, settings: PublishedSet
 
 
 def _scored(queries: Tensor, keys: Tensor, grid: Grid, settings: PublishedSettings) -> tuple[Tensor, Tensor]:
-    """(H,) scores of some heads and the (H, P, 3) components that were scored."""
+    """(H,) scores of heads and the (H, P, 3) components that were scored; queries and keys (H, P, d)."""
+    chunks = head_chunks(queries, queries.shape[1])
+    parts = [_scored_at_once(queries[chunk], keys[chunk], grid, settings) for chunk in chunks]
+    scores, components = (torch.cat(part) for part in zip(*parts, strict=True))
+    return scores, components
+
+
+def _scored_at_once(queries: Tensor, keys: Tensor, grid: Grid, settings: PublishedSettings) -> tuple[Tensor, Tensor]:
     attention = self_probabilities(queries, keys)
     if settings.head_components == "first3":
         components = attention[..., :3] - attention[..., :3].mean(-2, keepdim=True)

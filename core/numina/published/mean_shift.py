@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 SAMPLE = 1000  # points that the bandwidth is estimated from
-MAX_ROUNDS = 300
+MAX_ROUNDS = 300  # sklearn's, whose labels these are
 STILL = 1e-3  # a seed has arrived when it moves by less than this share of the bandwidth
 
 

@@ -48,7 +48,7 @@ def find_nouns(nouns: Tensor, grid: Grid, heads: Callable[[], Tensor] | None, se
         heads: gives the (H, K, F, P) response of each head; None where there is only the mean.
     """
     maps = strengths(nouns, grid).cpu()
-    cells = noun_cells(maps, settings.contrast)
+    cells = noun_mask(maps, settings.contrast)
     shown = part(maps.flatten(1).double()).contrast >= settings.contrast
     unread, dim = set[int](), (~shown).nonzero().flatten().tolist()
     responses = None
@@ -98,7 +98,7 @@ def part(values: Tensor) -> Parting:
     return Parting(threshold[:, 0], contrast[:, 0], share[:, 0])
 
 
-def noun_cells(maps: Tensor, contrast: float) -> Tensor:
+def noun_mask(maps: Tensor, contrast: float) -> Tensor:
     """Cells that show each noun.
 
     A map whose upper class is hardly higher than the lower one, over all frames together, shows the noun nowhere. A cell

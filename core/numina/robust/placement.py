@@ -8,7 +8,7 @@ from torch.nn.functional import adaptive_max_pool2d, conv2d, max_pool2d
 
 from ..masks import Centre, squared_distances
 
-MIN_SIDE = 2
+MIN_SIDE = 2  # cells to which a copy may shrink
 CROWDED = 1e6  # cost of a cell of overlap: no distance in a frame makes up for it
 
 

@@ -26,11 +26,17 @@ def read(**changes: Any) -> tuple[Tensor, Tensor]:
 
 def test_the_defaults_are_the_papers() -> None:
     assert replace(PublishedSettings(), focus_ratio=0.1, earlier="last") == SETTINGS
-    assert (SETTINGS.heads, SETTINGS.best, SETTINGS.corrections, SETTINGS.stand_in) == ("best", 1, "both", "circle")
+    assert (SETTINGS.heads, SETTINGS.averaged_heads, SETTINGS.corrections, SETTINGS.stand_in) == (
+        "best",
+        1,
+        "both",
+        "circle",
+    )
 
 
 @pytest.mark.parametrize(
-    ("changes", "number"), [({"best": 2}, 2), ({"best": 3}, 3), ({"best": 99}, 4), ({"heads": "mean"}, 4)]
+    ("changes", "number"),
+    [({"averaged_heads": 2}, 2), ({"averaged_heads": 3}, 3), ({"averaged_heads": 99}, 4), ({"heads": "mean"}, 4)],
 )
 def test_several_heads_are_their_mean(changes: dict[str, Any], number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many heads are taken at a time."""

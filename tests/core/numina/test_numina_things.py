@@ -9,7 +9,7 @@ import torch
 from headcount.core.numina import ROBUST, Layouts, read_layouts
 from headcount.core.numina.masks import disc
 from headcount.core.numina.robust.instances import split_at_dips, split_by_attention
-from headcount.core.numina.robust.nouns import noun_cells
+from headcount.core.numina.robust.nouns import noun_mask
 from headcount.core.numina.robust.placement import place_free
 from headcount.core.numina.robust.refinement import NounInstances, refine_video
 from headcount.core.numina.robust.tracking import follow, number_of
@@ -67,7 +67,7 @@ def test_things_that_touch_are_parted_by_self_attention() -> None:
 
 def test_a_cell_belongs_to_one_noun() -> None:
     maps = torch.rand(3, 2, 9, 9, generator=torch.Generator().manual_seed(0)) ** 4
-    cells = noun_cells(maps, 1.0)
+    cells = noun_mask(maps, 1.0)
     assert cells.sum(0).max() == 1 and cells.flatten(1).any(1).all()
 
 
@@ -75,7 +75,7 @@ def test_a_noun_that_is_nowhere_has_no_cells() -> None:
     generator = torch.Generator().manual_seed(0)
     maps = 0.2 + 0.02 * torch.rand(2, 1, 16, 16, generator=generator)
     maps[1, 0, 3:6, 3:6] += 1
-    cells = noun_cells(maps, THINGS.contrast)
+    cells = noun_mask(maps, THINGS.contrast)
     assert not cells[0].any()
     assert cells[1].sum() == 9
 

@@ -22,8 +22,8 @@ from demo.emoji import bank, distilled, drawn, judge, recipes, train_autoencoder
 from demo.emoji.export_autoencoder import main as export_autoencoder
 from demo.emoji.scenes import scene
 from demo.emoji.vocabulary import NOUNS
+from demo.step_training import StepTraining
 from demo.train_shapes import END_TOKEN, Bank, tokenise
-from demo.trainer import Trainer
 
 from ...helpers.models import Run, Setup, sample
 
@@ -204,13 +204,13 @@ class TestModels:
         """Some steps on one batch bring the loss down; every weight has a part in it."""
         recipe, scenes = recipes.RECIPES[name], self.scenes(folder)
         torch.manual_seed(0)
-        run = Trainer(train_model.new_model(recipe, "cpu"), tmp_path, name, recipe.plan)
+        run = StepTraining(train_model.new_model(recipe, "cpu"), tmp_path, name, recipe.plan)
         losses = []
         with training_kernels():
             for _ in range(5):
                 loss = recipe.loss(run.model, scenes, torch.Generator().manual_seed(1), 4)
                 losses.append(loss.item())
-                run.take_step(loss)
+                run.trainer.take_step([loss])
         assert losses[-1] < losses[0]
         without = [name for name, value in run.model.named_parameters() if value.grad is None]
         assert all("projection" in name or "position" in name for name in without)

@@ -1,4 +1,4 @@
-"""A training run: AdamW whose rate warms up and comes down as a cosine, averaged weights, a log, and a file to go on from."""
+"""A training of so many steps: its rate warms up and comes down as a cosine; averaged weights, a log, a file to go on from."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.optim.swa_utils import AveragedModel
 from transformers import get_cosine_schedule_with_warmup
 
 from training.files import write_whole
+from training.trainer import StepSettings, Trainer
 
 STEPS_BETWEEN_LINES = 50
 SECONDS_BETWEEN_SAVES = 60.0
@@ -45,8 +46,8 @@ class Plan:
     max_gradient_norm: float = 1.0
 
 
-class Trainer:
-    """One run.
+class StepTraining:
+    """One run of a number of steps.
 
     Args:
         model: on the device that it is to be trained on; parameters that want no gradient are left alone.
@@ -58,25 +59,20 @@ class Trainer:
 
     def __init__(self, model: nn.Module, folder: Path, name: str, plan: Plan) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.model, self.plan, self.step = model, plan, 0
-        self.parameters = list(model.parameters())  # the optimiser passes over those that get no gradient
-        self.optimiser = torch.optim.AdamW(
-            self.parameters,
-            plan.rate,
-            plan.betas,
-            weight_decay=plan.weight_decay,
-            fused=self.parameters[0].is_cuda,
+        parameters = list(model.parameters())
+        self.model, self.plan, self._device = model, plan, parameters[0].device
+        settings = StepSettings(
+            schedule=partial(get_cosine_schedule_with_warmup, num_warmup_steps=WARM_UP, num_training_steps=plan.steps),
+            betas=plan.betas,
+            max_gradient_norm=plan.max_gradient_norm,
+            ema_decay=plan.ema_decay,
+            is_fused=parameters[0].is_cuda,
         )
-        self._schedule = get_cosine_schedule_with_warmup(self.optimiser, WARM_UP, plan.steps)
-        self._average = AveragedModel(model, multi_avg_fn=_warmed_up_average(plan.ema_decay))
+        group = {"params": parameters, "lr": plan.rate, "weight_decay": plan.weight_decay}
+        self.trainer = Trainer(model, [group], settings)
         self._file, self._log = folder / f"{name}_training.pt", folder / f"{name}.log"
         if self._file.is_file():
             self._load()
-
-    @property
-    def averaged(self) -> nn.Module:
-        """The model with its averaged weights."""
-        return self._average.module
 
     def train(
         self, loss_of: Callable[[int], Tensor], until: float = math.inf, on_save: Callable[[], None] = lambda: None
@@ -88,38 +84,28 @@ class Trainer:
                 and goes on is the uninterrupted one.
             on_save: called whenever the run was saved.
         """
-        first, began, average = self.step, time.monotonic(), None
-        saved = began
-        while self.step < self.plan.steps and time.monotonic() < until:
+        trainer, began, average = self.trainer, time.monotonic(), None
+        first, saved = trainer.step, began
+        while trainer.step < self.plan.steps and time.monotonic() < until:
             with self._attention():
-                loss = loss_of(self.step)
-                self.take_step(loss)
+                loss = loss_of(trainer.step)
+                trainer.take_step([loss])
             average = loss.detach() if average is None else average.lerp(loss.detach(), 0.02)
-            if self.step % STEPS_BETWEEN_LINES == 0:
-                each = (time.monotonic() - began) / (self.step - first)
-                self.say(f"step {self.step} loss {float(average):.4f} seconds per step {each:.3f}")
+            if trainer.step % STEPS_BETWEEN_LINES == 0:
+                each = (time.monotonic() - began) / (trainer.step - first)
+                self.say(f"step {trainer.step} loss {float(average):.4f} seconds per step {each:.3f}")
             if time.monotonic() - saved > SECONDS_BETWEEN_SAVES:
                 self.save()
                 on_save()
                 saved = time.monotonic()
         self.save()
         on_save()
-        left = "" if self.step >= self.plan.steps else ": the same command goes on"
-        self.say(f"{self.step} of {self.plan.steps} steps done{left}")
-
-    def take_step(self, loss: Tensor) -> None:
-        """One step down `loss`."""
-        self.optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.parameters, self.plan.max_gradient_norm)
-        self.optimiser.step()
-        self._schedule.step()
-        self._average.update_parameters(self.model)
-        self.step += 1
+        left = "" if trainer.step >= self.plan.steps else ": the same command goes on"
+        self.say(f"{trainer.step} of {self.plan.steps} steps done{left}")
 
     def _attention(self) -> AbstractContextManager[None]:
         """On a CPU, plain products: the backward pass of PyTorch's kernel there takes twice as long."""
-        return sdpa_kernel(SDPBackend.MATH) if self.parameters[0].device.type == "cpu" else nullcontext()
+        return sdpa_kernel(SDPBackend.MATH) if self._device.type == "cpu" else nullcontext()
 
     def say(self, line: str) -> None:
         """Print a line and keep it in the log."""
@@ -129,12 +115,12 @@ class Trainer:
 
     def save(self) -> None:
         """Write all that a run needs to go on."""
-        kept = {name: part.state_dict() for name, part in self._parts().items()}
-        state = {**kept, "step": self.step, "plan": asdict(self.plan)}
+        progress = {"model": self.model.state_dict(), "step": self.trainer.step, "plan": asdict(self.plan)}
+        state = {**self.trainer.state(), **progress}
         write_whole(self._file, lambda path: torch.save(state, path))
 
     def _load(self) -> None:
-        state = torch.load(self._file, weights_only=True, map_location=self.parameters[0].device)
+        state = torch.load(self._file, weights_only=True, map_location=self._device)
         if "plan" not in state:
             raise ValueError(f"{self._file} is of an earlier version of this program: take another folder")
         begun, now = ({**plan, "steps": 0} for plan in (state["plan"], asdict(self.plan)))
@@ -142,22 +128,8 @@ class Trainer:
             raise ValueError(
                 f"{self._file} was begun with {begun}, not {now}: ask for the same, or take another folder"
             )
-        for name, part in self._parts().items():
-            part.load_state_dict(state[name])
-        self.step = int(state["step"])
-
-    def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer | torch.optim.lr_scheduler.LRScheduler]:
-        return {"model": self.model, "average": self._average, "optimiser": self.optimiser, "schedule": self._schedule}
-
-
-def _warmed_up_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
-    """Averages that follow faster at first: with `decay` alone, the weights that a run begins with stay in them for long."""
-
-    def follow(averaged: list[Tensor], current: list[Tensor], count: Tensor) -> None:
-        done = int(count)
-        torch._foreach_lerp_(averaged, [value.detach() for value in current], 1 - min(decay, (done + 1) / (done + 10)))
-
-    return follow
+        self.model.load_state_dict(state["model"])
+        self.trainer.load_state(state, int(state["step"]))
 
 
 def generator_of(step: int, given: argparse.Namespace) -> torch.Generator:

@@ -12,21 +12,23 @@ from headcount.core.errors import CountError
 from headcount.core.t2icount.metrics import CountErrors
 from headcount.core.t2icount.network import CountNetwork
 from safetensors import safe_open
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 
 from training.batches import Batch, batches_of, gathered
+from training.counter_training import CounterTraining, Report, ShouldStop, Validation
 from training.progress import COLUMNS, Progress
 from training.run_folder import RunFolder
 from training.settings import TrainSettings
 from training.texts import NounTexts
-from training.trainer import Report, ShouldStop, Trainer, Validation
 
 from ..helpers.counting_sets import TINY, Squares, tiny_network, tiny_tokens
 
 SHORT = TrainSettings(epochs=2, batch=3, rate=1e-3, validate_from=1)
 
 
-def trainer(folder: Path, settings: TrainSettings = SHORT, validate: Validation | None = None) -> Trainer:
-    return Trainer(tiny_network(), tiny_tokens, Squares(5), settings, RunFolder(folder), validate)
+def trainer(folder: Path, settings: TrainSettings = SHORT, validate: Validation | None = None) -> CounterTraining:
+    return CounterTraining(tiny_network(), tiny_tokens, Squares(5), settings, RunFolder(folder), validate)
 
 
 def scores(*values: float) -> Validation:
@@ -50,7 +52,7 @@ def stops_after(calls: int) -> ShouldStop:
     return should_stop
 
 
-def batch_of(trained: Trainer, size: int = 4) -> Batch:
+def batch_of(trained: CounterTraining, size: int = 4) -> Batch:
     return gathered([trained.examples.example(1, index) for index in range(size)])
 
 
@@ -90,12 +92,12 @@ def test_only_unet_and_decoder_change(tmp_path: Path) -> None:
     trainable = {name for name in before if name.startswith(("unet.", "decoder."))}
     assert changed <= trainable
     assert len(changed) > 0.9 * len(trainable)
-    decoder, unet = (trained.optimiser.param_groups[group] for group in (1, 0))
+    decoder, unet = (trained.trainer.optimiser.param_groups[group] for group in (1, 0))
     assert (unet["lr"], unet["weight_decay"]) == (0.1 * decoder["lr"], 0.1 * decoder["weight_decay"])
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> CounterTraining:
     """Two epochs of two batches."""
     trained = trainer(tmp_path_factory.mktemp("unbroken"), validate=scores(2, 1))
     assert trained.fit().is_over
@@ -103,12 +105,12 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
 
 
 @pytest.mark.parametrize("batches", [0, 1, 2, 3])
-def test_a_stopped_run_ends_where_an_unbroken_one_does(tmp_path: Path, unbroken: Trainer, batches: int) -> None:
+def test_a_stopped_run_ends_where_an_unbroken_one_does(tmp_path: Path, unbroken: CounterTraining, batches: int) -> None:
     """Stopped before any batch, within an epoch, and between two."""
     stopped = trainer(tmp_path, validate=scores(2, 1))
     assert not stopped.fit(should_stop=stops_after(batches)).is_over
     validate = scores(*([2, 1] if batches < 2 else [1]))
-    resumed = Trainer(tiny_network(seed=9), tiny_tokens, Squares(5), SHORT, RunFolder(tmp_path), validate)
+    resumed = CounterTraining(tiny_network(seed=9), tiny_tokens, Squares(5), SHORT, RunFolder(tmp_path), validate)
     assert resumed.fit().is_over
     assert same_weights(resumed.network, unbroken.network)
     assert [_without_time(row) for row in resumed.progress.rows] == [_without_time(r) for r in unbroken.progress.rows]
@@ -117,7 +119,7 @@ def test_a_stopped_run_ends_where_an_unbroken_one_does(tmp_path: Path, unbroken:
         assert (tmp_path / name).read_bytes() == (unbroken.folder.path / name).read_bytes()
 
 
-def test_stopped_in_its_validation_a_run_validates_first(tmp_path: Path, unbroken: Trainer) -> None:
+def test_stopped_in_its_validation_a_run_validates_first(tmp_path: Path, unbroken: CounterTraining) -> None:
     calls: list[bool] = []
 
     def interrupted(_network: CountNetwork, _texts: object, _should_stop: ShouldStop) -> None:
@@ -130,7 +132,7 @@ def test_stopped_in_its_validation_a_run_validates_first(tmp_path: Path, unbroke
     assert same_weights(resumed.network, unbroken.network)
 
 
-def test_a_finished_run_can_be_made_longer(tmp_path: Path, unbroken: Trainer) -> None:
+def test_a_finished_run_can_be_made_longer(tmp_path: Path, unbroken: CounterTraining) -> None:
     trainer(tmp_path, replace(SHORT, epochs=1), scores(2)).fit()
     longer = trainer(tmp_path, SHORT, scores(1))
     assert longer.fit().is_over
@@ -196,7 +198,7 @@ def test_the_best_is_kept_and_patience_ends_a_run(tmp_path: Path) -> None:
     assert trainer(tmp_path, settings, scores()).fit().rows == progress.rows  # over, so nothing more is done
 
 
-def test_the_log_has_a_row_per_epoch(tmp_path: Path, unbroken: Trainer) -> None:
+def test_the_log_has_a_row_per_epoch(tmp_path: Path, unbroken: CounterTraining) -> None:
     lines = unbroken.folder.log.read_text().splitlines()
     assert lines[0] == ",".join(COLUMNS)
     assert [line.split(",")[0] for line in lines[1:]] == ["1", "2"]
@@ -207,23 +209,63 @@ def test_the_log_has_a_row_per_epoch(tmp_path: Path, unbroken: Trainer) -> None:
     assert means.mean("loss") == 2.0
 
 
-def test_a_checkpoint_says_what_it_is(unbroken: Trainer) -> None:
+def test_a_checkpoint_says_what_it_is(unbroken: CounterTraining) -> None:
     with safe_open(unbroken.folder.best, "pt") as file:
         assert file.metadata() == {"headcount.t2icount": "tiny"}
         assert set(file.keys()) == set(tiny_network().state_dict())
 
 
+def coming_down(optimiser: Optimizer, steps: int) -> LambdaLR:
+    """To half of the rates."""
+    return LambdaLR(optimiser, lambda step: 1 - step / steps / 2)
+
+
+def rates(trained: CounterTraining) -> list[float]:
+    return [group["lr"] for group in trained.trainer.optimiser.param_groups]
+
+
 def test_the_schedule_goes_through_the_whole_run(tmp_path: Path) -> None:
-    seen: list[float] = []
+    seen: list[list[float]] = []
+    trained = trainer(tmp_path, replace(SHORT, schedule=coming_down))
+    trained.fit(lambda _report: seen.append(rates(trained)))
+    rate = SHORT.rate
+    assert [unet for unet, _ in seen[:2]] == pytest.approx([0.1 * rate * 0.875, 0.1 * rate * 0.75])
+    assert rates(trained) == pytest.approx([0.1 * rate / 2, rate / 2])
 
-    def halving(progress: float) -> float:
-        seen.append(progress)
-        return 1 - progress / 2
 
-    trained = trainer(tmp_path, replace(SHORT, schedule=halving))
+def test_the_published_rates(tmp_path: Path) -> None:
+    """5e-5 for the decoder, a tenth of it for the U-Net, from the first step to the last."""
+    trained = trainer(tmp_path, TrainSettings(epochs=1, batch=3))
+    assert rates(trained) == pytest.approx([5e-6, 5e-5])
     trained.fit()
-    assert seen == [0, 0.25, 0.5, 0.75]
-    assert trained.optimiser.param_groups[1]["lr"] == SHORT.rate * (1 - 0.75 / 2)
+    assert rates(trained) == pytest.approx([5e-6, 5e-5])
+
+
+def test_a_stopped_run_goes_on_at_the_rates_that_it_would_have_had(tmp_path: Path) -> None:
+    settings = replace(SHORT, schedule=coming_down)
+    whole = trainer(tmp_path / "whole", settings)
+    whole.fit()
+    trainer(tmp_path / "stopped", settings).fit(should_stop=stops_after(3))
+    resumed = trainer(tmp_path / "stopped", settings)
+    assert rates(resumed) == pytest.approx([SHORT.rate * share * 0.625 for share in (0.1, 1)])
+    resumed.fit()
+    assert same_weights(resumed.network, whole.network) and rates(resumed) == rates(whole)
+
+
+def test_goes_on_with_a_run_of_version_0_3(tmp_path: Path) -> None:
+    """It kept no base rates, and the rates of the last step instead of the next one's."""
+    settings = replace(SHORT, schedule=coming_down)
+    whole = trainer(tmp_path / "whole", settings)
+    whole.fit()
+    trainer(tmp_path / "stopped", settings).fit(should_stop=stops_after(3))
+    file = tmp_path / "stopped" / "resume.pt"
+    state = torch.load(file, weights_only=True)
+    for group in state["optimiser"]["param_groups"]:
+        group["lr"] = group.pop("initial_lr") * 0.75
+    torch.save(state, file)
+    resumed = trainer(tmp_path / "stopped", settings)
+    resumed.fit()
+    assert same_weights(resumed.network, whole.network)
 
 
 def test_gradients_are_held_down(tmp_path: Path) -> None:
@@ -261,7 +303,7 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
     [
         (lambda: TrainSettings(batch=0), "batch is 0"),
         (lambda: TrainSettings(precision="fp8"), "one of fp32, bf16, fp16"),
-        (lambda: Trainer(tiny_network(), tiny_tokens, Squares(0), SHORT, RunFolder(Path("/"))), "no pictures"),
+        (lambda: CounterTraining(tiny_network(), tiny_tokens, Squares(0), SHORT, RunFolder(Path("/"))), "no pictures"),
     ],
 )
 def test_says_what_cannot_be_trained_with(make: Callable[[], object], message: str) -> None:
@@ -276,7 +318,7 @@ def test_texts_are_read_once(tmp_path: Path) -> None:
         asked.append(noun)
         return tiny_tokens(noun)
 
-    trained = Trainer(tiny_network(), tokens, Squares(5), SHORT, RunFolder(tmp_path))
+    trained = CounterTraining(tiny_network(), tokens, Squares(5), SHORT, RunFolder(tmp_path))
     rows = trained.texts.rows(["dots", "squares", "dots"])
     assert asked == ["dots", "squares"]
     assert torch.equal(rows.hidden[0], rows.hidden[2]) and not torch.equal(rows.hidden[0], rows.hidden[1])
