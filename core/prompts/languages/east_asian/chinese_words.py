@@ -10,6 +10,12 @@ from ..tables import either, letters, read_table
 
 _TABLE = read_table("zh")
 WORDS, _THINGS, _ENDS = _TABLE["words"], _TABLE["things"], _TABLE["ends"]
+_SIMPLIFIED = str.maketrans(dict(_TABLE["letters"]["traditional"].split()))  # type: ignore[arg-type]  # pairs of letters
+
+
+def simplified(text: str) -> str:
+    """`text` with a simplified letter in place of every traditional one that the table has, each at its place."""
+    return text.translate(_SIMPLIFIED)
 
 
 class Part(Enum):

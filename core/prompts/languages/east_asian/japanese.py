@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from ...notes import Kind, Note
+from ...notes import Kind
 from ...words import Span
 from ..tables import either, read_table, values
-from .phrases import LONGEST_CLAUSE, NUMERAL, RANGE, STRETCH, Find, said, value_of
+from .phrases import LONGEST_CLAUSE, NUMERAL, RANGE, STRETCH, Find, Said, say, value_of
 
 _WORDS, _COUNTERS, _NUMBERS = (
     read_table("ja")["words"],
@@ -37,7 +37,7 @@ def find(text: str, match: re.Match[str], previous: int) -> Find | None:
     if not match["vague"]:
         return _count(text, match, previous)
     noun, _, end = _noun_behind(text, match.end())
-    return said(Kind.VAGUE, text, (match.start(), end), noun, "三つの") if noun[0] < noun[1] else None
+    return say(Kind.VAGUE, (match.start(), end), noun, "三つの") if noun[0] < noun[1] else None
 
 
 def _count(text: str, match: re.Match[str], previous: int) -> Find | None:
@@ -59,7 +59,7 @@ def _count(text: str, match: re.Match[str], previous: int) -> Find | None:
         is_bound = match["bound"] or match["behind"]
         kind = Kind.BOUND if is_bound else Kind.RANGE if match["low"] or numeral not in "数何" else Kind.VAGUE
         span = (min(match.start(), noun[0]), max(match.end(), noun[1]))
-        return Find(*span, note=Note(kind, text[slice(*span)], f"{name}{numeral if value else 3}{counter}"))
+        return Find(*span, said=Said(kind, span, (noun, match.span("number") if value else "3", counter)))
     if value == 1 and _FRAME.search(name):
         return None
     times = 2 if _COUPLE.search(name) and counter == "組" else _COUNTERS.get(counter, 1)

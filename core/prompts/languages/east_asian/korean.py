@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from ...notes import Kind, Note
+from ...notes import Kind
 from ...words import Span
 from ..tables import either, read_table, values
-from .phrases import LONGEST_CLAUSE, Find, said
+from .phrases import LONGEST_CLAUSE, Find, Said, say
 
 _WORDS, _NUMBERS, _COUNTERS = (
     read_table("ko")["words"],
@@ -36,7 +36,7 @@ def find(text: str, match: re.Match[str], previous: int) -> Find | None:
     if not match["vague"]:
         return _count(text, match, previous)
     noun = _noun_behind(text, match.end())
-    return said(Kind.VAGUE, text, match.span(), noun, "세 ") if noun[0] < noun[1] else None
+    return say(Kind.VAGUE, match.span(), noun, "세 ") if noun[0] < noun[1] else None
 
 
 def _value(numeral: str) -> int:
@@ -67,8 +67,8 @@ def _count(text: str, match: re.Match[str], previous: int) -> Find | None:
     behind = re.compile(rf"\s?(?:{_BOUNDS_BEHIND})").match(text, match.end("counter"))
     if match["bound"] or behind or match["low"] or not value:
         kind = Kind.BOUND if match["bound"] or behind else Kind.RANGE if match["low"] else Kind.VAGUE
-        fix = f"{text[slice(*noun)]} {numeral if value else '세'} {counter}"
-        return Find(*span, note=Note(kind, text[slice(*span)], fix))
+        fix = (noun, " ", match.span("number") if value else "세", " ", counter)
+        return Find(*span, said=Said(kind, span, fix))
     return Find(*span, value * _COUNTERS[counter], noun, attributes)
 
 

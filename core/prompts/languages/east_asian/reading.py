@@ -13,7 +13,7 @@ from ...mentions import Mention, Reading
 from ...words import Span, Word
 from ..english.numbers import MAX_COUNT
 from ..sums import without_parts_of_a_sum
-from . import chinese, japanese, korean
+from . import chinese, chinese_words, japanese, korean
 from .phrases import NUMERAL, value_of
 
 LETTERS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3々ーｦ-ﾟ"
@@ -53,6 +53,8 @@ def read_east_asian(text: str, outside: Sequence[Span] = ()) -> Reading:
     if not language:
         return Reading()
     reader, masked = _READERS[language], _masked(text, outside)
+    if language == "zh":
+        masked = chinese_words.simplified(masked)
     mentions: list[Mention] = []
     notes, done = [], 0
     for match in reader.PATTERN.finditer(masked):
@@ -60,8 +62,8 @@ def read_east_asian(text: str, outside: Sequence[Span] = ()) -> Reading:
         if found is None or found.start < done:
             continue
         done = found.end
-        if found.note is not None:
-            notes.append(found.note)
+        if found.said is not None:
+            notes.append(found.said.note(text))
         elif found.noun[0] < found.noun[1] and 1 <= found.count <= MAX_COUNT:
             adjectives = tuple(_word(text, span) for span in found.attributes)
             mentions.append(Mention(found.count, (_word(text, found.noun),), adjectives))
