@@ -112,7 +112,8 @@ def _noun_before(text: str, previous: int, end: int) -> tuple[Span, tuple[Span, 
     """The noun of "검은 고양이 세 마리", and what describes it."""
     stretch = text[max(previous, end - LONGEST_CLAUSE) : end]
     word = _LAST.search(stretch)
-    if not word or _describes(word[1]) or word[1].endswith(("에", "에서", "위에", "옆에")):
+    is_adjective = word and _describes(word[1]) and word[1] not in _NOUNS_LIKE_PARTICLES  # "새 열두 마리" has birds
+    if not word or is_adjective or word[1].endswith(("에", "에서", "위에", "옆에")):
         return (end, end), ()
     offset = end - len(stretch)
     start = offset + word.start()
