@@ -33,8 +33,9 @@ ROWS = {
     file.stem: [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     for file in sorted(FOLDER.glob("*.jsonl"))
 }
-SIZES = {"apart": 30, "second": 20, "zh_second": 30, "third": 40, "fourth": 60, "fifth": 30}
-SETS = [name for name in ROWS if name.partition("_")[0] in LANGUAGES]
+SIZES = {"apart": 30, "second": 20, "zh_second": 30, "third": 40, "fourth": 60, "fifth": 30, "ko_third": 24}
+SIZES |= dict.fromkeys(("hant", "kanji", "prose", "tags"), 24)
+SETS = [name for name in ROWS if name.partition("_")[0] in (*LANGUAGES, "prose", "tags")]
 
 
 def is_same(read: str, wanted: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...plurals import is_plural
 from ...words import Word, text_at
 from .counting_rules import Role
-from .grammar_words import AUXILIARIES, CONJUNCTIONS, PEER_PHRASES, PEER_PREPOSITIONS, PREPOSITIONS, SUBORDINATORS
+from .grammar_words import ADORNED, AUXILIARIES, CONJUNCTIONS, PEER_PHRASES, PEER_PREPOSITIONS, PREPOSITIONS, SUBORDINATORS
 from .noun_phrase import NounPhrase
 from .word_kinds import is_adverb, is_base_verb, is_boundary, is_past_participle, is_present_participle
 
@@ -80,7 +80,7 @@ class Clause:
             self.role, self.in_list = Role.SUBJECT, False
         elif text in PREPOSITIONS:
             is_beside = text == "near" and follows_noun  # "lemons near an apple", but not "a dog sleeping near a log"
-            is_peer = text in PEER_PREPOSITIONS and before != "each"
+            is_peer = text in PEER_PREPOSITIONS and before not in ADORNED | {"each"}
             self.role = Role.PEER if is_peer or is_beside else Role.PLACE
         else:
             return False

@@ -24,6 +24,10 @@ PLACE_PREPOSITIONS = frozenset(
 )
 # A thing named after one of these stands in the picture on its own: "behind a house", "next to a dog".
 PEER_PREPOSITIONS = frozenset("with behind beside besides alongside including".split())
+ADORNED = frozenset(  # before "with" they say what a thing has on it: "topped with a strawberry"
+    "topped decorated covered adorned garnished trimmed studded embroidered printed painted patterned engraved coated "
+    "stuffed sprinkled wrapped".split()
+)
 PEER_PHRASES = {
     "next": "next to",
     "in": "in front of",
@@ -89,7 +93,8 @@ SCENERY = frozenset(
 ROOMS = frozenset(
     "room bedroom bathroom kitchen hall hallway corridor studio office classroom library restaurant cafe bar shop store "
     "market farm yard backyard courtyard square plaza park station airport stadium theater theatre scene interior world "
-    "place space land area".split()
+    "place space land area diner bookstore bookshop bakery salon gym garage attic basement laboratory lab hospital museum "
+    "gallery church cathedral temple nightclub club pub".split()
 )
 # A number behind one of these is its name: "episode 4", "iphone 15".
 NAMED_BY_NUMBER = frozenset(
@@ -108,6 +113,9 @@ PEOPLE = frozenset(
     "teenager teen brother sister son daughter mother father parent grandparent grandmother grandfather family group figure "
     "character dancer musician".split()
 )
+# What people are told apart by, whatever they are called together: "five engineers, three women and two men".
+KINDS_OF_PEOPLE = frozenset("man woman boy girl lady gentleman male female child kid adult".split())
+ENDS_OF_PEOPLE = ("er", "or", "ist", "ian", "man", "woman", "ant", "ete", "ster")
 # Name things of several kinds: "five animals, three dogs and two cats".
 OF_MANY_KINDS = frozenset(
     "animal pet creature beast vehicle fruit vegetable object item thing toy shape flower instrument bird tool".split()
@@ -117,5 +125,6 @@ PARTS = frozenset(
     "leg legs arm arms hand hands head heads eye eyes ear ears wing wings tail tails horn horns finger fingers toe toes paw "
     "paws hoof hooves knee knees shoulder shoulders tooth teeth fang fangs tentacle tentacles antler antlers petal petals "
     "wheel wheels door doors spoke spokes floor floors story stories storey storeys sail sails mast masts string strings "
-    "pocket pockets button buttons handle handles stripe stripes spike spikes claw claws".split()
+    "pocket pockets button buttons handle handles stripe stripes spike spikes claw claws foot feet beard mustache moustache "
+    "nose mouth face hair braid braids ponytail ponytails pigtail pigtails scar scars freckle freckles".split()
 )

@@ -32,18 +32,29 @@ _SETS_OF_PEOPLE = {"couple": 2, "couples": 2, "duo": 2, "trio": 3, "quartet": 4,
 KINDS_OF_TWINS = frozenset("sisters brothers girls boys babies women men".split())
 _ALONG = frozenset("tall long wide high deep thick away apart under above below of from across".split())
 _TWINS = {"twins": 2, "triplets": 3, "quadruplets": 4}
+_MARKS = frozenset([",", "(", "\n"])  # a part of a thing behind one belongs to what was counted: "1girl, nine tails"
+_OTHERS = frozenset(["other", "others"])  # the tag for somebody who is neither girl nor boy
 _MOST_BY_MISTAKE = 20  # "three cat" is a slip of the pen, "500 castle" is not
 
 
 def read_english(words: list[Word]) -> Reading:
     """Counted noun phrases of `words`, in order, and what they say of numbers without asking for a count."""
     reader = _Reader(words)
-    return Reading(without_parts_of_a_sum(reader.read(), reader.stops, _can_be_part), reader.notes)
+    mentions = without_parts_of_a_sum(reader.read(), reader.stops, _can_be_part)
+    tags = {noun_key(mention.noun[-1].text) for mention in mentions if mention.is_tag}
+    return Reading(mentions, [note for note in reader.notes if not _is_told_by_a_tag(note, tags)])
+
+
+def _is_told_by_a_tag(note: Note, tags: set[str]) -> bool:
+    """Whether tags say how many a vague one means: "3girls, multiple girls"."""
+    return note.kind is Kind.VAGUE and noun_key(note.fix.rpartition(" ")[2]) in tags
 
 
 def _can_be_part(part: Mention, whole: Mention) -> bool:
     """People of people, a kind of a class ("animals"), or the same noun that only the part describes."""
     if _is_of(grammar.OF_MANY_KINDS, whole) or (_is_of(grammar.PEOPLE, whole) and _is_of(grammar.PEOPLE, part)):
+        return True
+    if _is_of(grammar.KINDS_OF_PEOPLE, part) and singular(whole.noun[-1].text).endswith(grammar.ENDS_OF_PEOPLE):
         return True
     is_same = singular(part.noun[-1].text) == singular(whole.noun[-1].text)
     return is_same and bool(part.attributes) and not whole.attributes
@@ -111,6 +122,9 @@ class _Reader:
     def _read_counted(self, start: int, quantity: Quantity) -> int:
         phrase = read_noun_phrase(self.words, quantity.after, quantity.count > 1, self.clause.in_list)
         following = self._text(phrase.after)
+        if quantity.is_tag and self._text(quantity.after) in _OTHERS:
+            self._note(Mention(quantity.count, (self.words[quantity.after],), is_tag=True))
+            return quantity.after + 1
         if not phrase.noun:
             if phrase.attributes and following in grammar.CONJUNCTIONS | {",", ""} and self._is_part(quantity, start):
                 self.parts = len(self.mentions)
@@ -128,7 +142,8 @@ class _Reader:
         if quantity.count > 1 and not self._is_several(phrase):
             self._say_singular(start, quantity, phrase)
             return self._after_measure(start, phrase)
-        if is_counted(phrase, role, quantity.stated, following):
+        is_of_thing = self.mentions and self._text(start - 1) in _MARKS and phrase.noun[-1].text in grammar.PARTS
+        if not is_of_thing and is_counted(phrase, role, quantity.stated, following):
             self._add(quantity, phrase)
         self.waiting = []
         self.clause.role = role
@@ -276,10 +291,9 @@ class _Reader:
         if self._text(index) not in _TWINS and not (is_two and self._text(index + 1) in KINDS_OF_TWINS):
             return 0
         noun = self.words[index + is_two]
-        if (
-            self.clause.role in (Role.SUBJECT, Role.PEER)
-            and self._text(index - 1) not in grammar.ARTICLES | grammar.DETERMINERS
-        ):
+        is_told = any(mention.is_tag and mention.count > 1 for mention in self.mentions)  # "2girls, twins"
+        is_new = not is_told and self._text(index - 1) not in grammar.ARTICLES | grammar.DETERMINERS
+        if is_new and self.clause.role in (Role.SUBJECT, Role.PEER):
             attributes = (self.words[index],) if is_two else ()
             self._note(Mention(_TWINS.get(noun.text, 2), (noun,), attributes, False))
         return index + 1 + is_two

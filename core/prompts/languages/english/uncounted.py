@@ -59,7 +59,8 @@ def read_uncounted(words: Sequence[Word], start: int) -> Uncounted | None:
         return _said(words, start, number[1], Kind.BOUND, number[0])
     is_opening = start == 0 or words[start - 1].text in _BEFORE_A_BOUND
     if words[start].text in {"over", "under"} and is_opening and (number := read_number(words, start + 1)):
-        return None if words[start + 1].text in _ARTICLES else _said(words, start, number[1], Kind.BOUND, number[0])
+        is_a_pair = words[start + 1].text in _ARTICLES and number[0] != 12  # "over a pair of", but "over a dozen"
+        return None if is_a_pair else _said(words, start, number[1], Kind.BOUND, number[0])
     if opening := _begins(words, start, _VAGUE):
         return None if read_number(words, opening) else _said(words, start, opening, Kind.VAGUE, 3)
     first = read_number(words, start)
