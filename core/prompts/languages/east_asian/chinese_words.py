@@ -51,6 +51,7 @@ PLACES = either(_ENDS["places"])
 
 ONE_LETTER = frozenset(letters(WORDS["one_letter"]))
 GO_ON, GO_ON_WORDS = frozenset(letters(_THINGS["go_on"])), tuple(_THINGS["go_on_words"].split())
+NOUN_ENDS = ONE_LETTER | GO_ON | frozenset(letters(_THINGS["noun_ends"]))
 BODY, HOLDS, COMPLEMENTS, DOUBLED = (frozenset(_ENDS[name]) for name in ("body", "holds", "complements", "doubled"))
 _NAMES = ("people", "animals", "plants_and_food", "things", "others", "endings")
 LEXICON: dict[str, Part] = {
