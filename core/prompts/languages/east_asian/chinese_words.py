@@ -10,7 +10,7 @@ from ..tables import either, letters, read_table
 
 _TABLE = read_table("zh")
 WORDS, _THINGS, _ENDS = _TABLE["words"], _TABLE["things"], _TABLE["ends"]
-_SIMPLIFIED = str.maketrans(dict(_TABLE["letters"]["traditional"].split()))  # type: ignore[arg-type]  # pairs of letters
+_SIMPLIFIED = str.maketrans({pair[0]: pair[1] for pair in _TABLE["letters"]["traditional"].split()})
 
 
 def simplified(text: str) -> str:

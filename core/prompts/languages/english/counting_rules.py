@@ -26,7 +26,9 @@ class Role(Enum):
 
 
 _BEHIND_A_SCENE = frozenset({"with", "where", "full", "filled", "containing", "during", "of", "at", ":"})
-_BEHIND_A_FRAME = frozenset({"in", "from", "taken", "by", "for", "about"})
+_BEHIND_A_FRAME = frozenset(
+    {"in", "from", "taken", "by", "for", "about", "titled", "entitled", "called", "named", "labelled"}
+)
 
 
 def is_counted(phrase: NounPhrase, role: Role, stated: bool, following: str) -> bool:

@@ -80,7 +80,8 @@ NOT_THINGS = frozenset(
     "metres mile miles kilometer kilometers kilometre cm mm km kg lb lbs pound pounds ton tons gram grams liter liters "
     "litre litres gallon gallons dollar dollars euro euros cent cents yard yards px pixel pixels dpi fps k d mph kmh oclock "
     "o'clock pm am ad bc iso stop stops dimension dimensions acre acres age ages aged old x season seasons "
-    "element elements wonders lives".split()
+    "element elements wonders lives move moves round rounds lap laps image images frame frames exposure exposures shots "
+    "takes".split()
 )
 # "behind a house" adds a house to count, "beside a stream" only says where.
 SCENERY = frozenset(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ...mentions import Mention, Reading
@@ -21,7 +22,7 @@ from .noun_phrase import NounPhrase, read_noun_phrase
 from .numbers import MAX_COUNT, read_number
 from .trailing_counts import read_trailing_count
 from .uncounted import is_counted_noun, plural_of, read_uncounted, said_of, written
-from .word_kinds import is_boundary
+from .word_kinds import is_base_verb, is_boundary
 
 _IMPERATIVES = frozenset(
     "draw show generate create make imagine paint render want need see picture depict sketch".split()
@@ -40,7 +41,9 @@ _MOST_BY_MISTAKE = 20  # "three cat" is a slip of the pen, "500 castle" is not
 def read_english(words: list[Word]) -> Reading:
     """Counted noun phrases of `words`, in order, and what they say of numbers without asking for a count."""
     reader = _Reader(words)
-    mentions = without_parts_of_a_sum(reader.read(), reader.stops, _can_be_part)
+    read = reader.read()
+    named = [mention for at, mention in enumerate(read) if not _is_named_by_a_tag(mention, read[at + 1 : at + 2])]
+    mentions = without_parts_of_a_sum(named, reader.stops, _can_be_part)
     tags = {noun_key(mention.noun[-1].text) for mention in mentions if mention.is_tag}
     return Reading(mentions, [note for note in reader.notes if not _is_told_by_a_tag(note, tags)])
 
@@ -48,6 +51,12 @@ def read_english(words: list[Word]) -> Reading:
 def _is_told_by_a_tag(note: Note, tags: set[str]) -> bool:
     """Whether tags say how many a vague one means: "3girls, multiple girls"."""
     return note.kind is Kind.VAGUE and noun_key(note.fix.rpartition(" ")[2]) in tags
+
+
+def _is_named_by_a_tag(group: Mention, following: Sequence[Mention]) -> bool:
+    """Whether the next tag says who a group is: "group of 5, 5girls"."""
+    is_group = group.noun[-1].text in grammar.COLLECTIVES
+    return is_group and any(mention.is_tag and mention.count == group.count for mention in following)
 
 
 def _can_be_part(part: Mention, whole: Mention) -> bool:
@@ -121,17 +130,8 @@ class _Reader:
 
     def _read_counted(self, start: int, quantity: Quantity) -> int:
         phrase = read_noun_phrase(self.words, quantity.after, quantity.count > 1, self.clause.in_list)
-        following = self._text(phrase.after)
-        if quantity.is_tag and self._text(quantity.after) in _OTHERS:
-            self._note(Mention(quantity.count, (self.words[quantity.after],), is_tag=True))
-            return quantity.after + 1
-        if not phrase.noun:
-            if phrase.attributes and following in grammar.CONJUNCTIONS | {",", ""} and self._is_part(quantity, start):
-                self.parts = len(self.mentions)
-            elif phrase.attributes and following in grammar.CONJUNCTIONS:
-                self.waiting.append((quantity, phrase))
-            return max(phrase.after, start + 1)
-        role = self.clause.role_of(start, phrase)
+        if after := self._read_without_noun(start, quantity, phrase):
+            return after
         if self.parts == len(self.mentions) and phrase.noun[-1].text in COLORS and self._is_part(quantity, start):
             return phrase.after
         if quantity.stated and self._text(self.negated) == "no" and self._text(start - 1) == "and":
@@ -142,9 +142,33 @@ class _Reader:
         if quantity.count > 1 and not self._is_several(phrase):
             self._say_singular(start, quantity, phrase)
             return self._after_measure(start, phrase)
+        return self._read_thing(start, quantity, phrase)
+
+    def _read_without_noun(self, start: int, quantity: Quantity, phrase: NounPhrase) -> int:
+        """Index behind a number whose noun is elsewhere, or is no word of its own; 0 where it has one."""
+        following = self._text(phrase.after)
+        if quantity.is_tag and self._text(quantity.after) in _OTHERS:
+            self._note(Mention(quantity.count, (self.words[quantity.after],), is_tag=True))
+            return quantity.after + 1
+        if quantity.is_further and self.mentions and self._is_bare(phrase):
+            self._note(replace(self.mentions[-1], count=quantity.count, known=False, is_further=True))
+            return quantity.after + 1  # behind "more"
+        if phrase.noun:
+            return 0
+        if phrase.attributes and following in grammar.CONJUNCTIONS | {",", ""} and self._is_part(quantity, start):
+            self.parts = len(self.mentions)
+        elif phrase.attributes and following in grammar.CONJUNCTIONS:
+            self.waiting.append((quantity, phrase))
+        return max(phrase.after, start + 1)
+
+    def _read_thing(self, start: int, quantity: Quantity, phrase: NounPhrase) -> int:
+        role, following = self.clause.role_of(start, phrase), self._text(phrase.after)
         is_of_thing = self.mentions and self._text(start - 1) in _MARKS and phrase.noun[-1].text in grammar.PARTS
         if not is_of_thing and is_counted(phrase, role, quantity.stated, following):
-            self._add(quantity, phrase)
+            if self.clause.of_each:
+                self._say_of_each(start, quantity, phrase)
+            else:
+                self._add(quantity, phrase)
         self.waiting = []
         self.clause.role = role
         if role is Role.SUBJECT and not quantity.stated and following in grammar.CONJUNCTIONS:
@@ -159,6 +183,10 @@ class _Reader:
         return bisect_right(self.stops, end) == bisect_right(self.stops, place) and self._text(start - 1) in {
             ",", ":", "and", "(", "-", "–", "—",
         }  # fmt: skip
+
+    def _is_bare(self, phrase: NounPhrase) -> bool:
+        """Whether "seven more" has no noun of its own: "one firefly appears, then seven more join it"."""
+        return not phrase.noun or (len(phrase.noun) == 1 and is_base_verb(phrase.noun[0].text))
 
     def _is_several(self, phrase: NounPhrase) -> bool:
         """Whether a number above one can belong to the phrase: its head is a plural, and no more than named by it."""
@@ -183,6 +211,13 @@ class _Reader:
         if is_plain and not unit and not names and quantity.count <= _MOST_BY_MISTAKE:
             said = said_of(self.words, start, phrase.after)
             self.notes.append(Note(Kind.ONE_OF_IT, said, f"{written(quantity.count)} {plural_of(phrase)}"))
+
+    def _say_of_each(self, start: int, quantity: Quantity, phrase: NounPhrase) -> None:
+        """Say that "three girls each holding two balloons" counts no balloons."""
+        total = quantity.count * (self.mentions[-1].count if self.mentions else 1)
+        if quantity.count > 1 and total <= MAX_COUNT:
+            said = said_of(self.words, start, phrase.after)
+            self.notes.append(Note(Kind.ONE_OF_IT, said, f"{written(total)} {plural_of(phrase)}"))
 
     def _after_measure(self, start: int, phrase: NounPhrase) -> int:
         """Past a measure and its noun, or its frame: "8 bit pixel art of a cat"."""
