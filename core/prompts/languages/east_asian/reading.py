@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from ...mentions import Mention, Reading
@@ -70,9 +71,9 @@ def read_east_asian(text: str, outside: Sequence[Span] = ()) -> Reading:
     language = language_of(text)
     if not language:
         return Reading()
-    reader, masked = _READERS[language], _masked(text, outside)
-    if language == "zh":
-        masked = chinese_words.simplified(masked)
+    reader, written = _READERS[language], _masked(text, outside)
+    masked = chinese_words.simplified(written) if language == "zh" else written
+    is_traditional = masked != written
     mentions: list[Mention] = []
     notes, done = [], 0
     for match in reader.PATTERN.finditer(masked):
@@ -81,7 +82,8 @@ def read_east_asian(text: str, outside: Sequence[Span] = ()) -> Reading:
             continue
         done = found.end
         if found.said is not None:
-            notes.append(found.said.note(text))
+            note = found.said.note(text)
+            notes.append(replace(note, fix=note.fix.replace("个", "個")) if is_traditional else note)
         elif found.noun[0] < found.noun[1] and 1 <= found.count <= MAX_COUNT:
             adjectives = tuple(_word(text, span) for span in found.attributes)
             mentions.append(Mention(found.count, (_word(text, found.noun),), adjectives))
