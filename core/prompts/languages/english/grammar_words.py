@@ -81,7 +81,7 @@ NOT_THINGS = frozenset(
     "litre litres gallon gallons dollar dollars euro euros cent cents yard yards px pixel pixels dpi fps k d mph kmh oclock "
     "o'clock pm am ad bc iso stop stops dimension dimensions acre acres age ages aged old x season seasons "
     "element elements wonders lives move moves round rounds lap laps image images frame frames exposure exposures shots "
-    "takes".split()
+    "takes ii iii iv vi vii viii ix xi xii xiii xiv xv".split()
 )
 # "behind a house" adds a house to count, "beside a stream" only says where.
 SCENERY = frozenset(
@@ -112,7 +112,7 @@ NAMED_AFTER_THINGS = frozenset("movie anime style poster album manga comic logo 
 PEOPLE = frozenset(
     "person people friend child kid adult student player member human man woman boy girl lady gentleman guy baby toddler "
     "teenager teen brother sister son daughter mother father parent grandparent grandmother grandfather family group figure "
-    "character dancer musician".split()
+    "character dancer musician guest diner passenger".split()
 )
 # What people are told apart by, whatever they are called together: "five engineers, three women and two men".
 KINDS_OF_PEOPLE = frozenset("man woman boy girl lady gentleman male female child kid adult".split())

@@ -163,8 +163,10 @@ class _Reader:
 
     def _read_thing(self, start: int, quantity: Quantity, phrase: NounPhrase) -> int:
         role, following = self.clause.role_of(start, phrase), self._text(phrase.after)
-        is_of_thing = self.mentions and self._text(start - 1) in _MARKS and phrase.noun[-1].text in grammar.PARTS
-        if not is_of_thing and is_counted(phrase, role, quantity.stated, following):
+        before, head = self._text(start - 1), phrase.noun[-1].text
+        is_of_thing = self.mentions and before in _MARKS and head in grammar.PARTS
+        is_meant_for = before == "for" and singular(head) in grammar.PEOPLE  # "a table set for eight guests"
+        if not (is_of_thing or is_meant_for) and is_counted(phrase, role, quantity.stated, following):
             if self.clause.of_each:
                 self._say_of_each(start, quantity, phrase)
             else:
