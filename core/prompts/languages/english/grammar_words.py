@@ -80,7 +80,7 @@ NOT_THINGS = frozenset(
     "metres mile miles kilometer kilometers kilometre cm mm km kg lb lbs pound pounds ton tons gram grams liter liters "
     "litre litres gallon gallons dollar dollars euro euros cent cents yard yards px pixel pixels dpi fps k d mph kmh oclock "
     "o'clock pm am ad bc iso stop stops dimension dimensions acre acres age ages aged old x season seasons "
-    "element elements wonders lives move moves round rounds lap laps image images frame frames exposure exposures shots "
+    "element elements wonders lives move moves round rounds lap laps image images exposure exposures shots "
     "takes ii iii iv vi vii viii ix xi xii xiii xiv xv".split()
 )
 # "behind a house" adds a house to count, "beside a stream" only says where.

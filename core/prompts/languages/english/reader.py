@@ -217,7 +217,7 @@ class _Reader:
     def _say_of_each(self, start: int, quantity: Quantity, phrase: NounPhrase) -> None:
         """Say that "three girls each holding two balloons" counts no balloons."""
         total = quantity.count * (self.mentions[-1].count if self.mentions else 1)
-        if quantity.count > 1 and total <= MAX_COUNT:
+        if 1 < quantity.count < total <= MAX_COUNT:
             said = said_of(self.words, start, phrase.after)
             self.notes.append(Note(Kind.ONE_OF_IT, said, f"{written(total)} {plural_of(phrase)}"))
 
