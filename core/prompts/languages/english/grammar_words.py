@@ -59,14 +59,14 @@ FRAMES = frozenset(
     "photo photos photograph picture pictures image images painting drawing illustration render rendering sketch shot "
     "closeup close-up view portrait scene watercolor watercolour artwork print poster snapshot video footage clip film "
     "animation still depiction diagram cartoon icon clipart engraving mosaic mural logo wallpaper selfie macro panorama cgi "
-    "etching landscape".split()
+    "etching landscape triptych diptych collage storyboard".split()
 )
 # "a flock of nine pelicans": the word before "of" only groups what follows.
 COLLECTIVES = frozenset(
     "group groups set sets row rows line lines pile stack stacks bunch collection cluster crowd flock herd pack swarm "
     "school team band gang fleet family pod pride litter heap array series lot lots number handful circle ring couple "
-    "assortment variety mix sea pattern queue string total range colony brood gaggle squad crew host mass few kind type "
-    "sort middle center centre top side edge end back front part rest amount plenty view shade depths maximum minimum "
+    "assortment variety mix sea pattern queue string total range colony brood gaggle squad crew army troop host mass few kind "
+    "type sort middle center centre top side edge end back front part rest amount plenty view shade depths maximum minimum "
     "formation arrangement".split()
 )
 # Never things to count, whatever stands before them.
@@ -119,7 +119,7 @@ KINDS_OF_PEOPLE = frozenset("man woman boy girl lady gentleman male female child
 ENDS_OF_PEOPLE = ("er", "or", "ist", "ian", "man", "woman", "ant", "ete", "ster")
 # Name things of several kinds: "five animals, three dogs and two cats".
 OF_MANY_KINDS = frozenset(
-    "animal pet creature beast vehicle fruit vegetable object item thing toy shape flower instrument bird tool".split()
+    "animal pet creature beast vehicle fruit vegetable object item thing toy shape flower instrument bird tool piece".split()
 )
 # Belong to a thing that is counted already: "with three heads", "on two legs".
 PARTS = frozenset(

@@ -23,6 +23,8 @@ from .word_kinds import (
     is_present_participle,
 )
 
+_BEHIND_A_VERB = PREPOSITIONS | ARTICLES | DETERMINERS
+_ACTING = frozenset("wearing holding carrying watching pulling pushing throwing chasing".split())
 _BEHIND_ORDINALS = frozenset(["century", "grade", "generation", "floor"])
 
 
@@ -55,8 +57,8 @@ def read_noun_phrase(words: Sequence[Word], start: int, plural: bool, coordinate
     nouns = 0
     while (index := _skip_joined_adjectives(words, index, kept, nouns)) < len(words):
         text = words[index].text
-        if kept and text == "next" and text_at(words, index + 1) == "to":
-            break
+        if (kept and text == "next" and text_at(words, index + 1) == "to") or (not kept and text in _ACTING):
+            break  # "all three wearing hats"
         if (is_boundary(text) and not _is_a_can(words, index)) or (
             nouns and _is_verb_here(words, index, plural, coordinated)
         ):
@@ -160,7 +162,7 @@ def _ends_plural(words: Sequence[Word], index: int) -> bool:
     if not is_plural(noun):
         return noun in SAME_IN_BOTH and is_verb and not is_plural(text)  # "three samurai walk through"
     goes_on = bool(text) and not is_boundary(text) and is_plural(text) and not is_adverb(text)
-    return not goes_on or (is_verb and following in PREPOSITIONS)
+    return not goes_on or (is_verb and (following in _BEHIND_A_VERB or is_number(following)))
 
 
 def _plural_ahead(words: Sequence[Word], index: int) -> bool:

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from ...mentions import Mention, Reading
 from ...notes import Kind, Note
@@ -43,7 +44,10 @@ def read_english(words: list[Word]) -> Reading:
     reader = _Reader(words)
     read = reader.read()
     named = [mention for at, mention in enumerate(read) if not _is_named_by_a_tag(mention, read[at + 1 : at + 2])]
-    mentions = without_parts_of_a_sum(named, reader.stops, _can_be_part)
+    listed = {before.end for before, mark in pairwise(words) if mark.text == ":"}  # "three people: a chef, ..."
+    mentions = without_parts_of_a_sum(
+        named, reader.stops, lambda part, whole: whole.noun[-1].end in listed or _can_be_part(part, whole)
+    )
     tags = {noun_key(mention.noun[-1].text) for mention in mentions if mention.is_tag}
     return Reading(mentions, [note for note in reader.notes if not _is_told_by_a_tag(note, tags)])
 
