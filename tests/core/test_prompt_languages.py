@@ -119,6 +119,8 @@ def test_numbers_that_count_nothing(name: str) -> None:
         ("ふたりの女の子とひとつのりんご", "2 女の子, 1 りんご"),
         ("３匹の猫", "3 猫"),
         ("고양이 스물두 마리", "22 고양이"),
+        ("고양이3마리, 사람 셋이, 두 마리 용이 싸우는, 맥주 두 캔", "3 고양이, 3 사람, 2 용, 2 맥주"),
+        ("두 눈을 감은 20대 여성", "nothing is counted"),
         ("ein Dutzend Eier und einundzwanzig Kerzen", "12 eier, 21 kerzen"),
         ("trois chats noirs et deux chats blancs", "3 noirs chats, 2 blancs chats"),
         ("treinta y dos gatos", "32 gatos"),

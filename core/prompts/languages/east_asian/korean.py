@@ -18,17 +18,20 @@ _TENS, _DETERMINERS, _NOUN_NUMERALS, _DESCRIBING, _ADJECTIVES, _NOUNS_LIKE_PARTI
     tuple(_WORDS[name].split())
     for name in ("tens", "determiners", "noun_numerals", "describing", "adjectives", "nouns_like_particles")
 )
-_UNITS, _BOUNDS, _BOUNDS_BEHIND = (either(_WORDS[name]) for name in ("units", "bounds", "bounds_behind"))
+_UNITS, _BOUNDS, _BOUNDS_BEHIND, _PARTICLES = (
+    either(_WORDS[name]) for name in ("units", "bounds", "bounds_behind", "particles")
+)
+_PARTS = frozenset(_WORDS["parts"].split())
 _NUMBER = rf"(?:{'|'.join(_TENS)})?(?:{either(' '.join(_NUMBERS))})|[0-9]{{1,4}}"
 PATTERN = re.compile(
     rf"(?<![가-힣])(?P<vague>{either(_WORDS['vague'])})\s"
-    rf"|(?<![가-힣0-9A-Za-z.])(?P<bound>(?:{_BOUNDS})\s)?(?P<low>(?:{_NUMBER})(?:\s?[-~]\s?)?(?=[가-힣0-9]))??"
+    rf"|(?<![0-9A-Za-z.])(?:(?<![가-힣])|(?=[0-9]))(?P<bound>(?:{_BOUNDS})\s)?(?P<low>(?:{_NUMBER})(?:\s?[-~]\s?)?(?=[가-힣0-9]))??"
     rf"(?P<number>{_NUMBER}|몇|여러)(?:\s?(?!{_UNITS})(?P<counter>{either(' '.join(_COUNTERS))})"
-    rf"(?P<of>의(?=\s))?(?P<particle>[가-힣]{{0,2}})(?![가-힣])|(?P<bare>(?=\s|[,.]|$)))"
+    rf"(?P<of>의(?=\s))?(?P<particle>[가-힣]{{0,2}})(?![가-힣])|(?P<bare>(?:{_PARTICLES})?(?=\s|[,.]|$)))"
 )
 _WORD = re.compile("[가-힣A-Za-z]+")
 _LAST = re.compile(r"([가-힣A-Za-z]+)\s*$")
-_PARTICLE = re.compile(rf"(?:{either(_WORDS['particles'])})$")
+_PARTICLE = re.compile(rf"(?:{_PARTICLES})$")
 
 
 def find(text: str, match: re.Match[str], previous: int) -> Find | None:
@@ -58,6 +61,9 @@ def _count(text: str, match: re.Match[str], previous: int) -> Find | None:
         noun = _noun_behind(text, match.end())
     if noun[0] == noun[1]:
         noun, attributes = _noun_before(text, previous, match.start())
+    is_age = counter == "대" and numeral.isdecimal()  # "20대 여성"
+    if noun[0] == noun[1] and not match["particle"] and counter != "사람" and not is_age:
+        noun = _noun_behind(text, match.end())  # "두 마리 용이"
     if noun[0] == noun[1] and counter == "사람":
         noun = match.span("counter")
     if noun[0] == noun[1]:
@@ -76,15 +82,16 @@ def _without_counter(text: str, match: re.Match[str], previous: int) -> Find | N
     numeral = match["number"]
     if match["low"] or numeral.isdecimal():
         return None
-    if numeral in _NOUN_NUMERALS and not _WORD.match(text, match.end() + 1):
+    if numeral in _NOUN_NUMERALS and (match["bare"] or not _WORD.match(text, match.end() + 1)):
         noun, attributes = _noun_before(text, previous, match.start())
         if noun[0] < noun[1]:
             return Find(noun[0], match.end(), _value(numeral), noun, attributes)
-    if numeral in {"몇", "여러"} or numeral not in _DETERMINERS:
+    if match["bare"] or numeral in {"몇", "여러"} or numeral not in _DETERMINERS:
         return None
     noun = _noun_behind(text, match.end(), True)
     is_unit = re.match(rf"(?:{_UNITS})(?![가-힣])", text[slice(*noun)]) is not None
-    return None if noun[0] == noun[1] or is_unit else Find(match.start(), noun[1], _value(numeral), noun)
+    is_part = text[slice(*noun)] in _PARTS
+    return None if noun[0] == noun[1] or is_unit or is_part else Find(match.start(), noun[1], _value(numeral), noun)
 
 
 def _noun_behind(text: str, start: int, is_bare: bool = False) -> Span:
