@@ -84,7 +84,8 @@ class _Walk:
         """Where a noun ends before a verb of two letters that no table has: "厨师颠簸"; of "鲤鱼洄游" one letter is known."""
         text, begin = self.text, max(self.begin, end - _LONGEST_WORD)
         verb = _VERB - (word.LEXICON.get(text[end : end + 1]) is Part.VERB)
-        is_word = any(text[at:end] in word.LEXICON for at in range(begin, end)) or text[end - 1 : end].isascii()
+        is_noun = any(word.LEXICON.get(text[at:end]) in (Part.THING, Part.NOUN) for at in range(begin, end))
+        is_word = is_noun or text[end - 1 : end].isascii()
         if end - self.begin <= verb or is_word or text[end - 1] in word.NOUN_ENDS:
             return end
         return end - verb if text[end - verb - 1] in word.NOUN_ENDS else end
