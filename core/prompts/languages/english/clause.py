@@ -61,7 +61,7 @@ class Clause:
         """Past the word behind a noun, when that is its verb."""
         text = text_at(self._words, index)
         if text and not is_boundary(text) and not is_adverb(text) and text != "next":
-            self.role = Role.OBJECT
+            self.role = Role.SUBJECT if text in _SHOWING else Role.OBJECT
             return index + 1
         return index
 
