@@ -21,7 +21,8 @@ from .word_kinds import is_adverb, is_base_verb, is_boundary, is_past_participle
 
 # What they show stands in the picture on its own: "I can see a car".
 _SHOWING = frozenset(
-    "see shows depicts depicting showing features featuring contains containing includes including imagine".split()
+    "see shows depicts depicting showing features featuring contains containing includes including imagine reveal reveals "
+    "revealing captures capturing presents".split()
 )
 _NEEDS_CLAUSE = frozenset("as before after until since than like so".split())
 _DISTRIBUTIVE = frozenset(["each", "every"])

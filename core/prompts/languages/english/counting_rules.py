@@ -25,7 +25,7 @@ class Role(Enum):
     PLACE = auto()
 
 
-_BEHIND_A_SCENE = frozenset({"with", "where", "full", "filled", "containing", "during", "of", "at", ":"})
+_BEHIND_A_SCENE = frozenset({"with", "where", "full", "filled", "containing", "during", "of", "at", "under", ":"})
 _BEHIND_A_FRAME = frozenset(
     {"in", "from", "taken", "by", "for", "about", "titled", "entitled", "called", "named", "labelled"}
 )

@@ -59,7 +59,7 @@ FRAMES = frozenset(
     "photo photos photograph picture pictures image images painting drawing illustration render rendering sketch shot "
     "closeup close-up view portrait scene watercolor watercolour artwork print poster snapshot video footage clip film "
     "animation still depiction diagram cartoon icon clipart engraving mosaic mural logo wallpaper selfie macro panorama cgi "
-    "etching landscape triptych diptych collage storyboard".split()
+    "etching landscape triptych diptych collage storyboard grid".split()
 )
 # "a flock of nine pelicans": the word before "of" only groups what follows.
 COLLECTIVES = frozenset(
@@ -95,7 +95,7 @@ ROOMS = frozenset(
     "room bedroom bathroom kitchen hall hallway corridor studio office classroom library restaurant cafe bar shop store "
     "market farm yard backyard courtyard square plaza park station airport stadium theater theatre scene interior world "
     "place space land area diner bookstore bookshop bakery salon gym garage attic basement laboratory lab hospital museum "
-    "gallery church cathedral temple nightclub club pub".split()
+    "gallery church cathedral temple nightclub club pub nook marketplace bazaar".split()
 )
 # A number behind one of these is its name: "episode 4", "iphone 15".
 NAMED_BY_NUMBER = frozenset(

@@ -9,7 +9,7 @@ from ...noun_forms import SAME_IN_BOTH
 from ...plurals import is_plural, singular
 from ...words import Word, text_at
 from .adjectives import COMPOUNDS
-from .grammar_words import ADORNED, ARTICLES, AUXILIARIES, DETERMINERS, FURTHER, PREPOSITIONS, PRONOUNS
+from .grammar_words import ADORNED, ARTICLES, AUXILIARIES, DETERMINERS, FURTHER, PARTS, PREPOSITIONS, PRONOUNS
 from .numbers import is_number
 from .verbs import GERUND_COMPOUNDS, NOUNS_IN_ING
 from .word_kinds import (
@@ -162,6 +162,8 @@ def _ends_plural(words: Sequence[Word], index: int) -> bool:
     if not is_plural(noun):
         return noun in SAME_IN_BOTH and is_verb and not is_plural(text)  # "three samurai walk through"
     goes_on = bool(text) and not is_boundary(text) and is_plural(text) and not is_adverb(text)
+    if noun in PARTS and is_base_verb(singular(text)):
+        return True  # "a merchant with four arms sells fruit"
     return not goes_on or (is_verb and (following in _BEHIND_A_VERB or is_number(following)))
 
 
