@@ -50,7 +50,8 @@ def _in_order(found: FoundObject, noun: str) -> str:
 
 def _noun_of(item: CountedObject) -> str:
     """ "star" for one of "stars", whatever the prompt's own form is."""
-    return singular(item.noun) if item.count == 1 and item.noun not in TWO_PART_THINGS else item.noun
+    is_one = item.count == 1 and item.noun.rpartition(" ")[2] not in TWO_PART_THINGS
+    return singular(item.noun) if is_one else item.noun
 
 
 def summary_of(counts: Counts) -> str:

@@ -6,13 +6,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .languages.east_asian.reading import LETTERS
 from .words import Span, Word
 
-# An apostrophe is a mark only behind a word for writing: "the dogs' bowls", "a sign that says 'two dogs'".
+# An apostrophe is a mark only behind a word for writing ("the dogs' bowls", "a sign that says 'two dogs'"), and around letters
+# of Chinese, Japanese and Korean.
 _MARKS = ('""', "“”", "„“", "„”", "«»", "»«", "‘’", "「」", "『』")
 _QUOTED = re.compile(
     "|".join(f"{opening}([^{closing}\n]{{1,300}}){closing}" for opening, closing in map(tuple, _MARKS))
     + r"|\b(?:says|say|reads|reading|saying|words?|text|titled?|labell?ed|written|called)\s'([^'\n]{1,300})'"
+    + rf"|(?<!\w)'([^'\n]{{0,300}}[{LETTERS}][^'\n]{{0,300}})'"
 )
 
 

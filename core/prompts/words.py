@@ -16,7 +16,7 @@ _SOFT = "\u00ad\u200b-\u200d\u2060\ufeff"  # soft hyphens and characters without
 _LETTER = rf"(?:[^\W\d_]|[{_MARKS}{_SOFT}])"  # accents and vowel signs belong to the letter before them
 _WORD = re.compile(
     rf"\d{{1,2}}\+(?={_LETTER}{{3}})|\d+(?:[.,:/]\d+)*(?:-?{_LETTER}+)*|{_LETTER}+(?:['’]{_LETTER}+|-[^\W_]+)*"
-    r"|\n|[^\w\s\[\]]|_",  # square brackets weigh words down and mean nothing else
+    r"|\n|[^\w\s\[\]]|(?<![^\W_])_|_(?![^\W_])",  # square brackets weigh words down and mean nothing else
 )
 _TAG = re.compile(rf"(\d{{1,2}})-?({_LETTER}{{3,}})")  # "2girls", "1boy": the way image boards write counts
 _NO_TAGS = frozenset(

@@ -216,6 +216,8 @@ def test_every_tokenizer_spells_the_nouns(clips: dict[str, Clip], family: str, p
 
 OTHER_LANGUAGES = {
     "三只黑猫和两只狗在草地上": ("黑猫", "狗"),
+    "三隻黑貓和兩隻狗在草地上": ("黑貓", "狗"),
+    "three_kittens, wicker_basket, 2dogs": ("kittens", "dogs"),
     "公園に3匹の猫と女の子が2人": ("猫", "女の子"),
     "고양이 세 마리와 두 명의 소녀": ("고양이", "소녀"),
     "drei Katzen und zwei Mädchen im Schnee": ("katzen", "mädchen"),

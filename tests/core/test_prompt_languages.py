@@ -3,8 +3,11 @@
 The sets of tests/data/prompts were written before they were read. Those called "apart" were first read when the rules stood:
 F1 was 0.88 (zh), 0.95 (ko), 0.99 (de) and 1.0 (the others). Those called "second" gave 0.85 (zh), 0.96 (ko) and 1.0 (ja) at
 first; of "third", all Chinese, the first half gave 0.68 and, after verbs and idioms had become kinds, the other half 0.91.
-"Fourth" gave 0.82, and "fifth", after Chinese phrases were cut into known words, 0.99. What a first reading missed was
-mended by kinds afterwards, so that all sets read better now than an unread one will.
+"Fourth" gave 0.82, and "fifth", after Chinese phrases were cut into known words, 0.99. Traditional Chinese gave 0.89 and,
+after it was read by the same words, 0.97 in its second set; Japanese without kana 0.83, 0.94 and 1.0, Korean's third
+set 0.96, English prose 0.87, 0.84, 0.90 and 0.90, English tags 0.89 and 0.96; six truths of those sets
+were slips by the rules of Count Prompt's help, and were put right after their first reading. What it missed was mended by
+kinds afterwards, so that all sets read better now than an unread one will.
 """
 
 from __future__ import annotations
@@ -33,8 +36,11 @@ ROWS = {
     file.stem: [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     for file in sorted(FOLDER.glob("*.jsonl"))
 }
-SIZES = {"apart": 30, "second": 20, "zh_second": 30, "third": 40, "fourth": 60, "fifth": 30}
-SETS = [name for name in ROWS if name.partition("_")[0] in LANGUAGES]
+SIZES = {"apart": 30, "second": 20, "zh_second": 30, "third": 40, "fourth": 60, "fifth": 30, "ko_third": 24}
+SIZES |= dict.fromkeys(("hant", "kanji", "prose", "tags"), 24)
+SIZES |= dict.fromkeys(("zh_hant_second", "ja_kanji_second", "ja_kanji_third", "tags_second"), 15)
+SIZES |= dict.fromkeys(("prose_second", "prose_third", "prose_fourth"), 15)
+SETS = [name for name in ROWS if name.partition("_")[0] in (*LANGUAGES, "prose", "tags")]
 
 
 def is_same(read: str, wanted: str) -> bool:
@@ -107,9 +113,16 @@ def test_numbers_that_count_nothing(name: str) -> None:
         ("苹果x3，梨（2个），猫三只", "3 苹果, 2 梨, 3 猫"),
         ("1个男孩，2个女孩，1个老师", "1 男孩, 2 女孩, 1 老师"),
         ("请设计一个logo，两支队伍在拔河，每队五人", "1 logo"),
+        ("兩隻貓，一雙鞋，三個女孩", "2 貓, 2 鞋, 3 女孩"),
+        ("三位著名歌手，兩條鯉魚洄游，三名剑士腾跃，两艘帆船颠簸", "3 著名歌手, 2 鯉魚, 3 剑士, 2 帆船"),
+        ("着物二枚、現在、幻想的", "2 着物"),
+        ("二本の木の間の道、三人目の女性", "2 木"),
+        ("새 두 마리, '고양이 세 마리'라고 적힌 간판", "2 새"),
         ("ふたりの女の子とひとつのりんご", "2 女の子, 1 りんご"),
         ("３匹の猫", "3 猫"),
         ("고양이 스물두 마리", "22 고양이"),
+        ("고양이3마리, 사람 셋이, 두 마리 용이 싸우는, 맥주 두 캔", "3 고양이, 3 사람, 2 용, 2 맥주"),
+        ("두 눈을 감은 20대 여성", "nothing is counted"),
         ("ein Dutzend Eier und einundzwanzig Kerzen", "12 eier, 21 kerzen"),
         ("trois chats noirs et deux chats blancs", "3 noirs chats, 2 blancs chats"),
         ("treinta y dos gatos", "32 gatos"),
@@ -118,6 +131,10 @@ def test_numbers_that_count_nothing(name: str) -> None:
 )
 def test_examples(prompt: str, expected: str) -> None:
     assert describe_objects(parse_prompt(prompt)) == expected
+
+
+def test_a_row_is_no_vague_number() -> None:
+    assert read_prompt("六头大象排成一列走过河床").sentences == ()
 
 
 def test_a_summary_keeps_the_order_of_the_prompt() -> None:
@@ -135,6 +152,9 @@ def test_a_summary_keeps_the_order_of_the_prompt() -> None:
         ("二十多只猫", "'二十多只猫' is no exact number: write '二十只猫'"),
         ("数百名骑兵", "'数百名骑兵' is no number: write one, such as '三名骑兵'"),
         ("一座座青山", "'一座座青山' is no number: write one, such as '三座青山'"),
+        ("幾隻貓", "'幾隻貓' is no number: write one, such as '三隻貓'"),
+        ("一群學生", "'一群學生' is no number: write one, such as '三個學生'"),
+        ("至少三個女孩", "'至少三個女孩' is no exact number: write '三個女孩'"),
         ("0只狗", "0 狗 cannot be steered: put it into the negative prompt"),
         ("没有狗", "'没有狗' counts nothing: put '狗' into the negative prompt"),
         ("数羽の鳥", "'数羽の鳥' is no number: write one, such as '鳥3羽'"),
@@ -167,7 +187,8 @@ def test_every_text_comes_to_an_end(text: str) -> None:
 @pytest.mark.parametrize(
     "part",
     ["三只红色的猫和两只狗在草地上，", "三只两三百", "3匹の黒い猫が犬と、", "あいうえお", "검은 고양이 세 마리, ", "猫狗鸟",
-     "drei schwarze Katzen und ein Hund, ", "trois chats noirs et l'homme d'un ", "три кошки и ", "« “ „ \" ", "3 猫 "],
+     "兩隻貓在沙發上，", "着物二枚、", "' 가 ' ", "drei schwarze Katzen und ein Hund, ", "trois chats noirs et l'homme d'un ",
+     "три кошки и ", "« “ „ \" ", "3 猫 "],
 )  # fmt: skip
 def test_long_prompts_take_as_much_longer(part: str) -> None:
     def seconds(length: int) -> float:

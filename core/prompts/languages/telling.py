@@ -16,6 +16,8 @@ _ENGLISH = frozenset(
     "for wearing sitting standing holding girl boy woman man cats dogs as many few several some least more than less".split()
 )
 _ALSO_ENGLISH = frozenset("die des son sur dos per due sei que gli con sin com via pas plus sole foto".split())
+# English words that tell no other language on their own: "In Paris, two astronauts in white suits".
+_IN_BOTH = frozenset("in i no do as die am six once per son sin photo".split())
 _LEAST = 2  # words that tell a language; of a short text one, if none is English
 _FEW = 12
 
@@ -35,7 +37,7 @@ def language_of(words: Sequence[Word]) -> str:
     alike = [key for key, score in scores.items() if score == most]
     best = alike[0] if len(alike) == 1 else max(alike, key=lambda key: _looks_of(key, texts))
     english = _often(texts, _ENGLISH.__contains__)
-    if scores[best] >= _LEAST and scores[best] > english:
+    if scores[best] - _often(texts, _IN_BOTH.__contains__) > 0 and scores[best] >= _LEAST and scores[best] > english:
         return best
     is_sure = any(len(text) > 2 and text in grammars[best].told_by - _ALSO_ENGLISH for text in texts)
     return best if is_sure and not english and texts.total() <= _FEW else "en"

@@ -9,7 +9,7 @@ from ...notes import Kind
 from ..tables import either
 from . import chinese_words as word
 from .chinese_noun import HAN, Phrase, read_noun
-from .phrases import LONGEST_CLAUSE, LONGEST_NOUN, MARK, NUMERAL, RANGE, Find, said, value_of
+from .phrases import LONGEST_CLAUSE, LONGEST_NOUN, MARK, NUMERAL, RANGE, Find, say, value_of
 
 _NONE, _VAGUE, _HUNDREDS, _IDIOMS, _SIBLINGS, _BOUNDS, _BARE, _BEHIND_PEOPLE, _BEHIND_NONE = (
     either(word.WORDS[name])
@@ -24,7 +24,7 @@ PATTERN = re.compile(
     rf"\s?(?!{word.UNITS})(?:(?P<counter>{word.COUNTER})|(?=(?:{_BARE})(?!{_BEHIND_PEOPLE}))|(?<=[俩仨])))"
 )
 _BEFORE = re.compile(
-    rf"(?P<sides>(?:左右|两侧|两旁|两边|两端|两头)(?:两[侧边旁])?各{HAN}{{0,3}})$|(?P<ordinal>第)$|(?P<place>{word.PLACES})$"
+    rf"(?P<sides>(?:左右|两侧|两旁|两边|两端|两头)(?:两[侧边旁])?各{HAN}{{0,3}})$|(?P<ordinal>第)$|(?P<formed>成)$|(?P<place>{word.PLACES})$"
     rf"|(?P<each>(?:每|各(?![种式类色地])){HAN}{{0,10}}|其中{HAN}{{0,2}})$"
 )
 _CLAUSE = re.compile(rf"(?:[{MARK}\s]|^)(?:一.)?(?P<clause>[^{MARK}\s]{{1,{LONGEST_NOUN}}})(?P<mark>[，,（(]?)\s?$")
@@ -33,6 +33,7 @@ _FRAME = re.compile(rf"(?:{word.FRAMES})$")
 _SETS = {"俩": 2, "仨": 3, "双": 2, "龙": 2, "三": 3}
 """Values of 俩, 仨, and of 双胞胎, 龙凤胎, 三胞胎 by their first letter."""
 _LOOKS_BACK = 12  # letters
+_ANY_COUNTER = "个"
 
 
 def find(text: str, match: re.Match[str], _previous: int) -> Find | None:
@@ -50,13 +51,14 @@ def find(text: str, match: re.Match[str], _previous: int) -> Find | None:
         noun = read_noun(text, match.end()).noun
         kind = Kind.VAGUE if match["vague"] else Kind.NONE
         is_thing = noun[0] < noun[1] and text[slice(*noun)] not in word.NOT_THINGS
-        return said(kind, text, match.span(), noun, "三", match["of"] or match["each"] or "个") if is_thing else None
+        counter = next((match.span(name) for name in ("of", "each") if match[name]), _ANY_COUNTER)
+        return say(kind, match.span(), noun, "三", counter) if is_thing else None
     return Find(*match.span()) if match["idiom"] else _count(text, match)
 
 
 def can_be_part(part: Mention, whole: Mention) -> bool:
     """Whether one may be told apart in the other: a young man in two actors, a black cat in three cats."""
-    noun, of = part.noun[0].text, whole.noun[0].text
+    noun, of = (word.simplified(mention.noun[0].text) for mention in (part, whole))
     if noun != of and noun.endswith(of):
         return True
     people = tuple(word.PEOPLE)
@@ -76,9 +78,10 @@ def _count(text: str, match: re.Match[str]) -> Find | None:
         return None
     value = _SETS.get(numeral) or (0 if numeral in "几数" else value_of(numeral))
     if kind := _uncounted(match, value):
-        return said(kind, text, match.span(), phrase.noun, numeral if value else "三", counter)
+        return say(kind, match.span(), phrase.noun, match.span("number") if value else "三", match.span("counter"))
     if counter in word.GROUPS and not name.endswith(word.GROUPS[counter]):
-        return said(Kind.VAGUE, text, match.span(), phrase.noun, "三", "个") if value == 1 else None
+        is_vague = value == 1 and before != "formed"  # "排成一列"
+        return say(Kind.VAGUE, match.span(), phrase.noun, "三", _ANY_COUNTER) if is_vague else None
     if before == "each" or _is_no_thing(text, phrase, counter) or (value == 1 and _is_around(text, phrase, before)):
         return Find(*match.span())
     noun, times = phrase.noun, word.COUNTERS.get(counter, 1) * (2 if before == "sides" else 1)

@@ -24,6 +24,8 @@ _NUMBERED = re.compile(rf"{NUMERAL}(?!{word.UNITS}){word.COUNTER}")
 _LETTER = re.compile(rf"(?![着了过在]){HAN}")
 _ENDS = frozenset(Part) - {Part.THING, Part.NOUN, Part.NAME, Part.LETTER}
 _LONGEST_END = 3  # letters behind a thing that name it with it
+_LONGEST_WORD = 5
+_VERB = 2  # letters of most verbs
 _LONGEST_ADJECTIVE = 4  # letters; a longer description does not tell objects apart
 
 
@@ -74,9 +76,19 @@ class _Walk:
         while adjective := _ADJECTIVE.match(self.text, self.begin, self.end):
             self.attributes.append(adjective.span())
             self.begin = adjective.end()
-        end = self.end if self.end - self.begin <= LONGEST_NOUN else self.begin
+        end = self._without_verb(self.end) if self.end - self.begin <= LONGEST_NOUN else self.begin
         short = (span for span in self.attributes if span[1] - span[0] <= _LONGEST_ADJECTIVE)
         return Phrase((self.begin, end), tuple(short))
+
+    def _without_verb(self, end: int) -> int:
+        """Where a noun ends before a verb of two letters that no table has: "厨师颠簸"; of "鲤鱼洄游" one letter is known."""
+        text, begin = self.text, max(self.begin, end - _LONGEST_WORD)
+        verb = _VERB - (word.LEXICON.get(text[end : end + 1]) is Part.VERB)
+        is_noun = any(word.LEXICON.get(text[at:end]) in (Part.THING, Part.NOUN) for at in range(begin, end))
+        is_word = is_noun or text[end - 1 : end].isascii()
+        if end - self.begin <= verb or is_word or text[end - 1] in word.NOUN_ENDS:
+            return end
+        return end - verb if text[end - verb - 1] in word.NOUN_ENDS else end
 
     def begins_as_verb(self) -> bool:
         """Whether a verb stands here, with another letter behind it."""

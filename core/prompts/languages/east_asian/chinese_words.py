@@ -10,6 +10,12 @@ from ..tables import either, letters, read_table
 
 _TABLE = read_table("zh")
 WORDS, _THINGS, _ENDS = _TABLE["words"], _TABLE["things"], _TABLE["ends"]
+_SIMPLIFIED = str.maketrans({pair[0]: pair[1] for pair in _TABLE["letters"]["traditional"].split()})
+
+
+def simplified(text: str) -> str:
+    """`text` with a simplified letter in place of every traditional one that the table has, each at its place."""
+    return text.translate(_SIMPLIFIED)
 
 
 class Part(Enum):
@@ -45,6 +51,7 @@ PLACES = either(_ENDS["places"])
 
 ONE_LETTER = frozenset(letters(WORDS["one_letter"]))
 GO_ON, GO_ON_WORDS = frozenset(letters(_THINGS["go_on"])), tuple(_THINGS["go_on_words"].split())
+NOUN_ENDS = ONE_LETTER | GO_ON | frozenset(letters(_THINGS["noun_ends"]))
 BODY, HOLDS, COMPLEMENTS, DOUBLED = (frozenset(_ENDS[name]) for name in ("body", "holds", "complements", "doubled"))
 _NAMES = ("people", "animals", "plants_and_food", "things", "others", "endings")
 LEXICON: dict[str, Part] = {

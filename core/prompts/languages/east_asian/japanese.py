@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import re
 
-from ...notes import Kind, Note
+from ...notes import Kind
 from ...words import Span
 from ..tables import either, read_table, values
-from .phrases import LONGEST_CLAUSE, NUMERAL, RANGE, STRETCH, Find, said, value_of
+from .phrases import LONGEST_CLAUSE, NUMERAL, RANGE, STRETCH, Find, Said, say, value_of
 
 _WORDS, _COUNTERS, _NUMBERS = (
     read_table("ja")["words"],
     values(read_table("ja")["counters"]),
     values(read_table("ja")["numbers"]),
 )
-_VAGUE, _BOUNDS, _BOUNDS_BEHIND, _UNITS, _NOUNS, _FRAMES = (
-    either(_WORDS[name]) for name in ("vague", "bounds", "bounds_behind", "units", "nouns", "frames")
+_VAGUE, _BOUNDS, _BOUNDS_BEHIND, _UNITS, _NOUNS, _FRAMES, _BESIDE = (
+    either(_WORDS[name]) for name in ("vague", "bounds", "bounds_behind", "units", "nouns", "frames", "beside")
 )
 
-BEHIND_ITS_NOUN = re.compile(rf"[\u3400-\u9fff]\s?{NUMERAL}[匹羽人名個本台枚頭冊体機]\s*(?:[、。,.]|$)")  # "猫二匹"
+BEHIND_ITS_NOUN = re.compile(
+    rf"[\u3400-\u9fff々]\s?{NUMERAL}(?:{either(' '.join(_COUNTERS))})\s*(?:[、。,.]|$)"  # "猫二匹"
+)
 PATTERN = re.compile(
     rf"(?P<vague>{_VAGUE})|(?P<bound>{_BOUNDS})?(?:(?P<low>{NUMERAL}{RANGE})?(?P<number>{NUMERAL}|[数何])"
-    rf"(?!{_UNITS})(?P<counter>{either(' '.join(_COUNTERS))})|(?P<word>{'|'.join(_NUMBERS)}))"
+    rf"(?!{_UNITS})(?P<counter>{either(' '.join(_COUNTERS))})(?!目)|(?P<word>{'|'.join(_NUMBERS)}))"
     rf"(?P<behind>{_BOUNDS_BEHIND})?(?P<of>の)?"
 )
 _RUN = re.compile(
@@ -29,6 +31,7 @@ _RUN = re.compile(
 )
 _PARTICLE = re.compile(rf"(?:{either(_WORDS['particles'])})")
 _FRAME = re.compile(rf"(?:{_FRAMES})$")
+_BEHIND_OF = re.compile(rf"(?:{_FRAMES})|(?:{_BESIDE})(?![\u3400-\u9fff\u30a1-\u30ff々])")  # "二本の木の間に"
 _COUPLE = re.compile(rf"(?:{either(_WORDS['couples'])})$")
 
 
@@ -37,7 +40,7 @@ def find(text: str, match: re.Match[str], previous: int) -> Find | None:
     if not match["vague"]:
         return _count(text, match, previous)
     noun, _, end = _noun_behind(text, match.end())
-    return said(Kind.VAGUE, text, (match.start(), end), noun, "三つの") if noun[0] < noun[1] else None
+    return say(Kind.VAGUE, (match.start(), end), noun, "三つの") if noun[0] < noun[1] else None
 
 
 def _count(text: str, match: re.Match[str], previous: int) -> Find | None:
@@ -59,7 +62,7 @@ def _count(text: str, match: re.Match[str], previous: int) -> Find | None:
         is_bound = match["bound"] or match["behind"]
         kind = Kind.BOUND if is_bound else Kind.RANGE if match["low"] or numeral not in "数何" else Kind.VAGUE
         span = (min(match.start(), noun[0]), max(match.end(), noun[1]))
-        return Find(*span, note=Note(kind, text[slice(*span)], f"{name}{numeral if value else 3}{counter}"))
+        return Find(*span, said=Said(kind, span, (noun, match.span("number") if value else "3", counter)))
     if value == 1 and _FRAME.search(name):
         return None
     times = 2 if _COUPLE.search(name) and counter == "組" else _COUNTERS.get(counter, 1)
@@ -81,7 +84,7 @@ def _noun_behind(text: str, start: int) -> tuple[Span, tuple[Span, ...], int]:
             at = run.end()
             continue
         if text.startswith("の", at):
-            if re.compile(rf"(?:{_FRAMES})").match(text, at + 1):
+            if _BEHIND_OF.match(text, at + 1):
                 break
             if noun[0] < noun[1]:
                 attributes.append(noun)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from ...notes import Kind, Note
+from ...notes import Kind
 from ...words import Span
 from ..tables import either, read_table, values
-from .phrases import LONGEST_CLAUSE, Find, said
+from .phrases import LONGEST_CLAUSE, Find, Said, say
 
 _WORDS, _NUMBERS, _COUNTERS = (
     read_table("ko")["words"],
@@ -18,17 +18,20 @@ _TENS, _DETERMINERS, _NOUN_NUMERALS, _DESCRIBING, _ADJECTIVES, _NOUNS_LIKE_PARTI
     tuple(_WORDS[name].split())
     for name in ("tens", "determiners", "noun_numerals", "describing", "adjectives", "nouns_like_particles")
 )
-_UNITS, _BOUNDS, _BOUNDS_BEHIND = (either(_WORDS[name]) for name in ("units", "bounds", "bounds_behind"))
+_UNITS, _BOUNDS, _BOUNDS_BEHIND, _PARTICLES = (
+    either(_WORDS[name]) for name in ("units", "bounds", "bounds_behind", "particles")
+)
+_PARTS = frozenset(_WORDS["parts"].split())
 _NUMBER = rf"(?:{'|'.join(_TENS)})?(?:{either(' '.join(_NUMBERS))})|[0-9]{{1,4}}"
 PATTERN = re.compile(
     rf"(?<![가-힣])(?P<vague>{either(_WORDS['vague'])})\s"
-    rf"|(?<![가-힣0-9A-Za-z.])(?P<bound>(?:{_BOUNDS})\s)?(?P<low>(?:{_NUMBER})(?:\s?[-~]\s?)?(?=[가-힣0-9]))??"
+    rf"|(?<![0-9A-Za-z.])(?:(?<![가-힣])|(?=[0-9]))(?P<bound>(?:{_BOUNDS})\s)?(?P<low>(?:{_NUMBER})(?:\s?[-~]\s?)?(?=[가-힣0-9]))??"
     rf"(?P<number>{_NUMBER}|몇|여러)(?:\s?(?!{_UNITS})(?P<counter>{either(' '.join(_COUNTERS))})"
-    rf"(?P<of>의(?=\s))?(?P<particle>[가-힣]{{0,2}})(?![가-힣])|(?P<bare>(?=\s|[,.]|$)))"
+    rf"(?P<of>의(?=\s))?(?P<particle>[가-힣]{{0,2}})(?![가-힣])|(?P<bare>(?:{_PARTICLES})?(?=\s|[,.]|$)))"
 )
 _WORD = re.compile("[가-힣A-Za-z]+")
 _LAST = re.compile(r"([가-힣A-Za-z]+)\s*$")
-_PARTICLE = re.compile(rf"(?:{either(_WORDS['particles'])})$")
+_PARTICLE = re.compile(rf"(?:{_PARTICLES})$")
 
 
 def find(text: str, match: re.Match[str], previous: int) -> Find | None:
@@ -36,7 +39,7 @@ def find(text: str, match: re.Match[str], previous: int) -> Find | None:
     if not match["vague"]:
         return _count(text, match, previous)
     noun = _noun_behind(text, match.end())
-    return said(Kind.VAGUE, text, match.span(), noun, "세 ") if noun[0] < noun[1] else None
+    return say(Kind.VAGUE, match.span(), noun, "세 ") if noun[0] < noun[1] else None
 
 
 def _value(numeral: str) -> int:
@@ -58,6 +61,9 @@ def _count(text: str, match: re.Match[str], previous: int) -> Find | None:
         noun = _noun_behind(text, match.end())
     if noun[0] == noun[1]:
         noun, attributes = _noun_before(text, previous, match.start())
+    is_age = counter == "대" and numeral.isdecimal()  # "20대 여성"
+    if noun[0] == noun[1] and not match["particle"] and counter != "사람" and not is_age:
+        noun = _noun_behind(text, match.end())  # "두 마리 용이"
     if noun[0] == noun[1] and counter == "사람":
         noun = match.span("counter")
     if noun[0] == noun[1]:
@@ -67,8 +73,8 @@ def _count(text: str, match: re.Match[str], previous: int) -> Find | None:
     behind = re.compile(rf"\s?(?:{_BOUNDS_BEHIND})").match(text, match.end("counter"))
     if match["bound"] or behind or match["low"] or not value:
         kind = Kind.BOUND if match["bound"] or behind else Kind.RANGE if match["low"] else Kind.VAGUE
-        fix = f"{text[slice(*noun)]} {numeral if value else '세'} {counter}"
-        return Find(*span, note=Note(kind, text[slice(*span)], fix))
+        fix = (noun, " ", match.span("number") if value else "세", " ", counter)
+        return Find(*span, said=Said(kind, span, fix))
     return Find(*span, value * _COUNTERS[counter], noun, attributes)
 
 
@@ -76,15 +82,16 @@ def _without_counter(text: str, match: re.Match[str], previous: int) -> Find | N
     numeral = match["number"]
     if match["low"] or numeral.isdecimal():
         return None
-    if numeral in _NOUN_NUMERALS and not _WORD.match(text, match.end() + 1):
+    if numeral in _NOUN_NUMERALS and (match["bare"] or not _WORD.match(text, match.end() + 1)):
         noun, attributes = _noun_before(text, previous, match.start())
         if noun[0] < noun[1]:
             return Find(noun[0], match.end(), _value(numeral), noun, attributes)
-    if numeral in {"몇", "여러"} or numeral not in _DETERMINERS:
+    if match["bare"] or numeral in {"몇", "여러"} or numeral not in _DETERMINERS:
         return None
     noun = _noun_behind(text, match.end(), True)
     is_unit = re.match(rf"(?:{_UNITS})(?![가-힣])", text[slice(*noun)]) is not None
-    return None if noun[0] == noun[1] or is_unit else Find(match.start(), noun[1], _value(numeral), noun)
+    is_part = text[slice(*noun)] in _PARTS
+    return None if noun[0] == noun[1] or is_unit or is_part else Find(match.start(), noun[1], _value(numeral), noun)
 
 
 def _noun_behind(text: str, start: int, is_bare: bool = False) -> Span:
@@ -112,7 +119,8 @@ def _noun_before(text: str, previous: int, end: int) -> tuple[Span, tuple[Span, 
     """The noun of "검은 고양이 세 마리", and what describes it."""
     stretch = text[max(previous, end - LONGEST_CLAUSE) : end]
     word = _LAST.search(stretch)
-    if not word or _describes(word[1]) or word[1].endswith(("에", "에서", "위에", "옆에")):
+    is_adjective = word and _describes(word[1]) and word[1] not in _NOUNS_LIKE_PARTICLES  # "새 열두 마리" has birds
+    if not word or is_adjective or word[1].endswith(("에", "에서", "위에", "옆에")):
         return (end, end), ()
     offset = end - len(stretch)
     start = offset + word.start()

@@ -36,19 +36,32 @@ def value_of(numeral: str) -> int:
 
 
 @dataclass(frozen=True)
+class Said:
+    """What is said of a phrase: where it stands, and what to write instead, as texts and as places of the prompt."""
+
+    kind: Kind
+    span: Span
+    fix: tuple[str | Span, ...]
+
+    def note(self, text: str) -> Note:
+        """It in the letters of the prompt `text`."""
+        fix = (piece if isinstance(piece, str) else text[slice(*piece)] for piece in self.fix)
+        return Note(self.kind, text[slice(*self.span)], "".join(fix))
+
+
+@dataclass(frozen=True)
 class Find:
-    """A numeral with its noun, or a note; nothing of it is read again before `end`."""
+    """A numeral with its noun, or what is said of one; nothing of it is read again before `end`."""
 
     start: int
     end: int
     count: int = 0
     noun: Span = (0, 0)
     attributes: tuple[Span, ...] = ()
-    note: Note | None = None
+    said: Said | None = None
 
 
-def said(kind: Kind, text: str, span: Span, noun: Span, count: str, counter: str = "") -> Find:
-    """A find that says `kind` of a phrase and its noun, with what to write instead."""
-    name = text[slice(*noun)]
-    fix = name if kind in (Kind.NONE, Kind.ZERO) else f"{count}{counter}{name}"
-    return Find(*span, note=Note(kind, text[span[0] : max(span[1], noun[1])], fix))
+def say(kind: Kind, span: Span, noun: Span, *count: str | Span) -> Find:
+    """A find that says `kind` of a phrase and its noun; `count` is what to write before the noun."""
+    fix = (noun,) if kind in (Kind.NONE, Kind.ZERO) else (*count, noun)
+    return Find(*span, said=Said(kind, (span[0], max(span[1], noun[1])), fix))

@@ -7,19 +7,21 @@ behind or before it up to the next particle, verb or mark.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
 
 from ...mentions import Mention, Reading
 from ...words import Span, Word
 from ..english.numbers import MAX_COUNT
 from ..sums import without_parts_of_a_sum
-from . import chinese, japanese, korean
+from . import chinese, chinese_words, japanese, korean
 from .phrases import NUMERAL, value_of
 
 LETTERS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3々ーｦ-ﾟ"
 _ANY = re.compile(f"[{LETTERS}]")
 _READERS = {"zh": chinese, "ja": japanese, "ko": korean}
-_CHINESE = re.compile("[的了着们这在和与是有个只两双边队风轻红马鸟鱼龙车飞门间头树叶条岁级]")
 _STOP = re.compile("[。；;！!\n]")
 _KANA, _HANGUL = re.compile("[\u3041-\u30fa]"), re.compile("[\uac00-\ud7a3]")
 
@@ -34,8 +36,25 @@ def language_of(text: str) -> str:
 
 
 def _is_japanese(text: str) -> bool:
-    """Whether text without kana is Japanese: a count stands behind its noun, and no letter is of Chinese alone."""
-    return japanese.BEHIND_ITS_NOUN.search(text) is not None and not _CHINESE.search(text)
+    """Whether text without kana is Japanese: by letters that only one of both writes; else a count ends a phrase."""
+    writers = Counter(map(_only_writer_of, text))
+    if writers["ja"] != writers["zh"]:
+        return writers["ja"] > writers["zh"]
+    return japanese.BEHIND_ITS_NOUN.search(text) is not None
+
+
+@lru_cache(8_192)
+def _only_writer_of(letter: str) -> str:
+    """ "zh" or "ja" for what only the national character sets of one of both have, as "们", "，" and "桜"; else empty."""
+    if not _ANY.match(letter):
+        return "zh" if letter == "，" else ""
+    if not _has("shift_jis", letter):
+        return "zh"
+    return "" if _has("gb2312", letter) or _has("big5", letter) else "ja"
+
+
+def _has(charset: str, letter: str) -> bool:
+    return letter.encode(charset, "ignore") != b""
 
 
 def has_east_asian(text: str) -> bool:
@@ -52,7 +71,9 @@ def read_east_asian(text: str, outside: Sequence[Span] = ()) -> Reading:
     language = language_of(text)
     if not language:
         return Reading()
-    reader, masked = _READERS[language], _masked(text, outside)
+    reader, written = _READERS[language], _masked(text, outside)
+    masked = chinese_words.simplified(written) if language == "zh" else written
+    is_traditional = masked != written
     mentions: list[Mention] = []
     notes, done = [], 0
     for match in reader.PATTERN.finditer(masked):
@@ -60,8 +81,9 @@ def read_east_asian(text: str, outside: Sequence[Span] = ()) -> Reading:
         if found is None or found.start < done:
             continue
         done = found.end
-        if found.note is not None:
-            notes.append(found.note)
+        if found.said is not None:
+            note = found.said.note(text)
+            notes.append(replace(note, fix=note.fix.replace("个", "個")) if is_traditional else note)
         elif found.noun[0] < found.noun[1] and 1 <= found.count <= MAX_COUNT:
             adjectives = tuple(_word(text, span) for span in found.attributes)
             mentions.append(Mention(found.count, (_word(text, found.noun),), adjectives))

@@ -7,15 +7,26 @@ from collections.abc import Sequence
 from ...plurals import is_plural
 from ...words import Word, text_at
 from .counting_rules import Role
-from .grammar_words import AUXILIARIES, CONJUNCTIONS, PEER_PHRASES, PEER_PREPOSITIONS, PREPOSITIONS, SUBORDINATORS
+from .grammar_words import (
+    ADORNED,
+    AUXILIARIES,
+    CONJUNCTIONS,
+    PEER_PHRASES,
+    PEER_PREPOSITIONS,
+    PREPOSITIONS,
+    SUBORDINATORS,
+)
 from .noun_phrase import NounPhrase
 from .word_kinds import is_adverb, is_base_verb, is_boundary, is_past_participle, is_present_participle
 
 # What they show stands in the picture on its own: "I can see a car".
 _SHOWING = frozenset(
-    "see shows depicts depicting showing features featuring contains containing includes including imagine".split()
+    "see shows depicts depicting showing features featuring contains containing includes including imagine reveal reveals "
+    "revealing captures capturing presents".split()
 )
 _NEEDS_CLAUSE = frozenset("as before after until since than like so".split())
+_DISTRIBUTIVE = frozenset(["each", "every"])
+_EACH_PLACE = frozenset("other side end corner hand direction day time".split())
 _STAY = frozenset("'\"-&’‘“”)")  # marks that begin no new subject
 
 
@@ -26,6 +37,7 @@ class Clause:
         role: of the next noun phrase.
         in_list: whether that phrase goes on with a list.
         at_start: whether nothing of the clause was read yet.
+        of_each: whether it tells of each of several things, so that no number in it says how many there are.
     """
 
     def __init__(self, words: Sequence[Word]) -> None:
@@ -33,6 +45,7 @@ class Clause:
         self.role = Role.SUBJECT
         self.in_list = False
         self.at_start = True
+        self.of_each = False
 
     def role_of(self, start: int, phrase: NounPhrase) -> Role:
         """The role so far, or subject where a verb follows: "... and a dog running", "as a banner falls"."""
@@ -49,7 +62,7 @@ class Clause:
         """Past the word behind a noun, when that is its verb."""
         text = text_at(self._words, index)
         if text and not is_boundary(text) and not is_adverb(text) and text != "next":
-            self.role = Role.OBJECT
+            self.role = Role.SUBJECT if text in _SHOWING else Role.OBJECT
             return index + 1
         return index
 
@@ -69,7 +82,11 @@ class Clause:
             follows_noun: whether a counted noun stands right before it.
         """
         text, before = self._words[index].text, text_at(self._words, index - 1)
+        if text in _DISTRIBUTIVE:
+            self.of_each = text_at(self._words, index + 1) not in _EACH_PLACE
+            return False
         if self._words[index].is_punctuation:
+            self.of_each = self.of_each and text in _STAY
             self.in_list, self.at_start = text in {",", "&"}, True
             self.role = self.role if text in _STAY else Role.SUBJECT
         elif text in CONJUNCTIONS:
@@ -80,7 +97,7 @@ class Clause:
             self.role, self.in_list = Role.SUBJECT, False
         elif text in PREPOSITIONS:
             is_beside = text == "near" and follows_noun  # "lemons near an apple", but not "a dog sleeping near a log"
-            is_peer = text in PEER_PREPOSITIONS and before != "each"
+            is_peer = text in PEER_PREPOSITIONS and before not in ADORNED | {"each"}
             self.role = Role.PEER if is_peer or is_beside else Role.PLACE
         else:
             return False

@@ -25,8 +25,10 @@ class Role(Enum):
     PLACE = auto()
 
 
-_BEHIND_A_SCENE = frozenset({"with", "where", "full", "filled", "containing", "during", "of"})
-_BEHIND_A_FRAME = frozenset({"in", "from", "taken", "by"})
+_BEHIND_A_SCENE = frozenset({"with", "where", "full", "filled", "containing", "during", "of", "at", "under", ":"})
+_BEHIND_A_FRAME = frozenset(
+    {"in", "from", "taken", "by", "for", "about", "titled", "entitled", "called", "named", "labelled"}
+)
 
 
 def is_counted(phrase: NounPhrase, role: Role, stated: bool, following: str) -> bool:
@@ -39,7 +41,7 @@ def is_counted(phrase: NounPhrase, role: Role, stated: bool, following: str) -> 
         following: the word or sign behind it; empty at the end.
     """
     head = phrase.noun[-1].text
-    if head in NOT_THINGS or (head in PARTS and role is not Role.SUBJECT):
+    if head in NOT_THINGS or len(head) == 1 or (head in PARTS and role is not Role.SUBJECT):
         return False
     return stated or (
         role in (Role.SUBJECT, Role.PEER, Role.ACTED_ON)

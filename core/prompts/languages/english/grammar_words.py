@@ -24,6 +24,10 @@ PLACE_PREPOSITIONS = frozenset(
 )
 # A thing named after one of these stands in the picture on its own: "behind a house", "next to a dog".
 PEER_PREPOSITIONS = frozenset("with behind beside besides alongside including".split())
+ADORNED = frozenset(  # before "with" they say what a thing has on it: "topped with a strawberry"
+    "topped decorated covered adorned garnished trimmed studded embroidered printed painted patterned engraved coated "
+    "stuffed sprinkled wrapped".split()
+)
 PEER_PHRASES = {
     "next": "next to",
     "in": "in front of",
@@ -55,14 +59,14 @@ FRAMES = frozenset(
     "photo photos photograph picture pictures image images painting drawing illustration render rendering sketch shot "
     "closeup close-up view portrait scene watercolor watercolour artwork print poster snapshot video footage clip film "
     "animation still depiction diagram cartoon icon clipart engraving mosaic mural logo wallpaper selfie macro panorama cgi "
-    "etching landscape".split()
+    "etching landscape triptych diptych collage storyboard grid".split()
 )
 # "a flock of nine pelicans": the word before "of" only groups what follows.
 COLLECTIVES = frozenset(
     "group groups set sets row rows line lines pile stack stacks bunch collection cluster crowd flock herd pack swarm "
     "school team band gang fleet family pod pride litter heap array series lot lots number handful circle ring couple "
-    "assortment variety mix sea pattern queue string total range colony brood gaggle squad crew host mass few kind type "
-    "sort middle center centre top side edge end back front part rest amount plenty view shade depths maximum minimum "
+    "assortment variety mix sea pattern queue string total range colony brood gaggle squad crew army troop host mass few kind "
+    "type sort middle center centre top side edge end back front part rest amount plenty view shade depths maximum minimum "
     "formation arrangement".split()
 )
 # Never things to count, whatever stands before them.
@@ -76,7 +80,8 @@ NOT_THINGS = frozenset(
     "metres mile miles kilometer kilometers kilometre cm mm km kg lb lbs pound pounds ton tons gram grams liter liters "
     "litre litres gallon gallons dollar dollars euro euros cent cents yard yards px pixel pixels dpi fps k d mph kmh oclock "
     "o'clock pm am ad bc iso stop stops dimension dimensions acre acres age ages aged old x season seasons "
-    "element elements wonders lives".split()
+    "element elements wonders lives move moves round rounds lap laps image images exposure exposures shots "
+    "takes ii iii iv vi vii viii ix xi xii xiii xiv xv".split()
 )
 # "behind a house" adds a house to count, "beside a stream" only says where.
 SCENERY = frozenset(
@@ -89,7 +94,8 @@ SCENERY = frozenset(
 ROOMS = frozenset(
     "room bedroom bathroom kitchen hall hallway corridor studio office classroom library restaurant cafe bar shop store "
     "market farm yard backyard courtyard square plaza park station airport stadium theater theatre scene interior world "
-    "place space land area".split()
+    "place space land area diner bookstore bookshop bakery salon gym garage attic basement laboratory lab hospital museum "
+    "gallery church cathedral temple nightclub club pub nook marketplace bazaar".split()
 )
 # A number behind one of these is its name: "episode 4", "iphone 15".
 NAMED_BY_NUMBER = frozenset(
@@ -106,16 +112,20 @@ NAMED_AFTER_THINGS = frozenset("movie anime style poster album manga comic logo 
 PEOPLE = frozenset(
     "person people friend child kid adult student player member human man woman boy girl lady gentleman guy baby toddler "
     "teenager teen brother sister son daughter mother father parent grandparent grandmother grandfather family group figure "
-    "character dancer musician".split()
+    "character dancer musician guest diner passenger".split()
 )
+# What people are told apart by, whatever they are called together: "five engineers, three women and two men".
+KINDS_OF_PEOPLE = frozenset("man woman boy girl lady gentleman male female child kid adult".split())
+ENDS_OF_PEOPLE = ("er", "or", "ist", "ian", "man", "woman", "ant", "ete", "ster")
 # Name things of several kinds: "five animals, three dogs and two cats".
 OF_MANY_KINDS = frozenset(
-    "animal pet creature beast vehicle fruit vegetable object item thing toy shape flower instrument bird tool".split()
+    "animal pet creature beast vehicle fruit vegetable object item thing toy shape flower instrument bird tool piece".split()
 )
 # Belong to a thing that is counted already: "with three heads", "on two legs".
 PARTS = frozenset(
     "leg legs arm arms hand hands head heads eye eyes ear ears wing wings tail tails horn horns finger fingers toe toes paw "
     "paws hoof hooves knee knees shoulder shoulders tooth teeth fang fangs tentacle tentacles antler antlers petal petals "
     "wheel wheels door doors spoke spokes floor floors story stories storey storeys sail sails mast masts string strings "
-    "pocket pockets button buttons handle handles stripe stripes spike spikes claw claws".split()
+    "pocket pockets button buttons handle handles stripe stripes spike spikes claw claws foot feet beard mustache moustache "
+    "nose mouth face hair braid braids ponytail ponytails pigtail pigtails scar scars freckle freckles".split()
 )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...noun_forms import SAME_IN_BOTH
 from ...plurals import is_plural, singular
 from ...words import Word, text_at
 from .adjectives import COMPOUNDS
-from .grammar_words import ARTICLES, AUXILIARIES, DETERMINERS, FURTHER, PRONOUNS
+from .grammar_words import ADORNED, ARTICLES, AUXILIARIES, DETERMINERS, FURTHER, PARTS, PREPOSITIONS, PRONOUNS
 from .numbers import is_number
 from .verbs import GERUND_COMPOUNDS, NOUNS_IN_ING
 from .word_kinds import (
@@ -22,6 +23,8 @@ from .word_kinds import (
     is_present_participle,
 )
 
+_BEHIND_A_VERB = PREPOSITIONS | ARTICLES | DETERMINERS
+_ACTING = frozenset("wearing holding carrying watching pulling pushing throwing chasing".split())
 _BEHIND_ORDINALS = frozenset(["century", "grade", "generation", "floor"])
 
 
@@ -54,8 +57,8 @@ def read_noun_phrase(words: Sequence[Word], start: int, plural: bool, coordinate
     nouns = 0
     while (index := _skip_joined_adjectives(words, index, kept, nouns)) < len(words):
         text = words[index].text
-        if kept and text == "next" and text_at(words, index + 1) == "to":
-            break
+        if (kept and text == "next" and text_at(words, index + 1) == "to") or (not kept and text in _ACTING):
+            break  # "all three wearing hats"
         if (is_boundary(text) and not _is_a_can(words, index)) or (
             nouns and _is_verb_here(words, index, plural, coordinated)
         ):
@@ -73,7 +76,7 @@ def read_noun_phrase(words: Sequence[Word], start: int, plural: bool, coordinate
             kept.append(words[index])
             nouns += not adjective
         index += 1
-        if plural and not adjective and is_plural(text) and not _goes_on(words, index):
+        if plural and not adjective and _ends_plural(words, index):
             break
     return _split(kept, index)
 
@@ -83,7 +86,7 @@ def _split(kept: list[Word], after: int) -> NounPhrase:
     begin = len(kept)
     while begin > 0 and not is_adjective(kept[begin - 1].text):
         begin -= 1
-    if begin == len(kept) and kept and can_be_noun(kept[-1].text):
+    if begin == len(kept) and kept and can_be_noun(kept[-1].text) and kept[-1].text not in ADORNED:
         begin -= 1
     for size in (4, 3, 2):
         if len(kept) >= size and singular(" ".join(word.text for word in kept[-size:])) in COMPOUNDS:
@@ -152,10 +155,16 @@ def _is_a_can(words: Sequence[Word], index: int) -> bool:
     )
 
 
-def _goes_on(words: Sequence[Word], index: int) -> bool:
-    """Whether a plural noun is only the first part of a compound: "two sports cars", "two fish tanks"."""
-    text = text_at(words, index)
-    return bool(text) and not is_boundary(text) and is_plural(text) and not is_adverb(text)
+def _ends_plural(words: Sequence[Word], index: int) -> bool:
+    """Whether the plural noun before `index` ends its phrase: not in "two sports cars", but in "a pair of swans glides by"."""
+    noun, text, following = words[index - 1].text, text_at(words, index), text_at(words, index + 1)
+    is_verb = is_base_verb(singular(text)) and bool(following) and is_boundary(following)
+    if not is_plural(noun):
+        return noun in SAME_IN_BOTH and is_verb and not is_plural(text)  # "three samurai walk through"
+    goes_on = bool(text) and not is_boundary(text) and is_plural(text) and not is_adverb(text)
+    if noun in PARTS and is_base_verb(singular(text)):
+        return True  # "a merchant with four arms sells fruit"
+    return not goes_on or (is_verb and (following in _BEHIND_A_VERB or is_number(following)))
 
 
 def _plural_ahead(words: Sequence[Word], index: int) -> bool:

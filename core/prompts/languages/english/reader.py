@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from ...mentions import Mention, Reading
 from ...notes import Kind, Note
@@ -21,7 +23,7 @@ from .noun_phrase import NounPhrase, read_noun_phrase
 from .numbers import MAX_COUNT, read_number
 from .trailing_counts import read_trailing_count
 from .uncounted import is_counted_noun, plural_of, read_uncounted, said_of, written
-from .word_kinds import is_boundary
+from .word_kinds import is_base_verb, is_boundary
 
 _IMPERATIVES = frozenset(
     "draw show generate create make imagine paint render want need see picture depict sketch".split()
@@ -32,18 +34,40 @@ _SETS_OF_PEOPLE = {"couple": 2, "couples": 2, "duo": 2, "trio": 3, "quartet": 4,
 KINDS_OF_TWINS = frozenset("sisters brothers girls boys babies women men".split())
 _ALONG = frozenset("tall long wide high deep thick away apart under above below of from across".split())
 _TWINS = {"twins": 2, "triplets": 3, "quadruplets": 4}
+_MARKS = frozenset([",", "(", "\n"])  # a part of a thing behind one belongs to what was counted: "1girl, nine tails"
+_OTHERS = frozenset(["other", "others"])  # the tag for somebody who is neither girl nor boy
 _MOST_BY_MISTAKE = 20  # "three cat" is a slip of the pen, "500 castle" is not
 
 
 def read_english(words: list[Word]) -> Reading:
     """Counted noun phrases of `words`, in order, and what they say of numbers without asking for a count."""
     reader = _Reader(words)
-    return Reading(without_parts_of_a_sum(reader.read(), reader.stops, _can_be_part), reader.notes)
+    read = reader.read()
+    named = [mention for at, mention in enumerate(read) if not _is_named_by_a_tag(mention, read[at + 1 : at + 2])]
+    listed = {before.end for before, mark in pairwise(words) if mark.text == ":"}  # "three people: a chef, ..."
+    mentions = without_parts_of_a_sum(
+        named, reader.stops, lambda part, whole: whole.noun[-1].end in listed or _can_be_part(part, whole)
+    )
+    tags = {noun_key(mention.noun[-1].text) for mention in mentions if mention.is_tag}
+    return Reading(mentions, [note for note in reader.notes if not _is_told_by_a_tag(note, tags)])
+
+
+def _is_told_by_a_tag(note: Note, tags: set[str]) -> bool:
+    """Whether tags say how many a vague one means: "3girls, multiple girls"."""
+    return note.kind is Kind.VAGUE and noun_key(note.fix.rpartition(" ")[2]) in tags
+
+
+def _is_named_by_a_tag(group: Mention, following: Sequence[Mention]) -> bool:
+    """Whether the next tag says who a group is: "group of 5, 5girls"."""
+    is_group = group.noun[-1].text in grammar.COLLECTIVES
+    return is_group and any(mention.is_tag and mention.count == group.count for mention in following)
 
 
 def _can_be_part(part: Mention, whole: Mention) -> bool:
     """People of people, a kind of a class ("animals"), or the same noun that only the part describes."""
     if _is_of(grammar.OF_MANY_KINDS, whole) or (_is_of(grammar.PEOPLE, whole) and _is_of(grammar.PEOPLE, part)):
+        return True
+    if _is_of(grammar.KINDS_OF_PEOPLE, part) and singular(whole.noun[-1].text).endswith(grammar.ENDS_OF_PEOPLE):
         return True
     is_same = singular(part.noun[-1].text) == singular(whole.noun[-1].text)
     return is_same and bool(part.attributes) and not whole.attributes
@@ -110,14 +134,8 @@ class _Reader:
 
     def _read_counted(self, start: int, quantity: Quantity) -> int:
         phrase = read_noun_phrase(self.words, quantity.after, quantity.count > 1, self.clause.in_list)
-        following = self._text(phrase.after)
-        if not phrase.noun:
-            if phrase.attributes and following in grammar.CONJUNCTIONS | {",", ""} and self._is_part(quantity, start):
-                self.parts = len(self.mentions)
-            elif phrase.attributes and following in grammar.CONJUNCTIONS:
-                self.waiting.append((quantity, phrase))
-            return max(phrase.after, start + 1)
-        role = self.clause.role_of(start, phrase)
+        if after := self._read_without_noun(start, quantity, phrase):
+            return after
         if self.parts == len(self.mentions) and phrase.noun[-1].text in COLORS and self._is_part(quantity, start):
             return phrase.after
         if quantity.stated and self._text(self.negated) == "no" and self._text(start - 1) == "and":
@@ -128,8 +146,35 @@ class _Reader:
         if quantity.count > 1 and not self._is_several(phrase):
             self._say_singular(start, quantity, phrase)
             return self._after_measure(start, phrase)
-        if is_counted(phrase, role, quantity.stated, following):
-            self._add(quantity, phrase)
+        return self._read_thing(start, quantity, phrase)
+
+    def _read_without_noun(self, start: int, quantity: Quantity, phrase: NounPhrase) -> int:
+        """Index behind a number whose noun is elsewhere, or is no word of its own; 0 where it has one."""
+        following = self._text(phrase.after)
+        if quantity.is_tag and self._text(quantity.after) in _OTHERS:
+            self._note(Mention(quantity.count, (self.words[quantity.after],), is_tag=True))
+            return quantity.after + 1
+        if quantity.is_further and self.mentions and self._is_bare(phrase):
+            self._note(replace(self.mentions[-1], count=quantity.count, known=False, is_further=True))
+            return quantity.after + 1  # behind "more"
+        if phrase.noun:
+            return 0
+        if phrase.attributes and following in grammar.CONJUNCTIONS | {",", ""} and self._is_part(quantity, start):
+            self.parts = len(self.mentions)
+        elif phrase.attributes and following in grammar.CONJUNCTIONS:
+            self.waiting.append((quantity, phrase))
+        return max(phrase.after, start + 1)
+
+    def _read_thing(self, start: int, quantity: Quantity, phrase: NounPhrase) -> int:
+        role, following = self.clause.role_of(start, phrase), self._text(phrase.after)
+        before, head = self._text(start - 1), phrase.noun[-1].text
+        is_of_thing = self.mentions and before in _MARKS and head in grammar.PARTS
+        is_meant_for = before == "for" and singular(head) in grammar.PEOPLE  # "a table set for eight guests"
+        if not (is_of_thing or is_meant_for) and is_counted(phrase, role, quantity.stated, following):
+            if self.clause.of_each:
+                self._say_of_each(start, quantity, phrase)
+            else:
+                self._add(quantity, phrase)
         self.waiting = []
         self.clause.role = role
         if role is Role.SUBJECT and not quantity.stated and following in grammar.CONJUNCTIONS:
@@ -144,6 +189,10 @@ class _Reader:
         return bisect_right(self.stops, end) == bisect_right(self.stops, place) and self._text(start - 1) in {
             ",", ":", "and", "(", "-", "–", "—",
         }  # fmt: skip
+
+    def _is_bare(self, phrase: NounPhrase) -> bool:
+        """Whether "seven more" has no noun of its own: "one firefly appears, then seven more join it"."""
+        return not phrase.noun or (len(phrase.noun) == 1 and is_base_verb(phrase.noun[0].text))
 
     def _is_several(self, phrase: NounPhrase) -> bool:
         """Whether a number above one can belong to the phrase: its head is a plural, and no more than named by it."""
@@ -168,6 +217,13 @@ class _Reader:
         if is_plain and not unit and not names and quantity.count <= _MOST_BY_MISTAKE:
             said = said_of(self.words, start, phrase.after)
             self.notes.append(Note(Kind.ONE_OF_IT, said, f"{written(quantity.count)} {plural_of(phrase)}"))
+
+    def _say_of_each(self, start: int, quantity: Quantity, phrase: NounPhrase) -> None:
+        """Say that "three girls each holding two balloons" counts no balloons."""
+        total = quantity.count * (self.mentions[-1].count if self.mentions else 1)
+        if 1 < quantity.count < total <= MAX_COUNT:
+            said = said_of(self.words, start, phrase.after)
+            self.notes.append(Note(Kind.ONE_OF_IT, said, f"{written(total)} {plural_of(phrase)}"))
 
     def _after_measure(self, start: int, phrase: NounPhrase) -> int:
         """Past a measure and its noun, or its frame: "8 bit pixel art of a cat"."""
@@ -276,10 +332,9 @@ class _Reader:
         if self._text(index) not in _TWINS and not (is_two and self._text(index + 1) in KINDS_OF_TWINS):
             return 0
         noun = self.words[index + is_two]
-        if (
-            self.clause.role in (Role.SUBJECT, Role.PEER)
-            and self._text(index - 1) not in grammar.ARTICLES | grammar.DETERMINERS
-        ):
+        is_told = any(mention.is_tag and mention.count > 1 for mention in self.mentions)  # "2girls, twins"
+        is_new = not is_told and self._text(index - 1) not in grammar.ARTICLES | grammar.DETERMINERS
+        if is_new and self.clause.role in (Role.SUBJECT, Role.PEER):
             attributes = (self.words[index],) if is_two else ()
             self._note(Mention(_TWINS.get(noun.text, 2), (noun,), attributes, False))
         return index + 1 + is_two

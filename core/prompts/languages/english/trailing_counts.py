@@ -54,7 +54,8 @@ def _names_things(phrase: NounPhrase, number: str, sign: str) -> bool:
     if head.text in NOT_THINGS | _PARAMETERS | NAMED_BY_NUMBER:
         return False
     times = number.startswith("x") or sign in {"x", "×", "*"}
-    return times or (is_plural(head.text) and not head.capital)
+    is_name = not sign and len(phrase.noun) + len(phrase.attributes) > 1  # "dark souls 3"
+    return times or (is_plural(head.text) and not head.capital and not is_name)
 
 
 def _ends(word: Word) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...notes import Kind, Note
 from ...plurals import is_plural, plural
-from ...words import Word
+from ...words import Word, text_at
 from .noun_phrase import NounPhrase, read_noun_phrase
 from .numbers import MAX_COUNT, read_number
 
@@ -34,7 +34,7 @@ _VAGUE = _by_first_word(
     )
 )  # fmt: skip
 _SHAFTS = frozenset("-=–—~>")  # with ">" behind it an arrow: "->", "=>"
-_BEFORE_A_BOUND = frozenset([",", ";", ".", "(", "with", "of", "and", "has", "holding", "\n"])
+_BEFORE_A_BOUND = frozenset([",", ";", ".", "(", "with", "of", "and", "has", "holding", "from", "in", "by", "to", "\n"])
 _JOINTS = frozenset(["-", "–", "—", "~", "to", "or"])
 _ARTICLES = frozenset(["a", "an"])
 _OR_SO = frozenset(["more", "so", "fewer", "less"])
@@ -59,7 +59,8 @@ def read_uncounted(words: Sequence[Word], start: int) -> Uncounted | None:
         return _said(words, start, number[1], Kind.BOUND, number[0])
     is_opening = start == 0 or words[start - 1].text in _BEFORE_A_BOUND
     if words[start].text in {"over", "under"} and is_opening and (number := read_number(words, start + 1)):
-        return None if words[start + 1].text in _ARTICLES else _said(words, start, number[1], Kind.BOUND, number[0])
+        is_a_pair = words[start + 1].text in _ARTICLES and number[0] != 12  # "over a pair of", but "over a dozen"
+        return None if is_a_pair else _said(words, start, number[1], Kind.BOUND, number[0])
     if opening := _begins(words, start, _VAGUE):
         return None if read_number(words, opening) else _said(words, start, opening, Kind.VAGUE, 3)
     first = read_number(words, start)
@@ -84,6 +85,8 @@ def _range(words: Sequence[Word], start: int, low: int, after: int) -> Uncounted
         return _said(words, start, second[1], Kind.RANGE, second[0]) if second else None
     if joint == "by" and (second := read_number(words, after + 1)):
         return Uncounted(None, second[1])  # "a 2 by 2 grid"
+    if joint == "out" and text_at(words, after + 1) == "of" and (second := read_number(words, after + 2)):
+        return Uncounted(None, read_noun_phrase(words, second[1], True).after)  # "nine out of ten umbrellas"
     if joint == "+":
         return _said(words, start, after + 1, Kind.BOUND, low)
     if joint == "and" and words[start - 1].text == "between" and (second := read_number(words, after + 1)):

@@ -14,6 +14,7 @@ BASE_VERBS = frozenset(
     "exchange interact cuddle snuggle swing bounce collect examine inspect repair fix clean sweep wash serve pick plant "
     "harvest feed herd guard protect attack defend try help begin start seem remain stay go come see get put set bring "
     "throw catch kick hit shoot fire point reach fill cover surround stack overlook rehearse improvise debate bicker "
+    "join sell buy offer "
     "quarrel whisper shout scream yell cry weep sob giggle grin frown nod hurry rush dash flee escape sneak tiptoe skip "
     "strut parade hurdle box wade dip splash sink emerge vanish disappear arrive depart leave enter exit return approach "
     "retreat advance charge clash joust battle struggle lounge recline slouch crouch squat lurk loom tower sway swoop "
