@@ -42,7 +42,7 @@ class CountsFromTracks(io.ComfyNode):
                 CountedType.Input(
                     "counted",
                     optional=True,
-                    tooltip="COUNTED of another noun in the same video, which is handed on together with this one.",
+                    tooltip="COUNTED of another noun in the same video, passed on together with this one.",
                 ),
                 io.Float.Input(
                     "minimum_share",

@@ -94,7 +94,7 @@ def test_the_counts_socket() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"candidates": 1, "pictures": 2}, "chooses 2 of 1 candidates: the latent has 2 pictures. Raise candidates"),
+        ({"candidates": 1, "pictures": 2}, "chooses 2 of 1 candidates: the latent has 2 images. Raise candidates"),
         ({"model": None}, "got no model; connect a loader's MODEL output"),
         ({"decide_at": 0.0}, "decide_at is 0.0; it must be a number from 0.05 to 1.0"),
         ({"score": "luck"}, "score is 'luck'; it can be 'places', 'paper', 'algorithm 2'"),
