@@ -16,7 +16,7 @@ from ..helpers.saved_work import FEW_STEPS, WORKFLOWS
 
 pytestmark = [pytest.mark.browser, pytest.mark.every_page]
 
-OLD = next(path for path in WORKFLOWS if path.stem == "Shapes - everything together")
+OLD = next(path for path in WORKFLOWS if path.stem == "shapes_everything")
 _CONNECT = """([from, output, to, input]) => {
   const graph = window.app.graph;
   const placed = type => {

@@ -56,7 +56,7 @@ def test_a_changed_value_is_the_artists_own(node: Page) -> None:
 
 
 def test_a_file_from_before_the_presets_keeps_its_values(page: Page, renderer: str) -> None:
-    [path] = [path for path in WORKFLOWS if path.stem == "Shapes - the right number"]
+    [path] = [path for path in WORKFLOWS if path.stem == "shapes_isac"]
     workflow = json.loads(path.read_text())
     [saved] = [node["widgets_values"] for node in workflow["nodes"] if node["type"] == NODE]
     open_workflow(page, workflow)
