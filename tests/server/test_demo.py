@@ -118,6 +118,7 @@ def test_demo_writes_its_files(
     assert (first, second) == (("1", ASKS[0].prompt), ("2", ASKS[1].prompt))
     report = (tmp_path / "index.html").read_text()
     assert "has not finished" not in report
+    assert report.count("<tr>") == 3 and "<pre" not in report, "a table whose cells wrap, not lines that are cut"
     assert all(ask.prompt in report for ask in ASKS[:2])
     assert all(Image.open(tmp_path / name).width > 256 for name in ("contact_sheet.png", "attention.png"))
 
