@@ -70,17 +70,17 @@ VIEWS = {
         View(
             WORKFLOWS / "Wan 2.1 - the right number in a video.jpg",
             ("Load Diffusion Model", "Count Prompt", "Count Guide (NUMINA)", "KSampler"),
-            ("Wan 2.1", "NUMINA"),
+            ("Wan 2.1", "Count Guide"),
         ),
     ),
     **{
         name: (False, View(WORKFLOWS / f"{name}.jpg", _OF_MODELS, (model, node)))
         for name, model, node in (
-            ("SD 1.5 - the right number", "SD 1.5", "ISAC"),
-            ("SDXL - the right number", "SDXL", "ISAC"),
-            ("SD 3.5 - the right number", "SD 3.5 Large", "ISAC"),
-            ("Flux - the right number", "Flux 1 Dev", "ISAC"),
-            ("Flux - the right number by layout", "Flux 1 Dev", "NUMINA"),
+            ("SD 1.5 - the right number", "SD 1.5", "Count Control"),
+            ("SDXL - the right number", "SDXL", "Count Control"),
+            ("SD 3.5 - the right number", "SD 3.5 Large", "Count Control"),
+            ("Flux - the right number", "Flux 1 Dev", "Count Control"),
+            ("Flux - the right number by layout", "Flux 1 Dev", "Count Guide"),
         )
     },
     **{
