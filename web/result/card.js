@@ -3,9 +3,12 @@
 import { element } from "../page/element.js";
 import { setText } from "../page/texts.js";
 
-const EMPTY = "Run the workflow to see the result here.";
-const BEFORE = "The result of the run before:";
-const STATES = { running: "Running ...", stopped: "Stopped before there was a result." };
+const TEXTS = {
+  empty: "Run the workflow to see the result here.",
+  running: "Running ...",
+  stopped: "Stopped before there was a result.",
+  before: "The result of the run before:",
+};
 const NAMES = { true: "right", false: "wrong", null: "" };
 const SIGNS = { true: "✓", false: "✗" };
 
@@ -24,9 +27,9 @@ export class Card {
    */
   show(results, note, state = "") {
     const said = results.flatMap(partsOf);
-    const parts = state ? [line(STATES[state], "hc-state"), ...noteOf(note), ...before(said)] : [...said, ...noteOf(note)];
+    const parts = state ? [line(TEXTS[state], "hc-state"), ...noteOf(note), ...before(said)] : [...said, ...noteOf(note)];
     this.root.classList.toggle("hc-running", state === "running");
-    this.root.replaceChildren(...(parts.length ? parts : [line(EMPTY, "hc-quiet")]));
+    this.root.replaceChildren(...(parts.length ? parts : [line(TEXTS.empty, "hc-quiet")]));
   }
 }
 
@@ -37,7 +40,7 @@ function line(english, className) {
 }
 
 function before(parts) {
-  return parts.length ? [line(BEFORE, "hc-quiet"), element("div", { className: "hc-before" }, parts)] : [];
+  return parts.length ? [line(TEXTS.before, "hc-quiet"), element("div", { className: "hc-before" }, parts)] : [];
 }
 
 /** Page elements of one result. */
