@@ -25,42 +25,42 @@ TEMPLATES = {
 
 
 def check_pictures(server: ComfyServer) -> None:
-    """A batch, counted and checked; the thumbnail of shapes_count."""
-    run = run_counting(server, "shapes_count", "four red circles", SEED, 8)
+    """A batch, counted and checked; the thumbnail of its template."""
+    run = run_counting(server, "Shapes - keep only right images", "four red circles", SEED, 8)
     kept = [("kept", picture) for picture in run.saved[:4]]
     save(captioned([*lined_up(run.verdicts, run.counted, 4), kept], 192), HELP / "HeadcountCountCheck" / "kept.jpg")
-    thumbnail(lined_up(run.verdicts, run.counted, 2)[:2], WORKFLOWS / "shapes_count.jpg")
+    thumbnail(lined_up(run.verdicts, run.counted, 2)[:2], WORKFLOWS / "Shapes - keep only right images.jpg")
 
 
 def emoji_pictures(server: ComfyServer) -> None:
-    """What the emoji model makes of some prompts, counted; the thumbnail of emoji_count."""
-    runs = [run_counting(server, "emoji_count", text, SEED, 4) for text in _EMOJI]
+    """What the emoji model makes of some prompts, counted; the thumbnail of its template."""
+    runs = [run_counting(server, "Emoji - keep only right images", text, SEED, 4) for text in _EMOJI]
     lines = [list(zip(run.verdicts, run.counted, strict=True)) for run in runs]
     save(captioned(lines, 192), HELP / "HeadcountLoadDemoModel" / "emoji.jpg")
-    thumbnail([lines[0][:2], lines[0][2:]], WORKFLOWS / "emoji_count.jpg")
+    thumbnail([lines[0][:2], lines[0][2:]], WORKFLOWS / "Emoji - keep only right images.jpg")
 
 
 def repair_pictures(server: ComfyServer) -> None:
-    """A batch before and after its repair, of which the pictures that were changed are shown; the thumbnail of emoji_repair."""
-    run = run_counting(server, "emoji_repair", "five bicycles", SEED, 4)
+    """A batch before and after its repair, of which the pictures that were changed are shown; the thumbnail of its template."""
+    run = run_counting(server, "Repair an image with a wrong number", "five bicycles", SEED, 4)
     pairs = zip(run.plain, run.saved, strict=True)
     lines = [[("before", plain), ("after Count Repair", mended)] for plain, mended in pairs if (plain != mended).any()]
     save(captioned([[cell for line in lines[:2] for cell in line]], 192), HELP / "HeadcountCountRepair" / "mended.jpg")
-    thumbnail(lines[:2], WORKFLOWS / "emoji_repair.jpg")
+    thumbnail(lines[:2], WORKFLOWS / "Repair an image with a wrong number.jpg")
 
 
 def until_right_pictures(server: ComfyServer) -> None:
-    """The first right picture of four prompts; the thumbnail of emoji_until_right."""
+    """The first right picture of four prompts; the thumbnail of its template."""
     cells = [(text, run_until_right(server, text, SEED)) for text in _EMOJI]
     save(captioned([cells], 192), HELP / "HeadcountGenerateUntilRight" / "right.jpg")
-    thumbnail([cells[:2], cells[2:]], WORKFLOWS / "emoji_until_right.jpg")
+    thumbnail([cells[:2], cells[2:]], WORKFLOWS / "Draw until the number is right.jpg")
 
 
 def report_pictures(server: ComfyServer) -> None:
-    """The report of emoji_report, and its thumbnail."""
+    """The report of "Does it help on your model", and its thumbnail."""
     report = Image.fromarray(run_report(server))
     save(report, HELP / "HeadcountCountReport" / "report.jpg")
-    square_thumbnail(report, WORKFLOWS / "emoji_report.jpg")
+    square_thumbnail(report, WORKFLOWS / "Does it help on your model.jpg")
 
 
 def template_pictures(server: ComfyServer) -> None:
@@ -74,7 +74,7 @@ def template_pictures(server: ComfyServer) -> None:
 
 def counter_pictures(server: ComfyServer) -> None:
     """Overlays of a prompt with two nouns."""
-    run = run_counting(server, "shapes_count", "three circles and two stars", SEED, 2)
+    run = run_counting(server, "Shapes - keep only right images", "three circles and two stars", SEED, 2)
     captions = ["circles", "stars", "circles", "stars"]
     save(captioned(lined_up(captions, run.counted, 4), 192), HELP / "HeadcountT2ICountCounter" / "counted.jpg")
 
@@ -83,25 +83,30 @@ def search_pictures(server: ComfyServer) -> None:
     """The first seed and the found one, for some prompts; the thumbnail of count_search."""
     lines = []
     for number, ask in enumerate(SHAPES_ASKS[1:5]):
-        run = run_counting(server, "count_search", ask.prompt, SEED + number, 1)
+        run = run_counting(server, "Shapes - find a seed that counts right", ask.prompt, SEED + number, 1)
         lines.append([(ask.prompt, run.plain[0]), ("the chosen seed", run.saved[0])])
     save(captioned([lines[0] + lines[1], lines[2] + lines[3]], 192), HELP / "HeadcountCountSearch" / "chosen.jpg")
-    thumbnail([[("as it comes", a[1]), ("chosen", b[1])] for a, b in lines[:2]], WORKFLOWS / "count_search.jpg")
+    thumbnail(
+        [[("as it comes", a[1]), ("chosen", b[1])] for a, b in lines[:2]],
+        WORKFLOWS / "Shapes - find a seed that counts right.jpg",
+    )
 
 
 def pick_pictures(server: ComfyServer) -> None:
     """What seeds will make, counted, and the one that was picked; the thumbnail of count_search_pick."""
-    run = run_counting(server, "count_search_pick", "three red circles", SEED, 1)
+    run = run_counting(server, "Shapes - find a seed with any detector", "three red circles", SEED, 1)
     seeds = [f"seed {SEED + number}" for number in range(len(run.counted))]
     lines = lined_up(seeds, run.counted, 4)
     save(captioned(lines, 192), HELP / "HeadcountCountSearchCandidates" / "candidates.jpg")
     picked = [*lines[0][:3], ("the chosen seed", run.saved[0])]
     save(captioned([picked], 192), HELP / "HeadcountCountSearchPick" / "picked.jpg")
-    thumbnail([picked[:2], picked[2:]], WORKFLOWS / "count_search_pick.jpg")
+    thumbnail([picked[:2], picked[2:]], WORKFLOWS / "Shapes - find a seed with any detector.jpg")
 
 
 def everything_pictures(server: ComfyServer) -> None:
-    """The thumbnail of shapes_everything."""
-    run = run_counting(server, "shapes_everything", "three hearts and two squares", SEED, 4)
+    """The thumbnail of its template."""
+    run = run_counting(server, "Shapes - everything together", "three hearts and two squares", SEED, 4)
     kept = [("kept", picture) for picture in run.saved[:2]]
-    thumbnail([kept, lined_up(["hearts", "squares"], run.counted[:2], 2)[0]], WORKFLOWS / "shapes_everything.jpg")
+    thumbnail(
+        [kept, lined_up(["hearts", "squares"], run.counted[:2], 2)[0]], WORKFLOWS / "Shapes - everything together.jpg"
+    )

@@ -55,16 +55,16 @@ def run_counting(client: ComfyClient, name: str, text: str, seed: int, pictures:
 
 
 def run_until_right(client: ComfyClient, text: str, seed: int) -> np.ndarray:
-    """What workflows/emoji_until_right.json saves for a prompt."""
+    """What the template "Draw until the number is right" saves for a prompt."""
     settings = {"HeadcountGenerateUntilRight": {"text": text, "seed": seed}}
-    prompt = with_widgets(workflow_prompt(client, "emoji_until_right"), settings)
+    prompt = with_widgets(workflow_prompt(client, "Draw until the number is right"), settings)
     (saved,) = _of(prompt, "SaveImage")
     return pictures_of(client, client.run(prompt)[saved])[0]
 
 
 def run_report(client: ComfyClient) -> np.ndarray:
-    """What workflows/emoji_report.json saves."""
-    prompt = workflow_prompt(client, "emoji_report")
+    """What the template "Does it help on your model" saves."""
+    prompt = workflow_prompt(client, "Does it help on your model")
     (saved,) = _of(prompt, "SaveImage")
     return pictures_of(client, client.run(prompt, timeout_s=3600.0)[saved])[0]
 

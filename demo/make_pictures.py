@@ -43,10 +43,10 @@ def demo_pictures(server: ComfyServer) -> None:
 
 
 def isac_pictures(server: ComfyServer) -> None:
-    """The thumbnail of shapes_isac."""
+    """The thumbnail of the template "Shapes - the right number"."""
     without, steered = run_with_and_without(server, SHAPES_ASKS[0].prompt, 4, SEED)
     pairs = zip(without[:2], steered[:2], strict=True)
-    thumbnail([[("without ISAC", a), ("with ISAC", b)] for a, b in pairs], WORKFLOWS / "shapes_isac.jpg")
+    thumbnail([[("without ISAC", a), ("with ISAC", b)] for a, b in pairs], WORKFLOWS / "Shapes - the right number.jpg")
 
 
 def numina_pictures(server: ComfyServer) -> None:
@@ -57,11 +57,14 @@ def numina_pictures(server: ComfyServer) -> None:
         rows.append(make_row(ask, {"without Count Guide": without, "with Count Guide, same noise": steered}))
     save(contact_sheet(rows), HELP / "HeadcountNuminaCountGuide" / "with_and_without.jpg")
     pairs = zip(*(column.pictures[:2] for column in rows[0].columns.values()), strict=True)
-    thumbnail([[("without", a), ("with the guide", b)] for a, b in pairs], WORKFLOWS / "shapes_numina.jpg")
+    thumbnail(
+        [[("without", a), ("with the guide", b)] for a, b in pairs],
+        WORKFLOWS / "Shapes - the right number by layout.jpg",
+    )
 
 
 def selection_pictures(server: ComfyServer) -> None:
-    """The first noise of a seed and the chosen one, for some prompts, and the thumbnail of shapes_selection."""
+    """The first noise of a seed and the chosen one, for some prompts, and the thumbnail of that template."""
     asks = SHAPES_ASKS[1:5]
     pairs = [run_selection(server, ask.prompt, SEED + number) for number, ask in enumerate(asks)]
     lines = [
@@ -72,18 +75,18 @@ def selection_pictures(server: ComfyServer) -> None:
     )
     thumbnail(
         [[("as it comes", first), ("chosen", chosen)] for first, chosen in pairs[:2]],
-        WORKFLOWS / "shapes_selection.jpg",
+        WORKFLOWS / "Shapes - choose the noise.jpg",
     )
 
 
 def attention_pictures(server: ComfyServer) -> None:
-    """What shapes_attention shows: the viewer, the recorder, the masks, the thumbnail."""
+    """What the template "Shapes - look inside the model" shows: the viewer, the recorder, the masks, the thumbnail."""
     lines = run_attention(server, SEED)
     overview = lines[0]
     save(captioned(lines), HELP / "HeadcountAttentionMapViewer" / "words_regions_steps.jpg")
     save(captioned([overview[:3]], 192), HELP / "HeadcountAttentionMapRecorder" / "words.jpg")
     save(captioned([[overview[0], overview[-1]]], 192), HELP / "HeadcountInstanceMasks" / "masks.jpg")
-    thumbnail([overview[:2], overview[2:4]], WORKFLOWS / "shapes_attention.jpg")
+    thumbnail([overview[:2], overview[2:4]], WORKFLOWS / "Shapes - look inside the model.jpg")
 
 
 def model_pictures(server: ComfyServer) -> None:

@@ -49,38 +49,38 @@ VIEWS = {
             ("SAM 3.1", "count a photo"),
         ),
     ),
-    "shapes_isac": (
+    "Shapes - the right number": (
         True,
         View(HELP / "HeadcountIsacAttentionControl" / "graph.jpg"),
         View(HELP / "HeadcountCountPrompt" / "node.jpg", ("Count Prompt", "What is counted")),
     ),
-    "shapes_count": (
+    "Shapes - keep only right images": (
         True,
         View(HELP / "HeadcountLoadT2ICountModel" / "node.jpg", ("Load T2ICount Model", "Counted")),
     ),
-    "shapes_numina": (
+    "Shapes - the right number by layout": (
         True,
         View(
             HELP / "HeadcountNuminaCountGuide" / "layout.jpg",
             ("Attention Map Viewer: layout", "What was found, and what was aimed at"),
         ),
     ),
-    "wan_numina": (
+    "Wan 2.1 - the right number in a video": (
         False,
         View(
-            WORKFLOWS / "wan_numina.jpg",
+            WORKFLOWS / "Wan 2.1 - the right number in a video.jpg",
             ("Load Diffusion Model", "Count Prompt", "Count Guide (NUMINA)", "KSampler"),
-            ("Wan 2.1", "NUMINA"),
+            ("Wan 2.1", "Count Guide"),
         ),
     ),
     **{
         name: (False, View(WORKFLOWS / f"{name}.jpg", _OF_MODELS, (model, node)))
         for name, model, node in (
-            ("sd15_isac", "SD 1.5", "ISAC"),
-            ("sdxl_isac", "SDXL", "ISAC"),
-            ("sd35_isac", "SD 3.5 Large", "ISAC"),
-            ("flux_isac", "Flux 1 Dev", "ISAC"),
-            ("flux_numina", "Flux 1 Dev", "NUMINA"),
+            ("SD 1.5 - the right number", "SD 1.5", "Count Control"),
+            ("SDXL - the right number", "SDXL", "Count Control"),
+            ("SD 3.5 - the right number", "SD 3.5 Large", "Count Control"),
+            ("Flux - the right number", "Flux 1 Dev", "Count Control"),
+            ("Flux - the right number by layout", "Flux 1 Dev", "Count Guide"),
         )
     },
     **{
@@ -109,23 +109,23 @@ VIEWS = {
             ("Wan 2.2", "KSampler (Advanced): high noise", "KSampler (Advanced): low noise"),
         )
     },
-    "sam3_count_photo": (
+    "Count a photo with SAM3": (
         False,
         View(HELP / "HeadcountSam3Counter" / "node.jpg", ("Load Checkpoint: SAM3", "SAM3 Counter", "Counted")),
         View(
-            WORKFLOWS / "sam3_count_photo.jpg",
+            WORKFLOWS / "Count a photo with SAM3.jpg",
             ("Load Image", "SAM3 Counter", "Counted"),
             ("SAM 3.1", "count a photo"),
         ),
     ),
-    "ask_language_model": (
+    "Ask a language model how many": (
         False,
         View(
             HELP / "HeadcountCountsFromText" / "node.jpg",
             ("Generate Text: ask it", "What it said", "Counts from Text"),
         ),
         View(
-            WORKFLOWS / "ask_language_model.jpg",
+            WORKFLOWS / "Ask a language model how many.jpg",
             ("Generate Text: ask it", "Counts from Text"),
             ("Qwen 3.5", "ask it"),
         ),
@@ -134,20 +134,27 @@ VIEWS = {
         name: (False, View(WORKFLOWS / f"{name}.jpg", titles, band))
         for name, titles, band in (
             (
-                "sam3_keep_right",
+                "SDXL - keep only right images with SAM3",
                 ("Count Prompt", "SAM3 Counter", "Counted", "Count Check"),
                 ("SAM 3.1", "keep right images"),
             ),
-            ("sam3_find_seed", ("Count Prompt", "SAM3 Counter", "Count Search"), ("SAM 3.1", "find a seed")),
+            (
+                "SDXL - find a seed with SAM3",
+                ("Count Prompt", "SAM3 Counter", "Count Search"),
+                ("SAM 3.1", "find a seed"),
+            ),
         )
     },
-    "detector_count_photo": (
+    "Count a photo with a detector": (
         False,
-        View(WORKFLOWS / "detector_count_photo.jpg", ("Load Image", "Detector Counter", "Counted")),
+        View(WORKFLOWS / "Count a photo with a detector.jpg", ("Load Image", "Detector Counter", "Counted")),
     ),
-    "t2icount_photo": (
+    "Count a photo with T2ICount": (
         False,
-        View(WORKFLOWS / "t2icount_photo.jpg", ("Load Image", "Load T2ICount Model", "Object Counter (T2ICount)")),
+        View(
+            WORKFLOWS / "Count a photo with T2ICount.jpg",
+            ("Load Image", "Load T2ICount Model", "Object Counter (T2ICount)"),
+        ),
     ),
 }
 IDLE = """async () => {

@@ -103,8 +103,8 @@ def _right_number(ask: Ask, count: Count) -> bool:
     return sum(count.kinds) + count.others == sum(kind.count for kind in ask.kinds)
 
 
-def table(rows: Sequence[Row], prompts: int | None = None) -> Iterator[str]:
-    """Lines of the report; with `prompts`, how many there are to be, it says so where some are missing."""
+def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    """The report's table: its head, then a line for each prompt."""
     lines = [("prompt", "asked", *rows[0].columns)]
     for row in rows:
         verdicts = (
@@ -112,13 +112,24 @@ def table(rows: Sequence[Row], prompts: int | None = None) -> Iterator[str]:
             for column in row.columns.values()
         )
         lines.append((row.ask.prompt, row.ask.wanted, *verdicts))
+    return lines
+
+
+def remarks(rows: Sequence[Row], prompts: int | None = None) -> Iterator[str]:
+    """What stands below the table; with `prompts`, how many there are to be, it says so where some are missing."""
+    if prompts is not None and len(rows) < prompts:
+        yield f"Only {len(rows)} of {prompts} prompts are in: the demo has not finished."
+    yield "Counts stand in the order of the prompt; in brackets, objects that nobody asked for or in another colour."
+    yield "So few pictures show how it works, not how well: `make bench` lists the measurements."
+
+
+def table(rows: Sequence[Row], prompts: int | None = None) -> Iterator[str]:
+    """Lines of the report, for a terminal; `prompts` as of `remarks`."""
+    lines = cells(rows)
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:
         yield "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
     yield ""
     yield from totals(rows)
-    if prompts is not None and len(rows) < prompts:
-        yield f"Only {len(rows)} of {prompts} prompts are in: the demo has not finished."
     yield ""
-    yield "Counts stand in the order of the prompt; in brackets, objects that nobody asked for or in another colour."
-    yield "So few pictures show how it works, not how well: `make bench` lists the measurements."
+    yield from remarks(rows, prompts)

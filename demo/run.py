@@ -10,7 +10,7 @@ import argparse
 import html
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from .asks import ASKS
 from .comfy_host import ROOT
 from .contact_sheet import captioned, contact_sheet
 from .counting_runs import run_until_right
-from .report import Row, Seen, make_row, table, totals
+from .report import Row, Seen, cells, make_row, remarks, table, totals
 from .server import ComfyServer, PromptError
 from .workflow_runs import EMOJI_ISAC, run_attention, run_with_and_without
 
@@ -46,17 +46,27 @@ def judged() -> Seen:
     return seen
 
 
+STYLE = """body{font:16px sans-serif;margin:2em auto;max-width:1100px;padding:0 1em}img{max-width:100%}
+table{border-collapse:collapse;font-size:14px}
+th,td{padding:.3em .6em;border:1px solid #ccc;text-align:left;vertical-align:top}"""
+
+
 def page(rows: list[Row]) -> str:
-    """The report as an HTML page beside its pictures."""
-    lines = "\n".join(table(rows, len(ASKS)))
-    verdicts = "".join(f"<li>{html.escape(line)}</li>" for line in totals(rows))
+    """The report as an HTML page beside its pictures; it fits windows of every usual width."""
+    verdicts = _elements("li", totals(rows))
+    head, *lines = cells(rows)
+    body = "".join(f"<tr>{_elements('td', line)}</tr>" for line in lines)
     attention = f'<h2>Inside the model</h2><img src="{ATTENTION}">' if len(rows) == len(ASKS) else ""
     return (
-        '<!doctype html><meta charset="utf-8"><title>Headcount: the demo</title>'
-        "<style>body{font:16px sans-serif;margin:2em auto;max-width:1100px}img{max-width:100%}pre{overflow:auto}</style>"
+        f'<!doctype html><meta charset="utf-8"><title>Headcount: the demo</title><style>{STYLE}</style>'
         f"<h1>Asked for a number</h1><p>A green frame is exactly right, a red one is not.</p><ul>{verdicts}</ul>"
-        f'<img src="{SHEET}"><pre>{html.escape(lines)}</pre>{attention}\n'
+        f'<img src="{SHEET}"><table><tr>{_elements("th", head)}</tr>{body}</table>'
+        f"{_elements('p', remarks(rows, len(ASKS)))}{attention}\n"
     )
+
+
+def _elements(tag: str, texts: Iterable[str]) -> str:
+    return "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts)
 
 
 class Output:

@@ -12,7 +12,7 @@ from .browser import comfy_page, started_browser
 from .picture_files import WORKFLOWS
 from .server import ComfyServer
 
-WORKFLOW = "shapes_isac"
+WORKFLOW = "Shapes - the right number"
 NODE_SIZE = (460, 760)
 POINTED_AT = (0.7, 0.22)  # a circle of that run; from the picture's left and top, 0 to 1
 GAP = 16

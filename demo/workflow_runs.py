@@ -72,9 +72,9 @@ class Comparison:
     node: str
 
 
-EMOJI_ISAC = Comparison("emoji_isac", "HeadcountIsacAttentionControl")
-ISAC = Comparison("shapes_isac", "HeadcountIsacAttentionControl")
-NUMINA = Comparison("shapes_numina", "HeadcountNuminaCountGuide")
+EMOJI_ISAC = Comparison("Emoji - the right number", "HeadcountIsacAttentionControl")
+ISAC = Comparison("Shapes - the right number", "HeadcountIsacAttentionControl")
+NUMINA = Comparison("Shapes - the right number by layout", "HeadcountNuminaCountGuide")
 
 
 def run_with_and_without(
@@ -99,14 +99,14 @@ def run_with_and_without(
 
 
 def run_selection(client: ComfyClient, text: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Run workflows/shapes_selection.json for a prompt. Returns the picture of the first noise and of the chosen one."""
+    """Run "Shapes - choose the noise" for a prompt. Returns the picture of the first noise and of the chosen one."""
     settings = {
         "HeadcountCountPrompt": {"text": text},
         "HeadcountIsacLatentSelection": {"seed": seed},
         "KSampler": {"seed": seed},
     }
-    prompt = with_widgets(workflow_prompt(client, "shapes_selection"), settings)
-    outputs = _run(client, prompt, "shapes_selection")
+    prompt = with_widgets(workflow_prompt(client, "Shapes - choose the noise"), settings)
+    outputs = _run(client, prompt, "Shapes - choose the noise")
     pictures = {
         prompt[node]["class_type"]: pictures_of(client, shown)[0]
         for node, shown in outputs.items()
@@ -116,9 +116,9 @@ def run_selection(client: ComfyClient, text: str, seed: int) -> tuple[np.ndarray
 
 
 def run_attention(client: ComfyClient, seed: int) -> list[list[tuple[str, np.ndarray]]]:
-    """Run workflows/shapes_attention.json. Returns lines of captioned pictures: overview, then one per noun over the steps."""
-    prompt = with_widgets(workflow_prompt(client, "shapes_attention"), {"KSampler": {"seed": seed}})
-    outputs = _run(client, prompt, "shapes_attention")
+    """Run "Shapes - look inside the model". Returns lines of captioned pictures: overview, then one per noun over the steps."""
+    prompt = with_widgets(workflow_prompt(client, "Shapes - look inside the model"), {"KSampler": {"seed": seed}})
+    outputs = _run(client, prompt, "Shapes - look inside the model")
     views: dict[str, list[tuple[str, np.ndarray]]] = {}
     for node, placed in prompt.items():
         if placed["class_type"] == "HeadcountAttentionMapViewer":

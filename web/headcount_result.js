@@ -2,6 +2,7 @@
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
+import { takeLivePreviewAway } from "./page/live_preview.js";
 import { addElements, alsoAt, workflowChanged } from "./page/node.js";
 import { Card } from "./result/card.js";
 import { takeTablesOut } from "./result/heal.js";
@@ -18,14 +19,19 @@ const HEIGHTS = { note: 72, result: 132, line: 17, beyondTable: 110 };
 const MARGINS = 20; // above and below the elements, on the classic canvas
 const NEW_NODE = { width: 340, beyondLeast: 60 };
 
+const ENDS = { execution_success: "", execution_interrupted: "stopped", execution_error: "stopped" };
+
 /** @type {WeakMap<object, NodeResult>} */
 const ofNodes = new WeakMap();
+/** @type {Set<NodeResult>} */
+const running = new Set();
 
 /** What one node says. */
 class NodeResult {
   constructor(node) {
     this.node = node;
     this.card = null;
+    this.state = "";
     if (WITH_ROOM.has(node.comfyClass)) {
       this.#addCard();
       const [width, height] = node.computeSize();
@@ -38,7 +44,10 @@ class NodeResult {
   /** An output of the server. */
   take(output) {
     const results = resultsOf(output);
-    if (results) this.#keep({ ...readKept(this.node.properties), results });
+    if (!results) return;
+    this.#goOn("");
+    this.#keep({ ...readKept(this.node.properties), results });
+    if (output.images?.length) takeLivePreviewAway(this.node);
   }
 
   /** A note on a run of what this node patched; empty takes it away. */
@@ -46,10 +55,21 @@ class NodeResult {
     if (text || readKept(this.node.properties).note) this.#keep({ ...readKept(this.node.properties), note: text });
   }
 
-  /** The node runs again. */
-  runs() {
+  /** The node is run: once in each run of a workflow, of which the server tells at every step. */
+  runs(run) {
+    if (this.run === run) return;
+    this.run = run;
+    this.#goOn("running");
     this.note("");
-    this.card?.fade();
+    this.draw();
+  }
+
+  /** The run is over, and the node has not said anything new. */
+  ends(state) {
+    this.#goOn(state);
+    if (state) this.note("");
+    if (readKept(this.node.properties).results.length) takeLivePreviewAway(this.node);
+    this.draw();
   }
 
   /** Show what the node's properties say. */
@@ -58,8 +78,14 @@ class NodeResult {
     const says = results.length > 0 || note !== "";
     if (says && !this.card) this.#addCard();
     if (!says && this.card && !WITH_ROOM.has(this.node.comfyClass)) this.#removeCard();
-    this.card?.show(results, note);
+    this.card?.show(results, note, this.state);
     this.node.setDirtyCanvas?.(true, true);
+  }
+
+  #goOn(state) {
+    this.state = state;
+    if (state === "running") running.add(this);
+    else running.delete(this);
   }
 
   #keep(kept) {
@@ -108,9 +134,14 @@ app.registerExtension({
     api.addEventListener(NOTE_EVENT, ({ detail }) => {
       resultAt(nodeOfRun(graphNow(), detail?.node))?.note(typeof detail?.text === "string" ? detail.text : "");
     });
-    api.addEventListener("executing", ({ detail }) => {
-      if (detail !== null && detail !== undefined) resultAt(nodeOfRun(graphNow(), detail))?.runs();
+    api.addEventListener("progress_state", ({ detail }) => {
+      for (const [place, { state }] of Object.entries(detail?.nodes ?? {})) {
+        if (state === "running") resultAt(nodeOfRun(graphNow(), place))?.runs(detail.prompt_id);
+      }
     });
+    for (const [event, state] of Object.entries(ENDS)) {
+      api.addEventListener(event, () => { for (const one of running) one.ends(state); });
+    }
   },
   beforeConfigureGraph: (graph) => takeTablesOut(graph),
   nodeCreated(node) {

@@ -134,7 +134,7 @@ def _workflow_in(video: Path) -> dict[str, Any]:
 
 @pytest.mark.server
 def test_workflow_of_the_page_is_read(tmp_path: Path, server: ComfyServer) -> None:
-    workflow = read_workflow(ROOT / "workflows" / "shapes_isac.json", [server.address])
+    workflow = read_workflow(ROOT / "workflows" / "Shapes - the right number.json", [server.address])
     (node,) = [node for node, placed in workflow.items() if placed["class_type"] == "HeadcountCountPrompt"]
     assert prompt_input(workflow, f"{node}.text") == (node, "text")
     (tmp_path / "unknown.json").write_text('{"nodes": [{"id": 1, "type": "NoSuchNode"}], "links": []}')

@@ -41,7 +41,7 @@ def test_workflow_opens(path: Path, renderer: str, page: Page, object_info: dict
 
 def test_a_missing_node_is_noticed(page: Page, renderer: str) -> None:
     """The check above does fail for a node that is not there; the page names the pack that the workflow says it is of."""
-    workflow = example("shapes_isac")
+    workflow = example("Shapes - the right number")
     [node] = [node for node in workflow["nodes"] if node["type"] == "HeadcountLoadShapesDemoModel"]
     node |= {"type": "HeadcountNoSuchNode", "outputs": []}
     open_workflow(page, workflow | {"nodes": [node], "links": [], "groups": []})

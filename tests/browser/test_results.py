@@ -41,6 +41,24 @@ _SET = """([kind, name, value]) => {
   const node = window.app.graph.nodes.find(node => node.type === kind);
   node.widgets.find(widget => widget.name === name).value = value;
 }"""
+_TELL = """async ([kind, event, more]) => {
+  const { graph, api } = window.app;
+  const id = String(graph.nodes.find(node => node.type === kind).id);
+  const detail = { prompt_id: more.run, timestamp: 0, node_id: id, node_type: kind, node: id, display_node: id, executed: [] };
+  detail.nodes = { [id]: { state: 'running', value: 0, max: 2, node_id: id, display_node_id: id, prompt_id: more.run } };
+  Object.assign(detail, { displayNodeId: id, nodeId: id, parentNodeId: id, realNodeId: id, jobId: more.run }, more);
+  detail.blob = await new Promise(done => document.createElement('canvas').toBlob(done));
+  api.dispatchEvent(new CustomEvent(event, { detail }));
+  window.app.canvas.setDirty(true, true);
+}"""
+"""What the server tells of a run of a node: the page cannot know that nothing runs."""
+_IMAGES = """kind => {
+  const node = window.app.graph.nodes.find(node => node.type === kind);
+  const inNode = [...document.querySelectorAll(`[data-node-id="${node.id}"] img`)].filter(image => image.checkVisibility());
+  const shown = window.LiteGraph.vueNodesMode ? inNode : node.imgs ?? [];
+  return [...new Set(shown.map(image => new URL(image.src).protocol))].join();
+}"""
+"""Of the images that a node shows: "blob:" is a live preview, "http:" a result."""
 _TEXT_WIDGETS = """text => {
   for (const node of window.app.graph.nodes) {
     for (const widget of node.widgets ?? []) if (typeof widget.value === 'string' && !widget.options?.values) {
@@ -105,6 +123,71 @@ def test_results_stay(results: ResultPage, host: ComfyServer) -> None:
     assert results.texts()["check"].splitlines()[0] == STOPPED
     assert page.get_by_role("dialog").count() == 0 and page.get_by_text("Execution Blocked").count() == 0
     assert sorted((host.base / "output").glob(f"{SAVED}*.png")) == saved, "nothing passed on"
+
+
+def test_the_result_of_the_run_before(results: ResultPage) -> None:
+    """It is grey while the node runs again and after a stop; the live preview takes the place of its images till then."""
+    page = results.page
+    _run(page)
+    said = results.texts()["check"]
+    results.place(CHECK)
+    output = page.evaluate("id => window.app.nodeOutputs[id]", _id(page))
+
+    def tell(event: str, **more: object) -> None:
+        page.evaluate(_TELL, [CHECK, event, more])
+
+    def images(protocols: str) -> None:
+        page.wait_for_function(
+            f"([kind, wanted]) => ({_IMAGES})(kind) === wanted", arg=[CHECK, protocols], timeout=10_000
+        )
+
+    def says() -> str:
+        card = results.card(CHECK)
+        assert card is not None
+        is_old = card.query_selector(".hc-before .hc-verdict") is not None
+        assert is_old == ("The result of the run before:" in card.inner_text())
+        return card.inner_text().splitlines()[0] if is_old else card.inner_text()
+
+    images("http:")
+    tell("progress_state", run="cancelled")
+    assert says() == "Running ..."
+    tell("b_preview_with_metadata", run="cancelled")
+    images("blob:")
+    tell("headcount.note", run="cancelled", text="try 1 of 2")
+    tell("progress_state", run="cancelled")
+    assert says() == "Running ..."
+    tell("execution_interrupted", run="cancelled")
+    assert says() == "Stopped before there was a result."
+    images("http:")
+    tell("progress_state", run="finished")
+    tell("b_preview_with_metadata", run="finished")
+    images("blob:")
+    tell("executed", run="finished", output=output)
+    assert says() == said
+    images("http:")
+    tell("progress_state", run="nothing new")
+    assert says() == "Running ..."
+    tell("execution_success", run="nothing new")
+    assert says() == said
+
+
+def test_marks_are_no_buttons(results: ResultPage) -> None:
+    """Chips of Count Prompt, which do something, have a frame and a hand; marks of images have neither."""
+    look = """([kind, name, element]) => {
+      const node = window.app.graph.nodes.find(node => node.type === kind);
+      const style = getComputedStyle(node.widgets.find(widget => widget.name === name).element.querySelector(element));
+      return [style.borderTopWidth, style.cursor];
+    }"""
+    page = results.page
+    output = {"headcount_result": [{"verdict": "1 of 1 right", "right": True, "marks": [True]}]}
+    page.evaluate(_TELL, [CHECK, "executed", {"run": "told", "output": output}])
+    assert page.evaluate(look, [CHECK, "result", ".hc-marks span"]) == ["0px", "default"]
+    page.wait_for_function("() => document.querySelector('.headcount-reading .hc-chip')")
+    assert page.evaluate(look, [SHOWN["prompt"], "reading", ".hc-chip"]) == ["2px", "pointer"]
+
+
+def _id(page: Page) -> str:
+    return page.evaluate("kind => String(window.app.graph.nodes.find(node => node.type === kind).id)", CHECK)
 
 
 def test_results_lie_in_their_nodes(results: ResultPage) -> None:

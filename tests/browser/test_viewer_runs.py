@@ -19,8 +19,8 @@ pytestmark = pytest.mark.browser
 
 @pytest.mark.every_page
 def test_the_demo_runs_from_the_run_button(viewer: ViewerPage) -> None:
-    """The whole of shapes_isac, in few steps: every node runs, and the view shows words and losses."""
-    viewer.open(example("shapes_isac"))
+    """The whole of "Shapes - the right number", in few steps: every node runs, and the view shows words and losses."""
+    viewer.open(example("Shapes - the right number"))
     _set_steps(viewer, 6)
     viewer.run()
     wait_for_queue(viewer.page, 0)
@@ -31,7 +31,7 @@ def test_the_demo_runs_from_the_run_button(viewer: ViewerPage) -> None:
 
 
 def test_a_real_run(viewer: ViewerPage) -> None:
-    viewer.open(workflow_with_viewer("shapes_attention", steps=10))
+    viewer.open(workflow_with_viewer("Shapes - look inside the model", steps=10))
     assert "Run the workflow" in viewer.message() and not viewer.canvas.is_visible()
     viewer.run()
     assert viewer.shown_words() == ["circles", "stars"]
@@ -53,7 +53,7 @@ def test_a_real_run(viewer: ViewerPage) -> None:
 
 def test_failed_cancelled_and_bypassed_runs(viewer: ViewerPage, errors: list[str]) -> None:
     """None of them takes the view away, and the next run is shown."""
-    viewer.open(workflow_with_viewer("shapes_attention", steps=2))
+    viewer.open(workflow_with_viewer("Shapes - look inside the model", steps=2))
     viewer.run()
     folder = viewer.state()["headcount_viewer"]["folder"]
 
@@ -101,7 +101,7 @@ def _set_steps(viewer: ViewerPage, steps: int) -> None:
 
 
 def test_the_view_writes_the_nodes_settings_and_nothing_else(viewer: ViewerPage, drawn_folder: str) -> None:
-    workflow = workflow_with_viewer("shapes_attention", steps=2)
+    workflow = workflow_with_viewer("Shapes - look inside the model", steps=2)
     first_viewer(workflow)["properties"]["headcount_viewer"] = {"folder": drawn_folder}
     viewer.open(workflow)
     viewer.wait()
@@ -131,7 +131,7 @@ def test_the_node_says_what_is_shown(show: str, viewer: ViewerPage, drawn_folder
 
 def test_a_prompt_that_counts_nothing(viewer: ViewerPage) -> None:
     """After a run of another prompt: its maps go, and the view says why there are none."""
-    viewer.open(workflow_with_viewer("shapes_attention", steps=3))
+    viewer.open(workflow_with_viewer("Shapes - look inside the model", steps=3))
     viewer.run()
     words = "node => node.type === 'HeadcountCountPrompt'"
     viewer.page.evaluate(f"() => {{ app.graph.nodes.find({words}).widgets[0].value = 'some hearts on a table' }}")

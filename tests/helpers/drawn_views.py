@@ -92,7 +92,7 @@ def drawn(*folders: Any, **state: Any) -> dict[str, Any]:
     """A workflow of viewers that remember a view each, beside each other; nothing is linked to them."""
     nodes = []
     for number, folder in enumerate(folders, start=1):
-        node = first_viewer(example("shapes_attention"))
+        node = first_viewer(example("Shapes - look inside the model"))
         node |= {"id": number, "pos": [500 * (number - 1), 0], "size": [460, 700]}
         for slot in node["inputs"]:
             slot["link"] = None

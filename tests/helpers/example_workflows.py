@@ -15,16 +15,23 @@ VIDEO_FAMILIES = tuple(f"{family} - the right number in a video" for family in (
 NEEDS_NEWER = "Qwen-Image 2.1 - the right number"
 """Its model's class is in ComfyUI 0.37 and newer."""
 FOR_LARGE_MODELS = (
-    *("wan_numina", "sd15_isac", "sdxl_isac", "sd35_isac", "flux_isac", "flux_numina"),
+    *(
+        "Wan 2.1 - the right number in a video",
+        "SD 1.5 - the right number",
+        "SDXL - the right number",
+        "SD 3.5 - the right number",
+        "Flux - the right number",
+        "Flux - the right number by layout",
+    ),
     *PICTURE_FAMILIES,
     *VIDEO_FAMILIES,
     NEEDS_NEWER,
     *(
-        "sam3_count_photo",
-        "sam3_keep_right",
-        "sam3_find_seed",
-        "detector_count_photo",
-        "ask_language_model",
+        "Count a photo with SAM3",
+        "SDXL - keep only right images with SAM3",
+        "SDXL - find a seed with SAM3",
+        "Count a photo with a detector",
+        "Ask a language model how many",
         "4 Count your photo",
     ),
 )

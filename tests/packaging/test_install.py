@@ -80,7 +80,7 @@ def test_every_node_is_listed(installed: ComfyServer) -> None:
 
 def test_a_workflow_runs(installed: ComfyServer) -> None:
     """One that came with the pack, on the model that came with it."""
-    file = installed.base / "custom_nodes" / "headcount" / "workflows" / "shapes_count.json"
+    file = installed.base / "custom_nodes" / "headcount" / "workflows" / "Shapes - keep only right images.json"
     prompt = with_widgets(workflow_to_prompt(json.loads(file.read_text()), installed.object_info()), FEW_STEPS)
     assert _saves_a_picture(prompt, installed.run(prompt))
 
@@ -94,7 +94,7 @@ def test_an_update_of_release_0_4(archive_0_4: Path, archive: Path, tmp_path: Pa
     """A graph that was saved and run with it runs after the update, and no file of it is left that has gone since."""
     base = tmp_path / "base"
     folder = install(archive_0_4, base / "custom_nodes" / "headcount")
-    prompt = with_widgets(PROMPTS["shapes_count"], FEW_STEPS)
+    prompt = with_widgets(PROMPTS["Shapes - keep only right images"], FEW_STEPS)
     with ComfyServer(base=base) as server:
         assert _saves_a_picture(prompt, server.run(prompt))
     install(archive, folder)

@@ -117,6 +117,14 @@ def _nodes(graph: dict[str, Any]) -> list[dict[str, Any]]:
     return [node for part in (graph, *inner) for node in part["nodes"] if node["type"] not in kinds]
 
 
+def test_templates_have_names_for_people() -> None:
+    """The page shows a template's file name; Windows refuses some characters in one, and a thumbnail has the same name."""
+    templates = sorted((ROOT / "workflows").glob("*.json"))
+    assert [path.stem for path in templates if not re.fullmatch(r"[A-Z1-9][\w .,-]*\w", path.stem)] == []
+    assert [path.stem for path in templates if "_" in path.stem or len(path.stem) > 48] == []
+    assert {path.with_suffix(".jpg") for path in templates} == set((ROOT / "workflows").glob("*.jpg"))
+
+
 def test_the_publishing_tools_lint(tmp_path: Path) -> None:
     """`comfy node validate` looks for exec, eval and several statements in a line, with ruff and no settings of ours."""
     pack = copy_to(tmp_path / "pack")

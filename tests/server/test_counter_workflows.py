@@ -61,7 +61,7 @@ def shown(prompt: Prompt, outputs: dict[str, Any], title: str) -> list[str]:
 
 
 def test_count_a_photo_with_sam3(stand_ins: ComfyServer) -> None:
-    prompt = prompt_of(stand_ins, "sam3_count_photo", HeadcountT2ICountCounter={"text": "cats, red dogs"})
+    prompt = prompt_of(stand_ins, "Count a photo with SAM3", HeadcountT2ICountCounter={"text": "cats, red dogs"})
     outputs = stand_ins.run(prompt)
     assert shown(prompt, outputs, "How many") == [f"image 1: {SEEN} cats, {SEEN} red dogs"]
     masks = outputs[of(prompt, "PreviewImage", "One mask")]["images"]
@@ -71,12 +71,14 @@ def test_count_a_photo_with_sam3(stand_ins: ComfyServer) -> None:
 
 
 def test_keep_only_right_images(stand_ins: ComfyServer) -> None:
-    wrong = prompt_of(stand_ins, "sam3_keep_right")
+    wrong = prompt_of(stand_ins, "SDXL - keep only right images with SAM3")
     outputs = stand_ins.run(wrong)
     assert shown(wrong, outputs, "Asked")[-1] == "0 of 2 right; best: image 1"
     assert of(wrong, "SaveImage") not in outputs, "nothing is saved"
     right = prompt_of(
-        stand_ins, "sam3_keep_right", HeadcountCountPrompt={"text": "twelve red cars and twelve blue cars"}
+        stand_ins,
+        "SDXL - keep only right images with SAM3",
+        HeadcountCountPrompt={"text": "twelve red cars and twelve blue cars"},
     )
     outputs = stand_ins.run(right)
     assert shown(right, outputs, "Asked")[:2] == [
@@ -88,7 +90,7 @@ def test_keep_only_right_images(stand_ins: ComfyServer) -> None:
 
 def test_find_a_seed_with_sam3(stand_ins: ComfyServer) -> None:
     one = {"width": 96, "height": 128, "batch_size": 1}
-    prompt = prompt_of(stand_ins, "sam3_find_seed", EmptyLatentImage=one)
+    prompt = prompt_of(stand_ins, "SDXL - find a seed with SAM3", EmptyLatentImage=one)
     outputs = stand_ins.run(prompt)
     lines = shown(prompt, outputs, "The seeds tried")
     assert lines[0] == "asked: 3 cats, 2 dogs" and lines[-1] == "0 of 2 tried look right"
@@ -97,16 +99,18 @@ def test_find_a_seed_with_sam3(stand_ins: ComfyServer) -> None:
 
 
 def test_count_a_photo_with_a_detector(stand_ins: ComfyServer) -> None:
-    prompt = prompt_of(stand_ins, "detector_count_photo")
+    prompt = prompt_of(stand_ins, "Count a photo with a detector")
     assert shown(prompt, stand_ins.run(prompt), "How many") == [f"image 1: {QUERIES} cats"]
-    prompt = prompt_of(stand_ins, "detector_count_photo", HeadcountDetectorCounter={**EVERYTHING, "detector": "none"})
+    prompt = prompt_of(
+        stand_ins, "Count a photo with a detector", HeadcountDetectorCounter={**EVERYTHING, "detector": "none"}
+    )
     with pytest.raises(PromptError, match=r"not in .*dino"):
         stand_ins.run(prompt)
 
 
 def test_an_answer_is_read_and_checked(stand_ins: ComfyServer) -> None:
     """The language model's answer is written here; what follows it is the workflow's."""
-    prompt = prompt_of(stand_ins, "ask_language_model")
+    prompt = prompt_of(stand_ins, "Ask a language model how many")
     for node in (of(prompt, "TextGenerate"), of(prompt, "CLIPLoader")):
         del prompt[node]
     prompt["said"] = {"class_type": "PrimitiveStringMultiline", "inputs": {"value": "**Cats: 3**, dogs: two"}}

@@ -84,7 +84,7 @@ def test_the_same_noise_with_and_without(server: ComfyServer) -> None:
     assert not np.array_equal(without, steered)
 
 
-@pytest.mark.parametrize("name", ["shapes_count", "shapes_everything"])
+@pytest.mark.parametrize("name", ["Shapes - keep only right images", "Shapes - everything together"])
 def test_nothing_is_saved_when_no_picture_is_right(name: str, server: ComfyServer) -> None:
     """As their notes and the titles of their Save Image promise."""
     settings: dict[str, dict[str, Any]] = {"EmptyLatentImage": {"batch_size": 1}, "KSampler": {"steps": 2}}
@@ -118,6 +118,7 @@ def test_demo_writes_its_files(
     assert (first, second) == (("1", ASKS[0].prompt), ("2", ASKS[1].prompt))
     report = (tmp_path / "index.html").read_text()
     assert "has not finished" not in report
+    assert report.count("<tr>") == 3 and "<pre" not in report, "a table whose cells wrap, not lines that are cut"
     assert all(ask.prompt in report for ask in ASKS[:2])
     assert all(Image.open(tmp_path / name).width > 256 for name in ("contact_sheet.png", "attention.png"))
 
@@ -151,7 +152,10 @@ def test_what_is_finished_is_kept(
     monkeypatch.setattr("sys.argv", ["run", "--out", str(out)])
     assert run.main() == 1
     told = capsys.readouterr().err
-    assert f"the demo failed: workflows/emoji_isac.json with {ASKS[2].prompt!r}: the prompt was still running" in told
+    assert (
+        f"the demo failed: workflows/Emoji - the right number.json with {ASKS[2].prompt!r}: the prompt was still running"
+        in told
+    )
     files = {out / "index.html", out / "contact_sheet.png"}
     assert all(str(path) in told for path in files) and "attention.png" not in told
     assert "2 of 8 prompts are in index.html and contact_sheet.png" in told

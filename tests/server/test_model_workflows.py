@@ -64,7 +64,16 @@ def _drawn(server: ComfyServer, outputs: dict[str, Any], node: str) -> np.ndarra
 
 
 @pytest.mark.parametrize(
-    "name", ["sd15_isac", "sdxl_isac", "sd35_isac", "flux_isac", "flux_numina", *PICTURE_FAMILIES, QWEN_21]
+    "name",
+    [
+        "SD 1.5 - the right number",
+        "SDXL - the right number",
+        "SD 3.5 - the right number",
+        "Flux - the right number",
+        "Flux - the right number by layout",
+        *PICTURE_FAMILIES,
+        QWEN_21,
+    ],
 )
 def test_runs_on_a_small_model_of_the_same_kind(name: str, stand_ins: ComfyServer) -> None:
     schemas = stand_ins.object_info()

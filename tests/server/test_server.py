@@ -24,9 +24,9 @@ pytestmark = pytest.mark.server
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILES = sorted((ROOT / "workflows").glob("*.json"))
 WORKFLOWS = [path for path in FILES if path.stem not in FOR_LARGE_MODELS]
-AS_SHIPPED = ("shapes_isac", "shapes_count")
+AS_SHIPPED = ("Shapes - the right number", "Shapes - keep only right images")
 """What README opens with, and what saves a picture only where one is right."""
-FOR_A_FOLDER = "detector_count_photo"
+FOR_A_FOLDER = "Count a photo with a detector"
 """Needs a folder of files, which no list of ComfyUI's can offer: its node says so when it runs."""
 LARGE = [path for path in FILES if path.stem in FOR_LARGE_MODELS and path.stem != FOR_A_FOLDER]
 
@@ -156,7 +156,8 @@ def test_a_time_limit_names_the_prompt_and_every_step_is_a_sign(
 
     monkeypatch.setattr(server, "run", impatient)
     with pytest.raises(
-        TimeoutError, match=r"^workflows/shapes_isac\.json with 'three moons': the prompt was still running"
+        TimeoutError,
+        match=r"^workflows/Shapes - the right number\.json with 'three moons': the prompt was still running",
     ):
         run_with_and_without(server, "three moons", 8, 77)
     monkeypatch.undo()

@@ -3,7 +3,12 @@
 import { element } from "../page/element.js";
 import { setText } from "../page/texts.js";
 
-const EMPTY = "Run the workflow to see the result here.";
+const TEXTS = {
+  empty: "Run the workflow to see the result here.",
+  running: "Running ...",
+  stopped: "Stopped before there was a result.",
+  before: "The result of the run before:",
+};
 const NAMES = { true: "right", false: "wrong", null: "" };
 const SIGNS = { true: "✓", false: "✗" };
 
@@ -17,28 +22,25 @@ export class Card {
 
   /**
    * @param {import("./state.js").Result[]} results
-   * @param {string} note on a run of what the node patched; empty for none
+   * @param {string} note on a run of what the node patched, or on its own; empty for none
+   * @param {"" | "running" | "stopped"} state in which the results are those of the run before
    */
-  show(results, note) {
-    const parts = [...results.flatMap(partsOf), ...noteOf(note)];
-    this.root.replaceChildren(...(parts.length ? parts : [empty()]));
-    this.fresh();
-  }
-
-  /** The node runs again: what is shown is of the run before. */
-  fade() {
-    this.root.classList.add("hc-before");
-  }
-
-  fresh() {
-    this.root.classList.remove("hc-before");
+  show(results, note, state = "") {
+    const said = results.flatMap(partsOf);
+    const parts = state ? [line(TEXTS[state], "hc-state"), ...noteOf(note), ...before(said)] : [...said, ...noteOf(note)];
+    this.root.classList.toggle("hc-running", state === "running");
+    this.root.replaceChildren(...(parts.length ? parts : [line(TEXTS.empty, "hc-quiet")]));
   }
 }
 
-function empty() {
-  const text = element("div", { className: "hc-quiet" });
-  setText(text, EMPTY);
+function line(english, className) {
+  const text = element("div", { className });
+  setText(text, english);
   return text;
+}
+
+function before(parts) {
+  return parts.length ? [line(TEXTS.before, "hc-quiet"), element("div", { className: "hc-before" }, parts)] : [];
 }
 
 /** Page elements of one result. */
