@@ -118,6 +118,18 @@ VIEWS = {
             ("SAM 3.1", "count a photo"),
         ),
     ),
+    "Count a video with SAM3": (
+        False,
+        View(
+            HELP / "HeadcountCountsFromTracks" / "node.jpg",
+            ("What to follow", "Run SAM3 Video Track", "Counts from Tracks"),
+        ),
+        View(
+            WORKFLOWS / "Count a video with SAM3.jpg",
+            ("Load Video", "Run SAM3 Video Track", "Counts from Tracks"),
+            ("SAM 3.1", "count a video"),
+        ),
+    ),
     "Ask a language model how many": (
         False,
         View(

@@ -28,6 +28,7 @@ FOR_LARGE_MODELS = (
     NEEDS_NEWER,
     *(
         "Count a photo with SAM3",
+        "Count a video with SAM3",
         "SDXL - keep only right images with SAM3",
         "SDXL - find a seed with SAM3",
         "Count a photo with a detector",

@@ -26,6 +26,8 @@ import comfy.text_encoders.sd3_clip
 import comfy.text_encoders.wan
 import comfy.text_encoders.z_image
 import torch
+from comfy.ldm.sam3.tracker import pack_masks
+from comfy_api.latest import io
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -220,7 +222,6 @@ def text_encoder_of(stand_in: StandIn) -> comfy.sd.CLIP:
 
 def install() -> None:
     """Let ComfyUI's loaders load stand-ins."""
-    from comfy_api.latest import io
 
     import nodes
 
@@ -232,11 +233,25 @@ def install() -> None:
     nodes.VAELoader.load_vae = lambda self, vae_name: (_LatentItself(),)
     known = nodes.NODE_CLASS_MAPPINGS
     known["LTXAVTextEncoderLoader"].execute = classmethod(lambda cls, **files: io.NodeOutput(_ltx_text(**files)))
+    known["SAM3_VideoTrack"].execute = classmethod(lambda cls, images, **settings: io.NodeOutput(_tracked(images)))
     known["LTXVAudioVAELoader"].execute = classmethod(lambda cls, ckpt_name: io.NodeOutput(_LatentItself()))
 
 
 def _ltx_text(text_encoder: str, ckpt_name: str, device: str) -> comfy.sd.CLIP:
     return text_encoder_of(TEXT_ENCODERS[text_encoder])
+
+
+def _tracked(images: Tensor) -> dict[str, Any]:
+    """Two objects, the second not in the last frame, in the form of core's tracker: at its fixed size it takes 30 s a frame."""
+    masks = torch.full((len(images), 2, 72, 72), -1.0)
+    masks[:, 0, 8:24, 8:24] = masks[:-1, 1, 40:56, 40:64] = 1
+    packed = torch.stack([pack_masks(frame) for frame in masks])
+    return {
+        "packed_masks": packed,
+        "n_frames": len(images),
+        "scores": [0.9, 0.8],
+        "orig_size": tuple(images.shape[1:3]),
+    }
 
 
 def furnish(base: Path) -> None:

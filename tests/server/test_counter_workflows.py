@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pytest
 
 from demo.comfy_client import Prompt, PromptError
@@ -32,12 +34,17 @@ SEEN = SAM3_SIZES["num_queries"]
 
 
 @pytest.fixture(scope="module")
-def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
-    """A server with small models in the place of the real ones, and a detector's folder."""
+def stand_in_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A server's folder with small models in the place of the real ones, and a detector's folder."""
     base = tmp_path_factory.mktemp("counters")
     furnish(base)
     save_detector(base / "models" / "headcount_detectors" / "dino", "grounding-dino")
-    with ComfyServer(base=base) as running:
+    return base
+
+
+@pytest.fixture(scope="module")
+def stand_ins(stand_in_base: Path) -> Iterator[ComfyServer]:
+    with ComfyServer(base=stand_in_base) as running:
         yield running
 
 
@@ -96,6 +103,24 @@ def test_find_a_seed_with_sam3(stand_ins: ComfyServer) -> None:
     assert lines[0] == "asked: 3 cats, 2 dogs" and lines[-1] == "0 of 2 tried look right"
     assert [line.split(": ", 1)[1] for line in lines[1:3]] == [f"{SEEN} cats, {SEEN} dogs: off by {2 * SEEN - 5}"] * 2
     assert len(outputs[of(prompt, "SaveImage")]["images"]) == 1
+
+
+def test_count_a_video_with_sam3(stand_ins: ComfyServer, stand_in_base: Path) -> None:
+    """Core's tracker is a stand-in that loses the second of two objects in the last of three frames."""
+    folder = stand_in_base / "input"
+    folder.mkdir(exist_ok=True)
+    with av.open(str(folder / "video.mp4"), "w") as container:
+        stream = container.add_stream("h264", rate=8, width=96, height=64)
+        for shade in (0, 100, 200):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 96, 3), shade, np.uint8))
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    prompt = prompt_of(stand_ins, "Count a video with SAM3", HeadcountCountsFromTracks={"objects": "2 cats"})
+    outputs = stand_ins.run(prompt)
+    [result] = outputs[of(prompt, "HeadcountCountsFromTracks")]["headcount_result"]
+    assert result["verdict"] == "2 of 3 frames right; 2 cats in all, 1.7 in a frame on average"
+    assert result["table"].splitlines() == ["frames 1 to 2: 2 cats", "frame 3: 1 cat"] and result["right"] is True
+    assert outputs[of(prompt, "SAM3_TrackPreview")]["images"][0]["filename"].endswith(".mp4")
 
 
 def test_count_a_photo_with_a_detector(stand_ins: ComfyServer) -> None:
