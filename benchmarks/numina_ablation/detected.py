@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from comfy.model_management import load_models_gpu
 from comfy.patcher_extension import WrappersMP
 from comfy_api.latest import io
 from torch import Tensor
@@ -72,6 +73,7 @@ def _sample(family, vae, counter, executor, guider, sigmas, extra_args, callback
     grid = _grid_of(model.diffusion_model, noise)
     run = pack("bridge.numina.guided_run").GuidedRun(counted, family, clock, settings, noise.shape)
     run.follow({one.conditioning["uuid"]: _guides(one, [counter, videos, grid], settings.preset) for one in counted})
+    load_models_gpu([guider.model_patcher])  # decoding and counting may have put it aside
     options = run.options(extra_args["model_options"])
     return executor(guider, sigmas, {**extra_args, "model_options": options}, callback, noise.clone(), *rest)
 
