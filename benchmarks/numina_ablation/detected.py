@@ -122,7 +122,7 @@ def detected_layouts(images: Tensor, objects: Sequence[Any], counter: Any, grid:
     seen = counting.read_boxes(list(found.boxes), len(images))
     frames = [counting.boxes_by_noun(boxes, found.nouns)[:-1] for boxes in seen]
     nouns = [torch.stack([_cells(boxes, size, grid) for boxes in own]) for own in zip(*frames, strict=True)]
-    refined, published = pack("core.numina.published.refinement").refine_frames, preset.layout.published
+    refined, published = pack("core.numina").refine_frames, preset.layout.published
     after = torch.stack([refined(own, item.count, published) for own, item in zip(nouns, objects, strict=True)])
     before, asked = torch.stack(nouns), tuple(item.count for item in objects)
     heads = torch.full((len(images),), -1)
@@ -133,7 +133,7 @@ def _cells(boxes: Sequence[Any], size: tuple[int, int], grid: tuple[int, int]) -
     """(h, w) int16: 0 background, 1 to 99 instances; a cell of two boxes is that of the first."""
     height, width = size
     cells, unit_box = torch.zeros(grid, dtype=torch.int16), pack("core.counting").UnitBox
-    for number, box in reversed(list(enumerate(boxes[: pack("core.numina.layout").MAX_INSTANCES], 1))):
+    for number, box in reversed(list(enumerate(boxes[: pack("core.numina").MAX_INSTANCES], 1))):
         right, bottom = box.x + box.width, box.y + box.height
         cells[unit_box(box.x / width, box.y / height, right / width, bottom / height).cells(grid)] = number
     return cells
