@@ -9,7 +9,8 @@ prompt.
 Methods: isac_fast, isac_exact, isac_paper (steer), numina (guides), selection, search, best_of (choose the noise), repair,
 joined by "+", and until_right, which does all of it; a setting of a node is changed with ":", as in `search:seeds=4` or
 `isac_exact:bind=false+numina`. `isac_ablation:schedule=A` and `numina_ablation:heads=top2` are the papers' methods with one
-part exchanged. Settings are chosen on the prompt set "tuning", figures come from "reporting".
+part exchanged, numina_detected has the layout of the world's decider. Settings are chosen on the prompt set "tuning",
+figures come from "reporting".
 
 Finished pictures are kept in --out and not drawn again, also after a change of the code: then give another file.
 Where other programs use the cores, OMP_NUM_THREADS=1 is many times faster.

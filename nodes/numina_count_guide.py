@@ -24,8 +24,8 @@ class NuminaCountGuide(io.ComfyNode):
                 "Checks at an early step how many of each object the video or image is about to show. Where that is not "
                 "what the prompt asks for, it restarts from the same noise and makes the model attend to the prompt's words "
                 "in the right places. Put it between the model and the sampler, and encode the prompt with Count Prompt. "
-                "Supports Wan 2.1 and 2.2, HunyuanVideo, LTX, MiniMax H3, Mochi, Cosmos and Anima, and the image models "
-                "that Count Control supports, except PixArt. A restart costs about 1.4 times plain sampling."
+                "Supports Wan 2.1 and 2.2, HunyuanVideo, LTX, MiniMax H3, Mochi, CogVideoX, Cosmos and Anima, and the image "
+                "models that Count Control supports, except PixArt. A restart costs about 1.4 times plain sampling."
             ),
             search_aliases=["numina count guide", "count", "number of objects", "video", "wan", "numina", "headcount"],
             inputs=[

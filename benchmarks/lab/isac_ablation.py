@@ -1,4 +1,4 @@
-"""ISAC with one part exchanged, as its ablations have it: schedule (Table 2 of v1) and metric (Table 3).
+"""ISAC with one part exchanged, as its ablations have it: schedule (Table 2 of v1), metric (Table 3), and no self-attention.
 
 These are choices of the benchmarks; the node offers what the paper ends up with, and the clusterings of Table 4. Where the
 paper names a metric only, its form is ours: each says how alike two masks are, 0 or more, and takes the place of MPO in
@@ -20,6 +20,7 @@ from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.core.attention import AttentionCall, aggregate, normalised, noun_columns
 from headcount.core.errors import CountError
 from headcount.core.isac import LossWeights, Objective, PaperObjective, PlainStep, PromptTarget, StepLosses, paper_grid
+from headcount.core.isac.losses import max_pairwise_overlap
 from headcount.core.isac.masks import instance_masks
 from torch import Tensor
 
@@ -66,11 +67,18 @@ METRICS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"mae": mae, "kl": kl, 
 
 @dataclass(frozen=True)
 class MetricObjective:
-    """The published objective with another metric than MPO; see `PaperObjective`."""
+    """The published objective with another metric than MPO, or without self-attention; see `PaperObjective`.
+
+    Attributes:
+        metric: "mpo" or one of `METRICS`.
+        self_attention: without it classes are compared where cross-attention sees them, and instances, which are then the
+            clusters themselves, never overlap.
+    """
 
     target: PromptTarget
     weights: LossWeights
     metric: str
+    self_attention: bool = True
 
     def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
         return calls
@@ -82,15 +90,21 @@ class MetricObjective:
         maps = normalised(aggregate(calls, paper_grid(calls)))
         instance, semantic = [], []
         for item in range(len(maps.self_attention)):
-            masks, _ = instance_masks(maps, item, self.target.tokens, self.target.instances)
-            spread = maps.self_attention[item] @ noun_columns(maps.cross_attention[item], self.target.tokens)
-            instance.append(self._most_alike(masks))
-            semantic.append(self._most_alike(spread.T))
+            classes = noun_columns(maps.cross_attention[item], self.target.tokens)
+            if self.self_attention:
+                masks, _ = instance_masks(maps, item, self.target.tokens, self.target.instances)
+                instance.append(self._most_alike(masks))
+                semantic.append(self._most_alike((maps.self_attention[item] @ classes).T))
+            else:
+                instance.append(classes.new_zeros(()))
+                semantic.append(self._most_alike(classes.T))
         by_instance, by_class = torch.stack(instance), torch.stack(semantic)
         weighted = self.weights.instance * by_instance + self.weights.semantic * by_class
         return StepLosses(by_instance, by_class, weighted)
 
     def _most_alike(self, masks: Tensor) -> Tensor:
+        if self.metric == "mpo":
+            return max_pairwise_overlap(masks)
         pairs = [METRICS[self.metric](one, other) for one, other in combinations(masks, 2)]
         return torch.stack(pairs).amax() if pairs else masks.new_zeros(())
 
@@ -101,10 +115,13 @@ class _AblationSettings(IsacSettings):
 
     schedule: str = "E"
     metric: str = "mpo"
+    self_attention: bool = True
 
     def paper_objective(self, target: PromptTarget, weights: LossWeights) -> Objective:
         own = SCHEDULES[self.schedule](weights)
-        return PaperObjective(target, own) if self.metric == "mpo" else MetricObjective(target, own, self.metric)
+        if self.metric == "mpo" and self.self_attention:
+            return PaperObjective(target, own)
+        return MetricObjective(target, own, self.metric, self.self_attention)
 
 
 class IsacAblation:
@@ -113,11 +130,11 @@ class IsacAblation:
     @classmethod
     def define_schema(cls) -> Any:
         """The settings and their defaults, which are the published ones."""
-        defaults = {name: getattr(_AblationSettings, name) for name in ("schedule", "metric")}
+        defaults = {name: getattr(_AblationSettings, name) for name in ("schedule", "metric", "self_attention")}
         return SimpleNamespace(inputs=[SimpleNamespace(id=name, default=value) for name, value in defaults.items()])
 
     @classmethod
-    def execute(cls, model: Any, schedule: str, metric: str) -> io.NodeOutput:
+    def execute(cls, model: Any, schedule: str, metric: str, self_attention: bool) -> io.NodeOutput:
         """MODEL and MAPS.
 
         Raises:
@@ -126,5 +143,6 @@ class IsacAblation:
         for name, value, known in (("schedule", schedule, SCHEDULES), ("metric", metric, ("mpo", *METRICS))):
             if value not in known:
                 raise CountError(f"isac_ablation has no {name} {value!r}; it has {', '.join(known)}")
-        settings = _AblationSettings("paper", "paper", 0.01, schedule=schedule, metric=metric)
+        exchanged = {"schedule": schedule, "metric": metric, "self_attention": self_attention}
+        settings = _AblationSettings("paper", "paper", 0.01, **exchanged)
         return io.NodeOutput(*with_isac(model, settings))

@@ -81,7 +81,7 @@ class Bench:
         Raises:
             CountError: the method cannot work with this model, or a node refuses a setting.
         """
-        sampling, maps = connected(self._generator.sampling(row.prompt, row.seed), method)
+        sampling, maps = connected(self._generator.sampling(row.prompt, row.seed), method, self._links(method))
         if part := method.part("makes"):
             return self._made(row, sampling, *part), []
         samples = self._samples(row, sampling, method)
@@ -121,8 +121,11 @@ class Bench:
         name, settings = method.part("chooses") or ("", {})
         if name == "best_of":
             return self._best_of(row, sampling, settings["pictures"])
-        links = {"counter": self._decider, "vae": self.loaded.vae} if method.counts else {}
-        return with_chosen_noise(sampling, method, links).run()
+        return with_chosen_noise(sampling, method, self._links(method)).run()
+
+    def _links(self, method: Method) -> dict[str, Any]:
+        """What nodes that count are connected to."""
+        return {"counter": self._decider, "vae": self.loaded.vae} if method.counts else {}
 
     def _best_of(self, row: PromptRow, sampling: Sampling, pictures: int) -> Tensor:
         """Of so many finished pictures the one that the decider takes for nearest."""

@@ -17,8 +17,11 @@ from .node_methods import KINDS, Method
 from .sampling import Sampling
 
 
-def connected(sampling: Sampling, method: Method) -> tuple[Sampling, Any]:
+def connected(sampling: Sampling, method: Method, links: Mapping[str, Any] | None = None) -> tuple[Sampling, Any]:
     """The sampling with the nodes that steer and guide its model, and the MAPS of the one that steers.
+
+    Args:
+        links: `counter` and `vae`, for nodes that count.
 
     Raises:
         CountError: the method cannot work with this model, or a node refuses a setting.
@@ -27,8 +30,9 @@ def connected(sampling: Sampling, method: Method) -> tuple[Sampling, Any]:
     for does in ("steers", "guides"):
         if part := method.part(does):
             name, settings = part
-            model, handle, *_ = KINDS[name].node.execute(model=sampling.model, **settings).args
-            sampling, maps = replace(sampling, model=model), handle if does == "steers" else maps
+            given = links or {} if KINDS[name].counts else {}
+            model, *others = KINDS[name].node.execute(model=sampling.model, **settings, **given).args
+            sampling, maps = replace(sampling, model=model), others[0] if does == "steers" else maps
     return sampling, maps
 
 

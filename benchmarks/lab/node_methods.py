@@ -21,6 +21,7 @@ from headcount.nodes.isac_latent_selection import IsacLatentSelection
 from headcount.nodes.numina_count_guide import NuminaCountGuide
 
 from ..numina_ablation import NuminaAblation
+from ..numina_ablation.detected import NuminaDetected
 from .isac_ablation import IsacAblation
 
 PLAIN = "plain"
@@ -64,6 +65,7 @@ KINDS = {
     "isac_ablation": Kind("steers", IsacAblation),
     "numina": Kind("guides", NuminaCountGuide),
     "numina_ablation": Kind("guides", NuminaAblation),
+    "numina_detected": Kind("guides", NuminaDetected, counts=True),
     "selection": Kind("chooses", IsacLatentSelection),
     "search": Kind("chooses", CountSearch, counts=True),
     "repair": Kind("repairs", CountRepair, counts=True),

@@ -2,7 +2,8 @@
 
 These are choices of the benchmarks; the node of the pack offers what the paper ends up with. Methods are written as
 `numina_ablation:heads=top2`. `benchmarks.effect` runs them as they are. For `--workflow` this folder is a custom node of its
-own: link it into custom_nodes of each ComfyUI server, beside the pack, whose code it uses.
+own: link it into custom_nodes of each ComfyUI server, beside the pack, whose code it uses. `detected` is Table 2's other
+layout, `numina_detected`; its node needs a counter, so that it is put into the workflow itself.
 """
 
 from __future__ import annotations
@@ -103,10 +104,12 @@ def pack(module: str) -> Any:
 
 
 class NuminaAblationExtension(ComfyExtension):
-    """What ComfyUI asks for the node."""
+    """What ComfyUI asks for the nodes."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [NuminaAblation]
+        from .detected import NuminaDetected
+
+        return [NuminaAblation, NuminaDetected]
 
 
 async def comfy_entrypoint() -> NuminaAblationExtension:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...core.errors import CountError
 from .chroma import CHROMA
+from .cogvideox import COGVIDEOX
 from .cosmos import ANIMA, COSMOS, COSMOS_PREDICT2
 from .family import Family, comfy_class
 from .flux import FLUX
@@ -27,7 +28,7 @@ from .wan import WAN
 FAMILIES = (UNET, SD3, PIXART, FLUX, CHROMA, QWEN_IMAGE, QWEN_IMAGE_21, LUMINA, HIDREAM, KREA_2)
 # Read over all frames at once, and without gradients. HunyuanImage and Anima are here since they share the architecture of a
 # video model; ComfyUI's has no way back in Anima's.
-VIDEO_FAMILIES = (WAN, HUNYUAN_VIDEO, HUNYUAN_IMAGE, LTX, MINIMAX_H3, MOCHI, COSMOS, COSMOS_PREDICT2, ANIMA)
+VIDEO_FAMILIES = (WAN, HUNYUAN_VIDEO, HUNYUAN_IMAGE, LTX, MINIMAX_H3, MOCHI, COGVIDEOX, COSMOS, COSMOS_PREDICT2, ANIMA)
 RECORDED_FAMILIES = (*FAMILIES, *VIDEO_FAMILIES)
 
 

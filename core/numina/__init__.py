@@ -35,12 +35,14 @@ ROBUST is ours, in `robust`. What it does otherwise, and why (tests/core/numina/
 from __future__ import annotations
 
 from .guidance import Guide, RowBias, make_guide, row_bias
-from .layout import Layouts
+from .layout import MAX_INSTANCES, Layouts
+from .published import refine_frames
 from .reading import Reading, head_responses, noun_response, read_layouts
 from .schedule import STEPS, delta, fade, time_of_sigma
 from .settings import PAPER, RELEASE, ROBUST, GuidanceSettings, LayoutSettings, Preset, PublishedSettings
 
 __all__ = [
+    "MAX_INSTANCES",
     "PAPER",
     "RELEASE",
     "ROBUST",
@@ -59,6 +61,7 @@ __all__ = [
     "make_guide",
     "noun_response",
     "read_layouts",
+    "refine_frames",
     "row_bias",
     "time_of_sigma",
 ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 import torch
+from headcount.core.attention import aggregate, normalised
 from headcount.core.errors import CountError
-from headcount.core.isac import LossWeights, PromptTarget
+from headcount.core.isac import LossWeights, PaperObjective, PromptTarget
 from headcount.core.isac.differentiate import differentiated
 
 from benchmarks.lab.isac_ablation import METRICS, SCHEDULES, MetricObjective
@@ -50,14 +52,30 @@ def test_a_step_against_the_gradient_makes_maps_less_alike(name: str) -> None:
     assert float(differentiated(objective, moved)[0].total.sum()) < float(losses.total.sum())
 
 
+def test_without_self_attention_classes_alone_are_compared_where_cross_attention_sees_them() -> None:
+    calls = [replace(random_call(kind, (4, 4), seed), place=seed) for seed, kind in enumerate(("self", "cross"))]
+    target, weights = PromptTarget(((1,), (2,)), (2, 1)), LossWeights(0.6, 0.4)
+    published, _ = differentiated(PaperObjective(target, weights), calls)
+    same, gradients = differentiated(MetricObjective(target, weights, "mpo"), calls)
+    torch.testing.assert_close(vars(same), vars(published))
+    assert [one.call.kind for one in gradients] == ["self", "cross"]
+
+    losses, gradients = differentiated(MetricObjective(target, weights, "mpo", self_attention=False), calls)
+    cross = normalised(aggregate(calls, (4, 4))).cross_attention
+    assert not bool(losses.instance.any())
+    torch.testing.assert_close(losses.semantic, (cross[..., 1] * cross[..., 2]).amax(1))
+    assert [one.call.kind for one in gradients] == ["cross"]
+
+
 def test_runs() -> None:
     """Schedule E with MPO is the published objective; other choices sample other images."""
     generator = Generator(shapes(), replace(SHAPES_SAMPLING, steps=2, size=64))
     sampling = generator.sampling("a photo of two circles and a star", 3)
-    texts = ("isac_paper", "isac_ablation", "isac_ablation:schedule=D", "isac_ablation:metric=iou")
+    exchanged = ("schedule=D", "metric=iou", "self_attention=false")
+    texts = ("isac_paper", "isac_ablation", *(f"isac_ablation:{choice}" for choice in exchanged))
     published, same, *others = [run_method(sampling, read_method(text)) for text in texts]
     assert torch.equal(published, same)
-    assert not any(torch.equal(published, other) for other in others) and not torch.equal(*others)
+    assert not any(torch.equal(*pair) for pair in combinations((published, *others), 2))
     for choice in ("schedule=F", "metric=dice"):
         with pytest.raises(CountError, match=r"isac_ablation has no .*; it has"):
             run_method(sampling, read_method(f"isac_ablation:{choice}"))

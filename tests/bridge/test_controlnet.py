@@ -5,16 +5,12 @@ ComfyUI adds a ControlNet's output in place.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import comfy.controlnet
 import comfy.sample
 import pytest
 import torch
-from comfy.gligen import GatedSelfAttentionDense, Gligen, PositionNet
-from comfy.ldm.modules.attention import BasicTransformerBlock
-from comfy.model_patcher import ModelPatcher
 from headcount.bridge.demo_models.files import load_shapes_model
 from headcount.bridge.demo_models.model import ShapesModel
 from headcount.bridge.isac.control import IsacSettings, with_isac
@@ -23,8 +19,9 @@ from headcount.bridge.prompts.token_positions import encode_count_prompt
 import nodes as comfy_nodes
 
 from ..helpers.controlnets import random_controlnet
+from ..helpers.gligen import with_boxes
 from ..helpers.gradients import Whole, gradient_pass, latent, processed
-from ..helpers.models import CPU, TINY_WIDTH, Run, Setup, random_weights, sample, tiny_setup
+from ..helpers.models import Run, Setup, sample, tiny_setup
 
 
 @torch.inference_mode()
@@ -93,30 +90,6 @@ def test_the_gradient_with_blocks_recomputed_is_the_same() -> None:
     assert not torch.allclose(found[0], found[2], rtol=0.01)
     assert all(parameter.is_inference() for parameter in control.control_model.parameters())
     assert not any("forward" in module.__dict__ for module in control.control_model.modules())
-
-
-def random_gligen(setup: Setup, alpha: float = 0.5) -> ModelPatcher:
-    """A small GLIGEN of ComfyUI's own classes, one part for each transformer block of the small U-Net."""
-    blocks = [one for one in setup.model.model.diffusion_model.modules() if isinstance(one, BasicTransformerBlock)]
-    with torch.inference_mode():
-        parts = [
-            GatedSelfAttentionDense(one.attn1.to_q.in_features, TINY_WIDTH, 2, one.attn1.to_q.in_features // 2)
-            for one in blocks
-        ]
-        network = Gligen(parts, PositionNet(TINY_WIDTH, TINY_WIDTH), TINY_WIDTH)
-        network.load_state_dict(random_weights(network))
-        for part in parts:
-            part.alpha_attn.fill_(alpha)
-            part.alpha_dense.fill_(alpha)
-    return ModelPatcher(network.eval(), CPU, CPU)
-
-
-def with_boxes(setup: Setup, alpha: float = 0.5) -> Setup:
-    """What GLIGEN Textbox Apply gives: a place for one of the prompt's things."""
-    gligen = random_gligen(setup, alpha)
-    thing = torch.randn(1, TINY_WIDTH, generator=torch.Generator().manual_seed(9))
-    text, options = setup.positive[0]
-    return replace(setup, positive=[[text, {**options, "gligen": ("position", gligen, [(thing, 4, 4, 2, 2)])}]])
 
 
 @pytest.mark.parametrize("memory", ["fast", "low"])

@@ -22,6 +22,7 @@ from headcount.nodes.isac_attention_control import IsacAttentionControl
 from headcount.nodes.isac_latent_selection import IsacLatentSelection
 from torch import Tensor
 
+from ..helpers.gligen import with_boxes
 from ..helpers.models import TINY_TOKENS, Run, Setup, sample, tiny_setup
 from ..reference_isac import reference_losses, reference_maps
 
@@ -75,13 +76,20 @@ def own_total(own: list[Any], cross: list[Any], grid: tuple[int, int], share: fl
     return paper_losses(aggregate(calls, grid), PromptTarget(TOKENS, COUNTS), LossWeights(share, 1 - share)).total.sum()
 
 
-def gradient_by_hand(inner: Any, context: Tensor, x: Tensor, sigma: Tensor, share: float, total: Total) -> Tensor:
+def layout_patches(setup: Setup, x: Tensor) -> dict[str, Any]:
+    """Transformer options with what GLIGEN, where the prompt has one, puts behind each self-attention."""
+    if (gligen := setup.positive[0][1].get("gligen")) is None:
+        return {}
+    return {"patches": {"middle_patch": [gligen[1].model.set_position(x.shape, gligen[2], x.device)]}}
+
+
+def gradient_by_hand(setup: Setup, x: Tensor, sigma: Tensor, share: float, total: Total) -> Tensor:
     """Gradient at `x` of what the conditioned model looks at."""
     latent, seen = x.clone().requires_grad_(), QueriesAndKeys()
-    context = context.expand(len(x), -1, -1)
-    options = {"optimized_attention_override": seen}
+    context = setup.positive[0][0].expand(len(x), -1, -1)
+    options = {"optimized_attention_override": seen, **layout_patches(setup, x)}
     with torch.enable_grad():
-        inner.apply_model(latent, sigma, c_crossattn=context, transformer_options=options)
+        setup.model.model.apply_model(latent, sigma, c_crossattn=context, transformer_options=options)
         loss = total(seen.own, seen.cross, (x.shape[-2], x.shape[-1]), share)
         return torch.autograd.grad(loss, latent)[0]
 
@@ -99,7 +107,9 @@ def denoised_by_hand(
         x = before_step(x, sigma, step)
         with torch.no_grad():
             texts = torch.cat([side[0][0].expand(batch, -1, -1) for side in (setup.negative, setup.positive)])
-            answers = inner.apply_model(torch.cat([x, x]), torch.cat([sigma, sigma]), c_crossattn=texts)
+            both = torch.cat([x, x])
+            options = {"transformer_options": layout_patches(setup, both)}
+            answers = inner.apply_model(both, torch.cat([sigma, sigma]), c_crossattn=texts, **options)
             unwanted, wanted = answers.chunk(2)  # in one batch, as ComfyUI asks: rounding depends on it
             denoised = unwanted + (wanted - unwanted) * run.cfg
             x = x + (x - denoised) / sigmas[step] * (sigmas[step + 1] - sigmas[step])
@@ -118,7 +128,7 @@ def algorithm_1(setup: Setup, run: Run, flow: bool, eta: float, total: Total) ->
     def stepped(x: Tensor, sigma: Tensor, step: int) -> Tensor:
         variance = 1.0 if flow else 1 + float(sigma[0]) ** 2
         share = 1 - step / run.steps
-        return x - eta * variance * gradient_by_hand(setup.model.model, setup.positive[0][0], x, sigma, share, total)
+        return x - eta * variance * gradient_by_hand(setup, x, sigma, share, total)
 
     return denoised_by_hand(setup, run, noise_of(setup, run), stepped)
 
@@ -163,6 +173,25 @@ def test_equals_algorithm_1(flow: bool, batch: int, total: Total, rounding: floa
         assert difference < rounding
     plain = sample(setup.model, setup, run, inference=False)
     assert float((plain - expected).abs().max() / expected.abs().max()) > 1e-3, "the step is not lost in rounding"
+
+
+def test_equals_algorithm_1_with_gligen() -> None:
+    """Version 4's layout to image: GLIGEN's boxes are in what is read, in the gradient and in the steps."""
+    setup = with_boxes(tiny_setup(inference=False), inference=False)
+    run = Run(steps=3, size=(8, 8), cfg=2.0, scheduler="simple")
+    expected = algorithm_1(setup, run, False, 0.01, own_total)
+    loaded = with_boxes(tiny_setup())
+    model, maps = IsacAttentionControl.execute(
+        loaded.model, 1.0, 0.0, 1.0, step_mode="paper", step_size=0.5, objective="anchored", spacing=0.3, preset="paper"
+    ).args
+    found = sample(model, loaded, run)
+    assert float((found - expected).abs().max() / expected.abs().max()) < 1e-5
+    assert len(maps.record_for(found)[0].steps) == run.steps
+    for other in (
+        sample(loaded.model, loaded, run),
+        algorithm_1(tiny_setup(inference=False), run, False, 0.01, own_total),
+    ):
+        assert float((other - expected).abs().max() / expected.abs().max()) > 1e-3
 
 
 @pytest.mark.parametrize("flow", [False, True], ids=["eps", "flow"])

@@ -121,7 +121,7 @@ def test_the_negative_prompt_is_not_in_the_maps(one: SmallVideo) -> None:
     [
         *((name, 1, (7, 12)) for name in ("Wan 2.1", "LTX-Video")),
         *((name, 2, (10, 5)) for name in ("Wan 2.1", "LTX-Video")),
-        *((name, 1, (10, 6)) for name in ("HunyuanVideo 1", "Mochi", "Cosmos 1", "Cosmos Predict2")),
+        *((name, 1, (10, 6)) for name in ("HunyuanVideo 1", "Mochi", "CogVideoX", "Cosmos 1", "Cosmos Predict2")),
     ],
 )
 def test_other_sizes(name: str, frames: int, size: tuple[int, int]) -> None:
@@ -144,6 +144,7 @@ def test_other_sizes(name: str, frames: int, size: tuple[int, int]) -> None:
         ("HunyuanVideo 1", 8),
         ("HunyuanVideo 1.5", 16),
         ("Mochi", 8),
+        ("CogVideoX", 8),
     ],
 )
 def test_the_decoded_size(name: str, pixels: int) -> None:

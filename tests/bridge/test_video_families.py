@@ -10,6 +10,7 @@ from typing import Any
 import comfy.context_windows
 import comfy.model_base
 import comfy.samplers
+import comfy.text_encoders.cogvideo
 import comfy.text_encoders.cosmos
 import comfy.text_encoders.genmo
 import comfy.text_encoders.hunyuan_image
@@ -126,7 +127,7 @@ def test_one_cell_of_one_frame_moves_its_own_token(one: SmallVideo, frame: int) 
     setup, x = built_video(one.name), noise(one)
     row, column, frame = x.shape[-2] - 1, 4, min(frame, one.frames - 1)
     moved = x.clone()
-    moved[(..., row, column) if x.ndim == 4 else (..., frame, row, column)] += 4
+    moved[(..., row, column) if x.ndim == 4 else (..., frame * one.frame_patch, row, column)] += 4
     before, after = (calls_of(setup, latent)[0] for latent in (x, moved))
     height, width = before.grid
     patch = -(-x.shape[-2] // height)
@@ -417,23 +418,37 @@ def test_where_the_text_of_hunyuan_is(lettering: int, pictures: int) -> None:
 OF_HUNYUAN = ("clip_vision_output", "conditioning_byt5small")
 
 
-def test_context_windows_are_read_on_their_own_frames() -> None:
-    one, setup = video("Wan 2.1"), built_video("Wan 2.1")
+def two_frames_at_a_time() -> comfy.context_windows.IndexListContextHandler:
     windows = comfy.context_windows
-    handler = windows.IndexListContextHandler(
+    return windows.IndexListContextHandler(
         windows.get_matching_context_schedule(windows.ContextSchedules.STATIC_STANDARD),
         windows.get_matching_fuse_method(windows.ContextFuseMethods.FLAT),
         context_length=2,
         dim=2,
     )
+
+
+def test_context_windows_are_read_on_their_own_frames() -> None:
+    one, setup = video("Wan 2.1"), built_video("Wan 2.1")
     model, capture = setup.model.clone(), capture_for(setup, noise(one))
     model.model_options = hooked_options(
-        {**model.model_options, "context_handler": handler}, capture, users_own, keep_previous=False
+        {**model.model_options, "context_handler": two_frames_at_a_time()}, capture, users_own, keep_previous=False
     )
     sample(model, setup, one.run(steps=1))
     assert len(capture.sink.calls) % (2 * len(one.calls)) == 0 and capture.sink.calls
     # Every window but the first has the frame before it, too.
     assert {(call.frames, call.queries.shape[2]) for call in capture.sink.calls} == {(2, 48), (3, 72)}
+
+
+def test_tokens_of_two_frames_each() -> None:
+    """CogVideoX 1.5 fills an odd number of frames up; windows of frames would part what its tokens hold together."""
+    one, setup = video("CogVideoX 1.5"), built_video("CogVideoX 1.5")
+    calls = calls_of(setup, random(1, 16, 3, *one.shape[-2:]))
+    assert {(call.frames, call.queries.shape[2]) for call in calls} == {(2, one.tokens)}
+    model = with_numina(setup.model, NuminaSettings())[0]
+    model.model_options["context_handler"] = two_frames_at_a_time()
+    with pytest.raises(CountError, match=r"CogVideoX 1\.5 takes the frames of a latent two by two"):
+        sample(model, setup, one.run())
 
 
 def test_fewer_queries_of_every_frame() -> None:
@@ -544,6 +559,7 @@ def test_nouns_behind_the_templates(name: str, tokenizer_class: type | None, pro
     ("name", "tokenizer"),
     [
         ("Mochi", te.genmo.MochiT5Tokenizer),
+        ("CogVideoX", te.cogvideo.CogVideoXTokenizer),
         ("LTX-Video", te.lt.LTXVT5Tokenizer),
         ("Cosmos 1", te.cosmos.CosmosT5Tokenizer),
         ("Cosmos Predict2", te.cosmos.CosmosT5Tokenizer),
@@ -583,7 +599,9 @@ def test_the_text_of_ltx_2_is_filled_up(tokens: int, own: int) -> None:
     assert layout.length == (1152 if tokens > 1024 else 1024) and layout.own == own
 
 
-@pytest.mark.parametrize("name", ["Wan 2.1", "LTX-Video", "LTX-2", "MiniMax H3", "Mochi", "Cosmos 1", "HunyuanVideo 1"])
+@pytest.mark.parametrize(
+    "name", ["Wan 2.1", "LTX-Video", "LTX-2", "MiniMax H3", "Mochi", "CogVideoX", "Cosmos 1", "HunyuanVideo 1"]
+)
 def test_the_clip_of_another_model_is_refused_by_name(name: str) -> None:
     counts = replace(video(name).counts(), lengths={"g": 7})
     with pytest.raises(CountError, match="connect the CLIP that belongs to the model to Count Prompt"):

@@ -50,12 +50,14 @@ class SmallVideo(Small):
         frames: F, that the model's tokens have.
         calls: (layer, kind) of the attention calls that are read of one model call, in order.
         unread: how many of its attention calls are not read.
+        frame_patch: how many frames of the latent a token stands for.
     """
 
     grid: tuple[int, int] = (4, 6)
     frames: int = 3
     calls: tuple[tuple[str, str], ...] = _both(2)
     unread: int = 0
+    frame_patch: int = 1
 
     @property
     def tokens(self) -> int:
@@ -179,6 +181,17 @@ MOCHI = {
     "t5_feat_dim": WIDTH,
     "t5_token_length": 9,
     "rope_theta": 10000.0,
+}
+COGVIDEOX = {
+    "image_model": "cogvideox",
+    "num_attention_heads": 2,
+    "attention_head_dim": 16,
+    "in_channels": 16,
+    "out_channels": 16,
+    "time_embed_dim": 24,
+    "text_embed_dim": WIDTH,
+    "num_layers": 2,
+    "use_rotary_positional_embeddings": True,
 }
 COSMOS = {
     "image_model": "cosmos",
@@ -323,6 +336,19 @@ VIDEOS = (
         text=TextOf(length=9, read=7),
         calls=(("block.0", "joint"), ("block.1", "joint")),
     ),
+    SmallVideo(
+        "CogVideoX", supported.CogVideoX_T2V, COGVIDEOX, T5, EVEN, calls=(("block.0", "joint"), ("block.1", "joint"))
+    ),
+    SmallVideo(
+        "CogVideoX 1.5",
+        supported.CogVideoX_T2V,
+        {**COGVIDEOX, "patch_size_t": 2},
+        T5,
+        (16, 4, 7, 12),
+        calls=(("block.0", "joint"), ("block.1", "joint")),
+        frames=2,
+        frame_patch=2,
+    ),
     SmallVideo("Cosmos 1", supported.CosmosT2V, COSMOS, T5, EVEN),
     SmallVideo("Cosmos Predict2", supported.CosmosT2IPredict2, PREDICT2, T5, EVEN),
     SmallVideo(
@@ -365,6 +391,14 @@ VIDEO_RELATIVES = (
     ),
     SmallVideo("Wan 2.1 FlowRVS", supported.WAN21_FlowRVS, WAN, UMT5, EVEN),
     SmallVideo("Wan 2.2 camera", supported.WAN22_Camera, {**WAN, "model_type": "camera_2.2", "in_dim": 36}, UMT5, EVEN),
+    SmallVideo(
+        "CogVideoX image to video",
+        supported.CogVideoX_I2V,
+        {**COGVIDEOX, "in_channels": 32},
+        T5,
+        EVEN,
+        calls=(("block.0", "joint"), ("block.1", "joint")),
+    ),
     SmallVideo("Cosmos 1 image to video", supported.CosmosI2V, {**COSMOS, "in_channels": 17}, T5, EVEN),
     SmallVideo(
         "Cosmos Predict2 image to video", supported.CosmosI2VPredict2, {**PREDICT2, "in_channels": 17}, T5, EVEN

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from .reading import read_published
+from .refinement import refine_frames
 
-__all__ = ["read_published"]
+__all__ = ["read_published", "refine_frames"]

@@ -10,11 +10,10 @@ from torch import Tensor
 
 from ...attention import Grid
 from ..layout import Layouts
-from ..masks import Centre
 from ..settings import PublishedSettings
 from .heads import best_heads
 from .proposals import clusters, focus_mask, instances
-from .refinement import refine
+from .refinement import refine_frames
 
 
 @torch.no_grad()
@@ -33,15 +32,5 @@ def read_published(
         masks.append(torch.stack([instances(regions, noun[frame], settings.overlap) for noun in focus]))
     before = torch.stack(masks, dim=1)
     counts = before.amax((-1, -2)).long()
-    after = torch.stack([_refined(own, number, settings) for own, number in zip(before, asked, strict=True)])
+    after = torch.stack([refine_frames(own, number, settings) for own, number in zip(before, asked, strict=True)])
     return Layouts(before, after, counts, tuple(asked), heads.cpu(), grid)
-
-
-def _refined(before: Tensor, asked: int, settings: PublishedSettings) -> Tensor:
-    """(F, h, w) layouts of one noun, frame by frame, each with the places of an earlier frame."""
-    frames, earlier = list[Tensor](), list[Centre]()
-    for layout in before:
-        after, centres = refine(layout, int(layout.amax()), asked, earlier, settings)
-        earlier = centres if settings.earlier == "before" else centres + earlier[len(centres) :]
-        frames.append(after)
-    return torch.stack(frames)

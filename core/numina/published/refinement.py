@@ -12,6 +12,16 @@ from ..masks import Centre, centre_of_mass, cut_out, disc, smallest, squared_dis
 from ..settings import PublishedSettings
 
 
+def refine_frames(before: Tensor, asked: int, settings: PublishedSettings) -> Tensor:
+    """(F, h, w) layouts of one noun, frame by frame, each with the places of an earlier frame; see `refine`."""
+    frames, earlier = list[Tensor](), list[Centre]()
+    for layout in before:
+        after, centres = refine(layout, int(layout.amax()), asked, earlier, settings)
+        earlier = centres if settings.earlier == "before" else centres + earlier[len(centres) :]
+        frames.append(after)
+    return torch.stack(frames)
+
+
 def refine(
     layout: Tensor, found: int, asked: int, earlier: list[Centre], settings: PublishedSettings
 ) -> tuple[Tensor, list[Centre]]:

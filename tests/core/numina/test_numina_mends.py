@@ -8,8 +8,7 @@ import pytest
 import torch
 from headcount.core.errors import CountError
 from headcount.core.numina import PAPER, RELEASE, ROBUST, Layouts, Preset, read_layouts, row_bias
-from headcount.core.numina.published.reading import _refined
-from headcount.core.numina.published.refinement import refine
+from headcount.core.numina.published.refinement import refine, refine_frames
 from torch import Tensor
 
 from .scenes import Look, Scene, attend
@@ -103,7 +102,7 @@ def test_the_paper_remembers_places_over_a_frame_that_adds_nothing() -> None:
     frames[0] = torch.where(frames[0] == 1, 1, 0)
     frames[2] = torch.where(frames[2] == 2, 1, 0)
     added = {
-        name: [(frame >= 100).nonzero().double().mean(0).tolist() for frame in _refined(frames, 2, settings)]
+        name: [(frame >= 100).nonzero().double().mean(0).tolist() for frame in refine_frames(frames, 2, settings)]
         for name, settings in (("paper", PAPER.layout.published), ("release", RELEASE.layout.published))
     }
     assert added["paper"][0] == added["release"][0], "the first frame has no earlier one"
