@@ -74,6 +74,7 @@ class ShapesConfig(comfy.supported_models_base.BASE):
 
     unet_extra_config: dict[str, Any] = {}  # the base class's would overwrite the number of heads
     memory_usage_factor = 0.5
+    own_side = 128  # pixels, see `sampling.own_size`
     supported_inference_dtypes = (torch.float32,)
 
     def __init__(

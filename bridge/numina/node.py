@@ -23,6 +23,7 @@ from ..families.wan import WAN
 from ..prompts.conditionings import CountedConditioning, counted_conditionings, warn_of_counts
 from ..recording.maps import NOTHING_COUNTED, MapsHandle
 from ..recording.watched_model import keep_run
+from ..sampling.own_size import warn_of_size
 from ..sampling.whole_image import refuse_no_pictures, whole_pictures_only
 from .clock import Clock, clock_of
 from .drawn_layout import drawn_guides
@@ -78,6 +79,7 @@ def with_numina(
         streams = stream_shapes(guider.conds)
         shape = video_shape(noise.shape, streams)
         warn_of_counts(counted, notes)
+        warn_of_size(guider.inner_model, noise, sigmas, notes)
         if not counted or (clock.reference is None and layout is None):
             why = _left_alone(len(sigmas) - 1, settings, notes) if counted else NOTHING_COUNTED
             samples = executor(guider, sigmas, extra_args, callback, noise, *rest)

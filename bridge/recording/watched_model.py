@@ -13,6 +13,7 @@ from torch import Tensor
 from ...core.attention import RunRecord, RunRecorder
 from ..comfyui.run_notes import RunNotes
 from ..comfyui.streams import stream_shapes, video_in
+from ..sampling.own_size import warn_of_size
 from ..sampling.steered_sampler import BeforeStep, run_sampler, sampler_function
 from ..sampling.whole_image import refuse_no_pictures
 from .maps import NOT_NUMBERS, EmptyRun, MapsHandle
@@ -75,6 +76,7 @@ def with_watched_runs(
     def sample(executor, guider, sigmas, extra_args, callback, *rest):  # noqa: ANN001, ANN202 - ComfyUI's signature
         with notes.run():
             refuse_no_pictures(rest[0], notes.node)
+            warn_of_size(guider.inner_model, rest[0], sigmas, notes)
             sampler_function(executor.class_obj, notes.node)
             run = start_run(guider, sigmas)
             samples = run_sampler(
