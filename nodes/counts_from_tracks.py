@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ..bridge.comfyui.node_text import result_output
 from ..bridge.counters.tracks import counts_from_tracks
+from ..core.counting import MINIMUM_SHARE
 from ._types import CountedType, CountsType, TracksType
 
 
@@ -46,12 +47,12 @@ class CountsFromTracks(io.ComfyNode):
                 ),
                 io.Float.Input(
                     "minimum_share",
-                    default=0.1,
+                    default=MINIMUM_SHARE,
                     min=0.0,
                     max=1.0,
                     step=0.01,
                     optional=True,
-                    tooltip="An object that is in a smaller share of the frames is not counted: most of these are mistakes.",
+                    tooltip="An object that is in a smaller share of the frames is not counted.",
                 ),
             ],
             outputs=[
@@ -67,8 +68,8 @@ class CountsFromTracks(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, track_data, objects, counts=None, counted=None, minimum_share=0.1) -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
-        read = counts_from_tracks(track_data, objects, counts, counted, minimum_share)
+    def execute(cls, track_data, objects, counts=None, counted=None, minimum_share=MINIMUM_SHARE) -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
+        read = counts_from_tracks(track_data, objects, counts=counts, others=counted, minimum_share=minimum_share)
         return io.NodeOutput(
             read.counted, read.identities, read.is_right, read.table, ui=result_output(read.result, cls)
         )

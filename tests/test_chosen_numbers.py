@@ -21,7 +21,9 @@ CHOSEN: dict[str, dict[str, Any]] = {
     "bridge.seed_search.looks": {"NEARLY_RIGHT": 1, "VARIED_FROM": 0.35, "ALIKE_FROM": 0.1},
     "bridge.seed_search.preview_plan": {"MIN_CALLS": 4, "DRAFT_UP_TO": 0.35},
     "core.counting.detections": {"ANOTHER_KIND": 0.9},
+    "bridge.sampling.own_size": {"FAR": 2.5},
     "core.counting.tiles": {"OVERLAP": 0.25},
+    "core.counting.tracks": {"MINIMUM_SHARE": 0.1, "VISIBLE_PIXELS": 2},
     "core.emoji.detector": {"THRESHOLD": 0.4},
     "core.isac.anchored": {"LEVEL_SIDES": (12, 36), "JOINT_DEPTH": (0.2, 0.4)},
     "core.isac.anchors": {

@@ -11,13 +11,13 @@ from typing import Any
 from headcount.core.counting import Counted, Counter, counted_from_boxes
 from torch import Tensor
 
-ERRS = 0.1
+ERROR_SHARE = 0.1
 """Share of the images that are miscounted."""
 
 
 @dataclass(frozen=True)
 class ErringCounter:
-    """Miscounts one image in ten by one object: it overlooks one, or sees another beside it.
+    """Miscounts that share of the images by one object: it overlooks one, or sees another beside it.
 
     What an image is counted as hangs on its pixels alone, so that asking again helps nobody.
 
@@ -38,7 +38,7 @@ class ErringCounter:
 
 def _miscounted(boxes: list[dict[str, Any]], image: Tensor) -> list[dict[str, Any]]:
     chance = random.Random(hashlib.sha256(image.cpu().numpy().tobytes()).digest())
-    if not boxes or chance.random() >= ERRS:
+    if not boxes or chance.random() >= ERROR_SHARE:
         return boxes
     chosen = chance.randrange(len(boxes))
     box = boxes[chosen]

@@ -71,7 +71,8 @@ def _sample(family, vae, counter, executor, guider, sigmas, extra_args, callback
     frames = noise.shape[2] if noise.ndim > 4 else 1
     videos = [_frames_of(vae.decode(model.process_latent_out(one[None].float())), frames) for one in plain]
     grid = _grid_of(model.diffusion_model, noise)
-    run = pack("bridge.numina.guided_run").GuidedRun(counted, family, clock, settings, noise.shape)
+    setup = pack("bridge.numina.settings").RunSetup(family, clock, settings, tuple(noise.shape))
+    run = pack("bridge.numina.guided_run").GuidedRun(counted, setup)
     run.follow({one.conditioning["uuid"]: _guides(one, [counter, videos, grid], settings.preset) for one in counted})
     load_models_gpu([guider.model_patcher])  # decoding and counting may have put it aside
     options = run.options(extra_args["model_options"])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...core.counting import Counted, asked_numbers, count_words, read_answers
+from ...core.counting import Counted, asked_numbers, count_words, numbers_of_line, read_answers
 from ...core.errors import CountError
-from ...core.prompts import Counts, parse_objects_line, plural
+from ...core.prompts import Counts, plural
 from ..comfyui.node_text import NodeResult
 
 NODE = "Counts from Text"
@@ -54,7 +54,5 @@ def counts_from_text(text: Sequence[str], counts: Sequence[Counts] | None, objec
 
 def _nouns(objects: str, counts: Counts | None) -> list[str]:
     """In the plural; of the line, else of COUNTS, else none."""
-    if objects.strip() and not any(map(str.isdigit, objects)):
-        return [plural(" ".join(noun.split())) for noun in objects.replace("\n", ",").split(",") if noun.strip()]
-    asked = parse_objects_line(objects) or (() if counts is None else counts.objects)
-    return [plural(noun) for noun in asked_numbers(asked, attributes=True)]
+    asked = numbers_of_line(objects) or asked_numbers(() if counts is None else counts.objects, attributes=True)
+    return [plural(noun) for noun in asked]

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...core.counting import Counted, asked_numbers, count_tracks, count_words, side_by_side
+from ...core.counting import Counted, asked_numbers, count_tracks, count_words, numbers_of_line, side_by_side
 from ...core.errors import CountError
-from ...core.prompts import Counts, parse_objects_line, plural
+from ...core.prompts import Counts, plural
 from ..comfyui.node_text import NodeResult
 
 NODE = "Counts from Tracks"
@@ -56,10 +56,10 @@ def counts_from_tracks(
         CountError: these are no tracks, nobody says of what, or `others` is of another video.
     """
     masks, scores, size = _tracked(track_data)
-    asked = asked_numbers(parse_objects_line(objects) if any(map(str.isdigit, objects)) else (), attributes=True)
-    if not asked and counts is not None:
-        asked = asked_numbers(counts.objects, attributes=True)
-    noun = _noun(objects, asked)
+    asked = asked_numbers(() if counts is None else counts.objects, attributes=True)
+    named = numbers_of_line(objects)
+    noun = _only(list(named or asked))
+    asked |= {name: number for name, number in named.items() if number is not None}
     tracks = count_tracks(masks, scores, noun, size, minimum_share)
     counted = tracks.counted if others is None else side_by_side(others, tracks.counted)
     wanted = {plural(name): number for name, number in asked.items() if plural(name) in counted.nouns}
@@ -78,19 +78,19 @@ def _tracked(data: Any) -> tuple[list[Tensor], Sequence[float], tuple[int, int]]
     """Masks, scores and the frames' size of what SAM3 Video Track gives: see comfy/ldm/sam3/tracker.py of ComfyUI 0.30."""
     from comfy.ldm.sam3.tracker import unpack_masks
 
-    wanted = ("packed_masks", "n_frames", "orig_size")
-    if not isinstance(data, Mapping) or any(key not in data for key in wanted) or not data["n_frames"]:
+    keys = ("packed_masks", "n_frames", "orig_size")
+    if not isinstance(data, Mapping) or any(key not in data for key in keys):
         given = f"a {type(data).__name__}" if not isinstance(data, Mapping) else f"one of {', '.join(map(str, data))}"
         raise CountError(f"{NODE} needs the track_data of {_TRACKER}, and got {given}. Connect track_data of that node")
+    if not data["n_frames"]:
+        raise CountError(f"{NODE} got a track of 0 frames. Give {_TRACKER} the frames of a video")
     packed = data["packed_masks"]
     if packed is None:
         return [torch.zeros(0, 1, 1, dtype=torch.bool)] * data["n_frames"], (), data["orig_size"]
     return [unpack_masks(one) for one in packed.cpu()], data.get("scores") or (), data["orig_size"]
 
 
-def _noun(objects: str, asked: Mapping[str, int]) -> str:
-    named = [objects] if objects.strip() and not any(map(str.isdigit, objects)) else list(asked)
-    nouns = [noun.strip() for line in named for noun in line.split(",") if noun.strip()]
+def _only(nouns: Sequence[str]) -> str:
     if len(nouns) != 1:
         what = f"{len(nouns)} nouns: {', '.join(nouns)}" if nouns else "no noun"
         raise CountError(

@@ -55,8 +55,8 @@ WAIT_SHARE, FAST_SHARE = 0.1, 0.4
 show hardly more than noise. Where every layer takes part in the objective and a gradient costs as much as 1.24 plain steps
 (SD 3.5), this is 1.4 times plain sampling.
 
-Both were chosen without a sweep, no command compares others. What "fast" is worth with them is in docs/measurements.md:
-*isac_fast* on the emoji model; on the Shapes model *fast* beside *exact*, when it did not wait yet."""
+Both were chosen without a sweep; no command compares others. docs/measurements.md has what "fast" does with them (*isac_fast*,
+emoji model); its Shapes table was taken with WAIT_SHARE 0."""
 
 
 def fast_steps(steps: int) -> range:

@@ -12,11 +12,9 @@ from .noise_share import noise_share
 
 FAR = 2.5
 """Times as many pixels, or so many times fewer. Chosen: SD 1.5's usual 768 x 768 has 2.25 times its own 512 x 512."""
-_OWN_SIDES = {
-    SD15: 512,
-    SDXL: 1024,
-}  # pixels, as trained; their model_channels tell them from small models of these classes
-_CHANNELS = 320
+_OWN_SIDES = {SD15: 512, SDXL: 1024}  # pixels, as trained
+_CHANNELS = 320  # model_channels of both; small models of these classes have fewer
+_FROM_NOISE = 0.9  # share of noise in the first step of a run; a second sampler begins with less
 
 
 def warn_of_size(model: Any, noise: Tensor, sigmas: Tensor, notes: RunNotes) -> None:
@@ -30,7 +28,7 @@ def warn_of_size(model: Any, noise: Tensor, sigmas: Tensor, notes: RunNotes) -> 
         sigmas: of the run's steps.
     """
     side = _own_side(model.model_config)
-    if side is None or noise.ndim != 4 or noise_share(model.model_sampling, sigmas[0]) < 0.9:
+    if side is None or noise.ndim != 4 or noise_share(model.model_sampling, sigmas[0]) < _FROM_NOISE:
         return
     height, width = (length * model.latent_format.spacial_downscale_ratio for length in noise.shape[-2:])
     if not 1 / FAR <= height * width / side**2 <= FAR:
@@ -43,6 +41,6 @@ def warn_of_size(model: Any, noise: Tensor, sigmas: Tensor, notes: RunNotes) -> 
 def _own_side(config: Any) -> int | None:
     """Pixels; None where nothing is known. A model of the pack's own says it itself."""
     own: int | None = getattr(config, "own_side", None)
-    return (
-        _OWN_SIDES.get(type(config)) if own is None and config.unet_config.get("model_channels") == _CHANNELS else own
-    )
+    if own is not None:
+        return own
+    return _OWN_SIDES.get(type(config)) if config.unet_config.get("model_channels") == _CHANNELS else None

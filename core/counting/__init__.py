@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .answers import read_answers
-from .asked import asked_as_counted, asked_line, asked_numbers, columns_of
+from .asked import asked_as_counted, asked_line, asked_numbers, columns_of, numbers_of_line
 from .box import USUAL, Box, BoxSettings, kept_boxes
 from .box_forms import read_boxes
 from .boxes import box_labels, boxes_by_noun, count_boxes, counted_from_boxes
@@ -26,12 +26,13 @@ from .layout import NounBoxes, UnitBox, own_layout
 from .paired import paired_difference, share_interval
 from .ranking import distances, misses
 from .tiles import Tile, four_tiles, joined
-from .tracks import TrackCounts, count_tracks, side_by_side
+from .tracks import MINIMUM_SHARE, TrackCounts, count_tracks, side_by_side
 from .wording import count_words, verdict_words
 
 __all__ = [
     "ALWAYS",
     "DENSE",
+    "MINIMUM_SHARE",
     "NEVER",
     "USUAL",
     "Box",
@@ -66,6 +67,7 @@ __all__ = [
     "joined",
     "kept_boxes",
     "misses",
+    "numbers_of_line",
     "object_masks",
     "own_layout",
     "paired_difference",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..errors import CountError
-from ..prompts import CountedObject, plural, same_noun
+from ..prompts import CountedObject, parse_objects_line, plural, same_noun
 from .counted import Counted
 
 
@@ -19,6 +19,21 @@ def asked_numbers(objects: Sequence[CountedObject], attributes: bool = False) ->
             counters that tell them apart. Otherwise it is 3 cats.
     """
     return _summed((_described(item) if attributes else item.noun, item.count) for item in objects)
+
+
+def numbers_of_line(line: str) -> dict[str, int | None]:
+    """Noun -> the number that an objects line asks for; None of all where it only names nouns, as "cats, dogs".
+
+    Raises:
+        CountError: it has digits and is no objects line.
+    """
+    try:
+        return dict(asked_numbers(parse_objects_line(line), attributes=True))
+    except CountError:
+        if any(map(str.isdigit, line)):
+            raise
+    nouns = (" ".join(noun.split()) for noun in line.replace("\n", ",").split(","))
+    return dict.fromkeys(noun for noun in nouns if noun)
 
 
 def asked_as_counted(objects: Sequence[CountedObject], counted: Iterable[str]) -> tuple[dict[str, int], str]:

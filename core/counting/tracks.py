@@ -18,6 +18,9 @@ from .counted import Counted
 _APART = BoxSettings(merge_overlap=1)
 """A tracker tells its objects apart: one right before another is no double of it."""
 
+MINIMUM_SHARE = 0.1
+"""Of the frames, in which an object has to be to count: what flickers is left out. Chosen: no tracker was measured."""
+
 VISIBLE_PIXELS = 2
 """Pixels of a mask, in the tracker's own size, from which an object is in a frame; ComfyUI's track preview numbers it then."""
 

@@ -41,6 +41,9 @@ def test_most_frames_decide() -> None:
     assert found["note"] == "left out: 1 object seen in less than 30% of the frames"
     assert run(tracks("xxxxxxxxxx", "xxxxxx..xx"), "1 cat")["right"] is False
     assert run(tracks("xx", ".x"), "1 cat")["right"] is False, "half of the frames are not most"
+    assert run(tracks("xx", "xx"), "two cats")["verdict"].startswith("2 of 2 frames right"), (
+        "numbers are read in words, too"
+    )
 
 
 def test_without_a_number_nothing_is_judged() -> None:
@@ -68,6 +71,12 @@ def test_the_trackers_own_limit_is_told() -> None:
     ("given", "objects", "counts", "says"),
     [
         ("a file", "cats", None, r"needs the track_data of Run SAM3 Video Track, and got a str\. Connect track_data"),
+        (
+            {**tracks("xx"), "n_frames": 0},
+            "cats",
+            None,
+            r"got a track of 0 frames\. Give Run SAM3 Video Track the frames",
+        ),
         ({"masks": 1}, "cats", None, r"and got one of masks\. Connect"),
         (None, "", None, r"got no noun\. One track is of one noun: write it into objects, as 'cats' or '3 cats'"),
         (None, "cats, dogs", None, r"got 2 nouns: cats, dogs\. One track is of one noun"),

@@ -83,7 +83,7 @@ class Clause:
         """
         text, before = self._words[index].text, text_at(self._words, index - 1)
         if text in _DISTRIBUTIVE:
-            self.of_each = text_at(self._words, index + 1) not in _EACH_PLACE
+            self.of_each = text_at(self._words, index + 1) not in _EACH_PLACE | {"of"}
             return False
         if self._words[index].is_punctuation:
             self.of_each = self.of_each and text in _STAY
@@ -91,6 +91,7 @@ class Clause:
             self.role = self.role if text in _STAY else Role.SUBJECT
         elif text in CONJUNCTIONS:
             self.in_list = True
+            self.of_each = self.of_each and self.role is not Role.SUBJECT  # "each cat and three dogs"
         elif text in _SHOWING or (text == "at" and before == "look" and index == 1):
             self.role = Role.SUBJECT
         elif text in SUBORDINATORS:

@@ -116,7 +116,23 @@ PEOPLE = frozenset(
 )
 # What people are told apart by, whatever they are called together: "five engineers, three women and two men".
 KINDS_OF_PEOPLE = frozenset("man woman boy girl lady gentleman male female child kid adult".split())
-ENDS_OF_PEOPLE = ("er", "or", "ist", "ian", "man", "woman", "ant", "ete", "ster")
+# Words for people who are of either kind; by their ends ("-er", "-ant") they are not told from burgers and elephants.
+PROFESSIONS = frozenset(
+    "accountant activist actor actress adventurer archer architect artist assistant astronaut astronomer athlete attendant "
+    "author baker banker barber bartender biker biologist boxer builder butcher buyer carpenter chef chemist climber clown "
+    "coach coder comedian commuter composer conductor consultant contestant cook cosplayer customer cyclist dealer dentist "
+    "designer detective developer diver doctor driver drummer editor electrician employee engineer explorer farmer fighter "
+    "filmmaker florist gamer gangster gardener guard guardian guitarist hacker hairdresser hiker historian hunter immigrant "
+    "inspector instructor intern inventor investigator investor janitor jogger journalist judge juggler knight lawyer "
+    "leader lecturer librarian magician maid manager mathematician mechanic mentor merchant miner monk mourner mover "
+    "neighbor neighbour nun nurse officer painter paramedic participant pharmacist photographer physician physicist pianist "
+    "pilot pirate plumber poet politician porter potter presenter priest principal producer professor programmer ranger "
+    "reader rebel referee refugee reporter researcher rider robber runner sailor samurai scholar scientist scout sculptor "
+    "servant shopper singer skateboarder skater skier snowboarder soldier speaker spectator spy supervisor surfer surgeon "
+    "swimmer tailor teacher technician therapist tourist trader trainee trainer traveler traveller tutor usher veterinarian "
+    "victim villager violinist visitor volunteer waiter waitress walker warrior welder witch wizard worker wrestler writer "
+    "youngster".split()
+)
 # Name things of several kinds: "five animals, three dogs and two cats".
 OF_MANY_KINDS = frozenset(
     "animal pet creature beast vehicle fruit vegetable object item thing toy shape flower instrument bird tool piece".split()

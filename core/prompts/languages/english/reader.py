@@ -67,7 +67,9 @@ def _can_be_part(part: Mention, whole: Mention) -> bool:
     """People of people, a kind of a class ("animals"), or the same noun that only the part describes."""
     if _is_of(grammar.OF_MANY_KINDS, whole) or (_is_of(grammar.PEOPLE, whole) and _is_of(grammar.PEOPLE, part)):
         return True
-    if _is_of(grammar.KINDS_OF_PEOPLE, part) and singular(whole.noun[-1].text).endswith(grammar.ENDS_OF_PEOPLE):
+    if _is_of(grammar.KINDS_OF_PEOPLE, part) and (
+        _is_of(grammar.PROFESSIONS, whole) or singular(whole.noun[-1].text).endswith("man")
+    ):
         return True
     is_same = singular(part.noun[-1].text) == singular(whole.noun[-1].text)
     return is_same and bool(part.attributes) and not whole.attributes
