@@ -143,10 +143,10 @@ def run_attention(client: ComfyClient, seed: int) -> list[list[tuple[str, np.nda
 
 
 def _listed(prompt: Prompt, outputs: dict[str, Any], viewer: str) -> list[str]:
-    """What the viewer says that its pictures show, from the text node behind it."""
+    """What the viewer says that its pictures show, less the image's number, from the text node behind it."""
     (text,) = (
         outputs[node]["text"][0]
         for node, placed in prompt.items()
         if placed["class_type"] == "PreviewAny" and placed["inputs"]["source"][0] == viewer
     )
-    return [re.sub(r"^picture \d+: ", "", line) for line in text.splitlines()]
+    return [re.sub(r"^image \d+: ", "", line) for line in text.splitlines()]
