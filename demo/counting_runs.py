@@ -11,6 +11,7 @@ from .comfy_client import ComfyClient, Prompt
 from .workflow_runs import Pictures, pictures_of, with_widgets, workflow_prompt
 
 COUNTER, CHECK = "HeadcountT2ICountCounter", "HeadcountCountCheck"
+UNTIL_RIGHT, REPORT = "Draw until the number is right", "Does it help on your model"
 
 
 @dataclass(frozen=True)
@@ -55,16 +56,16 @@ def run_counting(client: ComfyClient, name: str, text: str, seed: int, pictures:
 
 
 def run_until_right(client: ComfyClient, text: str, seed: int) -> np.ndarray:
-    """What the template "Draw until the number is right" saves for a prompt."""
+    """What `UNTIL_RIGHT` saves for a prompt."""
     settings = {"HeadcountGenerateUntilRight": {"text": text, "seed": seed}}
-    prompt = with_widgets(workflow_prompt(client, "Draw until the number is right"), settings)
+    prompt = with_widgets(workflow_prompt(client, UNTIL_RIGHT), settings)
     (saved,) = _of(prompt, "SaveImage")
     return pictures_of(client, client.run(prompt)[saved])[0]
 
 
 def run_report(client: ComfyClient) -> np.ndarray:
-    """What the template "Does it help on your model" saves."""
-    prompt = workflow_prompt(client, "Does it help on your model")
+    """What `REPORT` saves."""
+    prompt = workflow_prompt(client, REPORT)
     (saved,) = _of(prompt, "SaveImage")
     return pictures_of(client, client.run(prompt, timeout_s=3600.0)[saved])[0]
 

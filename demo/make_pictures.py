@@ -30,7 +30,7 @@ from .run import judged, sample_rows
 from .server import ComfyServer
 from .shapes import PLURALS
 from .view_pictures import photograph_view
-from .workflow_runs import NUMINA, run_attention, run_selection, run_with_and_without
+from .workflow_runs import ATTENTION, ISAC, NUMINA, SELECTION, run_attention, run_selection, run_with_and_without
 
 SEED = 1
 _GUIDED = (SHAPES_ASKS[8], SHAPES_ASKS[3], SHAPES_ASKS[6])
@@ -43,28 +43,25 @@ def demo_pictures(server: ComfyServer) -> None:
 
 
 def isac_pictures(server: ComfyServer) -> None:
-    """The thumbnail of the template "Shapes - the right number"."""
+    """Some pictures without and with ISAC: the thumbnail of its template."""
     without, steered = run_with_and_without(server, SHAPES_ASKS[0].prompt, 4, SEED)
     pairs = zip(without[:2], steered[:2], strict=True)
-    thumbnail([[("without ISAC", a), ("with ISAC", b)] for a, b in pairs], WORKFLOWS / "Shapes - the right number.jpg")
+    thumbnail([[("without ISAC", a), ("with ISAC", b)] for a, b in pairs], ISAC.workflow)
 
 
 def numina_pictures(server: ComfyServer) -> None:
-    """The same for NUMINA, and what its viewer shows."""
+    """Some prompts without and with NUMINA, the first of them as the thumbnail of its template."""
     rows = []
     for number, ask in enumerate(_GUIDED):
         without, steered = run_with_and_without(server, ask.prompt, 4, SEED + number, NUMINA)
         rows.append(make_row(ask, {"without Count Guide": without, "with Count Guide, same noise": steered}))
     save(contact_sheet(rows), HELP / "HeadcountNuminaCountGuide" / "with_and_without.jpg")
     pairs = zip(*(column.pictures[:2] for column in rows[0].columns.values()), strict=True)
-    thumbnail(
-        [[("without", a), ("with the guide", b)] for a, b in pairs],
-        WORKFLOWS / "Shapes - the right number by layout.jpg",
-    )
+    thumbnail([[("without", a), ("with the guide", b)] for a, b in pairs], NUMINA.workflow)
 
 
 def selection_pictures(server: ComfyServer) -> None:
-    """The first noise of a seed and the chosen one, for some prompts, and the thumbnail of that template."""
+    """The first noise of a seed and the chosen one, for some prompts; the thumbnail of its template."""
     asks = SHAPES_ASKS[1:5]
     pairs = [run_selection(server, ask.prompt, SEED + number) for number, ask in enumerate(asks)]
     lines = [
@@ -73,20 +70,17 @@ def selection_pictures(server: ComfyServer) -> None:
     save(
         captioned([lines[0] + lines[1], lines[2] + lines[3]], 192), HELP / "HeadcountIsacLatentSelection" / "chosen.jpg"
     )
-    thumbnail(
-        [[("as it comes", first), ("chosen", chosen)] for first, chosen in pairs[:2]],
-        WORKFLOWS / "Shapes - choose the noise.jpg",
-    )
+    thumbnail([[("as it comes", first), ("chosen", chosen)] for first, chosen in pairs[:2]], SELECTION)
 
 
 def attention_pictures(server: ComfyServer) -> None:
-    """What the template "Shapes - look inside the model" shows: the viewer, the recorder, the masks, the thumbnail."""
+    """What the template that looks inside the model shows: the viewer, the recorder, the masks, the thumbnail."""
     lines = run_attention(server, SEED)
     overview = lines[0]
     save(captioned(lines), HELP / "HeadcountAttentionMapViewer" / "words_regions_steps.jpg")
     save(captioned([overview[:3]], 192), HELP / "HeadcountAttentionMapRecorder" / "words.jpg")
     save(captioned([[overview[0], overview[-1]]], 192), HELP / "HeadcountInstanceMasks" / "masks.jpg")
-    thumbnail([overview[:2], overview[2:4]], WORKFLOWS / "Shapes - look inside the model.jpg")
+    thumbnail([overview[:2], overview[2:4]], ATTENTION)
 
 
 def model_pictures(server: ComfyServer) -> None:

@@ -42,9 +42,14 @@ def save(picture: Image.Image, path: Path) -> None:
     print(path.relative_to(ROOT), flush=True)
 
 
-def thumbnail(lines: Sequence[Sequence[tuple[str, np.ndarray]]], path: Path) -> None:
-    """Write a workflow's square picture: lines of captioned pictures."""
-    square_thumbnail(captioned(lines, _CELL), path)
+def thumbnail_path(template: str) -> Path:
+    """Where ComfyUI looks for the square picture of workflows/<template>.json."""
+    return WORKFLOWS / f"{template}.jpg"
+
+
+def thumbnail(lines: Sequence[Sequence[tuple[str, np.ndarray]]], template: str) -> None:
+    """Write the square picture of workflows/<template>.json: lines of captioned pictures."""
+    square_thumbnail(captioned(lines, _CELL), thumbnail_path(template))
 
 
 def square_thumbnail(picture: Image.Image, path: Path) -> None:

@@ -1,4 +1,7 @@
-"""A training of so many steps: its rate warms up and comes down as a cosine; averaged weights, a log, a file to go on from."""
+"""A training of a fixed number of steps, with averaged weights, a log and a file to go on from.
+
+Its rate warms up and comes down as a cosine.
+"""
 
 from __future__ import annotations
 

@@ -75,6 +75,7 @@ class Comparison:
 EMOJI_ISAC = Comparison("Emoji - the right number", "HeadcountIsacAttentionControl")
 ISAC = Comparison("Shapes - the right number", "HeadcountIsacAttentionControl")
 NUMINA = Comparison("Shapes - the right number by layout", "HeadcountNuminaCountGuide")
+SELECTION, ATTENTION = "Shapes - choose the noise", "Shapes - look inside the model"
 
 
 def run_with_and_without(
@@ -99,14 +100,14 @@ def run_with_and_without(
 
 
 def run_selection(client: ComfyClient, text: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Run "Shapes - choose the noise" for a prompt. Returns the picture of the first noise and of the chosen one."""
+    """Run `SELECTION` for a prompt. Returns the picture of the first noise and of the chosen one."""
     settings = {
         "HeadcountCountPrompt": {"text": text},
         "HeadcountIsacLatentSelection": {"seed": seed},
         "KSampler": {"seed": seed},
     }
-    prompt = with_widgets(workflow_prompt(client, "Shapes - choose the noise"), settings)
-    outputs = _run(client, prompt, "Shapes - choose the noise")
+    prompt = with_widgets(workflow_prompt(client, SELECTION), settings)
+    outputs = _run(client, prompt, SELECTION)
     pictures = {
         prompt[node]["class_type"]: pictures_of(client, shown)[0]
         for node, shown in outputs.items()
@@ -116,9 +117,9 @@ def run_selection(client: ComfyClient, text: str, seed: int) -> tuple[np.ndarray
 
 
 def run_attention(client: ComfyClient, seed: int) -> list[list[tuple[str, np.ndarray]]]:
-    """Run "Shapes - look inside the model". Returns lines of captioned pictures: overview, then one per noun over the steps."""
-    prompt = with_widgets(workflow_prompt(client, "Shapes - look inside the model"), {"KSampler": {"seed": seed}})
-    outputs = _run(client, prompt, "Shapes - look inside the model")
+    """Run `ATTENTION`. Returns lines of captioned pictures: overview, then one per noun over the steps."""
+    prompt = with_widgets(workflow_prompt(client, ATTENTION), {"KSampler": {"seed": seed}})
+    outputs = _run(client, prompt, ATTENTION)
     views: dict[str, list[tuple[str, np.ndarray]]] = {}
     for node, placed in prompt.items():
         if placed["class_type"] == "HeadcountAttentionMapViewer":
@@ -142,10 +143,10 @@ def run_attention(client: ComfyClient, seed: int) -> list[list[tuple[str, np.nda
 
 
 def _listed(prompt: Prompt, outputs: dict[str, Any], viewer: str) -> list[str]:
-    """What the viewer says that its pictures show, from the text node behind it."""
+    """What the viewer says that its pictures show, less the image's number, from the text node behind it."""
     (text,) = (
         outputs[node]["text"][0]
         for node, placed in prompt.items()
         if placed["class_type"] == "PreviewAny" and placed["inputs"]["source"][0] == viewer
     )
-    return [re.sub(r"^picture \d+: ", "", line) for line in text.splitlines()]
+    return [re.sub(r"^image \d+: ", "", line) for line in text.splitlines()]

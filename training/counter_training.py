@@ -101,7 +101,7 @@ class CounterTraining:
 
     def fit(self, on_report: Callable[[Report], None] = _ignore, should_stop: ShouldStop = _never) -> Progress:
         """Train to the last epoch, or until told to stop; either way `CounterTraining(...).fit()` can go on later."""
-        if self.progress.is_over:
+        if self.progress.is_over:  # since before: its large files are not written again
             return self.progress
         while not self.progress.is_over:
             if not self._train_epoch(on_report, should_stop) or not self._close_epoch(on_report, should_stop):
@@ -182,11 +182,16 @@ class CounterTraining:
                 progress.best_score, progress.best_epoch, progress.without_better = errors.score, progress.epoch, 0
                 self.folder.write_network(self.network, self.folder.best)
         progress.close_epoch(errors and errors.mae, errors and errors.rmse)
-        has_lost_patience = settings.patience is not None and progress.without_better >= settings.patience
-        progress.is_over = has_lost_patience or progress.epoch > settings.epochs
+        progress.is_over = self._is_over()
         self.folder.write_log(progress.as_csv())
         on_report(Report(progress, self.batches, errors))
         return True
+
+    def _is_over(self) -> bool:
+        """Whether the last epoch is done, or too many validations in a row were no better."""
+        patience = self.settings.patience
+        has_lost_patience = patience is not None and self.progress.without_better >= patience
+        return has_lost_patience or self.progress.epoch > self.settings.epochs
 
     def _save(self) -> None:
         self.folder.write_resume(
@@ -219,9 +224,7 @@ class CounterTraining:
         self.network.load_state_dict(state["network"])
         self.progress = Progress(**state["progress"])
         self.trainer.load_state(state, (self.progress.epoch - 1) * self.batches + self.progress.batches)
-        patience = self.settings.patience
-        has_lost_patience = patience is not None and self.progress.without_better >= patience
-        self.progress.is_over = has_lost_patience or self.progress.epoch > self.settings.epochs
+        self.progress.is_over = self._is_over()
 
 
 def _group(module: nn.Module, settings: TrainSettings, share: float) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Optimiser steps, for every training in this repository: AdamW, a schedule, averaged weights, and what a run needs to go on.
 
-`demo.step_training` takes so many of them; `training.counter_training` goes through epochs and validates.
+`demo.step_training` takes a fixed number of them; `training.counter_training` goes through epochs and validates.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Trainer:
     def load_state(self, state: dict[str, Any], step: int) -> None:
         """Go on after `step` steps with what `state()` gave then; the rates are those of this trainer's schedule."""
         self.optimiser.load_state_dict(state["optimiser"])
-        self._scaler.load_state_dict(state.get("scaler", {}))
+        self._scaler.load_state_dict(state["scaler"])
         if self._average is not None:
             self._average.load_state_dict(state["average"])
         self.step = self._schedule.last_epoch = step

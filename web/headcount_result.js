@@ -32,6 +32,7 @@ class NodeResult {
     this.node = node;
     this.card = null;
     this.state = "";
+    this.run = undefined; // of the workflow, its id
     if (WITH_ROOM.has(node.comfyClass)) {
       this.#addCard();
       const [width, height] = node.computeSize();
@@ -55,7 +56,7 @@ class NodeResult {
     if (text || readKept(this.node.properties).note) this.#keep({ ...readKept(this.node.properties), note: text });
   }
 
-  /** The node is run: once in each run of a workflow, of which the server tells at every step. */
+  /** Called at every step of a run of a workflow; only the first call of each run counts. */
   runs(run) {
     if (this.run === run) return;
     this.run = run;

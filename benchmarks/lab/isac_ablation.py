@@ -118,10 +118,10 @@ class _AblationSettings(IsacSettings):
     self_attention: bool = True
 
     def paper_objective(self, target: PromptTarget, weights: LossWeights) -> Objective:
-        own = SCHEDULES[self.schedule](weights)
+        scheduled = SCHEDULES[self.schedule](weights)
         if self.metric == "mpo" and self.self_attention:
-            return PaperObjective(target, own)
-        return MetricObjective(target, own, self.metric, self.self_attention)
+            return PaperObjective(target, scheduled)
+        return MetricObjective(target, scheduled, self.metric, self.self_attention)
 
 
 class IsacAblation:
@@ -144,5 +144,5 @@ class IsacAblation:
             if value not in known:
                 raise CountError(f"isac_ablation has no {name} {value!r}; it has {', '.join(known)}")
         exchanged = {"schedule": schedule, "metric": metric, "self_attention": self_attention}
-        settings = _AblationSettings("paper", "paper", 0.01, **exchanged)
+        settings = _AblationSettings(objective="paper", step_mode="paper", step_size=0.01, **exchanged)
         return io.NodeOutput(*with_isac(model, settings))

@@ -20,6 +20,7 @@ from torch import Tensor
 from . import pack
 
 NODE_ID = "HeadcountNuminaDetected"
+NAME = "NUMINA with a detector's layout"
 _KEY = "headcount_numina_detected"
 
 
@@ -30,7 +31,7 @@ class NuminaDetected(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id=NODE_ID,
-            display_name="NUMINA with a detector's layout",
+            display_name=NAME,
             category="Headcount/Benchmarks",
             description="NUMINA Count Guide with method paper, its layout from the boxes of a counter in a first video.",
             inputs=[
@@ -51,7 +52,7 @@ class NuminaDetected(io.ComfyNode):
             CountError: the model is of a family whose attention cannot be guided.
         """
         families, numina = pack("bridge.families.table"), pack("bridge.numina.node")
-        family = families.family_of(model, cls.define_schema().display_name, numina.GUIDED_FAMILIES)
+        family = families.family_of(model, NAME, numina.GUIDED_FAMILIES)
         patched = model.clone()
         patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, _KEY, partial(_sample, family, vae, counter))
         return io.NodeOutput(patched)
@@ -60,8 +61,7 @@ class NuminaDetected(io.ComfyNode):
 def _sample(family, vae, counter, executor, guider, sigmas, extra_args, callback, noise, *rest):  # noqa: ANN001, ANN202
     """Both videos; ComfyUI's signature behind the first three."""
     plain = executor(guider, sigmas, extra_args, callback, noise.clone(), *rest)
-    name = NuminaDetected.define_schema().display_name
-    counted = pack("bridge.prompts.conditionings").counted_conditionings(guider.conds["positive"], name, family, None)
+    counted = pack("bridge.prompts.conditionings").counted_conditionings(guider.conds["positive"], NAME, family, None)
     if not counted:
         return plain
     settings, model = pack("bridge.numina.settings").NuminaSettings(method="paper"), guider.inner_model
@@ -73,7 +73,10 @@ def _sample(family, vae, counter, executor, guider, sigmas, extra_args, callback
     grid = _grid_of(model.diffusion_model, noise)
     setup = pack("bridge.numina.settings").RunSetup(family, clock, settings, tuple(noise.shape))
     run = pack("bridge.numina.guided_run").GuidedRun(counted, setup)
-    run.follow({one.conditioning["uuid"]: _guides(one, [counter, videos, grid], settings.preset) for one in counted})
+    see = partial(detected_layouts, counter=counter, grid=grid, preset=settings.preset)
+    layouts = [[see(video, one.counts.objects) for video in videos] for one in counted]
+    prompts = zip(counted, layouts, strict=True)
+    run.follow({one.conditioning["uuid"]: _guides(one, own, settings.preset) for one, own in prompts})
     load_models_gpu([guider.model_patcher])  # decoding and counting may have put it aside
     options = run.options(extra_args["model_options"])
     return executor(guider, sigmas, {**extra_args, "model_options": options}, callback, noise.clone(), *rest)
@@ -92,13 +95,11 @@ def _grid_of(diffusion: Any, latent: Tensor) -> tuple[int, int]:
     return -(-latent.shape[-2] // patch), -(-latent.shape[-1] // patch)
 
 
-def _guides(counted: Any, seen: Sequence[Any], preset: Any) -> dict[int, Any]:
-    """The guide of each item of the batch."""
-    counter, videos, grid = seen
-    layouts = [detected_layouts(video, counted.counts.objects, counter, grid, preset) for video in videos]
+def _guides(counted: Any, layouts: Sequence[Any], preset: Any) -> dict[int, Any]:
+    """The guide of each item of the batch, by its layouts."""
     make = partial(pack("bridge.numina.guided_rows").PictureGuide, tokens=counted.target.tokens)
     length = counted.text_layout.length
-    return {item: make(own, length=length, preset=preset, strength=1.0) for item, own in enumerate(layouts)}
+    return {item: make(each, length=length, preset=preset, strength=1.0) for item, each in enumerate(layouts)}
 
 
 def detected_layouts(images: Tensor, objects: Sequence[Any], counter: Any, grid: tuple[int, int], preset: Any) -> Any:
@@ -114,20 +115,21 @@ def detected_layouts(images: Tensor, objects: Sequence[Any], counter: Any, grid:
     """
     found = counter.count(images, [item.noun for item in objects])
     if found.boxes is None:
-        name = NuminaDetected.define_schema().display_name
         raise pack("core.errors").CountError(
-            f"{name} needs boxes, and this counter gives none: connect Detector Counter or SAM3 Counter"
+            f"{NAME} needs boxes, and this counter gives none: connect Detector Counter or SAM3 Counter"
         )
     size = images.shape[1], images.shape[2]
     counting = pack("core.counting")
     seen = counting.read_boxes(list(found.boxes), len(images))
     frames = [counting.boxes_by_noun(boxes, found.nouns)[:-1] for boxes in seen]
     nouns = [torch.stack([_cells(boxes, size, grid) for boxes in own]) for own in zip(*frames, strict=True)]
-    refined, published = pack("core.numina").refine_frames, preset.layout.published
-    after = torch.stack([refined(own, item.count, published) for own, item in zip(nouns, objects, strict=True)])
+    numina, published = pack("core.numina"), preset.layout.published
+    after = torch.stack(
+        [numina.refine_frames(own, item.count, published) for own, item in zip(nouns, objects, strict=True)]
+    )
     before, asked = torch.stack(nouns), tuple(item.count for item in objects)
-    heads = torch.full((len(images),), -1)
-    return pack("core.numina").Layouts(before, after, before.amax((-1, -2)).long(), asked, heads, grid)
+    heads = torch.full((len(images),), numina.AVERAGED)
+    return numina.Layouts(before, after, before.amax((-1, -2)).long(), asked, heads, grid)
 
 
 def _cells(boxes: Sequence[Any], size: tuple[int, int], grid: tuple[int, int]) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 
 from ..errors import CountError
 from ..prompts import NoteKind, read_prompt
-from ..prompts.languages.english.numbers import is_number, read_number
+from ..prompts.languages.english.numbers import MAX_COUNT, is_number, read_number
 from ..prompts.words import split_words
 from .counted import Counted
 from .labels import clean_label, listed, owner_of
@@ -30,7 +30,6 @@ _NAMES, _NUMBERS = (
     ("count", "number", "quantity", "total"),
 )
 _NONE_OF = re.compile(r"\b(?:no|not any|without any)\s+(?=\w+)", re.IGNORECASE)
-_LARGEST = 9999  # what a prompt can ask for at most, see `core.prompts`; more is no count but a year or a sum
 FORMS = "'cats: 3, dogs: 2', JSON such as {\"cats\": 3}, 'three cats and two dogs', or a bare number for one noun"
 
 
@@ -153,7 +152,7 @@ def _number(value: Any) -> float | None:
             return 0.0 if value.strip().lower() in ("no", "none", "zero", "0") else None
         value = read[0]
     is_number_of_json = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number_of_json and math.isfinite(value) and 0 <= value <= _LARGEST else None
+    return float(value) if is_number_of_json and math.isfinite(value) and 0 <= value <= MAX_COUNT else None
 
 
 def _of_pairs(text: str) -> dict[str, float]:

@@ -21,6 +21,7 @@ from typing import Any
 
 from ..errors import CountError
 from .box import Box
+from .wording import count_words
 
 FORMS = "boxes are dicts with x, y, width and height, in one list per image"
 _OTHER_FORMS = (
@@ -57,8 +58,9 @@ def read_boxes(boxes: Any, pictures: int) -> list[list[Box]]:
     if not rows:
         return [[] for _ in range(pictures)]
     if len(rows) != pictures:
+        verb = "is" if pictures == 1 else "are"
         raise CountError(
-            f"the boxes are of {_pictures(len(rows))}, but there {'is' if pictures == 1 else 'are'} {_pictures(pictures)}. "
+            f"the boxes are of {count_words(len(rows), 'images')}, but there {verb} {count_words(pictures, 'images')}. "
             f"Give the detector exactly these; {FORMS}"
         )
     return rows
@@ -263,7 +265,3 @@ def _short(value: Any) -> str:
         return _SHORT.repr(value)
     except ValueError:  # a whole number of thousands of digits
         return "a number of very many digits"
-
-
-def _pictures(number: int) -> str:
-    return f"{number} image{'' if number == 1 else 's'}"

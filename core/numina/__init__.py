@@ -36,12 +36,13 @@ from __future__ import annotations
 
 from .guidance import Guide, RowBias, make_guide, row_bias
 from .layout import MAX_INSTANCES, Layouts
-from .published import refine_frames
+from .published import AVERAGED, refine_frames
 from .reading import Reading, head_responses, noun_response, read_layouts
 from .schedule import STEPS, delta, fade, time_of_sigma
 from .settings import PAPER, RELEASE, ROBUST, GuidanceSettings, LayoutSettings, Preset, PublishedSettings
 
 __all__ = [
+    "AVERAGED",
     "MAX_INSTANCES",
     "PAPER",
     "RELEASE",

@@ -29,7 +29,7 @@ class Layouts:
         after: (K, F, h, w) int16: the same with removed cells -1 and added instances 100 and up.
         counts: (K, F) instances found.
         asked: how many of each noun are wanted.
-        heads: (F,) the self-attention head that was read in each frame, -1 for the mean of several.
+        heads: (F,) the self-attention head that was read in each frame, `AVERAGED` where it was the mean of several.
         grid: (h, w).
         unread: nouns that no map shows clearly enough to tell whether they are there; they are left alone.
     """

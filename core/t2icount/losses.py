@@ -16,7 +16,7 @@ from torch.nn import functional
 from .config import CounterConfig
 from .network import CountMaps
 
-# Of the published training, as above.
+# Of the published training, see the module's docstring.
 _SSIM_SIGMA = 1.5
 _SSIM_CONSTANTS = (1e-4, 9e-4)
 _SSIM_LEVELS = 3
@@ -34,7 +34,7 @@ class LossSettings:
         shape_weight: of the L1 distance between normalised maps within L_reg.
         similarity_weight: of L_RRC, for each of the two similarity maps; 0 trains without them.
         background_weight: of the things that are counted where there are none; 0 as published. A picture without the noun
-            has no other pull on its density, see above.
+            has no other pull on its density, see the module's docstring.
     """
 
     object_density: float = 1e-3

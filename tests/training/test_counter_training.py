@@ -27,7 +27,7 @@ from ..helpers.counting_sets import TINY, Squares, tiny_network, tiny_tokens
 SHORT = TrainSettings(epochs=2, batch=3, rate=1e-3, validate_from=1)
 
 
-def trainer(folder: Path, settings: TrainSettings = SHORT, validate: Validation | None = None) -> CounterTraining:
+def training_in(folder: Path, settings: TrainSettings = SHORT, validate: Validation | None = None) -> CounterTraining:
     return CounterTraining(tiny_network(), tiny_tokens, Squares(5), settings, RunFolder(folder), validate)
 
 
@@ -61,7 +61,7 @@ def same_weights(one: CountNetwork, other: CountNetwork) -> bool:
 
 
 def test_the_loss_of_one_batch_falls(tmp_path: Path) -> None:
-    trained = trainer(tmp_path)
+    trained = training_in(tmp_path)
     batch = batch_of(trained)
     losses = [trained.step(batch) for _ in range(12)]
     for name in ("loss", "regression", "coarse_similarity", "fine_similarity"):
@@ -85,7 +85,7 @@ def _again(seed: int, pixels: torch.Tensor) -> torch.Tensor:
 
 
 def test_only_unet_and_decoder_change(tmp_path: Path) -> None:
-    trained = trainer(tmp_path)
+    trained = training_in(tmp_path)
     before = {name: value.clone() for name, value in trained.network.state_dict().items()}
     trained.step(batch_of(trained))
     changed = {name for name, value in trained.network.state_dict().items() if not torch.equal(value, before[name])}
@@ -99,7 +99,7 @@ def test_only_unet_and_decoder_change(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> CounterTraining:
     """Two epochs of two batches."""
-    trained = trainer(tmp_path_factory.mktemp("unbroken"), validate=scores(2, 1))
+    trained = training_in(tmp_path_factory.mktemp("unbroken"), validate=scores(2, 1))
     assert trained.fit().is_over
     return trained
 
@@ -107,7 +107,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> CounterTraining:
 @pytest.mark.parametrize("batches", [0, 1, 2, 3])
 def test_a_stopped_run_ends_where_an_unbroken_one_does(tmp_path: Path, unbroken: CounterTraining, batches: int) -> None:
     """Stopped before any batch, within an epoch, and between two."""
-    stopped = trainer(tmp_path, validate=scores(2, 1))
+    stopped = training_in(tmp_path, validate=scores(2, 1))
     assert not stopped.fit(should_stop=stops_after(batches)).is_over
     validate = scores(*([2, 1] if batches < 2 else [1]))
     resumed = CounterTraining(tiny_network(seed=9), tiny_tokens, Squares(5), SHORT, RunFolder(tmp_path), validate)
@@ -125,16 +125,16 @@ def test_stopped_in_its_validation_a_run_validates_first(tmp_path: Path, unbroke
     def interrupted(_network: CountNetwork, _texts: object, _should_stop: ShouldStop) -> None:
         calls.append(True)
 
-    assert not trainer(tmp_path, validate=interrupted).fit().is_over
-    resumed = trainer(tmp_path, validate=scores(2, 1))
+    assert not training_in(tmp_path, validate=interrupted).fit().is_over
+    resumed = training_in(tmp_path, validate=scores(2, 1))
     assert resumed.fit().is_over
     assert len(calls) == 1
     assert same_weights(resumed.network, unbroken.network)
 
 
 def test_a_finished_run_can_be_made_longer(tmp_path: Path, unbroken: CounterTraining) -> None:
-    trainer(tmp_path, replace(SHORT, epochs=1), scores(2)).fit()
-    longer = trainer(tmp_path, SHORT, scores(1))
+    training_in(tmp_path, replace(SHORT, epochs=1), scores(2)).fit()
+    longer = training_in(tmp_path, SHORT, scores(1))
     assert longer.fit().is_over
     assert same_weights(longer.network, unbroken.network)
 
@@ -144,7 +144,7 @@ def _without_time(row: dict[str, object]) -> dict[str, object]:
 
 
 def test_a_batch_in_parts_is_the_same_step(tmp_path: Path) -> None:
-    whole, parts = trainer(tmp_path / "whole"), trainer(tmp_path / "parts", replace(SHORT, accumulate=2))
+    whole, parts = training_in(tmp_path / "whole"), training_in(tmp_path / "parts", replace(SHORT, accumulate=2))
     batch = batch_of(whole, size=3)  # two and one
     one, other = whole.step(batch), parts.step(batch)
     assert one == pytest.approx(other, rel=1e-5)
@@ -154,7 +154,7 @@ def test_a_batch_in_parts_is_the_same_step(tmp_path: Path) -> None:
 
 
 def test_checkpointing_changes_nothing(tmp_path: Path) -> None:
-    twice, once = trainer(tmp_path / "twice"), trainer(tmp_path / "once", replace(SHORT, checkpointing=False))
+    twice, once = training_in(tmp_path / "twice"), training_in(tmp_path / "once", replace(SHORT, checkpointing=False))
     batch = batch_of(twice)
     assert twice.step(batch) == pytest.approx(once.step(batch), rel=1e-6)
     assert all(
@@ -164,7 +164,7 @@ def test_checkpointing_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_workers_make_the_same_batches(tmp_path: Path) -> None:
-    examples = trainer(tmp_path).examples
+    examples = training_in(tmp_path).examples
     alone, helped = (list(batches_of(2, examples, 3, 1, workers, is_pinned=False)) for workers in (0, 2))
     assert [len(batch) for batch in alone] == [2]  # five pictures, the first batch left out
     for one, other in zip(alone, helped, strict=True):
@@ -174,7 +174,7 @@ def test_workers_make_the_same_batches(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_half_precision_learns_too(tmp_path: Path, precision: str) -> None:
-    trained = trainer(tmp_path, replace(SHORT, precision=precision))
+    trained = training_in(tmp_path, replace(SHORT, precision=precision))
     batch = batch_of(trained)
     losses = [trained.step(batch)["loss"] for _ in range(3)]
     assert losses[-1] < losses[0]
@@ -189,13 +189,13 @@ def test_the_best_is_kept_and_patience_ends_a_run(tmp_path: Path) -> None:
             kept.append((tmp_path / "best.safetensors").read_bytes())
 
     settings = replace(SHORT, epochs=9, batch=5, validate_from=2, patience=2)
-    trained = trainer(tmp_path, settings, scores(5, 3, 4, 3.5))
+    trained = training_in(tmp_path, settings, scores(5, 3, 4, 3.5))
     progress = trained.fit(remember)
     assert progress.is_over
     assert [row["validation_mae"] for row in progress.rows] == [None, 5, 3, 4, 3.5]
     assert (progress.best_epoch, progress.best_score) == (3, 3)
     assert kept[0] != kept[1] == kept[2] == kept[3]
-    assert trainer(tmp_path, settings, scores()).fit().rows == progress.rows  # over, so nothing more is done
+    assert training_in(tmp_path, settings, scores()).fit().rows == progress.rows  # over, so nothing more is done
 
 
 def test_the_log_has_a_row_per_epoch(tmp_path: Path, unbroken: CounterTraining) -> None:
@@ -226,7 +226,7 @@ def rates(trained: CounterTraining) -> list[float]:
 
 def test_the_schedule_goes_through_the_whole_run(tmp_path: Path) -> None:
     seen: list[list[float]] = []
-    trained = trainer(tmp_path, replace(SHORT, schedule=coming_down))
+    trained = training_in(tmp_path, replace(SHORT, schedule=coming_down))
     trained.fit(lambda _report: seen.append(rates(trained)))
     rate = SHORT.rate
     assert [unet for unet, _ in seen[:2]] == pytest.approx([0.1 * rate * 0.875, 0.1 * rate * 0.75])
@@ -235,7 +235,7 @@ def test_the_schedule_goes_through_the_whole_run(tmp_path: Path) -> None:
 
 def test_the_published_rates(tmp_path: Path) -> None:
     """5e-5 for the decoder, a tenth of it for the U-Net, from the first step to the last."""
-    trained = trainer(tmp_path, TrainSettings(epochs=1, batch=3))
+    trained = training_in(tmp_path, TrainSettings(epochs=1, batch=3))
     assert rates(trained) == pytest.approx([5e-6, 5e-5])
     trained.fit()
     assert rates(trained) == pytest.approx([5e-6, 5e-5])
@@ -243,10 +243,10 @@ def test_the_published_rates(tmp_path: Path) -> None:
 
 def test_a_stopped_run_goes_on_at_the_rates_that_it_would_have_had(tmp_path: Path) -> None:
     settings = replace(SHORT, schedule=coming_down)
-    whole = trainer(tmp_path / "whole", settings)
+    whole = training_in(tmp_path / "whole", settings)
     whole.fit()
-    trainer(tmp_path / "stopped", settings).fit(should_stop=stops_after(3))
-    resumed = trainer(tmp_path / "stopped", settings)
+    training_in(tmp_path / "stopped", settings).fit(should_stop=stops_after(3))
+    resumed = training_in(tmp_path / "stopped", settings)
     assert rates(resumed) == pytest.approx([SHORT.rate * share * 0.625 for share in (0.1, 1)])
     resumed.fit()
     assert same_weights(resumed.network, whole.network) and rates(resumed) == rates(whole)
@@ -255,21 +255,21 @@ def test_a_stopped_run_goes_on_at_the_rates_that_it_would_have_had(tmp_path: Pat
 def test_goes_on_with_a_run_of_version_0_3(tmp_path: Path) -> None:
     """It kept no base rates, and the rates of the last step instead of the next one's."""
     settings = replace(SHORT, schedule=coming_down)
-    whole = trainer(tmp_path / "whole", settings)
+    whole = training_in(tmp_path / "whole", settings)
     whole.fit()
-    trainer(tmp_path / "stopped", settings).fit(should_stop=stops_after(3))
+    training_in(tmp_path / "stopped", settings).fit(should_stop=stops_after(3))
     file = tmp_path / "stopped" / "resume.pt"
     state = torch.load(file, weights_only=True)
     for group in state["optimiser"]["param_groups"]:
         group["lr"] = group.pop("initial_lr") * 0.75
     torch.save(state, file)
-    resumed = trainer(tmp_path / "stopped", settings)
+    resumed = training_in(tmp_path / "stopped", settings)
     resumed.fit()
     assert same_weights(resumed.network, whole.network)
 
 
 def test_gradients_are_held_down(tmp_path: Path) -> None:
-    trained = trainer(tmp_path, replace(SHORT, largest_gradient=1e-3))
+    trained = training_in(tmp_path, replace(SHORT, largest_gradient=1e-3))
     trained.step(batch_of(trained))
     norms = [p.grad.norm() for p in trained.network.parameters() if p.grad is not None]
     assert torch.stack(norms).norm() == pytest.approx(1e-3, rel=1e-3)
@@ -279,19 +279,19 @@ def test_gradients_are_held_down(tmp_path: Path) -> None:
     ("change", "message"), [({"seed": 1}, "seed 0 then, 1 now"), ({"batch": 5}, "batch 3 then, 5 now")]
 )
 def test_other_settings_do_not_go_on_with_a_run(tmp_path: Path, change: dict[str, int], message: str) -> None:
-    trainer(tmp_path).fit(should_stop=stops_after(0))
+    training_in(tmp_path).fit(should_stop=stops_after(0))
     with pytest.raises(CountError, match=message):
-        trainer(tmp_path, replace(SHORT, **change))
+        training_in(tmp_path, replace(SHORT, **change))
 
 
 def test_a_damaged_state_is_named(tmp_path: Path) -> None:
     (tmp_path / "resume.pt").write_bytes(b"half a file")
     with pytest.raises(CountError, match=r"resume\.pt cannot be read .* delete it"):
-        trainer(tmp_path)
+        training_in(tmp_path)
 
 
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
-    trained = trainer(tmp_path)
+    trained = training_in(tmp_path)
     with torch.no_grad():
         trained.network.decoder.regressor.reg_head[0].bias.fill_(float("nan"))
     with pytest.raises(CountError, match="the loss is nan in epoch 1, batch 1"):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from .heads import AVERAGED
 from .reading import read_published
 from .refinement import refine_frames
 
-__all__ = ["read_published", "refine_frames"]
+__all__ = ["AVERAGED", "read_published", "refine_frames"]

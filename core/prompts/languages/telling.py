@@ -15,9 +15,10 @@ _ENGLISH = frozenset(
     "the of and with on at is are an by from two three four five seven eight nine ten this that her his their photo next to "
     "for wearing sitting standing holding girl boy woman man cats dogs as many few several some least more than less".split()
 )
-_ALSO_ENGLISH = frozenset("die des son sur dos per due sei que gli con sin com via pas plus sole foto".split())
-# English words that tell no other language on their own: "In Paris, two astronauts in white suits".
-_IN_BOTH = frozenset("in i no do as die am six once per son sin photo".split())
+# Words of other languages that are English words too. Common ones, however many, tell no language without another word ("In
+# Paris, two astronauts in white suits"); rarer ones do where two stand together, but a single one makes no short text certain.
+_TELL_NONE = frozenset("in i no do as die am six once per son sin photo".split())
+_NOT_CERTAIN = frozenset("die des son sur dos per due sei que gli con sin com via pas plus sole foto".split())
 _LEAST = 2  # words that tell a language; of a short text one, if none is English
 _FEW = 12
 
@@ -37,9 +38,9 @@ def language_of(words: Sequence[Word]) -> str:
     alike = [key for key, score in scores.items() if score == most]
     best = alike[0] if len(alike) == 1 else max(alike, key=lambda key: _looks_of(key, texts))
     english = _often(texts, _ENGLISH.__contains__)
-    if scores[best] - _often(texts, _IN_BOTH.__contains__) > 0 and scores[best] >= _LEAST and scores[best] > english:
+    if scores[best] >= _LEAST and scores[best] > max(english, _often(texts, _TELL_NONE.__contains__)):
         return best
-    is_sure = any(len(text) > 2 and text in grammars[best].told_by - _ALSO_ENGLISH for text in texts)
+    is_sure = any(len(text) > 2 and text in grammars[best].told_by - _NOT_CERTAIN for text in texts)
     return best if is_sure and not english and texts.total() <= _FEW else "en"
 
 

@@ -33,7 +33,7 @@ _FRAME = re.compile(rf"(?:{word.FRAMES})$")
 _SETS = {"俩": 2, "仨": 3, "双": 2, "龙": 2, "三": 3}
 """Values of 俩, 仨, and of 双胞胎, 龙凤胎, 三胞胎 by their first letter."""
 _LOOKS_BACK = 12  # letters
-_ANY_COUNTER = "个"
+ANY_COUNTER, ANY_COUNTER_TRADITIONAL = "个", "個"
 
 
 def find(text: str, match: re.Match[str], _previous: int) -> Find | None:
@@ -51,7 +51,7 @@ def find(text: str, match: re.Match[str], _previous: int) -> Find | None:
         noun = read_noun(text, match.end()).noun
         kind = Kind.VAGUE if match["vague"] else Kind.NONE
         is_thing = noun[0] < noun[1] and text[slice(*noun)] not in word.NOT_THINGS
-        counter = next((match.span(name) for name in ("of", "each") if match[name]), _ANY_COUNTER)
+        counter = next((match.span(name) for name in ("of", "each") if match[name]), ANY_COUNTER)
         return say(kind, match.span(), noun, "三", counter) if is_thing else None
     return Find(*match.span()) if match["idiom"] else _count(text, match)
 
@@ -81,7 +81,7 @@ def _count(text: str, match: re.Match[str]) -> Find | None:
         return say(kind, match.span(), phrase.noun, match.span("number") if value else "三", match.span("counter"))
     if counter in word.GROUPS and not name.endswith(word.GROUPS[counter]):
         is_vague = value == 1 and before != "formed"  # "排成一列"
-        return say(Kind.VAGUE, match.span(), phrase.noun, "三", _ANY_COUNTER) if is_vague else None
+        return say(Kind.VAGUE, match.span(), phrase.noun, "三", ANY_COUNTER) if is_vague else None
     if before == "each" or _is_no_thing(text, phrase, counter) or (value == 1 and _is_around(text, phrase, before)):
         return Find(*match.span())
     noun, times = phrase.noun, word.COUNTERS.get(counter, 1) * (2 if before == "sides" else 1)

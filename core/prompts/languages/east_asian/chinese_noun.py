@@ -25,7 +25,7 @@ _LETTER = re.compile(rf"(?![着了过在]){HAN}")
 _ENDS = frozenset(Part) - {Part.THING, Part.NOUN, Part.NAME, Part.LETTER}
 _LONGEST_END = 3  # letters behind a thing that name it with it
 _LONGEST_WORD = 5
-_VERB = 2  # letters of most verbs
+_VERB_LETTERS = 2  # of most verbs
 _LONGEST_ADJECTIVE = 4  # letters; a longer description does not tell objects apart
 
 
@@ -83,12 +83,12 @@ class _Walk:
     def _without_verb(self, end: int) -> int:
         """Where a noun ends before a verb of two letters that no table has: "厨师颠簸"; of "鲤鱼洄游" one letter is known."""
         text, begin = self.text, max(self.begin, end - _LONGEST_WORD)
-        verb = _VERB - (word.LEXICON.get(text[end : end + 1]) is Part.VERB)
+        letters = _VERB_LETTERS - (word.LEXICON.get(text[end : end + 1]) is Part.VERB)
         is_noun = any(word.LEXICON.get(text[at:end]) in (Part.THING, Part.NOUN) for at in range(begin, end))
         is_word = is_noun or text[end - 1 : end].isascii()
-        if end - self.begin <= verb or is_word or text[end - 1] in word.NOUN_ENDS:
+        if end - self.begin <= letters or is_word or text[end - 1] in word.NOUN_ENDS:
             return end
-        return end - verb if text[end - verb - 1] in word.NOUN_ENDS else end
+        return end - letters if text[end - letters - 1] in word.NOUN_ENDS else end
 
     def begins_as_verb(self) -> bool:
         """Whether a verb stands here, with another letter behind it."""

@@ -27,7 +27,7 @@ PATTERN = re.compile(
     rf"(?<![가-힣])(?P<vague>{either(_WORDS['vague'])})\s"
     rf"|(?<![0-9A-Za-z.])(?:(?<![가-힣])|(?=[0-9]))(?P<bound>(?:{_BOUNDS})\s)?(?P<low>(?:{_NUMBER})(?:\s?[-~]\s?)?(?=[가-힣0-9]))??"
     rf"(?P<number>{_NUMBER}|몇|여러)(?:\s?(?!{_UNITS})(?P<counter>{either(' '.join(_COUNTERS))})"
-    rf"(?P<of>의(?=\s))?(?P<particle>[가-힣]{{0,2}})(?![가-힣])|(?P<bare>(?:{_PARTICLES})?(?=\s|[,.]|$)))"
+    rf"(?P<of>의(?=\s))?(?P<particle>[가-힣]{{0,2}})(?![가-힣])|(?P<bare>)(?P<case>(?:{_PARTICLES})?)(?=\s|[,.]|$))"
 )
 _WORD = re.compile("[가-힣A-Za-z]+")
 _LAST = re.compile(r"([가-힣A-Za-z]+)\s*$")
@@ -82,11 +82,11 @@ def _without_counter(text: str, match: re.Match[str], previous: int) -> Find | N
     numeral = match["number"]
     if match["low"] or numeral.isdecimal():
         return None
-    if numeral in _NOUN_NUMERALS and (match["bare"] or not _WORD.match(text, match.end() + 1)):
+    if numeral in _NOUN_NUMERALS and (match["case"] or not _WORD.match(text, match.end() + 1)):
         noun, attributes = _noun_before(text, previous, match.start())
         if noun[0] < noun[1]:
             return Find(noun[0], match.end(), _value(numeral), noun, attributes)
-    if match["bare"] or numeral in {"몇", "여러"} or numeral not in _DETERMINERS:
+    if match["case"] or numeral in {"몇", "여러"} or numeral not in _DETERMINERS:
         return None
     noun = _noun_behind(text, match.end(), True)
     is_unit = re.match(rf"(?:{_UNITS})(?![가-힣])", text[slice(*noun)]) is not None

@@ -83,7 +83,8 @@ def read_east_asian(text: str, outside: Sequence[Span] = ()) -> Reading:
         done = found.end
         if found.said is not None:
             note = found.said.note(text)
-            notes.append(replace(note, fix=note.fix.replace("个", "個")) if is_traditional else note)
+            fix = note.fix.replace(chinese.ANY_COUNTER, chinese.ANY_COUNTER_TRADITIONAL) if is_traditional else note.fix
+            notes.append(replace(note, fix=fix))
         elif found.noun[0] < found.noun[1] and 1 <= found.count <= MAX_COUNT:
             adjectives = tuple(_word(text, span) for span in found.attributes)
             mentions.append(Mention(found.count, (_word(text, found.noun),), adjectives))
