@@ -169,7 +169,7 @@ def _effort() -> list[io.Input]:
 def _outputs() -> list[io.Output]:
     return [
         io.Image.Output(
-            display_name="right images",
+            display_name="images",
             tooltip="The right images, or the closest one; see if_none_right.",
         ),
         io.Boolean.Output(display_name="is right", tooltip="Whether it is right."),

@@ -40,7 +40,7 @@ PARTS: dict[str, Parts] = {
         "noun cells": ((published_reading, "focus_mask"),),
         "scores": ((published_reading, "best_heads"),),
         "proposals": ((published_reading, "clusters"),),
-        "refinement": ((published_reading, "refine"),),
+        "refinement": ((published_reading, "refine_frames"),),
     },
 }
 _MIDDLES = ((0.25, 0.2), (0.25, 0.5), (0.25, 0.8), (0.75, 0.3), (0.75, 0.7))  # of the things, as shares of the frame

@@ -66,6 +66,7 @@ def catalogue(object_info: dict[str, Any]) -> Catalogue:
 
 def test_every_node_can_stand_in_a_graph(catalogue: Catalogue, object_info: dict[str, Any]) -> None:
     pack = {name for name, info in object_info.items() if info["python_module"] == "custom_nodes.headcount"}
+    pack.remove("HeadcountCountsFromTracks")  # its tracks are made with a model of gigabytes
     assert set(catalogue.nodes) == pack | set(CORE)
     met = set().union(*(random_graph(catalogue, 1, number).classes for number in MANY))
     assert pack <= met and len(met) > 0.8 * len(catalogue.nodes)

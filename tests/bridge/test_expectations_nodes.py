@@ -15,6 +15,7 @@ import pytest
 import torch
 from comfy_api.latest import io
 from comfy_extras.nodes_rtdetr import DrawBBoxes, RTDETR_detect
+from comfy_extras.nodes_sam3 import SAM3_VideoTrack
 from headcount.bridge.seed_search.count_search import preview_for_pick, search_seeds
 from headcount.bridge.t2icount.files import model_files, model_path, register_folder
 from headcount.nodes import NODES
@@ -38,7 +39,9 @@ def types_of(node: Any) -> set[str]:
     return {str(kind) for kind in (*node.RETURN_TYPES, *taken) if isinstance(kind, str)}
 
 
-CORE_TYPES = set().union(*map(types_of, (*comfy_nodes.NODE_CLASS_MAPPINGS.values(), RTDETR_detect, DrawBBoxes)))
+CORE_TYPES = set().union(
+    *map(types_of, (*comfy_nodes.NODE_CLASS_MAPPINGS.values(), RTDETR_detect, DrawBBoxes, SAM3_VideoTrack))
+)
 # Other packs' types that the boxes are read from as well, named in ComfyUI's own list of types, and the old name of its boxes.
 ALSO_READ = {io.SEGS.io_type, io.BBOX.io_type, io.BoundingBoxes.io_type, io.Array.io_type, "JSON"}
 # What only nodes of this pack hand to each other.

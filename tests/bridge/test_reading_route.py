@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -29,7 +30,8 @@ def asked(*bodies: Any) -> list[tuple[int, dict[str, Any]]]:
                 answers.append((response.status, await response.json()))
             return answers
 
-    return asyncio.run(ask())
+    with ThreadPoolExecutor(1) as thread:  # a browser that another test keeps open has a loop in this one
+        return thread.submit(asyncio.run, ask()).result()
 
 
 @pytest.fixture(autouse=True)

@@ -94,7 +94,7 @@ def test_an_update_of_release_0_4(archive_0_4: Path, archive: Path, tmp_path: Pa
     """A graph that was saved and run with it runs after the update, and no file of it is left that has gone since."""
     base = tmp_path / "base"
     folder = install(archive_0_4, base / "custom_nodes" / "headcount")
-    prompt = with_widgets(PROMPTS["Shapes - keep only right images"], FEW_STEPS)
+    prompt = with_widgets(PROMPTS["shapes_count"], FEW_STEPS)
     with ComfyServer(base=base) as server:
         assert _saves_a_picture(prompt, server.run(prompt))
     install(archive, folder)

@@ -115,7 +115,12 @@ def test_count_a_video_with_sam3(stand_ins: ComfyServer, stand_in_base: Path) ->
             frame = av.VideoFrame.from_ndarray(np.full((64, 96, 3), shade, np.uint8))
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    prompt = prompt_of(stand_ins, "Count a video with SAM3", HeadcountCountsFromTracks={"objects": "2 cats"})
+    prompt = prompt_of(
+        stand_ins,
+        "Count a video with SAM3",
+        HeadcountCountsFromTracks={"objects": "2 cats"},
+        LoadVideo={"file": "video.mp4"},
+    )
     outputs = stand_ins.run(prompt)
     [result] = outputs[of(prompt, "HeadcountCountsFromTracks")]["headcount_result"]
     assert result["verdict"] == "2 of 3 frames right; 2 cats in all, 1.7 in a frame on average"

