@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -141,12 +142,12 @@ def _files(node: Node) -> list[str]:
     return [file["name"] for file in node["properties"].get("models", [])]
 
 
-def _own(node: dict[str, Any]) -> list[None]:
+def _own(node: dict[str, Any]) -> list[str]:
     """No value at all where the artist's own video goes: ComfyUI ships an image to begin with, and no video."""
-    return [None] if node["type"] == "LoadVideo" else []
+    return [""] if node["type"] == "LoadVideo" else []
 
 
-def _is_valid(widget: Input, value: Any, files: list[str | None]) -> bool:
+def _is_valid(widget: Input, value: Any, files: list[str]) -> bool:
     """Whether a widget takes a value; a model file need not be here if it is one of `files`."""
     options = widget.options
     if widget.is_of_the_page:
@@ -154,7 +155,7 @@ def _is_valid(widget: Input, value: Any, files: list[str | None]) -> bool:
     kind = widget.options.get("widgetType", widget.type)
     if kind in ("INT", "FLOAT"):
         number = int if kind == "INT" else (int, float)
-        return isinstance(value, number) and options["min"] <= value <= options["max"]
+        return isinstance(value, number) and options["min"] <= value <= options.get("max", math.inf)
     if kind == COMPARED:
         return value == NOT_COMPARED_YET
     if kind == DYNAMIC_COMBO:
