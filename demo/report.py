@@ -120,7 +120,7 @@ def remarks(rows: Sequence[Row], prompts: int | None = None) -> Iterator[str]:
     if prompts is not None and len(rows) < prompts:
         yield f"Only {len(rows)} of {prompts} prompts are in: the demo has not finished."
     yield "Counts stand in the order of the prompt; in brackets, objects that nobody asked for or in another colour."
-    yield "So few pictures show how it works, not how well: `make bench` lists the measurements."
+    yield "So few images show how it works, not how well: make bench lists the measurements."
 
 
 def table(rows: Sequence[Row], prompts: int | None = None) -> Iterator[str]:
