@@ -117,7 +117,8 @@ def main() -> None:
         for picture, path in photograph_page(server):
             (square_thumbnail if path.parent == WORKFLOWS else save)(picture, path)
         save(photograph_view(server), HELP / "HeadcountAttentionMapViewer" / "view.jpg")
-        record_first_minute(server, HELP / "HeadcountGenerateUntilRight" / "first_minute.webp")
+    with ComfyServer() as fresh:  # the other one has run the template, and would show what it kept
+        record_first_minute(fresh, HELP / "HeadcountGenerateUntilRight" / "first_minute.webp")
 
 
 if __name__ == "__main__":
