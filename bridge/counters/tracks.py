@@ -10,7 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...core.counting import Counted, asked_numbers, count_tracks, count_words, numbers_of_line, side_by_side
+from ...core.counting import (
+    Counted,
+    asked_numbers,
+    check_counts,
+    count_tracks,
+    count_words,
+    numbers_of_line,
+    side_by_side,
+)
 from ...core.errors import CountError
 from ...core.prompts import Counts, plural
 from ..comfyui.node_text import NodeResult
@@ -64,7 +72,7 @@ def counts_from_tracks(
     counted = tracks.counted if others is None else side_by_side(others, tracks.counted)
     wanted = {plural(name): number for name, number in asked.items() if plural(name) in counted.nouns}
     rows = [tuple(row) for row in counted.rounded.tolist()]
-    right = sum(all(row[counted.nouns.index(name)] == n for name, n in wanted.items()) for row in rows) if wanted else 0
+    right = len(check_counts(counted, wanted).right) if wanted else 0
     table, note = "\n".join(_runs(rows, counted.nouns)), _note(tracks.passing, minimum_share, len(scores))
     mean = float(tracks.counted.numbers.mean())
     found = f"{count_words(tracks.identities, plural(noun))} in all, {mean:.1f} in a frame on average"
