@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...core.counting import Counted, asked_numbers, count_words, numbers_of_line, read_answers
+from ...core.counting import Counted, asked_numbers, counts_in_words, numbers_of_line, read_answers
 from ...core.errors import CountError
 from ...core.prompts import Counts, plural
 from ..comfyui.node_text import NodeResult
@@ -46,7 +46,7 @@ def counts_from_text(text: Sequence[str], counts: Sequence[Counts] | None, objec
         given = "nothing" if not texts else f"a {type(wrong).__name__}"
         raise CountError(f"{NODE} got {given}. Connect the text that a language model gives, one for each image")
     read = read_answers(texts, _nouns(objects[0] if objects else "", counts[0] if counts else None))
-    rows = (", ".join(map(count_words, row, read.counted.nouns)) for row in read.counted.numbers.tolist())
+    rows = (counts_in_words(row, read.counted.nouns) for row in read.counted.numbers.tolist())
     lines = [*(f"image {index}: {row}" for index, row in enumerate(rows, 1)), *read.notes]
     table = "\n".join(lines)
     return TextCounts(read.counted, table, NodeResult(lines[0] if len(lines) == 1 else "", table=table))

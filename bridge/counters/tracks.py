@@ -16,6 +16,7 @@ from ...core.counting import (
     check_counts,
     count_tracks,
     count_words,
+    counts_in_words,
     numbers_of_line,
     side_by_side,
 )
@@ -114,7 +115,7 @@ def _runs(rows: Sequence[tuple[int, ...]], nouns: Sequence[str]) -> list[str]:
     for row, frames in groupby(rows):
         last = first + len(list(frames)) - 1
         where = f"frame {first}" if first == last else f"frames {first} to {last}"
-        lines.append(f"{where}: {', '.join(map(count_words, row, nouns))}")
+        lines.append(f"{where}: {counts_in_words(row, nouns)}")
         first = last + 1
     return lines
 

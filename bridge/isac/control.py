@@ -37,10 +37,10 @@ from ..prompts.conditionings import CountedConditioning, counted_conditionings, 
 from ..recording.maps import MapsHandle
 from ..recording.recorder import RecordedRun
 from ..sampling.noise_share import noise_share
+from ..sampling.steered_sampler import STEERED_KEY
 from .patched_model import with_runs
 
 NODE = COUNT_CONTROL
-WRAPPER_KEY = "headcount_isac"
 _SECOND = f"another {NODE} is in front of this one on the same model. Both steer this image"
 
 
@@ -150,8 +150,8 @@ def with_isac(
             notes.warn(_SECOND)
         return _IsacRun(guider, sigmas, family, shared)
 
-    patched, handle = with_runs(model, WRAPPER_KEY, notes, start_run, settings.memory)
-    is_second = len(patched.get_wrappers(WrappersMP.SAMPLER_SAMPLE, WRAPPER_KEY)) > 1
+    patched, handle = with_runs(model, STEERED_KEY, notes, start_run, settings.memory)
+    is_second = len(patched.get_wrappers(WrappersMP.SAMPLER_SAMPLE, STEERED_KEY)) > 1
     return patched, handle
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...core.counting import Counted, asked_numbers, count_words, counted_from_boxes, read_boxes
+from ...core.counting import Counted, asked_numbers, counted_from_boxes, counts_in_words, read_boxes
 from ...core.errors import CountError
 from ...core.prompts import Counts, plural, singular
 from ...core.repair import Change, plan_changes
@@ -159,7 +159,7 @@ def _handed_on(
         images = torch.stack([one.after.image for one in repaired])
     marks = tuple(not one.after.misses for one in repaired)
     lines = [
-        "asked: " + ", ".join(count_words(number, noun) for noun, number in asked.items()),
+        f"asked: {counts_in_words(asked.values(), asked)}",
         *(f"image {index}: {one.words}" for index, one in enumerate(repaired, 1)),
     ]
     before = sum(not one.before.misses for one in repaired)

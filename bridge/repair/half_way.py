@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ...core.counting import Counter, verdict_words
-from ..seed_search.counter_scorer import numbers_in_words, off_by
+from ...core.counting import Counter, counts_in_words, verdict_words
+from ..seed_search.counter_scorer import off_by
 from ..seed_search.looks import Looks, Seen
 from ..seed_search.previews import previews_of
 from ..seed_search.search import Search
@@ -72,7 +72,7 @@ class HalfWay:
         one = seen.candidate
         self._budget.spent += cost
         self._tries.show(seen.image)
-        counted = numbers_in_words(one.numbers, self._asked)
+        counted = counts_in_words(one.numbers, self._asked)
         self._tries.lines[one.name] = f"half-way {counted}: {verdict_words(one.misses)}"
 
     def _start(self, seen: Seen) -> Start:

@@ -11,7 +11,7 @@ from math import inf
 import comfy.model_management
 from torch import Tensor
 
-from ...core.counting import Counted, Counter, columns_of, count_words, misses, verdict_words
+from ...core.counting import Counted, Counter, columns_of, count_words, counts_in_words, misses, verdict_words
 from ...core.errors import CountError
 from ...core.repair import Change, PictureObjects, crop_around, picture_objects, plan_changes
 from ..comfyui.progress import SamplingProgress
@@ -64,7 +64,7 @@ class Looked:
     def words(self) -> str:
         """ "4 cats, 1 dog"."""
         numbers = self.counted.numbers[0, columns_of(self.counted, self.asked)].tolist()
-        return ", ".join(count_words(number, noun) for number, noun in zip(numbers, self.asked, strict=True))
+        return counts_in_words(numbers, self.asked)
 
     @property
     def verdict(self) -> str:

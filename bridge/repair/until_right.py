@@ -11,7 +11,7 @@ import torch
 from comfy_execution.graph_utils import ExecutionBlocker
 from torch import Tensor
 
-from ...core.counting import Counter, count_words
+from ...core.counting import Counter, count_words, counts_in_words
 from ..comfyui.node_text import NodeResult
 from ..counters.count_check import BEST
 from ..counters.inputs import checked_counter, require_loader
@@ -181,7 +181,7 @@ def _handed_on(run: _Run, if_none_right: str) -> UntilRight:
     given = right or [tries.best]
     shown = torch.stack([one.repaired.after.image for one in given])
     lines = [
-        "asked: " + ", ".join(count_words(number, noun) for noun, number in run.asked.items()),
+        f"asked: {counts_in_words(run.asked.values(), run.asked)}",
         *(f"{name}: {words}" for name, words in tries.lines.items()),
     ]
     verdict = (

@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any, Protocol
 
 import torch
+from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ...core.errors import CountError
@@ -20,6 +21,13 @@ from .step_tracker import StepTracker, known_name
 from .whole_image import refuse_context_windows, whole_pictures_only
 
 _ANOTHER = "Choose another one, such as euler, dpmpp_2m or dpmpp_2m_sde"
+STEERED_KEY = "headcount_isac"
+"""Of Count Control's wrapper on a model."""
+
+
+def is_steered(model: Any) -> bool:
+    """Whether Count Control moves the latent in the runs of a MODEL."""
+    return bool(model.get_wrappers(WrappersMP.SAMPLER_SAMPLE, STEERED_KEY))
 
 
 class BeforeStep(Protocol):

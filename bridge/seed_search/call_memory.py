@@ -16,14 +16,13 @@ import torch
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ..isac.control import WRAPPER_KEY as ISAC_KEY
-from ..sampling.steered_sampler import ModelProxy
+from ..sampling.steered_sampler import STEERED_KEY, ModelProxy, is_steered
 from ..sampling.step_tracker import StepTracker, known_name
 from .runs import KEY as SEARCH_KEY
 from .runs import put_outermost
 
 _KEY = "headcount_call_memory"
-_KEEPS_NO_STATE = frozenset({ISAC_KEY, SEARCH_KEY, _KEY, "torch.compile"})  # of ISAC, the steps are kept too
+_KEEPS_NO_STATE = frozenset({STEERED_KEY, SEARCH_KEY, _KEY, "torch.compile"})  # of ISAC, the steps are kept too
 _CALLED_EACH_STEP = (
     "model_function_wrapper", "sampler_calc_cond_batch_function", "sampler_cfg_function", "sampler_pre_cfg_function",
     "sampler_post_cfg_function",
@@ -206,8 +205,7 @@ def _with_run(model: Any, start: Any) -> Any:
 
 def _is_repeatable(patcher: Any, function: Any, sigmas: Tensor) -> bool:
     """Whether a steered run can go on after steps that its steering did not see: it moves the sampler's own state."""
-    is_steered = bool(patcher.get_wrappers(WrappersMP.SAMPLER_SAMPLE, ISAC_KEY))
-    return not is_steered or not StepTracker(known_name(function), len(sigmas)).beside
+    return not is_steered(patcher) or not StepTracker(known_name(function), len(sigmas)).beside
 
 
 def _question(guider: Any, function: Any, sigmas: Tensor, latent: Tensor | None, mask: Tensor | None) -> list[Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from einops import reduce
 from torch import Tensor
 
-from ...core.counting import Counted, columns_of, count_words, distances, misses, verdict_words
+from ...core.counting import Counted, columns_of, counts_in_words, distances, misses, verdict_words
 from ..comfyui.node_text import NodeResult
 from .search import Candidate, InitialLatent, SearchResult
 
@@ -85,7 +85,7 @@ def said_of_alike(tried: Sequence[CountedCandidate], asked: Iterable[str], fix: 
     own = alike(tried)
     if not own:
         return None
-    counts = numbers_in_words(tuple(map(round, own[0].numbers)), asked)
+    counts = counts_in_words(tuple(map(round, own[0].numbers)), asked)
     return f"{len(own)} seeds, all with {counts}: another seed will not help" + (f". {fix}" if fix else "")
 
 
@@ -119,18 +119,13 @@ def count_table(
     candidates: Sequence[CountedCandidate], asked: Mapping[str, int], batch: bool, notes: Sequence[str] = ()
 ) -> str:
     """One line per candidate, best first, then the notes, as text for the user."""
-    lines = ["asked: " + ", ".join(count_words(number, noun) for noun, number in asked.items())]
+    lines = [f"asked: {counts_in_words(asked.values(), asked)}"]
     for one in candidates:
-        seen = numbers_in_words(one.numbers, asked)
+        seen = counts_in_words(one.numbers, asked)
         verdict = verdict_words(one.misses)
         lines.append(f"{f'index {one.index}' if batch else one.name}: {seen}: {verdict}")
     right = sum(candidate.misses == 0 for candidate in candidates)
     return "\n".join([*lines, *notes, f"{right} of {len(candidates)} tried look right"])
-
-
-def numbers_in_words(numbers: Sequence[float], asked: Iterable[str]) -> str:
-    """ "4 cats, 1 dog"."""
-    return ", ".join(count_words(number, noun) for number, noun in zip(numbers, asked, strict=True))
 
 
 def _result_of(candidates: Sequence[CountedCandidate], table: str) -> NodeResult:

@@ -7,11 +7,10 @@ from typing import Any
 
 import comfy.samplers
 import torch
-from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ...core.errors import CountError
-from ..isac.control import WRAPPER_KEY as ISAC_KEY
+from ..sampling.steered_sampler import is_steered
 from .settings import LOOKS, SearchSettings
 
 DRAFT_SAMPLER = "dpmpp_2m"
@@ -75,8 +74,7 @@ def plan_for(model: Any, settings: SearchSettings) -> PreviewPlan:
     if total < 1:
         raise CountError(f"{settings.node} has no step to try seeds in: raise steps or denoise")
     calls = min(total, max(MIN_CALLS, round(settings.decide_at * total)))
-    is_steered = bool(model.get_wrappers(WrappersMP.SAMPLER_SAMPLE, ISAC_KEY))
-    is_better = settings.sampler in _SAME_WAY and calls <= DRAFT_UP_TO * total and not is_steered
+    is_better = settings.sampler in _SAME_WAY and calls <= DRAFT_UP_TO * total and not is_steered(model)
     is_draft = settings.look == "draft" or (settings.look == "auto" and is_better)
     if is_draft and calls < total:
         return PreviewPlan(DRAFT_SAMPLER, coarse(sigmas, calls), calls, together=True, is_own=False)

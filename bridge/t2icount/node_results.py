@@ -9,7 +9,7 @@ import comfy.utils
 import torch
 from torch import Tensor
 
-from ...core.counting import Counted, Counter, count_words, object_masks, reads_attributes
+from ...core.counting import Counted, Counter, counts_in_words, object_masks, reads_attributes
 from ...core.drawing import count_overlay
 from ...core.prompts import Counts
 from ...core.t2icount.counting import CountSettings
@@ -104,13 +104,13 @@ def _masks_of_objects(counted: Counted, size: tuple[int, int]) -> Tensor:
 
 def _result_of(counted: Counted) -> NodeResult:
     """Of one image what is in it; of several the sums, and the table."""
-    sums = ", ".join(map(count_words, counted.rounded.sum(0).tolist(), counted.nouns))
+    sums = counts_in_words(counted.rounded.sum(0).tolist(), counted.nouns)
     pictures = len(counted.numbers)
     return NodeResult(sums if pictures == 1 else f"{sums} in {pictures} images", table=_table(counted))
 
 
 def _table(counted: Counted) -> str:
     return "\n".join(
-        f"image {index + 1}: " + ", ".join(map(count_words, row, counted.nouns))
+        f"image {index + 1}: {counts_in_words(row, counted.nouns)}"
         for index, row in enumerate(counted.numbers.tolist())
     )

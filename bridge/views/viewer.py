@@ -21,7 +21,7 @@ from ...core.attention import (
     self_attention_regions,
     word_heat,
 )
-from ...core.counting import count_words
+from ...core.counting import count_words, counts_in_words
 from ...core.drawing import heat_overlay, kind_colours, outlined_objects, plain_picture, region_overlay, resize_maps
 from ...core.errors import CountError
 from ...core.prompts import plural
@@ -164,8 +164,8 @@ def _objects(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> Vie
         found, kinds = objects_of(record, item, size)
         overlays.append(outlined_objects(picture, found, kinds))
         masks.append(found.any(0).float())
-        counted = ", ".join(count_words(kinds.count(kind), plural(noun)) for kind, noun in enumerate(record.nouns))
-        lines.append(f"{record.name_of(item)}: found {counted}")
+        numbers = [kinds.count(kind) for kind in range(len(record.nouns))]
+        lines.append(f"{record.name_of(item)}: found {counts_in_words(numbers, map(plural, record.nouns))}")
     return View(torch.stack(overlays), torch.stack(masks), "\n".join(lines))
 
 
@@ -233,6 +233,6 @@ def _layout(record: RunRecord, pictures: Tensor, settings: ViewSettings) -> View
             large = (resize_maps(torch.stack(small), size) > 0.5).float() if small else torch.zeros(0, *size)
             overlays.append(region_overlay(picture, large, settings.opacity, kind_colours(len(found))[kinds]))
             masks.append(large.amax(0) if len(large) else torch.zeros(size))
-            counted = ", ".join(count_words(len(own), plural(noun)) for noun, own in found.items())
+            counted = counts_in_words(map(len, found.values()), map(plural, found))
             lines.append(f"{record.name_of(item)}, {name}: {counted}")
     return View(torch.stack(overlays), torch.stack(masks), "\n".join(lines))

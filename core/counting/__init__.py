@@ -27,7 +27,7 @@ from .paired import paired_difference, share_interval
 from .ranking import distances, misses
 from .tiles import Tile, four_tiles, joined
 from .tracks import MINIMUM_SHARE, TrackCounts, count_tracks, side_by_side
-from .wording import count_words, verdict_words
+from .wording import count_words, counts_in_words, verdict_words
 
 __all__ = [
     "ALWAYS",
@@ -61,6 +61,7 @@ __all__ = [
     "count_words",
     "counted_detections",
     "counted_from_boxes",
+    "counts_in_words",
     "distances",
     "distinct",
     "four_tiles",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import CountError
 from .asked import columns_of
 from .counted import Counted
 from .ranking import misses
-from .wording import count_words
+from .wording import counts_in_words
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,14 @@ def check_counts(
     right = tuple(index for index, fit in enumerate(fits) if fit)
     nouns = [counted.nouns[column] for column in columns]
     lines = [
-        f"image {index + 1}: {_listed(row, nouns)}: {'right' if fits[index] else 'wrong'}{_off_by(off[index])}"
+        f"image {index + 1}: {counts_in_words(row, nouns)}: {'right' if fits[index] else 'wrong'}{_off_by(off[index])}"
         for index, row in enumerate(numbers.tolist())
     ]
     summary = f"{len(right)} of {len(off)} right; best: image {best + 1}"
-    return CountCheck(right, best, "\n".join([f"asked: {_listed(asked.values(), asked)}", *lines, *notes, summary]))
+    return CountCheck(
+        right, best, "\n".join([f"asked: {counts_in_words(asked.values(), asked)}", *lines, *notes, summary])
+    )
 
 
 def _off_by(things: int) -> str:
     return f", off by {things}" if things else ""
-
-
-def _listed(numbers: Iterable[float], nouns: Iterable[str]) -> str:
-    return ", ".join(count_words(number, noun) for number, noun in zip(numbers, nouns, strict=True))

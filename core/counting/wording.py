@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from ..prompts import singular
 
@@ -17,3 +18,8 @@ def count_words(number: float, noun: str) -> str:
     whole = math.floor(number + 0.5)
     exact = f"{number:.1f}"
     return f"{whole} {singular(noun) if whole == 1 else noun}" + ("" if exact == f"{whole}.0" else f" ({exact})")
+
+
+def counts_in_words(numbers: Iterable[float], nouns: Iterable[str]) -> str:
+    """ "4 cats, 1 dog"."""
+    return ", ".join(count_words(number, noun) for number, noun in zip(numbers, nouns, strict=True))
