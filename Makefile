@@ -2,10 +2,15 @@
 PYTHON ?= python3
 RUN := .venv/bin/python
 
-.PHONY: setup demo serve pictures test lint bench
+.PHONY: setup lock demo serve pictures test lint bench
 
 setup:
 	@$(PYTHON) -m demo.setup_environment
+
+# The exact versions that set-up installs; needs uv (https://docs.astral.sh/uv).
+lock: setup
+	uv pip compile requirements.txt requirements-dev.in .comfyui/requirements.txt --python-version 3.11 --no-annotate \
+	  --custom-compile-command "make lock" --output-file requirements-dev.txt $(ARGS)
 
 demo: setup
 	$(RUN) -m demo.run

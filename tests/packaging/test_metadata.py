@@ -102,6 +102,19 @@ def test_both_dependency_lists_are_the_same() -> None:
     assert [requirement.name for requirement in _requirements() if requirement.name in OF_THE_CARD] == []
 
 
+def test_set_up_installs_what_is_asked_for() -> None:
+    """`make lock` has been run since requirements-dev.in or the pack's own requirements were changed."""
+    pinned = [Requirement(line) for line in _lines("requirements-dev.txt")]
+    versions = {canonicalize_name(one.name): one.specifier for one in pinned}
+    asked = [*_requirements(), *(Requirement(line) for line in _lines("requirements-dev.in"))]
+    assert [one.name for one in asked if canonicalize_name(one.name) not in versions] == []
+    assert [str(one) for one in pinned if not str(one.specifier).startswith("==")] == []
+
+
+def _lines(file: str) -> list[str]:
+    return [line for line in (ROOT / file).read_text().splitlines() if not line.startswith("#")]
+
+
 def test_installing_changes_nothing_of_comfyui() -> None:
     """Whatever satisfies ComfyUI satisfies the pack, so that no installer replaces a package ComfyUI has."""
     for requirement in _requirements():
