@@ -38,60 +38,9 @@ class AttentionMapViewer(io.ComfyNode):
                     tooltip="The decoded image to draw on, or the whole decoded video, of which one image is used for each "
                     "frame of the latent; grey without one.",
                 ),
-                io.Combo.Input(
-                    "show",
-                    options=["words", "regions", "steps", "layout", "objects"],
-                    default="words",
-                    tooltip="words: a heat map per word. regions: areas the model treats as one (self-attention). "
-                    "steps: how the heat maps of the counted words form, step by step. "
-                    "layout: what Count Guide detected, and the corrected layout. "
-                    "objects: the objects found, outlined and numbered.",
-                ),
-                io.String.Input(
-                    "words",
-                    default="",
-                    tooltip="Words to show, separated by commas. Empty: the counted words. all: every word of the prompt.",
-                ),
-                io.Float.Input(
-                    "opacity",
-                    default=0.7,
-                    min=0.0,
-                    max=1.0,
-                    step=0.05,
-                    tooltip="Overlay opacity.",
-                ),
-                io.Combo.Input(
-                    "scale",
-                    options=["per word", "shared"],
-                    default="per word",
-                    tooltip="per word: each map is stretched from its own minimum to its own maximum. shared: one scale, "
-                    "so that words compare.",
-                ),
-                io.String.Input(
-                    "selected",
-                    default="",
-                    optional=True,
-                    tooltip="Objects for selected_masks and selected_boxes, such as '1:3' for object 3 of image 1. "
-                    "A click on an object in the view writes it.",
-                ),
+                *_view_inputs(),
             ],
-            outputs=[
-                io.Image.Output(
-                    display_name="overlays",
-                    tooltip="Overlays: every word of the first image, then of the second, and so on. Of a video, an image "
-                    "is a frame of the latent: Wan's frame n is image 4n + 1 of the video, from n = 0.",
-                ),
-                io.Mask.Output(display_name="masks", tooltip="The same maps as masks, 0 to 1, in the same order."),
-                io.String.Output(display_name="descriptions", tooltip="What each overlay shows, one line each."),
-                io.Mask.Output(
-                    display_name="selected_masks",
-                    tooltip="A mask for each object that was clicked in the view; a single empty one without any.",
-                ),
-                BoxesType.Output(
-                    display_name="selected_boxes",
-                    tooltip="The boxes of the objects that were clicked: x, y, width, height, and the noun as label.",
-                ),
-            ],
+            outputs=_outputs(),
         )
 
     @classmethod
@@ -101,3 +50,64 @@ class AttentionMapViewer(io.ComfyNode):
         view = view_maps(maps, samples["samples"], image, settings)
         shown = {**image_preview(view.pictures, cls), **viewer_output(maps, samples["samples"], image)}
         return io.NodeOutput(view.pictures, view.masks, view.text, picked.masks, picked.boxes, ui=shown)
+
+
+def _view_inputs() -> list[io.Input]:
+    return [
+        io.Combo.Input(
+            "show",
+            options=["words", "regions", "steps", "layout", "objects"],
+            default="words",
+            tooltip="words: a heat map per word. regions: areas the model treats as one (self-attention). "
+            "steps: how the heat maps of the counted words form, step by step. "
+            "layout: what Count Guide detected, and the corrected layout. "
+            "objects: the objects found, outlined and numbered.",
+        ),
+        io.String.Input(
+            "words",
+            default="",
+            tooltip="Words to show, separated by commas. Empty: the counted words. all: every word of the prompt.",
+        ),
+        io.Float.Input(
+            "opacity",
+            default=0.7,
+            min=0.0,
+            max=1.0,
+            step=0.05,
+            tooltip="Overlay opacity.",
+        ),
+        io.Combo.Input(
+            "scale",
+            options=["per word", "shared"],
+            default="per word",
+            tooltip="per word: each map is stretched from its own minimum to its own maximum. shared: one scale, "
+            "so that words compare.",
+        ),
+        io.String.Input(
+            "selected",
+            default="",
+            optional=True,
+            tooltip="Objects for selected_masks and selected_boxes, such as '1:3' for object 3 of image 1. "
+            "A click on an object in the view writes it.",
+        ),
+    ]
+
+
+def _outputs() -> list[io.Output]:
+    return [
+        io.Image.Output(
+            display_name="overlays",
+            tooltip="Overlays: every word of the first image, then of the second, and so on. Of a video, an image "
+            "is a frame of the latent: Wan's frame n is image 4n + 1 of the video, from n = 0.",
+        ),
+        io.Mask.Output(display_name="masks", tooltip="The same maps as masks, 0 to 1, in the same order."),
+        io.String.Output(display_name="descriptions", tooltip="What each overlay shows, one line each."),
+        io.Mask.Output(
+            display_name="selected_masks",
+            tooltip="A mask for each object that was clicked in the view; a single empty one without any.",
+        ),
+        BoxesType.Output(
+            display_name="selected_boxes",
+            tooltip="The boxes of the objects that were clicked: x, y, width, height, and the noun as label.",
+        ),
+    ]

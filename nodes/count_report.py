@@ -73,13 +73,7 @@ class CountReport(io.ComfyNode):
                     optional=True,
                 ),
             ],
-            outputs=[
-                io.Image.Output(display_name="IMAGE", tooltip="The report as one image: all pairs, the shares on top."),
-                io.String.Output(
-                    display_name="table", tooltip="One line per prompt, then the shares and their intervals."
-                ),
-                io.String.Output(display_name="folder", tooltip="Where the report and its small images are kept."),
-            ],
+            outputs=_outputs(),
         )
 
     @classmethod
@@ -111,4 +105,12 @@ def _texts() -> list[io.Input]:
             "nouns that the counter knows.",
         ),
         io.String.Input("negative", multiline=True, default="", tooltip="What the images should not show."),
+    ]
+
+
+def _outputs() -> list[io.Output]:
+    return [
+        io.Image.Output(display_name="IMAGE", tooltip="The report as one image: all pairs, the shares on top."),
+        io.String.Output(display_name="table", tooltip="One line per prompt, then the shares and their intervals."),
+        io.String.Output(display_name="folder", tooltip="Where the report and its small images are kept."),
     ]
