@@ -5,28 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...plurals import is_plural
-from ...words import Word, text_at
+from ...words import Word, phrase_end, text_at
 from .counting_rules import Role
-from .grammar_words import (
+from .noun_phrase import NounPhrase
+from .vocabulary import (
     ADORNED,
     AUXILIARIES,
     CONJUNCTIONS,
-    PEER_PHRASES,
     PEER_PREPOSITIONS,
     PREPOSITIONS,
     SUBORDINATORS,
+    phrase_set,
+    word_set,
 )
-from .noun_phrase import NounPhrase
 from .word_kinds import is_adverb, is_base_verb, is_boundary, is_past_participle, is_present_participle
 
-# What they show stands in the picture on its own: "I can see a car".
-_SHOWING = frozenset(
-    "see shows depicts depicting showing features featuring contains containing includes including imagine reveal reveals "
-    "revealing captures capturing presents".split()
-)
-_NEEDS_CLAUSE = frozenset("as before after until since than like so".split())
+_SHOWING = word_set("showing")
+_PEER_PHRASES = phrase_set("peer_phrases")
+_NEEDS_CLAUSE = word_set("needs_clause")
 _DISTRIBUTIVE = frozenset(["each", "every"])
-_EACH_PLACE = frozenset("other side end corner hand direction day time".split())
+_EACH_PLACE = word_set("each_place")
 _STAY = frozenset("'\"-&’‘“”)")  # marks that begin no new subject
 
 
@@ -68,11 +66,8 @@ class Clause:
 
     def read_peer_phrase(self, index: int) -> int:
         """Index behind "next to" and the like; 0 where no such words stand."""
-        phrase = PEER_PHRASES.get(self._words[index].text, "").split()
-        after = index + len(phrase)
-        if not phrase or [word.text for word in self._words[index:after]] != phrase:
-            return 0
-        self.role = Role.PEER
+        after = phrase_end(self._words, index, _PEER_PHRASES)
+        self.role = Role.PEER if after else self.role
         return after
 
     def read_word(self, index: int, follows_noun: bool) -> bool:

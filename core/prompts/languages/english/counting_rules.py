@@ -10,8 +10,8 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from ...plurals import is_plural, singular
-from .grammar_words import FRAMES, NOT_THINGS, PARTS, ROOMS, SCENERY
 from .noun_phrase import NounPhrase
+from .vocabulary import FRAMES, NOT_THINGS, PARTS, ROOMS, SCENERY
 from .word_kinds import is_finite_verb, is_past_participle, is_present_participle
 
 

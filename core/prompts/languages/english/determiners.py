@@ -8,19 +8,17 @@ from dataclasses import dataclass, replace
 
 from ...plurals import is_plural
 from ...words import Word
-from .grammar_words import ARTICLES, COLLECTIVES, DEFINITE, DETERMINERS, FRAMES, FURTHER, NAMED_BY_NUMBER
 from .numbers import MAX_COUNT, YEARS, is_number, read_number
+from .vocabulary import ARTICLES, COLLECTIVES, DEFINITE, DETERMINERS, FRAMES, FURTHER, NAMED_BY_NUMBER, word_set
 from .word_kinds import is_adjective, is_boundary
 
-ALONE = frozenset("single lone lonely solitary sole solo".split())
-_NO_COUNT_BEFORE = frozenset(
-    "year-old years-old % ' \" : / st nd rd th of half halves third thirds quarter quarters fifth fifths".split()
-)
-_SHOWING = frozenset("of showing depicting featuring with containing shows depicts".split())
+ALONE = word_set("alone")
+_NO_COUNT_BEFORE = word_set("no_count_before")
+_SHOWING = word_set("behind_frames")
 _OF = frozenset(["of"])
 _SIZE = re.compile(r"\d+x")  # of "4x4"
-_AGES = frozenset("old tall long wide high deep thick".split())
-_NOT_BEFORE_A_COUNT = frozenset("$ # number no top route level version v f ^".split())
+_AGES = word_set("behind_measures")
+_NOT_BEFORE_A_COUNT = word_set("no_count_behind")
 
 
 @dataclass(frozen=True)
@@ -98,10 +96,7 @@ def is_unit(text: str) -> bool:
     return text in _UNITS
 
 
-_UNITS = frozenset(
-    "year month week day hour minute mm cm m km inch foot ft meter metre mile yard pound lb kg ton liter litre gallon bit k p "
-    "fps dpi watt degree dollar percent string tier star quarter pack point piece speed lane story storey".split()
-)
+_UNITS = word_set("units")
 
 
 def _checked(words: Sequence[Word], start: int, value: int, after: int) -> Quantity | None:

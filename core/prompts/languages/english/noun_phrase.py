@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...noun_forms import SAME_IN_BOTH
-from ...plurals import is_plural, singular
+from ...plurals import SAME_IN_BOTH, is_plural, singular
 from ...words import Word, text_at
-from .adjectives import COMPOUNDS
-from .grammar_words import ADORNED, ARTICLES, AUXILIARIES, DETERMINERS, FURTHER, PARTS, PREPOSITIONS, PRONOUNS
 from .numbers import is_number
-from .verbs import GERUND_COMPOUNDS, NOUNS_IN_ING
+from .vocabulary import (
+    ADORNED,
+    ARTICLES,
+    AUXILIARIES,
+    COMPOUNDS,
+    DETERMINERS,
+    FURTHER,
+    GERUND_COMPOUNDS,
+    NOUNS_IN_ING,
+    PARTS,
+    PREPOSITIONS,
+    PRONOUNS,
+)
 from .word_kinds import (
     can_be_noun,
     is_adjective,

@@ -10,30 +10,29 @@ from itertools import pairwise
 
 from ...mentions import Mention, Reading
 from ...notes import Kind, Note
-from ...noun_forms import SAME_IN_BOTH
-from ...plurals import is_plural, noun_key, singular
-from ...words import Word, text_at
+from ...plurals import SAME_IN_BOTH, is_plural, noun_key, singular
+from ...words import Word, said_of, text_at
 from ..sums import without_parts_of_a_sum
-from . import grammar_words as grammar
-from .adjectives import COLORS
+from . import vocabulary
 from .clause import Clause
 from .counting_rules import Role, is_counted, is_second_half
 from .determiners import Quantity, is_unit, read_quantity, skip_frame, skip_grouping, two_things_in_a_row
 from .noun_phrase import NounPhrase, read_noun_phrase
 from .numbers import MAX_COUNT, read_number
 from .trailing_counts import read_trailing_count
-from .uncounted import is_counted_noun, plural_of, read_uncounted, said_of, written
+from .uncounted import is_counted_noun, plural_of, read_uncounted, written
+from .vocabulary import COLORS, numbers_in, word_set
 from .word_kinds import is_base_verb, is_boundary
 
-_IMPERATIVES = frozenset(
-    "draw show generate create make imagine paint render want need see picture depict sketch".split()
-)
-_NEGATIONS = frozenset("no not without never neither".split())
+_IMPERATIVES = word_set("imperatives")
+_NEGATIONS = word_set("negations")
 _NEGATED_LISTS = frozenset(["and", "or", "nor", "any", "a", "an", "the", ","])
-_SETS_OF_PEOPLE = {"couple": 2, "couples": 2, "duo": 2, "trio": 3, "quartet": 4, "quintet": 5}
-KINDS_OF_TWINS = frozenset("sisters brothers girls boys babies women men".split())
-_ALONG = frozenset("tall long wide high deep thick away apart under above below of from across".split())
-_TWINS = {"twins": 2, "triplets": 3, "quadruplets": 4}
+_SETS_OF_PEOPLE = numbers_in("sets_of_people")
+KINDS_OF_TWINS = word_set("kinds_of_twins")
+_ALONG = word_set("along")
+_COUNTED_AS_THEY_ARE = word_set("counted_as_they_are")
+_NAMED_AFTER_THINGS = word_set("named_after_things")
+_TWINS = numbers_in("twins")
 _MARKS = frozenset([",", "(", "\n"])  # a part of a thing behind one belongs to what was counted: "1girl, nine tails"
 _OTHERS = frozenset(["other", "others"])  # the tag for somebody who is neither girl nor boy
 _MOST_BY_MISTAKE = 20  # "three cat" is a slip of the pen, "500 castle" is not
@@ -59,16 +58,18 @@ def _is_told_by_a_tag(note: Note, tags: set[str]) -> bool:
 
 def _is_named_by_a_tag(group: Mention, following: Sequence[Mention]) -> bool:
     """Whether the next tag says who a group is: "group of 5, 5girls"."""
-    is_group = group.noun[-1].text in grammar.COLLECTIVES
+    is_group = group.noun[-1].text in vocabulary.COLLECTIVES
     return is_group and any(mention.is_tag and mention.count == group.count for mention in following)
 
 
 def _can_be_part(part: Mention, whole: Mention) -> bool:
     """People of people, a kind of a class ("animals"), or the same noun that only the part describes."""
-    if _is_of(grammar.OF_MANY_KINDS, whole) or (_is_of(grammar.PEOPLE, whole) and _is_of(grammar.PEOPLE, part)):
+    if _is_of(vocabulary.OF_MANY_KINDS, whole) or (
+        _is_of(vocabulary.PEOPLE, whole) and _is_of(vocabulary.PEOPLE, part)
+    ):
         return True
-    if _is_of(grammar.KINDS_OF_PEOPLE, part) and (
-        _is_of(grammar.PROFESSIONS, whole) or singular(whole.noun[-1].text).endswith("man")
+    if _is_of(vocabulary.KINDS_OF_PEOPLE, part) and (
+        _is_of(vocabulary.PROFESSIONS, whole) or singular(whole.noun[-1].text).endswith("man")
     ):
         return True
     is_same = singular(part.noun[-1].text) == singular(whole.noun[-1].text)
@@ -129,7 +130,7 @@ class _Reader:
         if number is None or number[0] != 0:
             return 0
         phrase = read_noun_phrase(self.words, number[1], True)
-        if not is_counted_noun(phrase) or phrase.noun[-1].text in grammar.NOT_THINGS:
+        if not is_counted_noun(phrase) or phrase.noun[-1].text in vocabulary.NOT_THINGS:
             return 0
         self.notes.append(Note(Kind.ZERO, said_of(self.words, index, phrase.after), plural_of(phrase)))
         return phrase.after
@@ -161,17 +162,17 @@ class _Reader:
             return quantity.after + 1  # behind "more"
         if phrase.noun:
             return 0
-        if phrase.attributes and following in grammar.CONJUNCTIONS | {",", ""} and self._is_part(quantity, start):
+        if phrase.attributes and following in vocabulary.CONJUNCTIONS | {",", ""} and self._is_part(quantity, start):
             self.parts = len(self.mentions)
-        elif phrase.attributes and following in grammar.CONJUNCTIONS:
+        elif phrase.attributes and following in vocabulary.CONJUNCTIONS:
             self.waiting.append((quantity, phrase))
         return max(phrase.after, start + 1)
 
     def _read_thing(self, start: int, quantity: Quantity, phrase: NounPhrase) -> int:
         role, following = self.clause.role_of(start, phrase), self._text(phrase.after)
         before, head = self._text(start - 1), phrase.noun[-1].text
-        is_of_thing = self.mentions and before in _MARKS and head in grammar.PARTS
-        is_meant_for = before == "for" and singular(head) in grammar.PEOPLE  # "a table set for eight guests"
+        is_of_thing = self.mentions and before in _MARKS and head in vocabulary.PARTS
+        is_meant_for = before == "for" and singular(head) in vocabulary.PEOPLE  # "a table set for eight guests"
         if not (is_of_thing or is_meant_for) and is_counted(phrase, role, quantity.stated, following):
             if self.clause.of_each:
                 self._say_of_each(start, quantity, phrase)
@@ -179,7 +180,7 @@ class _Reader:
                 self._add(quantity, phrase)
         self.waiting = []
         self.clause.role = role
-        if role is Role.SUBJECT and not quantity.stated and following in grammar.CONJUNCTIONS:
+        if role is Role.SUBJECT and not quantity.stated and following in vocabulary.CONJUNCTIONS:
             return self._read_second_half(phrase.after)
         return self.clause.after_noun(phrase.after)
 
@@ -201,9 +202,9 @@ class _Reader:
         head, following = phrase.noun[-1].text, self._text(phrase.after)
         measures = (len(phrase.noun) > 1 and is_unit(phrase.noun[0].text)) or (head == "feet" and following in _ALONG)
         return (
-            (is_plural(head) or head in SAME_IN_BOTH | grammar.COUNTED_AS_THEY_ARE)
+            (is_plural(head) or head in SAME_IN_BOTH | _COUNTED_AS_THEY_ARE)
             and not measures
-            and following not in grammar.NAMED_AFTER_THINGS
+            and following not in _NAMED_AFTER_THINGS
         )
 
     def _say_singular(self, start: int, quantity: Quantity, phrase: NounPhrase) -> None:
@@ -213,7 +214,7 @@ class _Reader:
         is_plain = len(phrase.noun) == 1 and (not following or is_boundary(following)) and not quantity.is_tag
         unit = (
             is_unit(phrase.noun[0].text)
-            or phrase.noun[0].text in grammar.NOT_THINGS | grammar.FRAMES
+            or phrase.noun[0].text in vocabulary.NOT_THINGS | vocabulary.FRAMES
             or "-" in phrase.noun[0].text
         )
         if is_plain and not unit and not names and quantity.count <= _MOST_BY_MISTAKE:
@@ -241,7 +242,7 @@ class _Reader:
     def _read_group(self, index: int) -> int:
         """Index behind the number of "a family of four"; 0 where no such words stand."""
         number = read_number(self.words, index) if index > 1 and self._text(index - 1) == "of" else None
-        if number is None or self._text(index - 2) not in grammar.COLLECTIVES or not 1 < number[0] <= MAX_COUNT:
+        if number is None or self._text(index - 2) not in vocabulary.COLLECTIVES or not 1 < number[0] <= MAX_COUNT:
             return 0
         following = self._text(number[1])
         if following and not is_boundary(following):
@@ -270,7 +271,7 @@ class _Reader:
 
     def _is_one_of_them(self, quantity: Quantity, phrase: NounPhrase) -> bool:
         """Whether the phrase tells more about things counted in a sentence before: "Two puppies. One puppy is black"."""
-        if phrase.attributes or self._text(phrase.after) not in grammar.AUXILIARIES:
+        if phrase.attributes or self._text(phrase.after) not in vocabulary.AUXILIARIES:
             return False
         before = bisect_right(self.stops, phrase.noun[0].start)
         if not before:
@@ -286,7 +287,7 @@ class _Reader:
         start = joint + 1
         if start >= len(self.words):
             return start
-        shared = self._text(start) in grammar.POSSESSIVES
+        shared = self._text(start) in vocabulary.POSSESSIVES
         if shared or two_things_in_a_row(self.words, start):
             phrase = read_noun_phrase(self.words, start + shared, False, True)
             if is_second_half(phrase):
@@ -299,7 +300,7 @@ class _Reader:
         at_start, self.clause.at_start = self.clause.at_start, False
         if after := self._read_negated(index) or self._read_twins(index) or self.clause.read_peer_phrase(index):
             return after
-        if text in grammar.DETERMINERS and not (text == "that" and is_boundary(self._text(index + 1) or ",")):
+        if text in vocabulary.DETERMINERS and not (text == "that" and is_boundary(self._text(index + 1) or ",")):
             return self._read_known(index)
         if self.clause.read_word(index, bool(self.mentions) and self.mentions[-1].noun[-1] is self.words[index - 1]):
             return index + 1
@@ -335,7 +336,7 @@ class _Reader:
             return 0
         noun = self.words[index + is_two]
         is_told = any(mention.is_tag and mention.count > 1 for mention in self.mentions)  # "2girls, twins"
-        is_new = not is_told and self._text(index - 1) not in grammar.ARTICLES | grammar.DETERMINERS
+        is_new = not is_told and self._text(index - 1) not in vocabulary.ARTICLES | vocabulary.DETERMINERS
         if is_new and self.clause.role in (Role.SUBJECT, Role.PEER):
             attributes = (self.words[index],) if is_two else ()
             self._note(Mention(_TWINS.get(noun.text, 2), (noun,), attributes, False))
@@ -357,4 +358,4 @@ class _Reader:
 
     def _acts(self, index: int) -> bool:
         """Whether the word before `index` was a verb by what follows it: "the model strikes a pose"."""
-        return self._text(index) in grammar.ARTICLES | grammar.DETERMINERS | grammar.PREPOSITIONS
+        return self._text(index) in vocabulary.ARTICLES | vocabulary.DETERMINERS | vocabulary.PREPOSITIONS

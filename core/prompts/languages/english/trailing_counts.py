@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from ...mentions import Mention
 from ...plurals import is_plural
 from ...words import Word
-from .grammar_words import NAMED_BY_NUMBER, NOT_THINGS
 from .noun_phrase import NounPhrase, read_noun_phrase
 from .numbers import MAX_COUNT
+from .vocabulary import NAMED_BY_NUMBER, NOT_THINGS, word_set
 from .word_kinds import is_boundary
 
-_PARAMETERS = frozenset("steps seeds layers words tokens pixels samples frames sigmas loras images".split())
+_PARAMETERS = word_set("parameters")
 _SIGNS = frozenset([":", "=", "(", "x", "×", "*"])
 _MOST_WORDS = 4
 

@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...notes import Kind, Note
 from ...plurals import is_plural, plural
-from ...words import Word, text_at
+from ...words import Word, phrase_end, said_of, text_at
 from .noun_phrase import NounPhrase, read_noun_phrase
 from .numbers import MAX_COUNT, read_number
+from .vocabulary import ARTICLES, phrase_set, word_set
 
-
-def _by_first_word(*phrases: str) -> dict[str, list[tuple[str, ...]]]:
-    table: dict[str, list[tuple[str, ...]]] = {}
-    for phrase in phrases:
-        table.setdefault(phrase.split()[0], []).append(tuple(phrase.split()))
-    return table
-
-
-_BOUNDS = _by_first_word(
-    *(
-        "at least", "at most", "no more than", "not more than", "no fewer than", "no less than", "more than", "less than",
-        "fewer than", "up to", "a minimum of", "a maximum of", "minimum of", "maximum of", "as many as",
-        "> =", "< =", ">", "≥", "≤",
-    )
-)  # fmt: skip
-_VAGUE = _by_first_word(
-    *(
-        "a few", "few", "several", "many", "multiple", "numerous", "a handful of", "a lot of", "lots of", "plenty of",
-        "dozens of", "hundreds of", "thousands of", "a number of", "a couple hundred", "tens of",
-        "scores of", "a bunch of", "bunches of", "loads of", "tons of", "various", "countless", "innumerable",
-    )
-)  # fmt: skip
+_BOUNDS = phrase_set("bounds")
+_VAGUE = phrase_set("vague")
 _SHAFTS = frozenset("-=–—~>")  # with ">" behind it an arrow: "->", "=>"
-_BEFORE_A_BOUND = frozenset([",", ";", ".", "(", "with", "of", "and", "has", "holding", "from", "in", "by", "to", "\n"])
+_BEFORE_A_BOUND = word_set("before_bounds")
 _JOINTS = frozenset(["-", "–", "—", "~", "to", "or"])
-_ARTICLES = frozenset(["a", "an"])
 _OR_SO = frozenset(["more", "so", "fewer", "less"])
-_UNITS = frozenset("year years month months week weeks day days hour hours minute minutes second seconds".split())
+_UNITS = word_set("spans_of_time")
 
 
 @dataclass(frozen=True)
@@ -54,17 +34,17 @@ def read_uncounted(words: Sequence[Word], start: int) -> Uncounted | None:
 
     The note is None where no plural noun follows, so that nothing was to be counted: "5 to 7 pm", "many a time".
     """
-    opening = 0 if _is_arrow(words, start) else _begins(words, start, _BOUNDS)
+    opening = 0 if _is_arrow(words, start) else phrase_end(words, start, _BOUNDS)
     if opening and (number := read_number(words, opening)):
         return _said(words, start, number[1], Kind.BOUND, number[0])
-    is_opening = start == 0 or words[start - 1].text in _BEFORE_A_BOUND
+    is_opening = start == 0 or words[start - 1].is_punctuation or words[start - 1].text in _BEFORE_A_BOUND
     if words[start].text in {"over", "under"} and is_opening and (number := read_number(words, start + 1)):
-        is_a_pair = words[start + 1].text in _ARTICLES and number[0] != 12  # "over a pair of", but "over a dozen"
+        is_a_pair = words[start + 1].text in ARTICLES and number[0] != 12  # "over a pair of", but "over a dozen"
         return None if is_a_pair else _said(words, start, number[1], Kind.BOUND, number[0])
-    if opening := _begins(words, start, _VAGUE):
+    if opening := phrase_end(words, start, _VAGUE):
         return None if read_number(words, opening) else _said(words, start, opening, Kind.VAGUE, 3)
     first = read_number(words, start)
-    if first is None or first[1] >= len(words) or words[start].text in _ARTICLES:
+    if first is None or first[1] >= len(words) or words[start].text in ARTICLES:
         return None
     return _range(words, start, *first)
 
@@ -108,14 +88,6 @@ def is_counted_noun(phrase: NounPhrase) -> bool:
     return bool(phrase.noun) and is_plural(phrase.noun[-1].text) and phrase.noun[-1].text not in _UNITS
 
 
-def said_of(words: Sequence[Word], start: int, after: int) -> str:
-    """The words from `start` to before `after` as they stand, but for their spaces."""
-    parts = [words[start].text]
-    for before, word in zip(words[start:], words[start + 1 : after], strict=False):
-        parts.append(word.text if before.end == word.start else f" {word.text}")
-    return "".join(parts)
-
-
 def written(count: int) -> str:
     """A number as a sentence writes it."""
     small = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -125,12 +97,3 @@ def written(count: int) -> str:
 def plural_of(phrase: NounPhrase) -> str:
     """A phrase with its noun in the plural."""
     return plural(" ".join(word.text for word in (*phrase.attributes, *phrase.noun)))
-
-
-def _begins(words: Sequence[Word], start: int, phrases: Mapping[str, Sequence[tuple[str, ...]]]) -> int:
-    """Index behind the first of the phrases that stands at `words[start]`; 0 where none does."""
-    for phrase in phrases.get(words[start].text, ()):
-        end = start + len(phrase)
-        if end < len(words) and all(words[start + at].text == part for at, part in enumerate(phrase)):
-            return end
-    return 0

@@ -5,22 +5,25 @@ from __future__ import annotations
 from functools import lru_cache
 
 from ...plurals import is_plural
-from . import grammar_words as grammar
-from .adjectives import ADJECTIVES, ALSO_NOUNS, NOT_ADJECTIVES
+from . import vocabulary
 from .numbers import NUMBER_WORDS, is_number
-from .verbs import BASE_VERBS, IRREGULAR_PAST, NOUNS_IN_ING, NOUNS_IN_S
-
-_ADJECTIVE_ENDINGS = tuple("ous ful less ish ic ive able ible esque like sized shaped free".split())
-_LY_NOT_ADVERBS = frozenset(
-    "butterfly dragonfly firefly family lily jelly bully belly fly ally trolley friendly lovely lonely elderly curly silly "
-    "woolly hilly chilly deadly early daily jolly ugly holy lively bubbly assembly reply anomaly monopoly dolly holly filly "
-    "pretty cuddly wobbly prickly wrinkly sparkly ghostly costly orderly heavenly housefly mayfly gully tally rally smelly "
-    "burly motherly saintly scholarly wiggly squiggly drizzly grizzly bristly gnarly barfly ply underbelly".split()
+from .vocabulary import (
+    ADJECTIVES,
+    ALSO_NOUNS,
+    BASE_VERBS,
+    IRREGULAR_PAST,
+    NOT_ADJECTIVES,
+    NOUNS_IN_ING,
+    NOUNS_IN_S,
+    word_set,
 )
-_PARTICLES = frozenset("well high low full half multi semi ultra non mid open wide".split())  # of "well-dressed"
+
+_ADJECTIVE_ENDINGS = tuple(word_set("endings"))
+_LY_NOT_ADVERBS = word_set("not_adverbs")
+_PARTICLES = word_set("particles")
 _BOUNDARIES = frozenset().union(
-    grammar.ARTICLES, grammar.DEFINITE, grammar.POSSESSIVES, grammar.QUANTIFIERS, grammar.CONJUNCTIONS,
-    grammar.SUBORDINATORS, grammar.PREPOSITIONS, grammar.PRONOUNS, grammar.AUXILIARIES,
+    vocabulary.ARTICLES, vocabulary.DEFINITE, vocabulary.POSSESSIVES, vocabulary.QUANTIFIERS, vocabulary.CONJUNCTIONS,
+    vocabulary.SUBORDINATORS, vocabulary.PREPOSITIONS, vocabulary.PRONOUNS, vocabulary.AUXILIARIES,
 )  # fmt: skip
 
 
@@ -32,7 +35,7 @@ def is_boundary(word: str) -> bool:
 
 def is_adverb(word: str) -> bool:
     """Whether the word can only describe a verb or an adjective ("slowly", "very", "together")."""
-    return word in grammar.ADVERBS or (word.endswith("ly") and len(word) > 4 and word not in _LY_NOT_ADVERBS)
+    return word in vocabulary.ADVERBS or (word.endswith("ly") and len(word) > 4 and word not in _LY_NOT_ADVERBS)
 
 
 def is_present_participle(word: str) -> bool:
