@@ -10,7 +10,6 @@ from .counts import CountedObject
 from .mentions import Mention
 from .notes import MAX_NOTES, Note
 from .places import NounPlaces, Occurrence, attribute_spans
-from .plurals import noun_key
 from .reading import read_text
 from .words import Span
 
@@ -71,8 +70,8 @@ def read_prompt_alone(text: str) -> PromptReading:
     places = NounPlaces(reading.words, text, reading.language)
     groups = _group(reading.mentions)
     ends = Counter(end for group in groups for end in {mention.noun[-1].end for mention in group})
-    rivals = Counter(noun_key(_noun_text(group[0])) for group in groups)
-    objects = tuple(_found(group, places, ends, rivals[noun_key(_noun_text(group[0]))] > 1) for group in groups)
+    rivals = Counter(group[0].key for group in groups)
+    objects = tuple(_found(group, places, ends, rivals[group[0].key] > 1) for group in groups)
     return PromptReading(objects, tuple(reading.notes))
 
 
@@ -101,7 +100,7 @@ def _group(mentions: Sequence[Mention]) -> list[list[Mention]]:
     of_noun: dict[str, list[list[Mention]]] = defaultdict(list)
     for mention in mentions:
         attributes = {word.text for word in mention.attributes}
-        same = of_noun[noun_key(_noun_text(mention))]
+        same = of_noun[mention.key]
         for group in same:
             if attributes == {word.text for word in group[0].attributes} or (mention.known and not attributes):
                 group.append(mention)
@@ -140,7 +139,3 @@ def _is_own(place: Occurrence, own: set[int], ends: Counter[int], attributes: Se
         return True
     before = {word.text for word in place.before}
     return bool(attributes) and before >= set(attributes)
-
-
-def _noun_text(mention: Mention) -> str:
-    return " ".join(word.text for word in mention.noun)

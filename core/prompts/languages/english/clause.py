@@ -34,7 +34,7 @@ class Clause:
     Attributes:
         role: of the next noun phrase.
         in_list: whether that phrase goes on with a list.
-        at_start: whether nothing of the clause was read yet.
+        start: index of the first word of the clause.
         of_each: whether it tells of each of several things, so that no number in it says how many there are.
     """
 
@@ -42,7 +42,7 @@ class Clause:
         self._words = words
         self.role = Role.SUBJECT
         self.in_list = False
-        self.at_start = True
+        self.start = 0
         self.of_each = False
 
     def role_of(self, start: int, phrase: NounPhrase) -> Role:
@@ -82,7 +82,7 @@ class Clause:
             return False
         if self._words[index].is_punctuation:
             self.of_each = self.of_each and text in _STAY
-            self.in_list, self.at_start = text in {",", "&"}, True
+            self.in_list, self.start = text in {",", "&"}, index + 1
             self.role = self.role if text in _STAY else Role.SUBJECT
         elif text in CONJUNCTIONS:
             self.in_list = True

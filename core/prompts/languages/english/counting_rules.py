@@ -40,7 +40,7 @@ def is_counted(phrase: NounPhrase, role: Role, stated: bool, following: str) -> 
         stated: whether its number was said, not only implied by "a".
         following: the word or sign behind it; empty at the end.
     """
-    head = phrase.noun[-1].text
+    head = phrase.head
     if head in NOT_THINGS or len(head) == 1 or (head in PARTS and role is not Role.SUBJECT):
         return False
     return stated or (
@@ -56,6 +56,6 @@ def is_second_half(phrase: NounPhrase) -> bool:
     """Whether a phrase without an article can share the one before it: "groom" in "a bride and groom"."""
     if not phrase.noun:
         return False
-    head = phrase.noun[-1].text
+    head = phrase.head
     verb = is_present_participle(head) or is_past_participle(head) or is_finite_verb(head)
     return not (verb or is_plural(head) or head in NOT_THINGS or head in PARTS)

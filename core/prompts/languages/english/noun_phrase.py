@@ -51,6 +51,16 @@ class NounPhrase:
     noun: tuple[Word, ...]
     after: int
 
+    @property
+    def head(self) -> str:
+        """The last word of the noun; there must be one."""
+        return self.noun[-1].text
+
+    @property
+    def text(self) -> str:
+        """Adjectives and noun."""
+        return " ".join(word.text for word in (*self.attributes, *self.noun))
+
 
 def read_noun_phrase(words: Sequence[Word], start: int, plural: bool, coordinated: bool = False) -> NounPhrase:
     """The noun phrase that begins at `words[start]`, behind its number or article.

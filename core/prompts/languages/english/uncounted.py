@@ -78,14 +78,12 @@ def _said(words: Sequence[Word], start: int, after: int, kind: Kind, count: int)
     phrase = read_noun_phrase(words, after, True)
     if not is_counted_noun(phrase):
         return Uncounted(None, max(after, phrase.after if phrase.noun else after)) if kind is Kind.RANGE else None
-    noun = " ".join(word.text for word in (*phrase.attributes, *phrase.noun))
-    said = said_of(words, start, phrase.after)
-    return Uncounted(Note(kind, said, f"{written(count)} {noun}"), phrase.after)
+    return Uncounted(Note(kind, said_of(words, start, phrase.after), f"{written(count)} {phrase.text}"), phrase.after)
 
 
 def is_counted_noun(phrase: NounPhrase) -> bool:
     """Whether a phrase names several things."""
-    return bool(phrase.noun) and is_plural(phrase.noun[-1].text) and phrase.noun[-1].text not in _UNITS
+    return bool(phrase.noun) and is_plural(phrase.head) and phrase.head not in _UNITS
 
 
 def written(count: int) -> str:
@@ -96,4 +94,4 @@ def written(count: int) -> str:
 
 def plural_of(phrase: NounPhrase) -> str:
     """A phrase with its noun in the plural."""
-    return plural(" ".join(word.text for word in (*phrase.attributes, *phrase.noun)))
+    return plural(phrase.text)

@@ -1,0 +1,170 @@
+"""Numbers and articles with the nouns that they count, by the rules of `counting_rules`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ...mentions import Mention
+from ...notes import Kind
+from ...plurals import SAME_IN_BOTH, is_plural, singular
+from .counting_rules import Role, is_counted, is_second_half
+from .determiners import Quantity, is_unit, read_quantity, skip_frame, skip_grouping, two_things_in_a_row
+from .negations import say_negated
+from .noun_phrase import NounPhrase, read_noun_phrase
+from .numbers import MAX_COUNT
+from .told_apart import is_one_of_them, is_part
+from .uncounted import plural_of, written
+from .vocabulary import (
+    ARTICLES,
+    COLORS,
+    CONJUNCTIONS,
+    DETERMINERS,
+    FRAMES,
+    NOT_THINGS,
+    PARTS,
+    PEOPLE,
+    POSSESSIVES,
+    PREPOSITIONS,
+    numbers_in,
+    word_set,
+)  # fmt: skip
+from .walk import Walk
+from .word_kinds import is_base_verb, is_boundary
+
+_SETS_OF_PEOPLE = numbers_in("sets_of_people")
+_ALONG = word_set("along")
+_COUNTED_AS_THEY_ARE = word_set("counted_as_they_are")
+_NAMED_AFTER_THINGS = word_set("named_after_things")
+_MARKS = frozenset([",", "(", "\n"])  # a part of a thing behind one belongs to what was counted: "1girl, nine tails"
+_OTHERS = frozenset(["other", "others"])  # the tag for somebody who is neither girl nor boy
+_MOST_BY_MISTAKE = 20  # "three cat" is a slip of the pen, "500 castle" is not
+
+
+def read_thing(walk: Walk, start: int) -> int:
+    """Index behind a number or an article and its noun, whether that is counted or not; 0 where none begins at `start`."""
+    quantity = read_quantity(walk.words, start)
+    if quantity is None:
+        return 0
+    if (after := skip_frame(walk.words, quantity.after)) > quantity.after:
+        walk.clause.role = Role.SUBJECT
+        return after
+    if (after := skip_grouping(walk.words, quantity.after)) > quantity.after:
+        return after
+    phrase = read_noun_phrase(walk.words, quantity.after, quantity.count > 1, walk.clause.in_list)
+    if after := _read_without_noun(walk, start, quantity, phrase):
+        return after
+    if walk.told_apart == len(walk.mentions) and phrase.head in COLORS and is_part(walk, quantity, start):
+        return phrase.after
+    if quantity.stated and walk.text(walk.negated) == "no" and walk.text(start - 1) == "and":
+        walk.negated = -1  # "no cars and two people"
+    if walk.negated >= 0:
+        say_negated(walk, start, phrase)
+        return phrase.after
+    if quantity.count > 1 and not _is_several(walk, phrase):
+        _say_singular(walk, start, quantity, phrase)
+        walk.waiting = []
+        return max(phrase.after, start + 1) + (walk.text(phrase.after) == "of")  # "8 bit pixel art of a cat"
+    return _read_counted(walk, start, quantity, phrase)
+
+
+def read_known(walk: Walk, index: int) -> int:
+    """Index behind "the dancers" or "their paws", which name nothing new, and their verb; 0 where none stand."""
+    if walk.text(index) not in DETERMINERS or (walk.text(index) == "that" and is_boundary(walk.text(index + 1) or ",")):
+        return 0
+    phrase = read_noun_phrase(walk.words, index + 1, True)
+    is_verb = len(phrase.noun) > 1 and walk.text(phrase.after) in ARTICLES | DETERMINERS | PREPOSITIONS
+    if not phrase.noun or not is_plural(phrase.head) or is_verb:  # "the model strikes a pose"
+        phrase = read_noun_phrase(walk.words, index + 1, False, True)
+    if not phrase.noun:
+        return index + 1
+    walk.clause.role = walk.clause.role_of(index, phrase)
+    return walk.clause.after_noun(phrase.after)
+
+
+def _read_without_noun(walk: Walk, start: int, quantity: Quantity, phrase: NounPhrase) -> int:
+    """Index behind a number whose noun is elsewhere, or is no word of its own; 0 where it has one."""
+    following = walk.text(phrase.after)
+    if quantity.is_tag and walk.text(quantity.after) in _OTHERS:
+        walk.mentions.append(Mention(quantity.count, (walk.words[quantity.after],), is_tag=True))
+        return quantity.after + 1
+    is_bare = not phrase.noun or (len(phrase.noun) == 1 and is_base_verb(phrase.head))
+    if quantity.is_further and walk.mentions and is_bare:  # "one firefly appears, then seven more join it"
+        walk.mentions.append(replace(walk.mentions[-1], count=quantity.count, known=False, is_further=True))
+        return quantity.after + 1  # behind "more"
+    if phrase.noun:
+        return 0
+    if phrase.attributes and following in CONJUNCTIONS | {",", ""} and is_part(walk, quantity, start):
+        walk.told_apart = len(walk.mentions)
+    elif phrase.attributes and following in CONJUNCTIONS:
+        walk.waiting.append((quantity, phrase))
+    return max(phrase.after, start + 1)
+
+
+def _read_counted(walk: Walk, start: int, quantity: Quantity, phrase: NounPhrase) -> int:
+    role, following, before = walk.clause.role_of(start, phrase), walk.text(phrase.after), walk.text(start - 1)
+    is_of_thing = walk.mentions and before in _MARKS and phrase.head in PARTS
+    is_meant_for = before == "for" and singular(phrase.head) in PEOPLE  # "a table set for eight guests"
+    if not (is_of_thing or is_meant_for) and is_counted(phrase, role, quantity.stated, following):
+        if walk.clause.of_each:
+            _say_of_each(walk, start, quantity, phrase)
+        else:
+            _add(walk, quantity, phrase)
+    walk.waiting = []
+    walk.clause.role = role
+    if role is Role.SUBJECT and not quantity.stated and following in CONJUNCTIONS:
+        return _read_second_half(walk, phrase.after)
+    return walk.clause.after_noun(phrase.after)
+
+
+def _read_second_half(walk: Walk, joint: int) -> int:
+    """The second noun of "a bride and groom", "a woman and her dog"."""
+    start = joint + 1
+    if start >= len(walk.words):
+        return start
+    shared = walk.text(start) in POSSESSIVES
+    if shared or two_things_in_a_row(walk.words, start):
+        phrase = read_noun_phrase(walk.words, start + shared, False, True)
+        if is_second_half(phrase):
+            _add(walk, Quantity(1, False, False, start), phrase)
+            return walk.clause.after_noun(phrase.after)
+    return walk.clause.after_noun(joint)
+
+
+def _add(walk: Walk, quantity: Quantity, phrase: NounPhrase) -> None:
+    known = quantity.known or is_one_of_them(walk, quantity, phrase)
+    noun = phrase.noun
+    if phrase.head in {"one", "ones"} and walk.mentions and phrase.attributes:  # "three small dogs and two big ones"
+        *before, last = walk.mentions[-1].noun
+        noun = (*before, replace(last, start=noun[-1].start, end=noun[-1].end))
+    for waiting, adjectives in walk.waiting:
+        walk.mentions.append(Mention(waiting.count, noun, adjectives.attributes, waiting.known))
+    count = quantity.count * _SETS_OF_PEOPLE.get(noun[-1].text, 1)
+    walk.mentions.append(Mention(count, noun, phrase.attributes, known, quantity.is_tag, quantity.is_further))
+
+
+def _is_several(walk: Walk, phrase: NounPhrase) -> bool:
+    """Whether a number above one can belong to the phrase: its head is a plural, and no more than named by it."""
+    head, following = phrase.head, walk.text(phrase.after)
+    measures = (len(phrase.noun) > 1 and is_unit(phrase.noun[0].text)) or (head == "feet" and following in _ALONG)
+    return (
+        (is_plural(head) or head in SAME_IN_BOTH | _COUNTED_AS_THEY_ARE)
+        and not measures
+        and following not in _NAMED_AFTER_THINGS
+    )
+
+
+def _say_singular(walk: Walk, start: int, quantity: Quantity, phrase: NounPhrase) -> None:
+    """Say that "three cat" is not counted; a measure or a name ("5 star hotel", "Xbox 360") needs no word."""
+    before, following, first = walk.text(start - 1), walk.text(phrase.after), phrase.noun[0].text
+    names = start > 0 and before[:1].isalnum() and not is_boundary(before)
+    is_plain = len(phrase.noun) == 1 and (not following or is_boundary(following)) and not quantity.is_tag
+    measures = is_unit(first) or first in NOT_THINGS | FRAMES or "-" in first
+    if is_plain and not measures and not names and quantity.count <= _MOST_BY_MISTAKE:
+        walk.say(Kind.ONE_OF_IT, start, phrase.after, f"{written(quantity.count)} {plural_of(phrase)}")
+
+
+def _say_of_each(walk: Walk, start: int, quantity: Quantity, phrase: NounPhrase) -> None:
+    """Say that "three girls each holding two balloons" counts no balloons."""
+    total = quantity.count * (walk.mentions[-1].count if walk.mentions else 1)
+    if 1 < quantity.count < total <= MAX_COUNT:
+        walk.say(Kind.ONE_OF_IT, start, phrase.after, f"{written(total)} {plural_of(phrase)}")
