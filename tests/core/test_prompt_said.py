@@ -34,7 +34,7 @@ LETTERING = "'{}' in quotation marks is lettering: take the marks away to count 
         ("several trees and two dogs", "2 dogs", VAGUE.format("several trees", "three trees")),
         ("no dogs", "", NONE.format("no dogs", "dogs")),
         ("not two cats but three dogs", "3 dogs", NONE.format("not two cats", "cats")),
-        ("a room without people, with three chairs", "1 room, 3 chairs", NONE.format("without people", "people")),
+        ("a room without people, with three chairs", "3 chairs", NONE.format("without people", "people")),
         ("instead of two dogs, three cats", "3 cats", NONE.format("instead of two dogs", "dogs")),
         ('a sign that says "two dogs", three cats', "1 sign, 3 cats", LETTERING.format("two dogs")),
         ("A man says 'two dogs', three cats", "1 man, 3 cats", LETTERING.format("two dogs")),

@@ -10,8 +10,8 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from ...plurals import is_plural, singular
+from . import vocabulary
 from .noun_phrase import NounPhrase
-from .vocabulary import FRAMES, NOT_THINGS, PARTS, ROOMS, SCENERY
 from .word_kinds import is_finite_verb, is_past_participle, is_present_participle
 
 
@@ -25,29 +25,20 @@ class Role(Enum):
     PLACE = auto()
 
 
-_BEHIND_A_SCENE = frozenset({"with", "where", "full", "filled", "containing", "during", "of", "at", "under", ":"})
-_BEHIND_A_FRAME = frozenset(
-    {"in", "from", "taken", "by", "for", "about", "titled", "entitled", "called", "named", "labelled"}
-)
-
-
-def is_counted(phrase: NounPhrase, role: Role, stated: bool, following: str) -> bool:
+def is_counted(phrase: NounPhrase, role: Role, stated: bool) -> bool:
     """Whether a noun phrase with a number or an article is a thing to count.
 
     Args:
         phrase: with a noun.
         role: what it is in its clause.
         stated: whether its number was said, not only implied by "a".
-        following: the word or sign behind it; empty at the end.
     """
     head = phrase.head
-    if head in NOT_THINGS or len(head) == 1 or (head in PARTS and role is not Role.SUBJECT):
+    if head in vocabulary.NOT_THINGS or len(head) == 1 or (head in vocabulary.PARTS and role is not Role.SUBJECT):
         return False
     return stated or (
         role in (Role.SUBJECT, Role.PEER, Role.ACTED_ON)
-        and not (head in SCENERY and role is Role.PEER)
-        and not (head in SCENERY | ROOMS and following in _BEHIND_A_SCENE)
-        and not (head in FRAMES and (not following[:1].isalnum() or following in _BEHIND_A_FRAME))
+        and head not in vocabulary.SCENERY | vocabulary.ROOMS | vocabulary.FRAMES
         and (not is_plural(head) or singular(head) == head)  # "a" before a plural was misread: "a few cats"
     )
 
@@ -58,4 +49,4 @@ def is_second_half(phrase: NounPhrase) -> bool:
         return False
     head = phrase.head
     verb = is_present_participle(head) or is_past_participle(head) or is_finite_verb(head)
-    return not (verb or is_plural(head) or head in NOT_THINGS or head in PARTS)
+    return not (verb or is_plural(head) or head in vocabulary.NOT_THINGS or head in vocabulary.PARTS)

@@ -8,17 +8,18 @@ from dataclasses import dataclass, replace
 
 from ...plurals import is_plural
 from ...words import Word
+from . import vocabulary
 from .numbers import MAX_COUNT, YEARS, is_number, read_number
-from .vocabulary import ARTICLES, COLLECTIVES, DEFINITE, DETERMINERS, FRAMES, FURTHER, NAMED_BY_NUMBER, word_set
 from .word_kinds import is_adjective, is_boundary
 
-ALONE = word_set("alone")
-_NO_COUNT_BEFORE = word_set("no_count_before")
-_SHOWING = word_set("behind_frames")
+ALONE = vocabulary.word_set("alone")
+PARAMETERS = vocabulary.word_set("parameters")
+_NO_COUNT_BEFORE = vocabulary.word_set("no_count_before")
+_SHOWING = vocabulary.word_set("behind_frames")
 _OF = frozenset(["of"])
 _SIZE = re.compile(r"\d+x")  # of "4x4"
-_AGES = word_set("behind_measures")
-_NOT_BEFORE_A_COUNT = word_set("no_count_behind")
+_AGES = vocabulary.word_set("behind_measures")
+_NOT_BEFORE_A_COUNT = vocabulary.word_set("no_count_behind")
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,11 @@ class Quantity:
 def read_quantity(words: Sequence[Word], start: int) -> Quantity | None:
     """The quantity that begins at `words[start]`; None where there is none, or where it measures ("2 %", "in 1967")."""
     text = words[start].text
-    if text in DETERMINERS:
+    if text in vocabulary.DETERMINERS:
         number = read_number(words, start + 1)
         if number is None or not 1 <= number[0] <= MAX_COUNT:
             return None
-        known = text in DEFINITE
+        known = text in vocabulary.DEFINITE
         is_further = not known and _is_further(words, number[1])
         return Quantity(number[0], True, known, skip_measure(words, number[1]), is_further=is_further)
     number = read_number(words, start)
@@ -59,8 +60,8 @@ def read_quantity(words: Sequence[Word], start: int) -> Quantity | None:
     if text == "another" and is_number(following):
         more = read_quantity(words, start + 1)
         return more and replace(more, is_further=True)
-    if text in ARTICLES or text == "another":
-        if text in ARTICLES and following in ALONE:
+    if text in vocabulary.ARTICLES or text == "another":
+        if text in vocabulary.ARTICLES and following in ALONE:
             return Quantity(1, True, False, start + 2)
         if not following or (is_boundary(following) and not is_number(following)):
             return None
@@ -77,7 +78,7 @@ def skip_measure(words: Sequence[Word], start: int) -> int:
     if start + 1 < len(words) and _SIZE.fullmatch(words[start].text) and words[start + 1].text.isdigit():
         return start + 2
     number = read_number(words, start)
-    if number is None or words[start].text in ARTICLES:
+    if number is None or words[start].text in vocabulary.ARTICLES:
         return start
     unit = number[1]
     if unit >= len(words) or is_boundary(words[unit].text):
@@ -96,7 +97,7 @@ def is_unit(text: str) -> bool:
     return text in _UNITS
 
 
-_UNITS = word_set("units")
+_UNITS = vocabulary.word_set("units")
 
 
 def _checked(words: Sequence[Word], start: int, value: int, after: int) -> Quantity | None:
@@ -107,7 +108,7 @@ def _checked(words: Sequence[Word], start: int, value: int, after: int) -> Quant
         return None
     if start and (words[start - 1].text in _NOT_BEFORE_A_COUNT or _is_a_fraction(words, start)):
         return None
-    if digits and _is_a_name(words, start, after):
+    if digits and (_is_a_name(words, start, after) or _is_a_parameter(words, after)):
         return None
     if value == 1 and not digits and words[after].text in ALONE:
         after += 1
@@ -118,7 +119,7 @@ def _checked(words: Sequence[Word], start: int, value: int, after: int) -> Quant
 
 def _is_further(words: Sequence[Word], after: int) -> bool:
     """Whether the word behind a number says that it adds to what was mentioned before: "two more"."""
-    return after < len(words) and words[after].text in FURTHER
+    return after < len(words) and words[after].text in vocabulary.FURTHER
 
 
 def _is_a_fraction(words: Sequence[Word], start: int) -> bool:
@@ -130,12 +131,17 @@ def _is_a_fraction(words: Sequence[Word], start: int) -> bool:
     )
 
 
+def _is_a_parameter(words: Sequence[Word], after: int) -> bool:
+    """Whether digits stand before a sampler's unit alone: "81 frames, 30 steps"."""
+    return words[after].text in PARAMETERS and (after + 1 == len(words) or is_boundary(words[after + 1].text))
+
+
 def _is_a_name(words: Sequence[Word], start: int, after: int) -> bool:
     """Whether digits end a name: "Apollo 11 astronauts", "episode 4"."""
     if not start:
         return False
     before = words[start - 1]
-    if before.text in NAMED_BY_NUMBER:
+    if before.text in vocabulary.NAMED_BY_NUMBER:
         return True
     begins = start == 1 or words[start - 2].is_punctuation
     return before.capital and not begins and not is_boundary(before.text) and not words[after].capital
@@ -143,12 +149,12 @@ def _is_a_name(words: Sequence[Word], start: int, after: int) -> bool:
 
 def skip_grouping(words: Sequence[Word], start: int) -> int:
     """Index behind "flock of" or "large set of" at `words[start]`; `start` itself where no such words stand."""
-    return _skip_up_to(words, start, COLLECTIVES, _OF)
+    return _skip_up_to(words, start, vocabulary.COLLECTIVES, _OF)
 
 
 def skip_frame(words: Sequence[Word], start: int) -> int:
     """Index behind "photo of" or "oil painting showing" at `words[start]`; `start` itself where no such words stand."""
-    return _skip_up_to(words, start, FRAMES, _SHOWING)
+    return _skip_up_to(words, start, vocabulary.FRAMES, _SHOWING)
 
 
 def _skip_up_to(words: Sequence[Word], start: int, names: frozenset[str], links: frozenset[str]) -> int:
@@ -158,7 +164,7 @@ def _skip_up_to(words: Sequence[Word], start: int, names: frozenset[str], links:
             return index + 2
         if is_boundary(text) and text not in {"and"}:
             break
-        if names is COLLECTIVES and not is_adjective(text):
+        if names is vocabulary.COLLECTIVES and not is_adjective(text) and words[index + 1].text not in names:
             break
     return start
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ...mentions import Mention
+from ...plurals import is_plural
 from .counting_rules import Role
 from .numbers import MAX_COUNT, read_number
-from .vocabulary import ARTICLES, COLLECTIVES, DETERMINERS, numbers_in, word_set
+from .vocabulary import ARTICLES, COLLECTIVES, DETERMINERS, PARTS, numbers_in
 from .walk import Walk
-from .word_kinds import is_boundary
+from .word_kinds import is_boundary, is_present_participle
 
-KINDS_OF_TWINS = word_set("kinds_of_twins")
 _TWINS = numbers_in("twins")
 
 
@@ -19,7 +19,7 @@ def read_group(walk: Walk, index: int) -> int:
     if number is None or walk.text(index - 2) not in COLLECTIVES or not 1 < number[0] <= MAX_COUNT:
         return 0
     following = walk.text(number[1])
-    if following and not is_boundary(following):
+    if following and not is_boundary(following) and not is_present_participle(following):
         return 0
     walk.mentions.append(Mention(number[0], (walk.words[index - 2],)))
     return number[1]
@@ -27,8 +27,11 @@ def read_group(walk: Walk, index: int) -> int:
 
 def read_twins(walk: Walk, index: int) -> int:
     """Index behind "twins" or "twin sisters", which are two; 0 where no such words stand."""
-    is_two = walk.text(index) == "twin"
-    if walk.text(index) not in _TWINS and not (is_two and walk.text(index + 1) in KINDS_OF_TWINS):
+    following = walk.text(index + 1)
+    is_two = (
+        walk.text(index) == "twin" and is_plural(following) and following not in PARTS and walk.text(index + 2) != "of"
+    )
+    if walk.text(index) not in _TWINS and not is_two:
         return 0
     noun = walk.words[index + is_two]
     is_told = any(mention.is_tag and mention.count > 1 for mention in walk.mentions)  # "2girls, twins"

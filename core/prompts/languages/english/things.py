@@ -7,6 +7,7 @@ from dataclasses import replace
 from ...mentions import Mention
 from ...notes import Kind
 from ...plurals import SAME_IN_BOTH, is_plural, singular
+from . import vocabulary
 from .counting_rules import Role, is_counted, is_second_half
 from .determiners import Quantity, is_unit, read_quantity, skip_frame, skip_grouping, two_things_in_a_row
 from .negations import say_negated
@@ -14,27 +15,14 @@ from .noun_phrase import NounPhrase, read_noun_phrase
 from .numbers import MAX_COUNT
 from .told_apart import is_one_of_them, is_part
 from .uncounted import plural_of, written
-from .vocabulary import (
-    ARTICLES,
-    COLORS,
-    CONJUNCTIONS,
-    DETERMINERS,
-    FRAMES,
-    NOT_THINGS,
-    PARTS,
-    PEOPLE,
-    POSSESSIVES,
-    PREPOSITIONS,
-    numbers_in,
-    word_set,
-)  # fmt: skip
 from .walk import Walk
 from .word_kinds import is_base_verb, is_boundary
 
-_SETS_OF_PEOPLE = numbers_in("sets_of_people")
-_ALONG = word_set("along")
-_COUNTED_AS_THEY_ARE = word_set("counted_as_they_are")
-_NAMED_AFTER_THINGS = word_set("named_after_things")
+_SETS_OF_PEOPLE = vocabulary.numbers_in("sets_of_people")
+_CAMERAS = vocabulary.word_set("cameras")
+_ALONG = vocabulary.word_set("along")
+_COUNTED_AS_THEY_ARE = vocabulary.word_set("counted_as_they_are")
+_NAMED_AFTER_THINGS = vocabulary.word_set("named_after_things")
 _MARKS = frozenset([",", "(", "\n"])  # a part of a thing behind one belongs to what was counted: "1girl, nine tails"
 _OTHERS = frozenset(["other", "others"])  # the tag for somebody who is neither girl nor boy
 _MOST_BY_MISTAKE = 20  # "three cat" is a slip of the pen, "500 castle" is not
@@ -53,7 +41,7 @@ def read_thing(walk: Walk, start: int) -> int:
     phrase = read_noun_phrase(walk.words, quantity.after, quantity.count > 1, walk.clause.in_list)
     if after := _read_without_noun(walk, start, quantity, phrase):
         return after
-    if walk.told_apart == len(walk.mentions) and phrase.head in COLORS and is_part(walk, quantity, start):
+    if walk.told_apart == len(walk.mentions) and phrase.head in vocabulary.COLORS and is_part(walk, quantity, start):
         return phrase.after
     if quantity.stated and walk.text(walk.negated) == "no" and walk.text(start - 1) == "and":
         walk.negated = -1  # "no cars and two people"
@@ -69,16 +57,26 @@ def read_thing(walk: Walk, start: int) -> int:
 
 def read_known(walk: Walk, index: int) -> int:
     """Index behind "the dancers" or "their paws", which name nothing new, and their verb; 0 where none stand."""
-    if walk.text(index) not in DETERMINERS or (walk.text(index) == "that" and is_boundary(walk.text(index + 1) or ",")):
+    if walk.text(index) not in vocabulary.DETERMINERS or (
+        walk.text(index) == "that" and is_boundary(walk.text(index + 1) or ",")
+    ):
         return 0
     phrase = read_noun_phrase(walk.words, index + 1, True)
-    is_verb = len(phrase.noun) > 1 and walk.text(phrase.after) in ARTICLES | DETERMINERS | PREPOSITIONS
+    is_verb = (
+        len(phrase.noun) > 1
+        and walk.text(phrase.after) in vocabulary.ARTICLES | vocabulary.DETERMINERS | vocabulary.PREPOSITIONS
+    )
     if not phrase.noun or not is_plural(phrase.head) or is_verb:  # "the model strikes a pose"
         phrase = read_noun_phrase(walk.words, index + 1, False, True)
     if not phrase.noun:
         return index + 1
+    if (
+        is_base_verb(singular(phrase.head)) and walk.text(phrase.after) in vocabulary.ARTICLES
+    ):  # "the girl in red wears a"
+        walk.clause.role = Role.OBJECT
+        return phrase.after
     walk.clause.role = walk.clause.role_of(index, phrase)
-    return walk.clause.after_noun(phrase.after)
+    return _behind(walk, phrase)
 
 
 def _read_without_noun(walk: Walk, start: int, quantity: Quantity, phrase: NounPhrase) -> int:
@@ -87,33 +85,41 @@ def _read_without_noun(walk: Walk, start: int, quantity: Quantity, phrase: NounP
     if quantity.is_tag and walk.text(quantity.after) in _OTHERS:
         walk.mentions.append(Mention(quantity.count, (walk.words[quantity.after],), is_tag=True))
         return quantity.after + 1
-    is_bare = not phrase.noun or (len(phrase.noun) == 1 and is_base_verb(phrase.head))
+    is_bare = not (phrase.noun or phrase.attributes) or (len(phrase.noun) == 1 and is_base_verb(phrase.head))
     if quantity.is_further and walk.mentions and is_bare:  # "one firefly appears, then seven more join it"
         walk.mentions.append(replace(walk.mentions[-1], count=quantity.count, known=False, is_further=True))
         return quantity.after + 1  # behind "more"
     if phrase.noun:
         return 0
-    if phrase.attributes and following in CONJUNCTIONS | {",", ""} and is_part(walk, quantity, start):
+    if phrase.attributes and following in vocabulary.CONJUNCTIONS | {",", ""} and is_part(walk, quantity, start):
         walk.told_apart = len(walk.mentions)
-    elif phrase.attributes and following in CONJUNCTIONS:
+    elif phrase.attributes and following in vocabulary.CONJUNCTIONS:
         walk.waiting.append((quantity, phrase))
-    return max(phrase.after, start + 1)
+    walk.clause.noun_end = max(phrase.after, start + 1)
+    return walk.clause.noun_end
 
 
 def _read_counted(walk: Walk, start: int, quantity: Quantity, phrase: NounPhrase) -> int:
     role, following, before = walk.clause.role_of(start, phrase), walk.text(phrase.after), walk.text(start - 1)
-    is_of_thing = walk.mentions and before in _MARKS and phrase.head in PARTS
-    is_meant_for = before == "for" and singular(phrase.head) in PEOPLE  # "a table set for eight guests"
-    if not (is_of_thing or is_meant_for) and is_counted(phrase, role, quantity.stated, following):
+    is_of_thing = walk.mentions and before in _MARKS and phrase.head in vocabulary.PARTS
+    is_meant_for = before == "for" and singular(phrase.head) in vocabulary.PEOPLE  # "a table set for eight guests"
+    if not (is_of_thing or is_meant_for) and is_counted(phrase, role, quantity.stated):
         if walk.clause.of_each:
             _say_of_each(walk, start, quantity, phrase)
         else:
             _add(walk, quantity, phrase)
     walk.waiting = []
     walk.clause.role = role
-    if role is Role.SUBJECT and not quantity.stated and following in CONJUNCTIONS:
+    if role is Role.SUBJECT and not quantity.stated and following in vocabulary.CONJUNCTIONS:
         return _read_second_half(walk, phrase.after)
-    return walk.clause.after_noun(phrase.after)
+    return _behind(walk, phrase)
+
+
+def _behind(walk: Walk, phrase: NounPhrase) -> int:
+    """Index behind a noun phrase and its verb."""
+    after = walk.clause.after_noun(phrase.after)
+    walk.clause.shown = phrase.head in _CAMERAS
+    return after
 
 
 def _read_second_half(walk: Walk, joint: int) -> int:
@@ -121,7 +127,7 @@ def _read_second_half(walk: Walk, joint: int) -> int:
     start = joint + 1
     if start >= len(walk.words):
         return start
-    shared = walk.text(start) in POSSESSIVES
+    shared = walk.text(start) in vocabulary.POSSESSIVES
     if shared or two_things_in_a_row(walk.words, start):
         phrase = read_noun_phrase(walk.words, start + shared, False, True)
         if is_second_half(phrase):
@@ -158,7 +164,7 @@ def _say_singular(walk: Walk, start: int, quantity: Quantity, phrase: NounPhrase
     before, following, first = walk.text(start - 1), walk.text(phrase.after), phrase.noun[0].text
     names = start > 0 and before[:1].isalnum() and not is_boundary(before)
     is_plain = len(phrase.noun) == 1 and (not following or is_boundary(following)) and not quantity.is_tag
-    measures = is_unit(first) or first in NOT_THINGS | FRAMES or "-" in first
+    measures = is_unit(first) or first in vocabulary.NOT_THINGS | vocabulary.FRAMES or "-" in first
     if is_plain and not measures and not names and quantity.count <= _MOST_BY_MISTAKE:
         walk.say(Kind.ONE_OF_IT, start, phrase.after, f"{written(quantity.count)} {plural_of(phrase)}")
 

@@ -9,9 +9,9 @@ from ...mentions import Mention
 from ...notes import Kind, Note
 from ...plurals import noun_key, singular
 from ..sums import without_parts_of_a_sum
+from . import vocabulary
 from .determiners import Quantity
 from .noun_phrase import NounPhrase
-from .vocabulary import AUXILIARIES, COLLECTIVES, KINDS_OF_PEOPLE, OF_MANY_KINDS, PEOPLE, PROFESSIONS
 from .walk import Walk
 
 _BEFORE_A_PART = frozenset([",", ":", "and", "(", "-", "–", "—"])
@@ -28,7 +28,7 @@ def is_part(walk: Walk, quantity: Quantity, start: int) -> bool:
 
 def is_one_of_them(walk: Walk, quantity: Quantity, phrase: NounPhrase) -> bool:
     """Whether the phrase tells more about things counted in a sentence before: "Two puppies. One puppy is black"."""
-    if phrase.attributes or walk.text(phrase.after) not in AUXILIARIES:
+    if phrase.attributes or walk.text(phrase.after) not in vocabulary.AUXILIARIES:
         return False
     sentence, noun = walk.sentence_of(phrase.noun[0].start), noun_key(phrase.text)
     return any(
@@ -40,7 +40,9 @@ def is_one_of_them(walk: Walk, quantity: Quantity, phrase: NounPhrase) -> bool:
 def told_anew(walk: Walk) -> list[Mention]:
     """Mentions less those that tell the kinds of things counted before, or who a group is: "group of 5, 5girls"."""
     named = [
-        mention for mention, following in pairwise([*walk.mentions, None]) if not _is_named_by_a_tag(mention, following)
+        mention
+        for at, mention in enumerate(walk.mentions)
+        if not _is_named_by_a_tag(mention, walk.mentions[at + 1 : at + 2])
     ]
     listed = {before.end for before, mark in pairwise(walk.words) if mark.text == ":"}  # "three people: a chef, ..."
     return without_parts_of_a_sum(
@@ -54,16 +56,16 @@ def told_by_no_tag(notes: Sequence[Note], mentions: Sequence[Mention]) -> list[N
     return [note for note in notes if note.kind is not Kind.VAGUE or noun_key(note.fix.rpartition(" ")[2]) not in tags]
 
 
-def _is_named_by_a_tag(group: Mention, following: Mention | None) -> bool:
-    is_group = group.noun[-1].text in COLLECTIVES
-    return is_group and following is not None and following.is_tag and following.count == group.count
+def _is_named_by_a_tag(group: Mention, following: Sequence[Mention]) -> bool:
+    is_group = group.noun[-1].text in vocabulary.COLLECTIVES
+    return is_group and any(mention.is_tag and mention.count == group.count for mention in following)
 
 
 def _can_be_part(part: Mention, whole: Mention) -> bool:
     """People of people, a kind of a class ("animals"), or the same noun that only the part describes."""
     one, of = (singular(mention.noun[-1].text) for mention in (part, whole))
-    if of in OF_MANY_KINDS or (of in PEOPLE and one in PEOPLE):
+    if of in vocabulary.OF_MANY_KINDS or (of in vocabulary.PEOPLE and one in vocabulary.PEOPLE):
         return True
-    if one in KINDS_OF_PEOPLE and (of in PROFESSIONS or of.endswith("man")):
+    if one in vocabulary.KINDS_OF_PEOPLE and (of in vocabulary.PROFESSIONS or of.endswith("man")):
         return True
     return one == of and bool(part.attributes) and not whole.attributes

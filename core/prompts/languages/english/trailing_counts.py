@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from ...mentions import Mention
 from ...plurals import is_plural
 from ...words import Word
+from .determiners import PARAMETERS
 from .noun_phrase import NounPhrase, read_noun_phrase
 from .numbers import MAX_COUNT
-from .vocabulary import NAMED_BY_NUMBER, NOT_THINGS, word_set
+from .vocabulary import NAMED_BY_NUMBER, NOT_THINGS
 from .word_kinds import is_boundary
 
-_PARAMETERS = word_set("parameters")
 _SIGNS = frozenset([":", "=", "(", "x", "×", "*"])
 _MOST_WORDS = 4
 
@@ -51,7 +51,7 @@ def _is_count(words: Sequence[Word], at: int) -> bool:
 
 def _names_things(phrase: NounPhrase, number: str, sign: str) -> bool:
     head = phrase.noun[-1]
-    if head.text in NOT_THINGS | _PARAMETERS | NAMED_BY_NUMBER:
+    if head.text in NOT_THINGS | PARAMETERS | NAMED_BY_NUMBER:
         return False
     times = number.startswith("x") or sign in {"x", "×", "*"}
     is_name = not sign and len(phrase.noun) + len(phrase.attributes) > 1  # "dark souls 3"
