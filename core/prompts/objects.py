@@ -53,19 +53,14 @@ def parse_prompt(text: str) -> tuple[CountedObject, ...]:
     The same noun twice with the same attributes is one object with the sum of the counts ("two cats and three cats");
     with other attributes it is another object ("a red cat and a blue cat"). "the two cats" repeats and adds nothing.
     """
-    return tuple(found.item for found in find_objects(text))
-
-
-def find_objects(text: str) -> tuple[FoundObject, ...]:
-    """What `parse_prompt` gives, with the character spans of every noun occurrence and attribute.
-
-    The time that it takes grows with the length of `text`, not with its square.
-    """
-    return read_prompt_alone(text).objects
+    return tuple(found.item for found in read_prompt_alone(text).objects)
 
 
 def read_prompt_alone(text: str) -> PromptReading:
-    """What `find_objects` gives, and what is said rather than counted."""
+    """What `parse_prompt` gives with the places of its words, and what is said rather than counted.
+
+    The time that it takes grows with the length of `text`, not with its square.
+    """
     reading = read_text(text)
     places = NounPlaces(reading.words, text, reading.language)
     groups = _group(reading.mentions)

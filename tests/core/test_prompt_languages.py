@@ -22,7 +22,6 @@ from headcount.core.prompts import (
     Counts,
     describe_objects,
     find_objects,
-    find_objects_of_line,
     parse_prompt,
     read_prompt,
     summary_of,
@@ -76,7 +75,7 @@ def test_lines_of_languages(name: str) -> None:
     for row in counted:
         line = ", ".join(f"{count} {noun}" for noun, count in row["counts"].items())
         try:
-            found = find_objects_of_line(row["prompt"], line)
+            found = find_objects(row["prompt"], line)
         except CountError as error:
             missed.append((row["prompt"], str(error)))
             continue

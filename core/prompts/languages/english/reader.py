@@ -30,19 +30,9 @@ def read_english(words: Sequence[Word]) -> Reading:
 
 
 def _read_uncounted(walk: Walk, index: int) -> int:
-    said = read_uncounted(walk.words, index)
-    if said is None:
-        return 0
-    walk.notes += [said.note] if said.note else []
-    return said.after
-
-
-def _read_trailing_count(walk: Walk, index: int) -> int:
-    trailing = read_trailing_count(walk.words, index) if walk.clause.start == index else None
-    if trailing is None:
-        return 0
-    walk.mentions.append(trailing.mention)
-    return trailing.after
+    note, after = read_uncounted(walk.words, index)
+    walk.notes += [note] if note else []
+    return after
 
 
 def _read_joint(walk: Walk, index: int) -> int:
@@ -67,6 +57,6 @@ def _read_verb(walk: Walk, index: int) -> int:
 
 
 _READERS = (
-    _read_uncounted, _read_trailing_count, read_group, read_thing, read_zero, read_negated, read_twins, read_known,
+    _read_uncounted, read_trailing_count, read_group, read_thing, read_zero, read_negated, read_twins, read_known,
     _read_joint, _read_frame, _read_verb,
 )  # fmt: skip

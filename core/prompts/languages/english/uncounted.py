@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ...notes import Kind, Note
 from ...plurals import is_plural, plural
@@ -18,19 +17,12 @@ _SHAFTS = frozenset("-=–—~>")  # with ">" behind it an arrow: "->", "=>"
 _BEFORE_A_BOUND = word_set("before_bounds")
 _JOINTS = frozenset(["-", "–", "—", "~", "to", "or"])
 _OR_SO = frozenset(["more", "so", "fewer", "less"])
+_NOTHING = (None, 0)
 _UNITS = word_set("spans_of_time")
 
 
-@dataclass(frozen=True)
-class Uncounted:
-    """What was said, and where the phrase ends."""
-
-    note: Note | None
-    after: int
-
-
-def read_uncounted(words: Sequence[Word], start: int) -> Uncounted | None:
-    """A range, bound or vague word with its noun at `words[start]`; None where there is none.
+def read_uncounted(words: Sequence[Word], start: int) -> tuple[Note | None, int]:
+    """What a range, bound or vague word at `words[start]` says of its noun, and the index behind it; 0 where there is none.
 
     The note is None where no plural noun follows, so that nothing was to be counted: "5 to 7 pm", "many a time".
     """
@@ -40,12 +32,12 @@ def read_uncounted(words: Sequence[Word], start: int) -> Uncounted | None:
     is_opening = start == 0 or words[start - 1].is_punctuation or words[start - 1].text in _BEFORE_A_BOUND
     if words[start].text in {"over", "under"} and is_opening and (number := read_number(words, start + 1)):
         is_a_pair = words[start + 1].text in ARTICLES and number[0] != 12  # "over a pair of", but "over a dozen"
-        return None if is_a_pair else _said(words, start, number[1], Kind.BOUND, number[0])
+        return _NOTHING if is_a_pair else _said(words, start, number[1], Kind.BOUND, number[0])
     if opening := phrase_end(words, start, _VAGUE):
-        return None if read_number(words, opening) else _said(words, start, opening, Kind.VAGUE, 3)
+        return _NOTHING if read_number(words, opening) else _said(words, start, opening, Kind.VAGUE, 3)
     first = read_number(words, start)
     if first is None or first[1] >= len(words) or words[start].text in ARTICLES:
-        return None
+        return _NOTHING
     return _range(words, start, *first)
 
 
@@ -56,29 +48,29 @@ def _is_arrow(words: Sequence[Word], start: int) -> bool:
     return words[start - 1].text in _SHAFTS and words[start - 1].end == words[start].start
 
 
-def _range(words: Sequence[Word], start: int, low: int, after: int) -> Uncounted | None:
+def _range(words: Sequence[Word], start: int, low: int, after: int) -> tuple[Note | None, int]:
     joint = words[after].text
     if joint in _JOINTS and after + 1 < len(words):
         if joint == "or" and words[after + 1].text in _OR_SO:
             return _said(words, start, after + 2, Kind.BOUND, low)
         second = read_number(words, after + 1)
-        return _said(words, start, second[1], Kind.RANGE, second[0]) if second else None
+        return _said(words, start, second[1], Kind.RANGE, second[0]) if second else _NOTHING
     if joint == "by" and (second := read_number(words, after + 1)):
-        return Uncounted(None, second[1])  # "a 2 by 2 grid"
+        return (None, second[1])  # "a 2 by 2 grid"
     if joint == "out" and text_at(words, after + 1) == "of" and (second := read_number(words, after + 2)):
-        return Uncounted(None, read_noun_phrase(words, second[1], True).after)  # "nine out of ten umbrellas"
+        return (None, read_noun_phrase(words, second[1], True).after)  # "nine out of ten umbrellas"
     if joint == "+":
         return _said(words, start, after + 1, Kind.BOUND, low)
     if joint == "and" and words[start - 1].text == "between" and (second := read_number(words, after + 1)):
         return _said(words, start - 1, second[1], Kind.RANGE, second[0])
-    return None
+    return _NOTHING
 
 
-def _said(words: Sequence[Word], start: int, after: int, kind: Kind, count: int) -> Uncounted | None:
+def _said(words: Sequence[Word], start: int, after: int, kind: Kind, count: int) -> tuple[Note | None, int]:
     phrase = read_noun_phrase(words, after, True)
     if not is_counted_noun(phrase):
-        return Uncounted(None, max(after, phrase.after if phrase.noun else after)) if kind is Kind.RANGE else None
-    return Uncounted(Note(kind, said_of(words, start, phrase.after), f"{written(count)} {phrase.text}"), phrase.after)
+        return (None, max(after, phrase.after if phrase.noun else after)) if kind is Kind.RANGE else _NOTHING
+    return (Note(kind, said_of(words, start, phrase.after), f"{written(count)} {phrase.text}"), phrase.after)
 
 
 def is_counted_noun(phrase: NounPhrase) -> bool:
