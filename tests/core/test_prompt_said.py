@@ -133,6 +133,17 @@ def test_said(prompt: str, expected: str, said: str) -> None:
         ("a 19th century gentleman, ten thousand buddhas", "1 gentleman"),
         ("a 2 by 2 grid of portraits, one third scale, six pack abs", "nothing is counted"),
         ("Apollo 11 astronauts, Windows 95 screens", "nothing is counted"),
+        ("Between them stands a small table, and in the foreground an old man mends a net", "1 small table, 1 old man"),
+        ("At night a fox crosses the road. After 2 seconds a girl walks in", "1 fox, 1 girl"),
+        ("four kayaks, two red and two yellow, form a diamond. They wear a vest", "4 kayaks"),
+        ("a whale watched by a seahorse, a desk lit by a lamp", "1 whale, 1 seahorse, 1 desk"),
+        ("The camera follows a courier. A slow dolly-in on a piano", "1 courier, 1 piano"),
+        ("a harbor, a lagoon where a storm brews, a photo on a wall, a church on a hill", "1 church"),
+        ("a dragon with three heads and two wings perches on a tower", "1 dragon"),
+        ("twin lighthouses, twin towers of light, twin tails", "2 twin lighthouses"),
+        ("two engineers talk, one sketching a plan", "2 engineers"),
+        ("a family of five having dinner, a football team of eleven players", "5 family, 11 players"),
+        ("81 frames, 30 steps, dragon (2), 4 images of a cat", "2 dragon, 1 cat"),
     ],
 )
 def test_read(prompt: str, expected: str) -> None:

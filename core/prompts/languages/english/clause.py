@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum, auto
 
 from ...plurals import is_plural, singular
 from ...words import Word, phrase_end, text_at
 from . import vocabulary
-from .counting_rules import Role
 from .noun_phrase import NounPhrase
-from .word_kinds import is_adverb, is_base_verb, is_boundary, is_past_participle, is_present_participle
+from .word_kinds import is_adverb, is_base_verb, is_boundary, is_participle, is_past_participle, is_present_participle
 
 _SHOWING = vocabulary.word_set("showing")
 _PEER_PHRASES = vocabulary.phrase_set("peer_phrases")
@@ -17,6 +17,16 @@ _NEEDS_CLAUSE = vocabulary.word_set("needs_clause")
 _DISTRIBUTIVE = frozenset(["each", "every"])
 _EACH_PLACE = vocabulary.word_set("each_place")
 _STAY = frozenset("'\"-&’‘“”)")  # marks that begin no new subject
+
+
+class Role(Enum):
+    """What a noun phrase is in its clause."""
+
+    SUBJECT = auto()
+    PEER = auto()  # beside a subject: "with a dog", "next to a dog"
+    ACTED_ON = auto()  # object of a full sentence: "is feeding a horse"
+    OBJECT = auto()  # object of a participle: "riding a wave"
+    PLACE = auto()
 
 
 class Clause:
@@ -104,7 +114,7 @@ class Clause:
         if text in vocabulary.AUXILIARIES:
             existential = text in {"there's", "it's"} or before in {"there", "it", "this"}
             self.role = Role.SUBJECT if existential else Role.OBJECT
-        elif is_present_participle(text) or is_past_participle(text):
+        elif is_participle(text):
             progressive = before in vocabulary.AUXILIARIES and is_present_participle(text)
             self.role = Role.ACTED_ON if progressive else Role.OBJECT
         elif is_base_verb(text) and not is_plural(text):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ...plurals import is_plural
-from ...words import Word
+from ...words import Word, text_at
 from . import vocabulary
 from .numbers import MAX_COUNT, YEARS, is_number, read_number
 from .word_kinds import is_adjective, is_boundary
@@ -133,7 +133,9 @@ def _is_a_fraction(words: Sequence[Word], start: int) -> bool:
 
 def _is_a_parameter(words: Sequence[Word], after: int) -> bool:
     """Whether digits stand before a sampler's unit alone: "81 frames, 30 steps"."""
-    return words[after].text in PARAMETERS and (after + 1 == len(words) or is_boundary(words[after + 1].text))
+    following = text_at(words, after + 1)
+    is_alone = not following or (is_boundary(following) and following not in _SHOWING)
+    return is_alone and words[after].text in PARAMETERS
 
 
 def _is_a_name(words: Sequence[Word], start: int, after: int) -> bool:
@@ -163,8 +165,6 @@ def _skip_up_to(words: Sequence[Word], start: int, names: frozenset[str], links:
         if text in names and words[index + 1].text in links:
             return index + 2
         if is_boundary(text) and text not in {"and"}:
-            break
-        if names is vocabulary.COLLECTIVES and not is_adjective(text) and words[index + 1].text not in names:
             break
     return start
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...mentions import Mention
 from ...plurals import is_plural
-from .counting_rules import Role
+from .clause import Role
 from .numbers import MAX_COUNT, read_number
 from .vocabulary import ARTICLES, COLLECTIVES, DETERMINERS, PARTS, numbers_in
 from .walk import Walk

@@ -16,7 +16,7 @@ from .word_kinds import (
     is_base_verb,
     is_boundary,
     is_finite_verb,
-    is_past_participle,
+    is_participle,
     is_present_participle,
 )
 
@@ -108,10 +108,6 @@ def _only_describes(text: str) -> bool:
     return is_present_participle(text) or text in vocabulary.ADORNED
 
 
-def _is_participle(text: str) -> bool:
-    return is_present_participle(text) or is_past_participle(text)
-
-
 def _skip_joined_adjectives(words: Sequence[Word], index: int, kept: list[Word], nouns: int) -> int:
     """Step over the joint in "black and white", "large, fluffy" when only adjectives were read so far."""
     joint = text_at(words, index)
@@ -138,14 +134,14 @@ def _noun_follows(words: Sequence[Word], index: int) -> bool:
 def _is_verb_here(words: Sequence[Word], index: int, plural: bool, coordinated: bool) -> bool:
     """Whether the word at `index` is what the noun before it does, or an adverb of that."""
     text, following = words[index].text, text_at(words, index + 1)
-    ends = not following or is_boundary(following) or is_adverb(following)
+    ends = _ends(following)
     if _in_compound(words, index):
         return False
     if text in vocabulary.NOUNS_IN_ING:
         return following in vocabulary.ARTICLES | vocabulary.DETERMINERS | vocabulary.PRONOUNS or (
             bool(following) and is_number(following)
         )
-    if _is_participle(text):
+    if is_participle(text):
         if plural:
             return not _plural_ahead(words, index + 1)
         return is_present_participle(text) or ends or is_finite_verb(text) or is_present_participle(following)
@@ -160,9 +156,11 @@ def _is_verb_here(words: Sequence[Word], index: int, plural: bool, coordinated: 
 
 def _is_closing_verb(words: Sequence[Word], index: int) -> bool:
     """Whether a participle with no noun behind it is at `index`: "a rose blooming in", but not "a rose painted vase"."""
-    text, following = words[index].text, text_at(words, index + 1)
-    participle = _is_participle(text)
-    return participle and (not following or is_boundary(following) or is_adverb(following))
+    return is_participle(words[index].text) and _ends(text_at(words, index + 1))
+
+
+def _ends(text: str) -> bool:
+    return not text or is_boundary(text) or is_adverb(text)
 
 
 def _is_a_can(words: Sequence[Word], index: int) -> bool:

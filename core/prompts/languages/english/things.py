@@ -1,4 +1,10 @@
-"""Numbers and articles with the nouns that they count, by the rules of `counting_rules`."""
+"""Numbers and articles with the nouns that they count.
+
+A stated number counts wherever it stands. "a" counts where the thing plays a part: as a subject, in a list with one, behind
+"with" or "next to", or as what a full sentence says is acted on. It does not count in a place ("on a table"), or as the object
+of a participle ("riding a wave"), nor before a place or a picture itself. These are the rules by which people list the objects
+of a prompt.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +14,7 @@ from ...mentions import Mention
 from ...notes import Kind
 from ...plurals import SAME_IN_BOTH, is_plural, singular
 from . import vocabulary
-from .counting_rules import Role, is_counted, is_second_half
+from .clause import Role
 from .determiners import Quantity, is_unit, read_quantity, skip_frame, skip_grouping, two_things_in_a_row
 from .negations import say_negated
 from .noun_phrase import NounPhrase, read_noun_phrase
@@ -16,7 +22,7 @@ from .numbers import MAX_COUNT
 from .told_apart import is_one_of_them, is_part
 from .uncounted import plural_of, written
 from .walk import Walk
-from .word_kinds import is_base_verb, is_boundary
+from .word_kinds import is_base_verb, is_boundary, is_finite_verb, is_participle
 
 _SETS_OF_PEOPLE = vocabulary.numbers_in("sets_of_people")
 _CAMERAS = vocabulary.word_set("cameras")
@@ -95,7 +101,8 @@ def _read_without_noun(walk: Walk, start: int, quantity: Quantity, phrase: NounP
         walk.told_apart = len(walk.mentions)
     elif phrase.attributes and following in vocabulary.CONJUNCTIONS:
         walk.waiting.append((quantity, phrase))
-    walk.clause.noun_end = max(phrase.after, start + 1)
+    is_verb = bool(phrase.attributes) and is_participle(phrase.attributes[-1].text)  # "one sketching a plan"
+    walk.clause.noun_end = max(phrase.after - is_verb, start + 1)
     return walk.clause.noun_end
 
 
@@ -103,7 +110,7 @@ def _read_counted(walk: Walk, start: int, quantity: Quantity, phrase: NounPhrase
     role, following, before = walk.clause.role_of(start, phrase), walk.text(phrase.after), walk.text(start - 1)
     is_of_thing = walk.mentions and before in _MARKS and phrase.head in vocabulary.PARTS
     is_meant_for = before == "for" and singular(phrase.head) in vocabulary.PEOPLE  # "a table set for eight guests"
-    if not (is_of_thing or is_meant_for) and is_counted(phrase, role, quantity.stated):
+    if not (is_of_thing or is_meant_for) and _is_counted(phrase, role, quantity.stated):
         if walk.clause.of_each:
             _say_of_each(walk, start, quantity, phrase)
         else:
@@ -130,7 +137,7 @@ def _read_second_half(walk: Walk, joint: int) -> int:
     shared = walk.text(start) in vocabulary.POSSESSIVES
     if shared or two_things_in_a_row(walk.words, start):
         phrase = read_noun_phrase(walk.words, start + shared, False, True)
-        if is_second_half(phrase):
+        if _is_second_half(phrase):
             _add(walk, Quantity(1, False, False, start), phrase)
             return walk.clause.after_noun(phrase.after)
     return walk.clause.after_noun(joint)
@@ -174,3 +181,35 @@ def _say_of_each(walk: Walk, start: int, quantity: Quantity, phrase: NounPhrase)
     total = quantity.count * (walk.mentions[-1].count if walk.mentions else 1)
     if 1 < quantity.count < total <= MAX_COUNT:
         walk.say(Kind.ONE_OF_IT, start, phrase.after, f"{written(total)} {plural_of(phrase)}")
+
+
+def _is_counted(phrase: NounPhrase, role: Role, stated: bool) -> bool:
+    """Whether a noun phrase with a number or an article is a thing to count.
+
+    Args:
+        phrase: with a noun.
+        role: what it is in its clause.
+        stated: whether its number was said, not only implied by "a".
+    """
+    head = phrase.head
+    if head in vocabulary.NOT_THINGS or len(head) == 1 or (head in vocabulary.PARTS and role is not Role.SUBJECT):
+        return False
+    return stated or (
+        role in (Role.SUBJECT, Role.PEER, Role.ACTED_ON)
+        and head not in vocabulary.SCENERY | vocabulary.ROOMS | vocabulary.FRAMES
+        and (not is_plural(head) or singular(head) == head)  # "a" before a plural was misread: "a few cats"
+    )
+
+
+def _is_second_half(phrase: NounPhrase) -> bool:
+    """Whether a phrase without an article can share the one before it: "groom" in "a bride and groom"."""
+    if not phrase.noun:
+        return False
+    head = phrase.head
+    return not (
+        is_participle(head)
+        or is_finite_verb(head)
+        or is_plural(head)
+        or head in vocabulary.NOT_THINGS
+        or head in vocabulary.PARTS
+    )

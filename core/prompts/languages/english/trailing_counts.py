@@ -51,7 +51,8 @@ def _names_things(phrase: NounPhrase, number: str, sign: str) -> bool:
         return False
     times = number.startswith("x") or sign in {"x", "×", "*"}
     is_name = not sign and len(phrase.noun) + len(phrase.attributes) > 1  # "dark souls 3"
-    return times or (is_plural(head.text) and not head.capital and not is_name)
+    is_thing = is_plural(head.text) or sign == "("  # "dragon (2)"
+    return times or (is_thing and not head.capital and not is_name)
 
 
 def _ends(word: Word) -> bool:

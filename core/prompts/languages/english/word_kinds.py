@@ -42,6 +42,11 @@ def is_past_participle(word: str) -> bool:
     )
 
 
+def is_participle(word: str) -> bool:
+    """Whether the word is either."""
+    return is_present_participle(word) or is_past_participle(word)
+
+
 def is_base_verb(word: str) -> bool:
     """Whether the word is a common verb's base form ("walk")."""
     return word in vocabulary.BASE_VERBS
@@ -61,9 +66,7 @@ def is_adjective(word: str) -> bool:
         return _is_hyphenated_adjective(word.split("-"))
     if word in vocabulary.NOT_ADJECTIVES or is_plural(word):
         return False
-    return (
-        is_present_participle(word) or is_past_participle(word) or (len(word) > 4 and word.endswith(_ADJECTIVE_ENDINGS))
-    )
+    return is_participle(word) or (len(word) > 4 and word.endswith(_ADJECTIVE_ENDINGS))
 
 
 def can_be_noun(word: str) -> bool:
