@@ -143,6 +143,14 @@ def test_said(prompt: str, expected: str, said: str) -> None:
         ("twin lighthouses, twin towers of light, twin tails", "2 twin lighthouses"),
         ("two engineers talk, one sketching a plan", "2 engineers"),
         ("a family of five having dinner, a football team of eleven players", "5 family, 11 players"),
+        (
+            "behind him cower a goblin and two elves. Next to it stand a cactus and a lamp",
+            "1 goblin, 2 elves, 1 cactus, 1 lamp",
+        ),
+        ("six cooks wait; one cook yawns. His two apprentices, a boy and a girl, smile", "6 cooks, 2 apprentices"),
+        ("a jazz trio plays: a pianist, a bassist and a drummer. A team of six climbs a ridge", "3 jazz trio, 6 team"),
+        ("a jar of honey, two eggs in a carton and a towel, a close-up of an eye", "1 jar, 2 eggs, 1 towel"),
+        ("nobody except for one boy, a wall with two pictures", "1 boy, 2 pictures"),
         ("81 frames, 30 steps, dragon (2), 4 images of a cat", "2 dragon, 1 cat"),
     ],
 )

@@ -35,6 +35,7 @@ class Clause:
     Attributes:
         role: of the next noun phrase.
         in_list: whether that phrase goes on with a list.
+        listed: whether a comma of the sentence joined noun phrases.
         start: index of the first word of the clause.
         shown: whether the next noun phrase is what a camera shows, in whatever way.
         noun_end: index behind the noun phrase read last, where no verb followed it.
@@ -44,7 +45,7 @@ class Clause:
     def __init__(self, words: Sequence[Word]) -> None:
         self._words = words
         self.role = Role.SUBJECT
-        self.in_list = False
+        self.in_list = self.listed = False
         self.start = 0
         self.shown = False
         self.noun_end = -1
@@ -57,6 +58,7 @@ class Clause:
             verb = False
         else:
             verb = not is_adverb(following) or is_present_participle(text_at(self._words, phrase.after + 1))
+        self.listed = self.listed or before == ","
         if before in _NEEDS_CLAUSE:
             return Role.SUBJECT if verb else Role.PLACE
         has_parts = self.role is Role.PEER and phrase.head in vocabulary.PARTS  # "with three heads and two wings"
@@ -91,14 +93,17 @@ class Clause:
         if self._words[index].is_punctuation:
             self.of_each, self.shown = self.of_each and text in _STAY, False
             self.in_list, self.start = text in {",", "&"}, index + 1
+            self.listed = self.listed and text == ","
             self.role = self.role if text in _STAY else Role.SUBJECT
         elif text in vocabulary.CONJUNCTIONS:
             self.in_list = True
+            if self.listed and self.role is Role.PLACE and text_at(self._words, index + 1) in vocabulary.ARTICLES:
+                self.role = Role.SUBJECT  # "a jar, two eggs in a carton and a towel"
             self.of_each = self.of_each and self.role is not Role.SUBJECT  # "each cat and three dogs"
         elif text in _SHOWING or (text == "at" and before == "look" and index == 1):
             self.role = Role.SUBJECT
         elif text in vocabulary.SUBORDINATORS:
-            self.role, self.in_list = Role.SUBJECT, False
+            self.role, self.in_list, self.listed = Role.SUBJECT, False, False
         elif text in vocabulary.PREPOSITIONS:
             is_beside = text == "near" and follows_noun  # "lemons near an apple", but not "a dog sleeping near a log"
             is_agent = text == "by" and is_past_participle(before)  # "watched by a seahorse"
@@ -120,5 +125,5 @@ class Clause:
         elif is_base_verb(text) and not is_plural(text):
             self.role = Role.OBJECT
         elif text_at(self._words, index + 1) in vocabulary.ARTICLES and not is_adverb(text) and not is_boundary(text):
-            is_verb = self.role is not Role.PLACE or before in vocabulary.PRONOUNS or is_base_verb(singular(text))
-            self.role = Role.OBJECT if is_verb else Role.SUBJECT  # "they form a ring", "at night a fox"
+            is_verb = self.role not in (Role.PLACE, Role.PEER) or is_base_verb(singular(text))
+            self.role = Role.OBJECT if is_verb else Role.SUBJECT  # "they form a ring", "behind him cower a"

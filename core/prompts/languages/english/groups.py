@@ -19,7 +19,8 @@ def read_group(walk: Walk, index: int) -> int:
     if number is None or walk.text(index - 2) not in COLLECTIVES or not 1 < number[0] <= MAX_COUNT:
         return 0
     following = walk.text(number[1])
-    if following and not is_boundary(following) and not is_present_participle(following):
+    acts = is_present_participle(following) or walk.text(number[1] + 1) in ARTICLES  # "a team of six climbs a ridge"
+    if following and not is_boundary(following) and not acts:
         return 0
     walk.mentions.append(Mention(number[0], (walk.words[index - 2],)))
     return number[1]

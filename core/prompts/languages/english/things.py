@@ -109,7 +109,9 @@ def _read_without_noun(walk: Walk, start: int, quantity: Quantity, phrase: NounP
 def _read_counted(walk: Walk, start: int, quantity: Quantity, phrase: NounPhrase) -> int:
     role, following, before = walk.clause.role_of(start, phrase), walk.text(phrase.after), walk.text(start - 1)
     is_of_thing = walk.mentions and before in _MARKS and phrase.head in vocabulary.PARTS
-    is_meant_for = before == "for" and singular(phrase.head) in vocabulary.PEOPLE  # "a table set for eight guests"
+    is_meant_for = (
+        before == "for" and role is not Role.PEER and singular(phrase.head) in vocabulary.PEOPLE
+    )  # "a table set for eight guests"
     if not (is_of_thing or is_meant_for) and _is_counted(phrase, role, quantity.stated):
         if walk.clause.of_each:
             _say_of_each(walk, start, quantity, phrase)
@@ -192,7 +194,11 @@ def _is_counted(phrase: NounPhrase, role: Role, stated: bool) -> bool:
         stated: whether its number was said, not only implied by "a".
     """
     head = phrase.head
-    if head in vocabulary.NOT_THINGS or len(head) == 1 or (head in vocabulary.PARTS and role is not Role.SUBJECT):
+    if (
+        head in vocabulary.NOT_THINGS
+        or len(head) == 1
+        or (head in vocabulary.PARTS and not (stated and role is Role.SUBJECT))
+    ):
         return False
     return stated or (
         role in (Role.SUBJECT, Role.PEER, Role.ACTED_ON)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import pairwise
 
 from ...mentions import Mention
 from ...notes import Kind, Note
@@ -13,6 +13,7 @@ from . import vocabulary
 from .determiners import Quantity
 from .noun_phrase import NounPhrase
 from .walk import Walk
+from .word_kinds import is_boundary
 
 _BEFORE_A_PART = frozenset([",", ":", "and", "(", "-", "–", "—"])
 _LOOKS_BACK = 20  # mentions
@@ -28,7 +29,8 @@ def is_part(walk: Walk, quantity: Quantity, start: int) -> bool:
 
 def is_one_of_them(walk: Walk, quantity: Quantity, phrase: NounPhrase) -> bool:
     """Whether the phrase tells more about things counted in a sentence before: "Two puppies. One puppy is black"."""
-    if phrase.attributes or walk.text(phrase.after) not in vocabulary.AUXILIARIES:
+    following = walk.text(phrase.after)
+    if phrase.attributes or not following or (is_boundary(following) and following not in vocabulary.AUXILIARIES):
         return False
     sentence, noun = walk.sentence_of(phrase.noun[0].start), noun_key(phrase.text)
     return any(
@@ -44,9 +46,11 @@ def told_anew(walk: Walk) -> list[Mention]:
         for at, mention in enumerate(walk.mentions)
         if not _is_named_by_a_tag(mention, walk.mentions[at + 1 : at + 2])
     ]
-    listed = {before.end for before, mark in pairwise(walk.words) if mark.text == ":"}  # "three people: a chef, ..."
+    colons = [word.start for word in walk.words if word.text == ":"]
     return without_parts_of_a_sum(
-        named, walk.stops, lambda part, whole: whole.noun[-1].end in listed or _can_be_part(part, whole)
+        named,
+        walk.stops,
+        lambda part, whole: _is_between(colons, whole, part) or _can_be_part(part, whole),
     )
 
 
@@ -59,6 +63,11 @@ def told_by_no_tag(notes: Sequence[Note], mentions: Sequence[Mention]) -> list[N
 def _is_named_by_a_tag(group: Mention, following: Sequence[Mention]) -> bool:
     is_group = group.noun[-1].text in vocabulary.COLLECTIVES
     return is_group and any(mention.is_tag and mention.count == group.count for mention in following)
+
+
+def _is_between(colons: Sequence[int], whole: Mention, part: Mention) -> bool:
+    """Whether a colon lists the parts of a whole: "three people: a chef, ..."."""
+    return bisect_right(colons, whole.noun[-1].end - 1) < bisect_right(colons, part.noun[0].start)
 
 
 def _can_be_part(part: Mention, whole: Mention) -> bool:
