@@ -39,7 +39,7 @@ SIZES = {"apart": 30, "second": 20, "zh_second": 30, "third": 40, "fourth": 60, 
 SIZES |= dict.fromkeys(("hant", "kanji", "prose", "tags"), 24)
 SIZES |= dict.fromkeys(("zh_hant_second", "ja_kanji_second", "ja_kanji_third", "tags_second"), 15)
 SIZES |= dict.fromkeys(("prose_second", "prose_third", "prose_fourth"), 15)
-SIZES |= {"prose_fifth": 40, "prose_sixth": 30, "prose_seventh": 30}
+SIZES |= {"prose_fifth": 40, "prose_sixth": 30, "prose_seventh": 30, "prose_eighth": 20}
 SETS = [name for name in ROWS if name.partition("_")[0] in (*LANGUAGES, "prose", "tags")]
 
 
