@@ -83,7 +83,10 @@ def skip_measure(words: Sequence[Word], start: int) -> int:
     unit = number[1]
     if unit >= len(words) or is_boundary(words[unit].text):
         return start
-    if words[start].text.isdigit() and number[0] in YEARS and not is_unit(words[unit].text):
+    digits = words[start].text[0].isdigit()
+    if not digits and is_plural(words[unit].text):
+        return start  # "at the next one four friends"
+    if digits and number[0] in YEARS and not is_unit(words[unit].text):
         return unit
     after = unit + 1
     if after < len(words) and words[after].text in _AGES:

@@ -108,7 +108,9 @@ def _read_without_noun(walk: Walk, start: int, quantity: Quantity, phrase: NounP
 
 def _read_counted(walk: Walk, start: int, quantity: Quantity, phrase: NounPhrase) -> int:
     role, following, before = walk.clause.role_of(start, phrase), walk.text(phrase.after), walk.text(start - 1)
-    is_of_thing = walk.mentions and before in _MARKS and phrase.head in vocabulary.PARTS
+    is_of_thing = phrase.head in vocabulary.PARTS and (
+        walk.text(start) in vocabulary.POSSESSIVES or (walk.mentions and before in _MARKS)
+    )
     is_meant_for = (
         before == "for" and role is not Role.PEER and singular(phrase.head) in vocabulary.PEOPLE
     )  # "a table set for eight guests"
