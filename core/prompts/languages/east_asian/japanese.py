@@ -93,9 +93,6 @@ def _noun_behind(text: str, start: int) -> tuple[Span, tuple[Span, ...], int]:
                 attributes.append(noun)
             at, noun = at + 1, (at + 1, at + 1)
             continue
-        particle = _PARTICLE.match(text, at)
-        if noun[0] < noun[1] and particle and (particle.end() == run.end() or not _is_okurigana(text, run, end)):
-            break
         if noun[0] < noun[1] and not _is_okurigana(text, run, end):
             break
         shortened = _hiragana_noun(text, at, run.end())

@@ -46,8 +46,6 @@ def find(text: str, match: re.Match[str], previous: int) -> Find | None:
 def _value(numeral: str) -> int:
     if numeral.isdecimal():
         return int(numeral)
-    if numeral in _NUMBERS:
-        return _NUMBERS[numeral]
     ten = next((ten for ten in _TENS if numeral.startswith(ten)), "")
     return _NUMBERS.get(ten, 0) + _NUMBERS.get(numeral.removeprefix(ten), 0)
 

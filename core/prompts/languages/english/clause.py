@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum, auto
 
-from ...plurals import is_plural, singular
+from ...plurals import singular
 from ...words import Word, phrase_end, text_at
 from . import vocabulary
 from .noun_phrase import NounPhrase
@@ -122,8 +122,6 @@ class Clause:
         elif is_participle(text):
             progressive = before in vocabulary.AUXILIARIES and is_present_participle(text)
             self.role = Role.ACTED_ON if progressive else Role.OBJECT
-        elif is_base_verb(text) and not is_plural(text):
-            self.role = Role.OBJECT
         elif text_at(self._words, index + 1) in vocabulary.ARTICLES and not is_adverb(text) and not is_boundary(text):
             is_verb = self.role not in (Role.PLACE, Role.PEER) or is_base_verb(singular(text))
             self.role = Role.OBJECT if is_verb else Role.SUBJECT  # "they form a ring", "behind him cower a"

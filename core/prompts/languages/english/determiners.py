@@ -10,7 +10,7 @@ from ...plurals import is_plural
 from ...words import Word, text_at
 from . import vocabulary
 from .numbers import MAX_COUNT, YEARS, is_number, read_number
-from .word_kinds import is_adjective, is_boundary
+from .word_kinds import is_boundary
 
 ALONE = vocabulary.word_set("alone")
 PARAMETERS = vocabulary.word_set("parameters")
@@ -170,9 +170,3 @@ def _skip_up_to(words: Sequence[Word], start: int, names: frozenset[str], links:
         if is_boundary(text) and text not in {"and"}:
             break
     return start
-
-
-def two_things_in_a_row(words: Sequence[Word], start: int) -> bool:
-    """Whether the word at `start` begins a bare singular noun that shares the article before it ("a bride and groom")."""
-    text = words[start].text
-    return not (is_boundary(text) or is_number(text) or is_plural(text) or is_adjective(text))

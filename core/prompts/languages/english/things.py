@@ -15,14 +15,14 @@ from ...notes import Kind
 from ...plurals import SAME_IN_BOTH, is_plural, singular
 from . import vocabulary
 from .clause import Role
-from .determiners import Quantity, is_unit, read_quantity, skip_frame, skip_grouping, two_things_in_a_row
+from .determiners import Quantity, is_unit, read_quantity, skip_frame, skip_grouping
 from .negations import say_negated
 from .noun_phrase import NounPhrase, read_noun_phrase
 from .numbers import MAX_COUNT
 from .told_apart import is_one_of_them, is_part
 from .uncounted import plural_of, written
 from .walk import Walk
-from .word_kinds import is_base_verb, is_boundary, is_finite_verb, is_participle
+from .word_kinds import is_adjective, is_base_verb, is_boundary, is_finite_verb, is_participle
 
 _SETS_OF_PEOPLE = vocabulary.numbers_in("sets_of_people")
 _CAMERAS = vocabulary.word_set("cameras")
@@ -135,11 +135,9 @@ def _behind(walk: Walk, phrase: NounPhrase) -> int:
 
 def _read_second_half(walk: Walk, joint: int) -> int:
     """The second noun of "a bride and groom", "a woman and her dog"."""
-    start = joint + 1
-    if start >= len(walk.words):
-        return start
-    shared = walk.text(start) in vocabulary.POSSESSIVES
-    if shared or two_things_in_a_row(walk.words, start):
+    start, text = joint + 1, walk.text(joint + 1) or "."
+    shared = text in vocabulary.POSSESSIVES
+    if shared or not (is_boundary(text) or is_plural(text) or is_adjective(text)):
         phrase = read_noun_phrase(walk.words, start + shared, False, True)
         if _is_second_half(phrase):
             _add(walk, Quantity(1, False, False, start), phrase)

@@ -30,7 +30,7 @@ def is_part(walk: Walk, quantity: Quantity, start: int) -> bool:
 def is_one_of_them(walk: Walk, quantity: Quantity, phrase: NounPhrase) -> bool:
     """Whether the phrase tells more about things counted in a sentence before: "Two puppies. One puppy is black"."""
     following = walk.text(phrase.after)
-    if phrase.attributes or not following or (is_boundary(following) and following not in vocabulary.AUXILIARIES):
+    if not following or (is_boundary(following) and following not in vocabulary.AUXILIARIES):
         return False
     sentence, noun = walk.sentence_of(phrase.noun[0].start), noun_key(phrase.text)
     return any(
