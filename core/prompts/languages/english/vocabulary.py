@@ -47,7 +47,7 @@ ALSO_NOUNS, NOT_ADJECTIVES = word_set("also_nouns"), word_set("not_adjectives")
 COMPOUNDS = frozenset(" ".join(phrase) for phrase in chain.from_iterable(phrase_set("compounds").values()))
 
 BASE_VERBS, IRREGULAR_PAST = word_set("base"), word_set("irregular_past")
-NOUNS_IN_S, NOUNS_IN_ING = word_set("not_in_s"), word_set("nouns_in_ing")
+NOUNS_IN_S, NOUNS_IN_ING = word_set("not_in_s") | word_set("two_part_things"), word_set("nouns_in_ing")
 GERUND_COMPOUNDS = {
     gerund: frozenset(nouns) for gerund, *nouns in chain.from_iterable(phrase_set("gerund_compounds").values())
 }

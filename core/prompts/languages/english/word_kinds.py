@@ -9,7 +9,7 @@ from . import vocabulary
 from .numbers import NUMBER_WORDS, is_number
 
 _ADJECTIVE_ENDINGS = tuple(vocabulary.word_set("endings"))
-_LY_NOT_ADVERBS = vocabulary.word_set("not_adverbs")
+_LY_NOT_ADVERBS = vocabulary.word_set("not_adverbs") | vocabulary.ADJECTIVES
 _PARTICLES = vocabulary.word_set("particles")
 _BOUNDARIES = frozenset().union(
     vocabulary.ARTICLES, vocabulary.DEFINITE, vocabulary.POSSESSIVES, vocabulary.QUANTIFIERS, vocabulary.CONJUNCTIONS,
