@@ -27,7 +27,7 @@ from headcount.core.errors import CountError  # noqa: E402
 from headcount.core.prompts import (  # noqa: E402
     CountedObject,
     describe_objects,
-    find_objects_of_line,
+    find_objects,
     parse_prompt,
     same_noun,
 )
@@ -76,7 +76,7 @@ def compare(row: Row) -> RowResult:
 def _objects(row: Row) -> tuple[CountedObject, ...]:
     if row.line is None:
         return parse_prompt(row.prompt)
-    return tuple(found.item for found in find_objects_of_line(row.prompt, row.line))
+    return tuple(found.item for found in find_objects(row.prompt, row.line))
 
 
 def names_the_same(noun: str, target: str) -> bool:

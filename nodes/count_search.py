@@ -60,8 +60,8 @@ class CountSearch(io.ComfyNode):
                     default=SearchSettings.vary_alike,
                     optional=True,
                     tooltip="For distilled models, which make much the same image from every seed: once the first three "
-                    "seeds give the same wrong count, the other tries keep the first seed's start and get fresh noise after "
-                    "the first steps. Needs look: own steps, and MODEL connected to the sampler.",
+                    "seeds are wrong and alike, the other tries keep the first seed's start and get fresh noise after the "
+                    "first steps. Needs look: own steps, and MODEL connected to the sampler.",
                     advanced=True,
                 ),
             ],

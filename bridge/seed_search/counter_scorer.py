@@ -13,8 +13,7 @@ from ..comfyui.node_text import NodeResult
 from .search import Candidate, InitialLatent, SearchResult
 
 FEWEST_ALIKE = 3
-"""As many seeds of the same wrong counts say that seeds do not matter. Chosen: no figure is taken of it yet, see *emoji_alike*
-in docs/measurements.md."""
+"""As many seeds that are wrong alike say that seeds do not matter. Chosen."""
 
 
 @dataclass(frozen=True)

@@ -99,8 +99,9 @@ class SearchSettings(SamplerSettings):
         stop_when_found: try no further seeds once as many are right as the latent has pictures.
         variations: of each seed that is nearly right, how many are tried: pictures that begin in its half-formed one with other
             noise. 0 for none; a batch, a mask, a video and a sampler that draws noise have none.
-        vary_alike: where the first seeds give the same wrong count, the other tries vary the first seed: they begin in its
-            image, with other noise after the first steps. For distilled models, which make much the same of every seed.
+        vary_alike: where the first seeds are wrong with the same counts or in much the same image, the other tries vary the
+            first seed: they begin in its image, with other noise after the first steps. For distilled models, which make much
+            the same of every seed.
     """
 
     seeds: int = 8

@@ -7,8 +7,8 @@ from .context import TextLayout, TokenSpan, context_positions, context_words, on
 from .counts import CONDITIONING_KEY, CountedObject, Counts, ObjectTokens, WordTokens
 from .describe import describe_objects, line_of, shown_of, summary_of, too_many
 from .notes import Kind as NoteKind
-from .objects import FoundObject, PromptReading, find_objects, parse_prompt
-from .objects_line import find_objects_of_line, parse_objects_line, read_prompt
+from .objects import FoundObject, PromptReading, parse_prompt
+from .objects_line import find_objects, parse_objects_line, read_prompt
 from .places import NounPlaces
 from .plurals import plural, same_noun, singular
 from .scene import scene_text
@@ -32,7 +32,6 @@ __all__ = [
     "context_words",
     "describe_objects",
     "find_objects",
-    "find_objects_of_line",
     "from_carried",
     "line_of",
     "one_encoder",

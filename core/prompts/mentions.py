@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .notes import Note
+from .plurals import noun_key
 from .words import Word
 
 
@@ -28,6 +29,11 @@ class Mention:
     known: bool = False
     is_tag: bool = False
     is_further: bool = False
+
+    @property
+    def key(self) -> str:
+        """The same for mentions of one noun."""
+        return noun_key(" ".join(word.text for word in self.noun))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from .counts import CountedObject
 from .mentions import Mention
 from .notes import MAX_NOTES, Note
 from .places import NounPlaces, Occurrence, attribute_spans
-from .plurals import noun_key
 from .reading import read_text
 from .words import Span
 
@@ -54,25 +53,20 @@ def parse_prompt(text: str) -> tuple[CountedObject, ...]:
     The same noun twice with the same attributes is one object with the sum of the counts ("two cats and three cats");
     with other attributes it is another object ("a red cat and a blue cat"). "the two cats" repeats and adds nothing.
     """
-    return tuple(found.item for found in find_objects(text))
-
-
-def find_objects(text: str) -> tuple[FoundObject, ...]:
-    """What `parse_prompt` gives, with the character spans of every noun occurrence and attribute.
-
-    The time that it takes grows with the length of `text`, not with its square.
-    """
-    return read_prompt_alone(text).objects
+    return tuple(found.item for found in read_prompt_alone(text).objects)
 
 
 def read_prompt_alone(text: str) -> PromptReading:
-    """What `find_objects` gives, and what is said rather than counted."""
+    """What `parse_prompt` gives with the places of its words, and what is said rather than counted.
+
+    The time that it takes grows with the length of `text`, not with its square.
+    """
     reading = read_text(text)
     places = NounPlaces(reading.words, text, reading.language)
     groups = _group(reading.mentions)
     ends = Counter(end for group in groups for end in {mention.noun[-1].end for mention in group})
-    rivals = Counter(noun_key(_noun_text(group[0])) for group in groups)
-    objects = tuple(_found(group, places, ends, rivals[noun_key(_noun_text(group[0]))] > 1) for group in groups)
+    rivals = Counter(group[0].key for group in groups)
+    objects = tuple(_found(group, places, ends, rivals[group[0].key] > 1) for group in groups)
     return PromptReading(objects, tuple(reading.notes))
 
 
@@ -101,7 +95,7 @@ def _group(mentions: Sequence[Mention]) -> list[list[Mention]]:
     of_noun: dict[str, list[list[Mention]]] = defaultdict(list)
     for mention in mentions:
         attributes = {word.text for word in mention.attributes}
-        same = of_noun[noun_key(_noun_text(mention))]
+        same = of_noun[mention.key]
         for group in same:
             if attributes == {word.text for word in group[0].attributes} or (mention.known and not attributes):
                 group.append(mention)
@@ -140,7 +134,3 @@ def _is_own(place: Occurrence, own: set[int], ends: Counter[int], attributes: Se
         return True
     before = {word.text for word in place.before}
     return bool(attributes) and before >= set(attributes)
-
-
-def _noun_text(mention: Mention) -> str:
-    return " ".join(word.text for word in mention.noun)

@@ -18,7 +18,7 @@ from .languages.english.word_kinds import is_adjective, is_adverb, is_boundary
 from .languages.grammar import grammar_of
 from .languages.telling import language_of
 from .notes import Kind
-from .objects import FoundObject, PromptReading, find_objects, read_prompt_alone
+from .objects import FoundObject, PromptReading, read_prompt_alone
 from .places import NounPlaces, Occurrence, attribute_spans
 from .plurals import same_noun, singular
 from .words import Word, split_words
@@ -60,7 +60,7 @@ def parse_objects_line(line: str) -> tuple[CountedObject, ...]:
     return tuple(items)
 
 
-def find_objects_of_line(text: str, line: str) -> tuple[FoundObject, ...]:
+def find_objects(text: str, line: str = "") -> tuple[FoundObject, ...]:
     """Objects of the line with their places in the prompt `text`; what the text itself counts when the line is empty.
 
     An object without adjectives in the line takes those that stand before its noun in the prompt.
@@ -87,9 +87,9 @@ def read_prompt(text: str, line: str = "") -> PromptReading:
     return PromptReading(objects, tuple(note for note in alone.notes if note.kind is Kind.ZERO))
 
 
-def nouns_of(text: str) -> list[str]:
+def _nouns_of(text: str, counted: Sequence[FoundObject]) -> list[str]:
     """Words of the prompt that can name an object: the counted ones first, then the others, each once."""
-    nouns = [found.item.noun for found in find_objects(text)]
+    nouns = [found.item.noun for found in counted]
     known = {part for noun in nouns for part in noun.split()}
     for word in split_words(text):
         if has_east_asian(word.text) and nouns:
@@ -101,14 +101,14 @@ def nouns_of(text: str) -> list[str]:
     return list({singular(noun): noun for noun in reversed(nouns)}.values())[::-1]
 
 
-def missing_noun(noun: str, has: Sequence[str], where: str) -> CountError:
+def _missing_noun(noun: str, has: Sequence[str]) -> CountError:
     """The error for a noun that is not in the prompt: says which words are, and the nearest one."""
     if not has:
-        return CountError(f"'{noun}' is not in {where}, which names no objects; add it to the prompt")
+        return CountError(f"'{noun}' is not in the prompt, which names no objects; add it to the prompt")
     singulars = {singular(other): other for other in has}
     close = difflib.get_close_matches(singular(noun), singulars, n=1)
     hint = f". Did you mean '{singulars[close[0]]}'?" if close else ""
-    return CountError(f"'{noun}' is not in {where}; {where} has: {', '.join(has[:12])}{hint}")
+    return CountError(f"'{noun}' is not in the prompt; the prompt has: {', '.join(has[:12])}{hint}")
 
 
 def _pieces(part: str, language: str) -> list[str]:
@@ -154,8 +154,7 @@ def _read_item(piece: str, language: str) -> CountedObject:
     words = split_words(re.sub("[()]", " ", piece))
     if not words:
         raise CountError(f"objects: '{_short(piece)}' has no count; {_HOW}")
-    said = read_uncounted(words, 0)
-    if said is not None and said.note is not None:
+    if read_uncounted(words, 0)[0] is not None:
         raise CountError(f"objects: '{_short(piece)}' gives no exact count; {_HOW}")
     number = _number_at(words, 0, language)
     if number is None and words[0].text in _ONE:
@@ -223,7 +222,7 @@ def _locate(
         nearest = [other.item.noun for other in found if item.noun.endswith(other.item.noun)]
         places = nouns.of(nearest[:1]) if nearest else []
     if not places:
-        raise missing_noun(item.noun, nouns_of(text), "the prompt")
+        raise _missing_noun(item.noun, _nouns_of(text, found))
     rivals = [other for other in wanted if other is not item and same_noun(other.noun, item.noun)]
     fitting = [place for place in places if _fits(place, item.attributes)]
     if rivals and not item.attributes:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .counts import CountedObject
-from .languages.english.grammar_words import (
+from .languages.english.numbers import read_number
+from .languages.english.vocabulary import (
     ARTICLES,
     COLLECTIVES,
     CONJUNCTIONS,
@@ -17,7 +18,6 @@ from .languages.english.grammar_words import (
     PREPOSITIONS,
     QUANTIFIERS,
 )
-from .languages.english.numbers import read_number
 from .places import NounPlaces
 from .plurals import same_noun, singular
 from .words import Span, Word, split_words

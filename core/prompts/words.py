@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .languages.tables import Phrases
 from .plurals import is_plural
 
 Span = tuple[int, int]
@@ -52,6 +53,22 @@ class Word:
 def text_at(words: Sequence[Word], index: int) -> str:
     """Text of the word at `index`; empty where there is none."""
     return words[index].text if 0 <= index < len(words) else ""
+
+
+def phrase_end(words: Sequence[Word], start: int, phrases: Phrases) -> int:
+    """Index behind the longest of the phrases that stands at `words[start]`; 0 where none does."""
+    for phrase in phrases.get(text_at(words, start), ()):
+        if all(text_at(words, start + at) == part for at, part in enumerate(phrase)):
+            return start + len(phrase)
+    return 0
+
+
+def said_of(words: Sequence[Word], start: int, after: int) -> str:
+    """The words from `start` to before `after` as they stand, but for their spaces."""
+    parts = [words[start].text]
+    for before, word in zip(words[start:], words[start + 1 : after], strict=False):
+        parts.append(word.text if before.end == word.start else f" {word.text}")
+    return "".join(parts)
 
 
 def split_words(text: str) -> list[Word]:

@@ -9,7 +9,7 @@ from typing import Any
 import av
 import pytest
 from headcount.core.errors import CountError
-from headcount.core.prompts.objects_line import find_objects_of_line
+from headcount.core.prompts.objects_line import find_objects
 from PIL import Image
 
 from benchmarks.countbench import main
@@ -42,7 +42,7 @@ def test_workflow_is_filled() -> None:
     assert new["2"]["inputs"] == {"text": "Two cats and a dog.", "objects": "2 cats, 1 dog", "clip": ["1", 1]}
     assert new["4"]["inputs"]["seed"] == 5 and new["5"]["inputs"]["noise_seed"] == ["4", 0]
     assert new["3"] == WORKFLOW["3"] and json.dumps(WORKFLOW) == before
-    found = find_objects_of_line("Two cats and a dog.", new["2"]["inputs"]["objects"])
+    found = find_objects("Two cats and a dog.", new["2"]["inputs"]["objects"])
     assert [(one.item.noun, one.item.count) for one in found] == [("cats", 2), ("dog", 1)]
 
 

@@ -19,9 +19,12 @@ from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.recording.recorder import with_recorder
 from headcount.bridge.seed_search.call_memory import CallMemory, can_remember
 from headcount.bridge.seed_search.count_search import find_seeds
+from headcount.bridge.seed_search.looks import likeness
 from headcount.bridge.seed_search.search import Search, SearchResult
 from headcount.core.counting import Counted
 from torch import Tensor
+
+from benchmarks.lab.alike_seeds import with_alike_seeds
 
 from ..helpers.models import Setup, shapes_setup, smallest
 from ..helpers.packs import COMPILED, EASY, LAZY, PACKS, Patch, first
@@ -238,6 +241,21 @@ def test_seeds_that_look_alike_are_varied() -> None:
     assert calls == ALIKE.steps - 4 and not torch.equal(
         samples, calls_of(watched, smallest(), ALIKE, found, watched.model)[0]
     )
+
+
+def test_seeds_of_much_the_same_image_are_varied() -> None:
+    """Also where they are counted differently."""
+    found = found_by(Off(2, 1, 3, 1, 0), with_alike_seeds(smallest().model), ALIKE)
+    assert [(one.seed, one.varied) for one in found.candidates][:2] == [(13, 7), (8, None)]
+
+
+def test_likeness() -> None:
+    """Of four rows of two channels each: the same but for the channels' means, the opposite, and what has nothing of it."""
+    wave = torch.tensor([1.0, -1, 1, -1]).view(1, 1, 2, 2).expand(1, 2, 2, 2)
+    other = torch.tensor([1.0, 1, -1, -1]).view(1, 1, 2, 2).expand(1, 2, 2, 2)
+    assert likeness([wave, 3 * wave + torch.tensor([5.0, -2]).view(1, 2, 1, 1)]) == pytest.approx(1)
+    assert likeness([wave, -wave]) == pytest.approx(-1) and likeness([wave, other]) == pytest.approx(0, abs=1e-6)
+    assert likeness([wave, wave, other]) == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize(

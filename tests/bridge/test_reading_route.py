@@ -13,7 +13,7 @@ from headcount.bridge.comfyui.run_notes import RunNotes
 from headcount.bridge.prompts import reading_route
 from headcount.bridge.prompts.conditionings import CountedConditionings, warn_of_nothing
 from headcount.bridge.prompts.reading_route import MAX_LINE, MAX_TEXT, PATH, answer, reading_of
-from headcount.core.prompts import find_objects_of_line
+from headcount.core.prompts import find_objects
 
 
 def asked(*bodies: Any) -> list[tuple[int, dict[str, Any]]]:
@@ -58,7 +58,7 @@ def test_what_a_run_would_count() -> None:
 def test_a_line_of_the_answer_says_the_same(text: str) -> None:
     objects = reading_of(text, "")["objects"]
     line = ", ".join(f"{one['count']} {one['name']}" for one in objects)
-    assert [(one.item.count, one.item.noun) for one in find_objects_of_line(text, line)] == [
+    assert [(one.item.count, one.item.noun) for one in find_objects(text, line)] == [
         (one["count"], one["noun"]) for one in objects
     ]
 

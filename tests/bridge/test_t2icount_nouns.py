@@ -6,8 +6,7 @@ import pytest
 from headcount.bridge.t2icount.nouns import nouns_to_count
 from headcount.core.errors import CountError
 from headcount.core.prompts import CountedObject, Counts
-from headcount.core.prompts.noun_forms import IRREGULAR, SAME_IN_BOTH
-from headcount.core.prompts.plurals import is_plural, plural, same_noun, singular
+from headcount.core.prompts.plurals import IRREGULAR, SAME_IN_BOTH, is_plural, plural, same_noun, singular
 
 ASKED = Counts("", (CountedObject("dog", 1, ("red",)), CountedObject("mice", 2), CountedObject("dogs", 3, ("blue",))))
 

@@ -8,7 +8,6 @@ from headcount.core.prompts import (
     CountedObject,
     describe_objects,
     find_objects,
-    find_objects_of_line,
     parse_objects_line,
 )
 
@@ -83,15 +82,15 @@ def test_as_many_kinds_as_may_be() -> None:
 
 def test_missing_noun_lists_what_is_there() -> None:
     with pytest.raises(CountError, match=r"^'cats' is not in the prompt; the prompt has: bird, dog$"):
-        find_objects_of_line("a bird and a dog", "2 cats")
+        find_objects("a bird and a dog", "2 cats")
     with pytest.raises(CountError, match=r"Did you mean 'elephants'\?"):
-        find_objects_of_line("three elephants at a river", "3 elefants")
+        find_objects("three elephants at a river", "3 elefants")
     with pytest.raises(CountError, match="names no objects"):
-        find_objects_of_line("", "2 cats")
+        find_objects("", "2 cats")
 
 
 def test_line_overrules_counts_and_finds_words_without_a_number() -> None:
-    found = find_objects_of_line("Cats and a dog in front of trees", "5 cat, 2 trees")
+    found = find_objects("Cats and a dog in front of trees", "5 cat, 2 trees")
     assert [item.item for item in found] == [CountedObject("cats", 5), CountedObject("trees", 2)]
     assert found[0].nouns == ((0, 4),)
 
@@ -110,34 +109,34 @@ def test_line_overrules_counts_and_finds_words_without_a_number() -> None:
     ],
 )
 def test_nouns_of_every_script(prompt: str, line: str, places: list[str]) -> None:
-    found = find_objects_of_line(prompt, line)
+    found = find_objects(prompt, line)
     assert [prompt[slice(*one.nouns[0])] for one in found] == places
 
 
 def test_empty_line_counts_the_prompt() -> None:
-    assert find_objects_of_line("two cats", " ") == find_objects("two cats")
+    assert find_objects("two cats", " ") == find_objects("two cats")
 
 
 def test_adjectives_come_from_the_prompt_or_tell_objects_apart() -> None:
     prompt = "a red cat beside a blue cat, one striped ball"
-    (ball,) = find_objects_of_line(prompt, "3 balls")
+    (ball,) = find_objects(prompt, "3 balls")
     assert ball.item == CountedObject("ball", 3, ("striped",))
-    blue, red = find_objects_of_line(prompt, "2 blue cats, 1 red cat")
+    blue, red = find_objects(prompt, "2 blue cats, 1 red cat")
     assert [prompt[slice(*span)] for span in (*blue.nouns, *red.nouns)] == ["cat", "cat"]
     assert blue.nouns[0][0] > red.nouns[0][0]
     assert prompt[slice(*blue.attributes[0][0])] == "blue"
-    (both,) = find_objects_of_line(prompt, "2 cats")
+    (both,) = find_objects(prompt, "2 cats")
     assert len(both.nouns) == 2
     assert both.item.attributes == ()
 
 
 def test_adjective_that_the_prompt_lacks() -> None:
     with pytest.raises(CountError, match="'red' does not stand before 'dog' in the prompt"):
-        find_objects_of_line("red cats and a dog", "1 red dog")
+        find_objects("red cats and a dog", "1 red dog")
 
 
 @pytest.mark.parametrize("table", ["asked: 4 circles\npicture 1: 7 circles (6.8): wrong", "  asked: 3 cats"])
 def test_a_table_of_the_nodes_is_an_empty_line(table: str) -> None:
     """Older pages of ComfyUI saved it as the line's value; it is what the prompt says that counts then."""
     assert parse_objects_line(table) == ()
-    assert find_objects_of_line("two dogs", table) == find_objects_of_line("two dogs", "")
+    assert find_objects("two dogs", table) == find_objects("two dogs", "")

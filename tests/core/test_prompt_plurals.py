@@ -6,7 +6,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from headcount.core.prompts import find_objects_of_line
+from headcount.core.prompts import find_objects
 from headcount.core.prompts.plurals import is_plural, plural, same_noun, singular
 
 FILE = Path(__file__).resolve().parents[1] / "data" / "noun_pairs.txt"
@@ -47,7 +47,7 @@ def test_other_nouns_stay_apart() -> None:
 
 @pytest.mark.parametrize("noun", ["octopus", "kiwi", "taxi", "menu", "cactus", "iris"])
 def test_an_objects_line_in_the_singular(noun: str) -> None:
-    (found,) = find_objects_of_line(f"a photo of {plural(noun)} on a table", f"3 {noun}")
+    (found,) = find_objects(f"a photo of {plural(noun)} on a table", f"3 {noun}")
     assert found.item.count == 3 and found.item.noun == plural(noun)
 
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
 
-from .tables import Section, read_table
+from .tables import Phrases, Section, numbers_of, phrases_of, read_table
 
 SPACED = ("de", "fr", "es", "pt", "it", "ru")
 Words = frozenset[str]
-Phrases = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -80,18 +79,6 @@ def grammar_of(language: str) -> Grammar:
     return Grammar(**entries | {"numbers": entries["numbers"] | _compounds(table)})
 
 
-def _phrases(entry: str) -> Phrases:
-    """Phrases between bars, the longest first."""
-    phrases = (tuple(phrase.split()) for phrase in entry.split("|"))
-    return tuple(sorted(filter(None, phrases), key=len, reverse=True))
-
-
-def _numbers(entry: str) -> dict[str, int]:
-    """ "eins:1 zwei/zwo:2" as a table."""
-    pairs = (pair.split(":") for pair in entry.split())
-    return {word: int(value) for words, value in pairs for word in words.split("/")}
-
-
 def _compounds(table: Section) -> dict[str, int]:
     """Tens and ones in one word, by the pattern of the table: "dreiundzwanzig", "ventitré", "ventuno" without its i."""
     pattern = table.get("compounds", "")
@@ -105,8 +92,8 @@ def _compounds(table: Section) -> dict[str, int]:
 
 _READ: Mapping[str, Callable[[str], Any]] = {
     "Words": lambda entry: frozenset(entry.split()),
-    "Phrases": _phrases,
-    "Mapping[str, int]": _numbers,
+    "Phrases": phrases_of,
+    "Mapping[str, int]": numbers_of,
     "tuple[str, ...]": lambda entry: tuple(entry.split()),
     "str": str,
     "bool": {"yes": True, "": False}.__getitem__,

@@ -8,9 +8,8 @@ from dataclasses import replace
 
 from ..mentions import Mention, Reading
 from ..notes import Kind, Note
-from ..words import Word, text_at
+from ..words import Word, phrase_end, said_of, text_at
 from .english.numbers import MAX_COUNT, YEARS
-from .english.uncounted import said_of
 from .grammar import Grammar, grammar_of
 
 _MOST_ADJECTIVES = 4
@@ -75,7 +74,7 @@ class _SpacedReader:
     def step(self, index: int) -> int:
         """Read what stands at `index`. Returns the index behind it."""
         for phrases, kind in ((self.grammar.vague, Kind.VAGUE), (self.grammar.bounds, Kind.BOUND)):
-            if after := self._begins(index, phrases):
+            if after := phrase_end(self.words, index, phrases):
                 is_couple = self.words[index + 1].capital if self.grammar.capitals and after == index + 2 else False
                 if not is_couple and (read := self._said(index, after, kind)):
                     return read
@@ -208,17 +207,10 @@ class _SpacedReader:
             return True
         if before in self.grammar.conjunctions:
             return self.counted_before
-        beside = any(
-            start >= len(phrase) and all(self._text(start - len(phrase) + at) == part for at, part in enumerate(phrase))
-            for phrase in self.grammar.beside
+        is_beside = any(
+            phrase_end(self.words, at, self.grammar.beside) == start for at in range(max(start - 4, 0), start)
         )
-        return beside or (before in self.grammar.links and self._text(start - 2) in self.grammar.frames)
-
-    def _begins(self, index: int, phrases: Sequence[tuple[str, ...]]) -> int:
-        for phrase in phrases:
-            if all(self._text(index + at) == part for at, part in enumerate(phrase)):
-                return index + len(phrase)
-        return 0
+        return is_beside or (before in self.grammar.links and self._text(start - 2) in self.grammar.frames)
 
     def _said(self, start: int, after: int, kind: Kind) -> int:
         """Note a phrase with its noun. Returns the index behind it; 0 where no noun follows."""

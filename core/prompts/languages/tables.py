@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 
 Section = Mapping[str, str]
+Phrases = Mapping[str, tuple[tuple[str, ...], ...]]
+"""First word -> phrases, the longest first."""
 _FOLDER = Path(__file__).parent / "words"
 
 
@@ -24,6 +26,24 @@ def read_table(language: str) -> Mapping[str, Section]:
 def values(section: Section) -> dict[str, int]:
     """Words of a section whose names are numbers: word -> number."""
     return {word: int(value) for value, words in section.items() for word in words.split()}
+
+
+def pairs(entry: str) -> dict[str, str]:
+    """ "mice:mouse two/both:2" as a table."""
+    return {
+        word: value for words, _, value in (pair.partition(":") for pair in entry.split()) for word in words.split("/")
+    }
+
+
+def numbers_of(entry: str) -> dict[str, int]:
+    """ "zwei/zwo:2 drei:3" as a table."""
+    return {word: int(value) for word, value in pairs(entry).items()}
+
+
+def phrases_of(entry: str) -> Phrases:
+    """The phrases of an entry, which stand between bars."""
+    phrases = sorted(filter(None, (tuple(phrase.split()) for phrase in entry.split("|"))), key=len, reverse=True)
+    return {first: tuple(phrase for phrase in phrases if phrase[0] == first) for first, *_ in phrases}
 
 
 def letters(words: str) -> dict[str, None]:

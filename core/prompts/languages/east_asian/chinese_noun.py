@@ -19,8 +19,8 @@ _ADJECTIVE = re.compile(rf"(?:{word.ADJECTIVES})(?=.)")
 _PICTURE = re.compile(rf"(?:{word.FRAMES}|{word.BESIDE})")
 _IDIOM = re.compile(rf"(?P<one>[^{''.join(word.DOUBLED)}])(?P=one)(?!的)|(?P<two>.).(?P=two).")  # 亭亭玉立, 若隐若现
 _NAME = re.compile(rf"[A-Za-z][A-Za-z0-9-]*|[A-Za-z0-9-]+(?={HAN})")
-_MODEL = re.compile(rf"-?\d+(?={HAN})(?!\d*(?:{word.COUNTER}))")  # 歼-20战斗机
-_NUMBERED = re.compile(rf"{NUMERAL}(?!{word.UNITS}){word.COUNTER}")
+_MODEL = re.compile(rf"-?\d+(?={HAN})(?!\d*(?:{word.COUNTER}|[男女]))")  # 歼-20战斗机
+_NUMBERED = re.compile(rf"{NUMERAL}(?!{word.UNITS})(?:{word.COUNTER}|[男女])")
 _LETTER = re.compile(rf"(?![着了过在]){HAN}")
 _ENDS = frozenset(Part) - {Part.THING, Part.NOUN, Part.NAME, Part.LETTER}
 _LONGEST_END = 3  # letters behind a thing that name it with it

@@ -26,6 +26,7 @@ PATTERN = re.compile(
     rf"(?!{_UNITS})(?P<counter>{either(' '.join(_COUNTERS))})(?!目)|(?P<word>{'|'.join(_NUMBERS)}))"
     rf"(?P<behind>{_BOUNDS_BEHIND})?(?P<of>の)?"
 )
+_COUNT = re.compile(rf"{NUMERAL}(?:{either(' '.join(_COUNTERS))})")
 _RUN = re.compile(
     rf"(?P<noun>{_NOUNS})|(?P<kanji>[\u3400-\u9fff々]+)|(?P<kata>[\u30a1-\u30ffｦ-ﾟA-Za-z]+)|(?P<hira>[\u3041-\u309f]+)"
 )
@@ -50,6 +51,8 @@ def _count(text: str, match: re.Match[str], previous: int) -> Find | None:
     end = match.end()
     if match["of"]:
         noun, attributes, end = _noun_behind(text, match.end())
+        if _COUNT.search(text, *noun):  # "双子の少女二人"
+            return None
     else:
         noun, attributes = _noun_before(text, previous, match.start())
     if noun[0] == noun[1] and counter in {"人", "名"}:
@@ -90,9 +93,6 @@ def _noun_behind(text: str, start: int) -> tuple[Span, tuple[Span, ...], int]:
                 attributes.append(noun)
             at, noun = at + 1, (at + 1, at + 1)
             continue
-        particle = _PARTICLE.match(text, at)
-        if noun[0] < noun[1] and particle and (particle.end() == run.end() or not _is_okurigana(text, run, end)):
-            break
         if noun[0] < noun[1] and not _is_okurigana(text, run, end):
             break
         shortened = _hiragana_noun(text, at, run.end())

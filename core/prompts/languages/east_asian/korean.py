@@ -29,6 +29,7 @@ PATTERN = re.compile(
     rf"(?P<number>{_NUMBER}|몇|여러)(?:\s?(?!{_UNITS})(?P<counter>{either(' '.join(_COUNTERS))})"
     rf"(?P<of>의(?=\s))?(?P<particle>[가-힣]{{0,2}})(?![가-힣])|(?P<bare>)(?P<case>(?:{_PARTICLES})?)(?=\s|[,.]|$))"
 )
+_COUNT = re.compile(rf"\s(?:{_NUMBER})\s?(?:{either(' '.join(_COUNTERS))})")
 _WORD = re.compile("[가-힣A-Za-z]+")
 _LAST = re.compile(r"([가-힣A-Za-z]+)\s*$")
 _PARTICLE = re.compile(rf"(?:{_PARTICLES})$")
@@ -45,8 +46,6 @@ def find(text: str, match: re.Match[str], previous: int) -> Find | None:
 def _value(numeral: str) -> int:
     if numeral.isdecimal():
         return int(numeral)
-    if numeral in _NUMBERS:
-        return _NUMBERS[numeral]
     ten = next((ten for ten in _TENS if numeral.startswith(ten)), "")
     return _NUMBERS.get(ten, 0) + _NUMBERS.get(numeral.removeprefix(ten), 0)
 
@@ -90,7 +89,7 @@ def _without_counter(text: str, match: re.Match[str], previous: int) -> Find | N
         return None
     noun = _noun_behind(text, match.end(), True)
     is_unit = re.match(rf"(?:{_UNITS})(?![가-힣])", text[slice(*noun)]) is not None
-    is_part = text[slice(*noun)] in _PARTS
+    is_part = text[slice(*noun)] in _PARTS or _COUNT.match(text, noun[1])  # "쌍둥이 자매 두 명"
     return None if noun[0] == noun[1] or is_unit or is_part else Find(match.start(), noun[1], _value(numeral), noun)
 
 

@@ -7,20 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ...plurals import is_plural
-from ...words import Word
-from .grammar_words import ARTICLES, COLLECTIVES, DEFINITE, DETERMINERS, FRAMES, FURTHER, NAMED_BY_NUMBER
+from ...words import Word, text_at
+from . import vocabulary
 from .numbers import MAX_COUNT, YEARS, is_number, read_number
-from .word_kinds import is_adjective, is_boundary
+from .word_kinds import is_boundary
 
-ALONE = frozenset("single lone lonely solitary sole solo".split())
-_NO_COUNT_BEFORE = frozenset(
-    "year-old years-old % ' \" : / st nd rd th of half halves third thirds quarter quarters fifth fifths".split()
-)
-_SHOWING = frozenset("of showing depicting featuring with containing shows depicts".split())
+ALONE = vocabulary.word_set("alone")
+PARAMETERS = vocabulary.word_set("parameters")
+_NO_COUNT_BEFORE = vocabulary.word_set("no_count_before")
+_SHOWING = vocabulary.word_set("behind_frames")
 _OF = frozenset(["of"])
 _SIZE = re.compile(r"\d+x")  # of "4x4"
-_AGES = frozenset("old tall long wide high deep thick".split())
-_NOT_BEFORE_A_COUNT = frozenset("$ # number no top route level version v f ^".split())
+_AGES = vocabulary.word_set("behind_measures")
+_NOT_BEFORE_A_COUNT = vocabulary.word_set("no_count_behind")
 
 
 @dataclass(frozen=True)
@@ -47,11 +46,11 @@ class Quantity:
 def read_quantity(words: Sequence[Word], start: int) -> Quantity | None:
     """The quantity that begins at `words[start]`; None where there is none, or where it measures ("2 %", "in 1967")."""
     text = words[start].text
-    if text in DETERMINERS:
+    if text in vocabulary.DETERMINERS:
         number = read_number(words, start + 1)
         if number is None or not 1 <= number[0] <= MAX_COUNT:
             return None
-        known = text in DEFINITE
+        known = text in vocabulary.DEFINITE
         is_further = not known and _is_further(words, number[1])
         return Quantity(number[0], True, known, skip_measure(words, number[1]), is_further=is_further)
     number = read_number(words, start)
@@ -61,8 +60,8 @@ def read_quantity(words: Sequence[Word], start: int) -> Quantity | None:
     if text == "another" and is_number(following):
         more = read_quantity(words, start + 1)
         return more and replace(more, is_further=True)
-    if text in ARTICLES or text == "another":
-        if text in ARTICLES and following in ALONE:
+    if text in vocabulary.ARTICLES or text == "another":
+        if text in vocabulary.ARTICLES and following in ALONE:
             return Quantity(1, True, False, start + 2)
         if not following or (is_boundary(following) and not is_number(following)):
             return None
@@ -79,12 +78,15 @@ def skip_measure(words: Sequence[Word], start: int) -> int:
     if start + 1 < len(words) and _SIZE.fullmatch(words[start].text) and words[start + 1].text.isdigit():
         return start + 2
     number = read_number(words, start)
-    if number is None or words[start].text in ARTICLES:
+    if number is None or words[start].text in vocabulary.ARTICLES:
         return start
     unit = number[1]
     if unit >= len(words) or is_boundary(words[unit].text):
         return start
-    if words[start].text.isdigit() and number[0] in YEARS and not is_unit(words[unit].text):
+    digits = words[start].text[0].isdigit()
+    if not digits and is_plural(words[unit].text):
+        return start  # "at the next one four friends"
+    if digits and number[0] in YEARS and not is_unit(words[unit].text):
         return unit
     after = unit + 1
     if after < len(words) and words[after].text in _AGES:
@@ -98,10 +100,7 @@ def is_unit(text: str) -> bool:
     return text in _UNITS
 
 
-_UNITS = frozenset(
-    "year month week day hour minute mm cm m km inch foot ft meter metre mile yard pound lb kg ton liter litre gallon bit k p "
-    "fps dpi watt degree dollar percent string tier star quarter pack point piece speed lane story storey".split()
-)
+_UNITS = vocabulary.word_set("units")
 
 
 def _checked(words: Sequence[Word], start: int, value: int, after: int) -> Quantity | None:
@@ -112,7 +111,7 @@ def _checked(words: Sequence[Word], start: int, value: int, after: int) -> Quant
         return None
     if start and (words[start - 1].text in _NOT_BEFORE_A_COUNT or _is_a_fraction(words, start)):
         return None
-    if digits and _is_a_name(words, start, after):
+    if digits and (_is_a_name(words, start, after) or _is_a_parameter(words, after)):
         return None
     if value == 1 and not digits and words[after].text in ALONE:
         after += 1
@@ -123,7 +122,7 @@ def _checked(words: Sequence[Word], start: int, value: int, after: int) -> Quant
 
 def _is_further(words: Sequence[Word], after: int) -> bool:
     """Whether the word behind a number says that it adds to what was mentioned before: "two more"."""
-    return after < len(words) and words[after].text in FURTHER
+    return after < len(words) and words[after].text in vocabulary.FURTHER
 
 
 def _is_a_fraction(words: Sequence[Word], start: int) -> bool:
@@ -135,12 +134,19 @@ def _is_a_fraction(words: Sequence[Word], start: int) -> bool:
     )
 
 
+def _is_a_parameter(words: Sequence[Word], after: int) -> bool:
+    """Whether digits stand before a sampler's unit alone: "81 frames, 30 steps"."""
+    following = text_at(words, after + 1)
+    is_alone = not following or (is_boundary(following) and following not in _SHOWING)
+    return is_alone and words[after].text in PARAMETERS
+
+
 def _is_a_name(words: Sequence[Word], start: int, after: int) -> bool:
     """Whether digits end a name: "Apollo 11 astronauts", "episode 4"."""
     if not start:
         return False
     before = words[start - 1]
-    if before.text in NAMED_BY_NUMBER:
+    if before.text in vocabulary.NAMED_BY_NUMBER:
         return True
     begins = start == 1 or words[start - 2].is_punctuation
     return before.capital and not begins and not is_boundary(before.text) and not words[after].capital
@@ -148,12 +154,12 @@ def _is_a_name(words: Sequence[Word], start: int, after: int) -> bool:
 
 def skip_grouping(words: Sequence[Word], start: int) -> int:
     """Index behind "flock of" or "large set of" at `words[start]`; `start` itself where no such words stand."""
-    return _skip_up_to(words, start, COLLECTIVES, _OF)
+    return _skip_up_to(words, start, vocabulary.COLLECTIVES, _OF)
 
 
 def skip_frame(words: Sequence[Word], start: int) -> int:
     """Index behind "photo of" or "oil painting showing" at `words[start]`; `start` itself where no such words stand."""
-    return _skip_up_to(words, start, FRAMES, _SHOWING)
+    return _skip_up_to(words, start, vocabulary.FRAMES, _SHOWING)
 
 
 def _skip_up_to(words: Sequence[Word], start: int, names: frozenset[str], links: frozenset[str]) -> int:
@@ -163,12 +169,4 @@ def _skip_up_to(words: Sequence[Word], start: int, names: frozenset[str], links:
             return index + 2
         if is_boundary(text) and text not in {"and"}:
             break
-        if names is COLLECTIVES and not is_adjective(text):
-            break
     return start
-
-
-def two_things_in_a_row(words: Sequence[Word], start: int) -> bool:
-    """Whether the word at `start` begins a bare singular noun that shares the article before it ("a bride and groom")."""
-    text = words[start].text
-    return not (is_boundary(text) or is_number(text) or is_plural(text) or is_adjective(text))

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...noun_forms import SAME_IN_BOTH
-from ...plurals import is_plural, singular
+from ...plurals import SAME_IN_BOTH, is_plural, singular
 from ...words import Word, text_at
-from .adjectives import COMPOUNDS
-from .grammar_words import ADORNED, ARTICLES, AUXILIARIES, DETERMINERS, FURTHER, PARTS, PREPOSITIONS, PRONOUNS
+from . import vocabulary
 from .numbers import is_number
-from .verbs import GERUND_COMPOUNDS, NOUNS_IN_ING
 from .word_kinds import (
     can_be_noun,
     is_adjective,
@@ -19,11 +16,11 @@ from .word_kinds import (
     is_base_verb,
     is_boundary,
     is_finite_verb,
-    is_past_participle,
+    is_participle,
     is_present_participle,
 )
 
-_BEHIND_A_VERB = PREPOSITIONS | ARTICLES | DETERMINERS
+_BEHIND_A_VERB = vocabulary.PREPOSITIONS | vocabulary.ARTICLES | vocabulary.DETERMINERS
 _ACTING = frozenset("wearing holding carrying watching pulling pushing throwing chasing".split())
 _BEHIND_ORDINALS = frozenset(["century", "grade", "generation", "floor"])
 
@@ -42,6 +39,16 @@ class NounPhrase:
     noun: tuple[Word, ...]
     after: int
 
+    @property
+    def head(self) -> str:
+        """The last word of the noun; there must be one."""
+        return self.noun[-1].text
+
+    @property
+    def text(self) -> str:
+        """Adjectives and noun."""
+        return " ".join(word.text for word in (*self.attributes, *self.noun))
+
 
 def read_noun_phrase(words: Sequence[Word], start: int, plural: bool, coordinated: bool = False) -> NounPhrase:
     """The noun phrase that begins at `words[start]`, behind its number or article.
@@ -52,7 +59,7 @@ def read_noun_phrase(words: Sequence[Word], start: int, plural: bool, coordinate
         plural: whether the number asks for a plural noun, which then ends the phrase.
         coordinated: whether the phrase is the later part of a list, where a bare verb may follow ("one X and one Y walk").
     """
-    index = start + 1 if text_at(words, start) in FURTHER else start
+    index = start + 1 if text_at(words, start) in vocabulary.FURTHER else start
     kept: list[Word] = []
     nouns = 0
     while (index := _skip_joined_adjectives(words, index, kept, nouns)) < len(words):
@@ -86,14 +93,19 @@ def _split(kept: list[Word], after: int) -> NounPhrase:
     begin = len(kept)
     while begin > 0 and not is_adjective(kept[begin - 1].text):
         begin -= 1
-    if begin == len(kept) and kept and can_be_noun(kept[-1].text) and kept[-1].text not in ADORNED:
+    if begin == len(kept) and kept and can_be_noun(kept[-1].text) and not _only_describes(kept[-1].text):
         begin -= 1
     for size in (4, 3, 2):
-        if len(kept) >= size and singular(" ".join(word.text for word in kept[-size:])) in COMPOUNDS:
+        if len(kept) >= size and singular(" ".join(word.text for word in kept[-size:])) in vocabulary.COMPOUNDS:
             begin = min(begin, len(kept) - size)
     if begin == len(kept) - 1 and begin and _names_a_kind(kept[begin - 1].text, kept[begin].text):
         begin -= 1
     return NounPhrase(tuple(kept[:begin]), tuple(kept[begin:]), after)
+
+
+def _only_describes(text: str) -> bool:
+    """Whether a participle names nothing where it stands alone: "two engineers, one sketching a plan"."""
+    return is_present_participle(text) or text in vocabulary.ADORNED
 
 
 def _skip_joined_adjectives(words: Sequence[Word], index: int, kept: list[Word], nouns: int) -> int:
@@ -122,12 +134,14 @@ def _noun_follows(words: Sequence[Word], index: int) -> bool:
 def _is_verb_here(words: Sequence[Word], index: int, plural: bool, coordinated: bool) -> bool:
     """Whether the word at `index` is what the noun before it does, or an adverb of that."""
     text, following = words[index].text, text_at(words, index + 1)
-    ends = not following or is_boundary(following) or is_adverb(following)
+    ends = _ends(following)
     if _in_compound(words, index):
         return False
-    if text in NOUNS_IN_ING:
-        return following in ARTICLES | DETERMINERS | PRONOUNS or (bool(following) and is_number(following))
-    if is_present_participle(text) or is_past_participle(text):
+    if text in vocabulary.NOUNS_IN_ING:
+        return following in vocabulary.ARTICLES | vocabulary.DETERMINERS | vocabulary.PRONOUNS or (
+            bool(following) and is_number(following)
+        )
+    if is_participle(text):
         if plural:
             return not _plural_ahead(words, index + 1)
         return is_present_participle(text) or ends or is_finite_verb(text) or is_present_participle(following)
@@ -137,21 +151,23 @@ def _is_verb_here(words: Sequence[Word], index: int, plural: bool, coordinated: 
         return ends
     if not plural and is_finite_verb(text):
         return True
-    return coordinated and is_base_verb(text) and ends and following not in AUXILIARIES
+    return coordinated and is_base_verb(text) and ends and following not in vocabulary.AUXILIARIES
 
 
 def _is_closing_verb(words: Sequence[Word], index: int) -> bool:
     """Whether a participle with no noun behind it is at `index`: "a rose blooming in", but not "a rose painted vase"."""
-    text, following = words[index].text, text_at(words, index + 1)
-    participle = is_present_participle(text) or is_past_participle(text)
-    return participle and (not following or is_boundary(following) or is_adverb(following))
+    return is_participle(words[index].text) and _ends(text_at(words, index + 1))
+
+
+def _ends(text: str) -> bool:
+    return not text or is_boundary(text) or is_adverb(text)
 
 
 def _is_a_can(words: Sequence[Word], index: int) -> bool:
     """Whether "can" is the thing ("a watering can in"), not the verb ("a dog can fly")."""
     following = text_at(words, index + 1)
     return words[index].text == "can" and not (
-        is_base_verb(following) or following in AUXILIARIES or is_adverb(following)
+        is_base_verb(following) or following in vocabulary.AUXILIARIES or is_adverb(following)
     )
 
 
@@ -162,7 +178,7 @@ def _ends_plural(words: Sequence[Word], index: int) -> bool:
     if not is_plural(noun):
         return noun in SAME_IN_BOTH and is_verb and not is_plural(text)  # "three samurai walk through"
     goes_on = bool(text) and not is_boundary(text) and is_plural(text) and not is_adverb(text)
-    if noun in PARTS and is_base_verb(singular(text)):
+    if noun in vocabulary.PARTS and is_base_verb(singular(text)):
         return True  # "a merchant with four arms sells fruit"
     return not goes_on or (is_verb and (following in _BEHIND_A_VERB or is_number(following)))
 
@@ -183,4 +199,4 @@ def _in_compound(words: Sequence[Word], index: int) -> bool:
 
 def _names_a_kind(gerund: str, noun: str) -> bool:
     """Whether two words are a compound like "swimming pool"."""
-    return bool(noun) and singular(noun) in GERUND_COMPOUNDS.get(gerund, ())
+    return bool(noun) and singular(noun) in vocabulary.GERUND_COMPOUNDS.get(gerund, ())

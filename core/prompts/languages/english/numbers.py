@@ -6,35 +6,24 @@ import re
 from collections.abc import Sequence
 
 from ...plurals import is_plural, singular
-from ...words import Word, text_at
-from .verbs import BASE_VERBS
+from ...words import Word, phrase_end, text_at
+from ..tables import phrases_of
+from .vocabulary import BASE_VERBS, numbers_in, word_set
 
-_SMALL = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-_UNITS = {word: value for value, word in enumerate(_SMALL)}
-_TENS = {
-    word: 10 * value
-    for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
-} | {"fourty": 40}
+_PLAIN = numbers_in("plain_numbers")
+_UNITS, _TENS = (
+    {word: value for word, value in _PLAIN.items() if (value < 20) == is_unit} for is_unit in (True, False)
+)
 _SCALES = {"hundred": 100, "thousand": 1000}
+_HALF_DOZEN, _AND_A_HALF = phrases_of("half a dozen | half dozen | half-dozen"), phrases_of("and a half")
 _DOZENS = {"dozen": 12, "score": 20}
-_SETS = {
-    "pair": 2, "pairs": 2, "couple": 2, "couples": 2, "duo": 2, "brace": 2, "trio": 3, "trios": 3, "threesome": 3,
-    "quartet": 4, "quartets": 4, "foursome": 4, "quintet": 5, "sextet": 6, "septet": 7, "octet": 8,
-}  # fmt: skip
-_BEFORE_SETS = frozenset("small lovely young happy matching large".split())
+_SETS = numbers_in("sets")
+_BEFORE_SETS = word_set("before_sets")
 _BEGINNINGS = frozenset(_SETS) | frozenset(_DOZENS) | _BEFORE_SETS | {"a", "an", "half", "half-dozen"}
-_PLURAL_BY_FORM = frozenset("is was has as always perhaps this his hers its".split())
 _DIGITS = re.compile(r"\d+|\d{1,3}(?:,\d{3})+")
 _TIMES = re.compile(r"(\d+)x")
-NUMBER_WORDS = frozenset(_UNITS) | frozenset(_TENS) | frozenset(_SCALES) | {"dozen"}
-# One thing in two halves: "a pair of scissors" is one thing.
-TWO_PART_THINGS = frozenset(
-    "scissors glasses sunglasses eyeglasses goggles binoculars pants trousers jeans shorts tights leggings tweezers pliers "
-    "headphones pajamas pyjamas tongs shears spectacles".split()
-)
+NUMBER_WORDS = frozenset(_PLAIN) | frozenset(_SCALES) | {"dozen"}
+TWO_PART_THINGS = word_set("two_part_things")
 YEARS = range(1500, 2100)
 MAX_COUNT = 9_999
 """The highest number that is taken for a count; nobody asks for more things than this, but prompts hold longer numbers."""
@@ -61,14 +50,14 @@ def read_number(words: Sequence[Word], start: int) -> tuple[int, int] | None:
         return None
     article = text_at(words, start) in {"a", "an"}
     index = start + 1 if article else start
-    if text_at(words, index) in {"half", "half-dozen"}:
-        return _read_half_dozen(words, index)
+    if half := phrase_end(words, index, _HALF_DOZEN):
+        return 6, half + (text_at(words, half) == "of")
     scale = text_at(words, index) in _SCALES
     value, after = (None, index) if article and not scale else _read_plain(words, index)
     if text_at(words, after) in _DOZENS and (text_at(words, after) == "dozen" or value is not None):
         value, after = (1 if value is None else value) * _DOZENS[text_at(words, after)], after + 1
-        if [text_at(words, after + step) for step in range(3)] == ["and", "a", "half"]:
-            value, after = value + 6, after + 3
+        if with_half := phrase_end(words, after, _AND_A_HALF):
+            value, after = value + 6, with_half
         after += text_at(words, after) == "of" and text_at(words, after + 1) not in {"the", "them", "these"}
     return _read_set(words, value, after, start) or (None if value is None else (value, after))
 
@@ -94,17 +83,7 @@ def _read_set(words: Sequence[Word], value: int | None, index: int, start: int) 
 
 def _is_counted_bare(text: str) -> bool:
     """Whether a word is what "a couple" counts without its "of": "a couple dogs", but not "a couple kisses"."""
-    return is_plural(text) and singular(text) not in BASE_VERBS and text not in _PLURAL_BY_FORM
-
-
-def _read_half_dozen(words: Sequence[Word], index: int) -> tuple[int, int] | None:
-    after = index + 1
-    if text_at(words, index) == "half":
-        after += text_at(words, after) == "a"
-        if text_at(words, after) != "dozen":
-            return None
-        after += 1
-    return 6, after + (text_at(words, after) == "of")
+    return is_plural(text) and singular(text) not in BASE_VERBS
 
 
 def _read_plain(words: Sequence[Word], index: int) -> tuple[int | None, int]:

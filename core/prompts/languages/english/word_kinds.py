@@ -5,22 +5,15 @@ from __future__ import annotations
 from functools import lru_cache
 
 from ...plurals import is_plural
-from . import grammar_words as grammar
-from .adjectives import ADJECTIVES, ALSO_NOUNS, NOT_ADJECTIVES
+from . import vocabulary
 from .numbers import NUMBER_WORDS, is_number
-from .verbs import BASE_VERBS, IRREGULAR_PAST, NOUNS_IN_ING, NOUNS_IN_S
 
-_ADJECTIVE_ENDINGS = tuple("ous ful less ish ic ive able ible esque like sized shaped free".split())
-_LY_NOT_ADVERBS = frozenset(
-    "butterfly dragonfly firefly family lily jelly bully belly fly ally trolley friendly lovely lonely elderly curly silly "
-    "woolly hilly chilly deadly early daily jolly ugly holy lively bubbly assembly reply anomaly monopoly dolly holly filly "
-    "pretty cuddly wobbly prickly wrinkly sparkly ghostly costly orderly heavenly housefly mayfly gully tally rally smelly "
-    "burly motherly saintly scholarly wiggly squiggly drizzly grizzly bristly gnarly barfly ply underbelly".split()
-)
-_PARTICLES = frozenset("well high low full half multi semi ultra non mid open wide".split())  # of "well-dressed"
+_ADJECTIVE_ENDINGS = tuple(vocabulary.word_set("endings"))
+_LY_NOT_ADVERBS = vocabulary.word_set("not_adverbs") | vocabulary.ADJECTIVES
+_PARTICLES = vocabulary.word_set("particles")
 _BOUNDARIES = frozenset().union(
-    grammar.ARTICLES, grammar.DEFINITE, grammar.POSSESSIVES, grammar.QUANTIFIERS, grammar.CONJUNCTIONS,
-    grammar.SUBORDINATORS, grammar.PREPOSITIONS, grammar.PRONOUNS, grammar.AUXILIARIES,
+    vocabulary.ARTICLES, vocabulary.DEFINITE, vocabulary.POSSESSIVES, vocabulary.QUANTIFIERS, vocabulary.CONJUNCTIONS,
+    vocabulary.SUBORDINATORS, vocabulary.PREPOSITIONS, vocabulary.PRONOUNS, vocabulary.AUXILIARIES,
 )  # fmt: skip
 
 
@@ -32,48 +25,53 @@ def is_boundary(word: str) -> bool:
 
 def is_adverb(word: str) -> bool:
     """Whether the word can only describe a verb or an adjective ("slowly", "very", "together")."""
-    return word in grammar.ADVERBS or (word.endswith("ly") and len(word) > 4 and word not in _LY_NOT_ADVERBS)
+    return word in vocabulary.ADVERBS or (word.endswith("ly") and len(word) > 4 and word not in _LY_NOT_ADVERBS)
 
 
 def is_present_participle(word: str) -> bool:
     """Whether the word is a verb form in -ing ("running"), not a noun ("painting", "king")."""
     last = word.rsplit("-", 1)[-1]
-    return len(last) > 4 and last.endswith("ing") and last not in NOUNS_IN_ING
+    return len(last) > 4 and last.endswith("ing") and last not in vocabulary.NOUNS_IN_ING
 
 
 def is_past_participle(word: str) -> bool:
     """Whether the word is a verb form in -ed or a common irregular one ("dressed", "sat")."""
     last = word.rsplit("-", 1)[-1]
-    return last in IRREGULAR_PAST or (len(last) > 4 and last.endswith("ed") and last not in NOT_ADJECTIVES)
+    return last in vocabulary.IRREGULAR_PAST or (
+        len(last) > 4 and last.endswith("ed") and last not in vocabulary.NOT_ADJECTIVES
+    )
+
+
+def is_participle(word: str) -> bool:
+    """Whether the word is either."""
+    return is_present_participle(word) or is_past_participle(word)
 
 
 def is_base_verb(word: str) -> bool:
     """Whether the word is a common verb's base form ("walk")."""
-    return word in BASE_VERBS
+    return word in vocabulary.BASE_VERBS
 
 
 def is_finite_verb(word: str) -> bool:
     """Whether a word after a singular noun is its verb: "breaches", "sits", "stood"."""
-    return (is_plural(word) and word not in NOUNS_IN_S) or word in IRREGULAR_PAST
+    return (is_plural(word) and word not in vocabulary.NOUNS_IN_S) or word in vocabulary.IRREGULAR_PAST
 
 
 @lru_cache(4_096)
 def is_adjective(word: str) -> bool:
     """Whether a word before a noun describes it instead of being part of its name."""
-    if word in ADJECTIVES:
+    if word in vocabulary.ADJECTIVES:
         return True
     if "-" in word:
         return _is_hyphenated_adjective(word.split("-"))
-    if word in NOT_ADJECTIVES or is_plural(word):
+    if word in vocabulary.NOT_ADJECTIVES or is_plural(word):
         return False
-    return (
-        is_present_participle(word) or is_past_participle(word) or (len(word) > 4 and word.endswith(_ADJECTIVE_ENDINGS))
-    )
+    return is_participle(word) or (len(word) > 4 and word.endswith(_ADJECTIVE_ENDINGS))
 
 
 def can_be_noun(word: str) -> bool:
     """Whether the last word of a phrase may be its noun; an adjective may only where it also names a thing ("orange")."""
-    return word not in ADJECTIVES or word in ALSO_NOUNS
+    return word not in vocabulary.ADJECTIVES or word in vocabulary.ALSO_NOUNS
 
 
 def _is_hyphenated_adjective(parts: list[str]) -> bool:
