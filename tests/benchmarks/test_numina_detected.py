@@ -20,8 +20,8 @@ from benchmarks.numina_ablation.detected import NODE_ID, NuminaDetected, detecte
 from demo.comfy_client import ComfyClient
 from demo.server import ComfyServer
 
-from ..bridge.test_numina_published import FRAMES, GRID, setup
 from ..helpers.models import Setup, sample
+from ..parity.test_numina_published import FRAMES, GRID, setup
 from .test_countbench_making import shapes_workflow
 from .test_numina_ablation import SHORT
 
