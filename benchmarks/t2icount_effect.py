@@ -18,6 +18,8 @@ from dataclasses import dataclass, fields, replace
 from functools import cache, partial
 from pathlib import Path
 
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
 from training.pack import register_pack
 
 register_pack()
@@ -113,7 +115,8 @@ def train(name: str, plan: Plan, out: Path, report: Callable[[str], None]) -> Co
     training = CounterTraining(network, noun_tokens(None, SHAPES), scenes, _settings(variant, plan), folder)
     if plan.learn == "rich":
         training.examples = KnownExamples(scenes, network.config, plan.seed)
-    training.fit(partial(_tell, name, report))
+    with sdpa_kernel(SDPBackend.MATH):  # on a CPU, the backward pass of PyTorch's kernel takes longer
+        training.fit(partial(_tell, name, report))
     return network
 
 

@@ -15,8 +15,8 @@ from headcount.core.numina.settings import PAPER
 from headcount.core.prompts import CountedObject, singular
 from torch import Tensor
 
+from benchmarks.ablation_nodes.detected import NODE_ID, NuminaDetected, detected_layouts
 from benchmarks.lab.node_methods import KINDS, read_method
-from benchmarks.numina_ablation.detected import NODE_ID, NuminaDetected, detected_layouts
 from demo.comfy_client import ComfyClient
 from demo.server import ComfyServer
 
