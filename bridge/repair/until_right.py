@@ -192,4 +192,6 @@ def _handed_on(run: _Run, if_none_right: str) -> UntilRight:
     passes = bool(right) or if_none_right == BEST
     # A blocker with a message would open an error over the graph; the node says it instead.
     images = shown if passes else ExecutionBlocker(None)
-    return UntilRight(images, bool(right), given[0].seed, "\n".join([*lines, f"{verdict}; tried {effort}"]), result, shown)
+    return UntilRight(
+        images, bool(right), given[0].seed, "\n".join([*lines, f"{verdict}; tried {effort}"]), result, shown
+    )
