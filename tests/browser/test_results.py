@@ -68,15 +68,17 @@ _TEXT_WIDGETS = """text => {
 }"""
 
 
-_SAY = """async ([kind, lines]) => {
+_SAY = """([kind, lines]) => {
   const id = String(window.app.graph.nodes.find(node => node.type === kind).id);
   const table = Array.from({ length: lines }, (_, at) => `image ${at + 1}: 3 cats: right`).join('\\n');
   const output = { headcount_result: [{ verdict: '3 of 3 right', right: true, marks: [true, true, true], table }] };
   window.app.api.dispatchEvent(new CustomEvent('executed', { detail: { node: id, display_node: id, output, prompt_id: '1' } }));
-  for (let frames = 0; frames < 10; frames += 1) await new Promise(requestAnimationFrame);
 }"""
 """What the server sends at the end of a node."""
-_HEIGHTS = "card => [card.clientHeight, card.scrollHeight]"
+_SHOWS_ALL = "card => card.innerText.includes('image 5') && card.clientHeight === card.scrollHeight"
+_SCROLLS = (
+    "card => card.innerText.includes('image 40') && 180 < card.clientHeight && card.clientHeight < card.scrollHeight"
+)
 
 
 @pytest.fixture
@@ -107,11 +109,9 @@ def test_a_node_is_tall_enough_for_its_result(results: ResultPage) -> None:
     results.place(CHECK)
     card = results.card(CHECK)
     results.page.evaluate(_SAY, [CHECK, 5])
-    shown, whole = card.evaluate(_HEIGHTS)
-    assert whole == shown > 120
+    results.page.wait_for_function(_SHOWS_ALL, arg=card)
     results.page.evaluate(_SAY, [CHECK, 40])
-    shown, whole = card.evaluate(_HEIGHTS)
-    assert 180 < shown < whole
+    results.page.wait_for_function(_SCROLLS, arg=card)
 
 
 def test_results_stay(results: ResultPage, host: ComfyServer) -> None:
