@@ -10,7 +10,7 @@ IDEA-Research/grounding-dino-tiny on the Hub), or a counter of the pack: `counte
 stopped run goes on; a prompt that a node refuses is noted and left out. --out gets results.json and report.md.
 
 Methods are written as benchmarks.effect writes them. `numina_ablation`, such as `numina_ablation:heads=top2`, is a node of the
-benchmarks: link the folder benchmarks/numina_ablation into custom_nodes of each server, beside the pack.
+benchmarks: link the folder benchmarks/ablation_nodes into custom_nodes of each server, beside the pack.
 """
 
 from __future__ import annotations

@@ -51,6 +51,9 @@ def main(given: Sequence[str] | None = None) -> None:
     )
     part = "i/n: run every n-th prompt from the i-th on, and print no table; see --out"
     parser.add_argument("--part", type=part_of, help=part)
+    parser.add_argument(
+        "--no-costs", action="store_true", help="do not count operations, which takes three images' time"
+    )
     arguments = parser.parse_args(given)
     world, out = WORLDS[arguments.world], arguments.out or Path(f"output/effect_{arguments.world}.jsonl")
     rows = read_prompts(world.family, arguments.prompt_set)[arguments.first :][: arguments.prompts]
@@ -59,7 +62,7 @@ def main(given: Sequence[str] | None = None) -> None:
     try:
         require_files(arguments.world, world)
         methods = read_methods(arguments.methods.split(","))
-        run = run_prompts(world, rows, methods, out, tell, arguments.part or (0, 1))
+        run = run_prompts(world, rows, methods, out, tell, arguments.part or (0, 1), not arguments.no_costs)
     except CountError as error:
         parser.error(str(error))
     if arguments.part:

@@ -10,7 +10,11 @@ Methods: none, isac, isac-fast, isac-paper, isac-ls (Algorithm 2, best of 10), s
 such as isac_paper:clustering=gmm, isac_ablation:schedule=A (A to E) or isac_ablation:metric=iou (mae, kl, iou, mpo).
 
 --prompts FILE takes the counting prompts of another benchmark, from your copy of its file: GenEval's
-evaluation_metadata.jsonl, HRS-Bench's counting CSV, or T2I-CompBench's numeracy_val.txt.
+evaluation_metadata.jsonl, HRS-Bench's counting CSV, or T2I-CompBench's numeracy_val.txt. --boxes FILE.jsonl puts boxes of
+each prompt into a workflow with GLIGEN, see benchmarks/lab/gligen_boxes.py.
+
+For `isac_ablation` a server needs a node of the benchmarks: link the folder benchmarks/ablation_nodes into its custom_nodes,
+beside the pack.
 """
 
 from __future__ import annotations
@@ -44,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
 
     prompts = parser.add_argument_group("prompts")
     prompts.add_argument("--prompts", type=Path, metavar="FILE", help="of another benchmark, see above")
+    prompts.add_argument("--boxes", type=Path, metavar="FILE.jsonl", help="of each prompt, for a workflow with GLIGEN")
     prompts.add_argument("--limit", type=int, help="so many prompts in all, taken evenly from families and numbers")
     prompts.add_argument("--images", type=int, default=10, help="pictures per prompt and method (10, as in the paper)")
     prompts.add_argument("--seed", type=int, default=0, help="which combinations of classes are used")
@@ -84,6 +89,8 @@ def main(line: Sequence[str] | None = None) -> None:
         parser.error("nothing to draw with: give --checkpoint FILE, --workflow FILE, --shapes, or --skip-generate")
     if not (arguments.skip_count or arguments.shapes or arguments.detector):
         parser.error("nothing to count with: give --detector COUNTER, or --skip-count")
+    if arguments.boxes and not arguments.workflow:
+        parser.error("--boxes are put into a workflow with GLIGEN: give --workflow FILE.json")
     if len(arguments.threshold) not in (1, max(len(arguments.detector), 1)):
         parser.error(
             f"{len(arguments.threshold)} thresholds for {len(arguments.detector)} detectors: give one, or one each"

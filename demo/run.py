@@ -46,8 +46,8 @@ def judged() -> Seen:
     return seen
 
 
-STYLE = """body{font:16px sans-serif;margin:2em auto;max-width:1100px;padding:0 1em}img{max-width:100%}
-table{border-collapse:collapse;font-size:14px}
+STYLE = """body{font:16px sans-serif;margin:2em auto;max-width:1400px;padding:0 1em}img,table{width:100%}
+table{border-collapse:collapse;font-size:15px}
 th,td{padding:.3em .6em;border:1px solid #ccc;text-align:left;vertical-align:top}"""
 
 

@@ -50,9 +50,10 @@ def counts_input() -> io.Input:
     )
 
 
-def counter_input(name: str, tooltip: str, optional: bool = False) -> io.Input:
+def counter_input(name: str, tooltip: str, optional: bool = False, display_name: str | None = None) -> io.Input:
     """The input of a node that counts: for any counter, a T2ICount model included."""
-    return io.MultiType.Input(name, [T2ICountType, CounterType], tooltip=tooltip, optional=optional)
+    types = [T2ICountType, CounterType]
+    return io.MultiType.Input(name, types, display_name=display_name, tooltip=tooltip, optional=optional)
 
 
 def boxes_input() -> io.Input:

@@ -50,7 +50,7 @@ class CountPrompt(io.ComfyNode):
                     "reader",
                     optional=True,
                     tooltip="For prose that no rule reads: what a language model says that the prompt asks for, through Counts "
-                    "from Text. Its nouns must stand in the prompt. What you write into objects goes before it.",
+                    "from Text. Its nouns must stand in the prompt. What you write into objects takes precedence.",
                 ),
             ],
             outputs=[

@@ -39,7 +39,9 @@ class T2ICountCounter(io.ComfyNode):
             ],
             is_output_node=True,
             inputs=[
-                counter_input("t2icount", tooltip="T2ICOUNT of Load T2ICount Model, or any COUNTER."),
+                counter_input(
+                    "t2icount", display_name="counter", tooltip="T2ICOUNT of Load T2ICount Model, or any COUNTER."
+                ),
                 io.Image.Input("image", tooltip="The images to count in."),
                 io.String.Input(
                     "text",

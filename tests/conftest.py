@@ -65,14 +65,14 @@ def quick_collections() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[ComfyServer]:
-    """The real ComfyUI server with the pack and the benchmarks' node, started once for all tests; beside it untrained detectors
-    and an adapter."""
+    """The real ComfyUI server with the pack and the benchmarks' nodes, started once for all tests; beside it an adapter, and
+    untrained detectors and GLIGEN."""
     running = ComfyServer()
     packs = running.base / "custom_nodes"
     packs.mkdir()
-    for pack in ("detector_pack", "adapter_pack"):
+    for pack in ("detector_pack", "adapter_pack", "gligen_pack"):
         (packs / f"{pack}.py").symlink_to(ROOT / "tests" / "helpers" / f"{pack}.py")
-    (packs / "numina_ablation").symlink_to(ROOT / "benchmarks" / "numina_ablation")
+    (packs / "ablation_nodes").symlink_to(ROOT / "benchmarks" / "ablation_nodes")
     with running:
         yield running
 

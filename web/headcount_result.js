@@ -15,7 +15,7 @@ const PREFIX = "Headcount";
 const WITH_ROOM = new Set([
   "HeadcountCountCheck", "HeadcountCountSearch", "HeadcountCountSearchPick", "HeadcountT2ICountCounter",
 ]);
-const HEIGHTS = { note: 72, result: 132, line: 17, beyondTable: 110 };
+const HEIGHTS = { note: 72, result: 132, longest: 210 }; // beyond the longest, a result scrolls
 const MARGINS = 20; // above and below the elements, on the classic canvas
 const NEW_NODE = { width: 340, beyondLeast: 60 };
 
@@ -33,6 +33,7 @@ class NodeResult {
     this.card = null;
     this.state = "";
     this.run = undefined; // of the workflow, its id
+    this.textHeight = 0; // of what the card says, in pixels; 0 before the page has laid it out
     if (WITH_ROOM.has(node.comfyClass)) {
       this.#addCard();
       const [width, height] = node.computeSize();
@@ -80,6 +81,7 @@ class NodeResult {
     if (says && !this.card) this.#addCard();
     if (!says && this.card && !WITH_ROOM.has(this.node.comfyClass)) this.#removeCard();
     this.card?.show(results, note, this.state);
+    requestAnimationFrame(() => this.#fit());
     this.node.setDirtyCanvas?.(true, true);
   }
 
@@ -100,28 +102,42 @@ class NodeResult {
     this.card = new Card();
     const [least, most] = [() => this.#least(), () => this.#most()];
     this.widget = addElements(this.node, "result", this.card.root, { least, most });
+    this.grown = 0;
+    this.#makeRoom();
+    new ResizeObserver(() => this.#fit()).observe(this.card.root);
+  }
+
+  /** As tall as what the card says; while the node runs, the card stays as it is. */
+  #fit() {
+    const height = this.state ? 0 : this.card?.textHeight() ?? 0;
+    if (!height || height === this.textHeight) return;
+    this.textHeight = height;
+    this.#makeRoom();
+  }
+
+  #makeRoom() {
     this.card.root.style.minHeight = `${this.#least() - MARGINS}px`;
     const [width, height] = this.node.size;
     this.node.setSize([width, Math.max(height, this.node.computeSize()[1])]);
-    this.grown = this.node.size[1] - height;
+    this.grown += this.node.size[1] - height;
   }
 
   #removeCard() {
     this.node.removeWidget(this.widget);
     this.card = this.widget = null;
+    this.textHeight = 0;
     this.node.setSize([this.node.size[0], this.node.size[1] - this.grown]);
   }
 
   #least() {
     const { results } = readKept(this.node.properties);
-    return WITH_ROOM.has(this.node.comfyClass) || results.some((one) => one.table) ? HEIGHTS.result : HEIGHTS.note;
+    const hasResult = WITH_ROOM.has(this.node.comfyClass) || results.some((one) => one.table);
+    return Math.min(Math.max(hasResult ? HEIGHTS.result : HEIGHTS.note, this.textHeight + MARGINS), HEIGHTS.longest);
   }
 
   /** Leaves what is more to the node's image. */
   #most() {
-    const { results } = readKept(this.node.properties);
-    const lines = results.reduce((sum, { table, marks }) => sum + table.split("\n").length + marks.length / 8, 0);
-    return Math.max(this.#least(), HEIGHTS.beyondTable + HEIGHTS.line * lines);
+    return Math.max(this.#least(), this.textHeight + MARGINS);
   }
 }
 

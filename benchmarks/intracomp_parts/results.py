@@ -30,9 +30,10 @@ MEASURES = {
     "ratio": "share of the asked things that are there, each noun at most as often as asked (the paper's metric)",
     "error": "mean over the asked nouns of |counted - asked|",
     "surplus": "things of the asked nouns beyond the asked number",
+    "F1": "of the asked things: 2 TP / (2 TP + FP + FN) of each image (HRS-Bench's metric)",
     "others": "things of nouns that were not asked for, where the counter sees those",
 }
-SHARES = frozenset({"exact", "present", "ratio"})
+SHARES = frozenset({"exact", "present", "ratio", "F1"})
 
 
 def measure(asked: Mapping[str, int], counted: Mapping[str, int]) -> dict[str, float]:
@@ -46,12 +47,14 @@ def measure(asked: Mapping[str, int], counted: Mapping[str, int]) -> dict[str, f
         counted: noun -> how many; absent nouns were not seen.
     """
     found = {noun: counted.get(noun, 0) for noun in asked}
+    right = sum(min(found[noun], count) for noun, count in asked.items())
     return {
         "exact": float(all(found[noun] == count for noun, count in asked.items())),
         "present": float(all(found[noun] >= count for noun, count in asked.items())),
-        "ratio": sum(min(found[noun], count) for noun, count in asked.items()) / sum(asked.values()),
+        "ratio": right / sum(asked.values()),
         "error": sum(abs(found[noun] - count) for noun, count in asked.items()) / len(asked),
         "surplus": float(sum(max(found[noun] - count, 0) for noun, count in asked.items())),
+        "F1": 2 * right / (sum(found.values()) + sum(asked.values())),
         "others": float(sum(count for noun, count in counted.items() if noun not in asked)),
     }
 

@@ -14,9 +14,10 @@ from headcount.core.errors import CountError
 from demo.comfy_client import ComfyClient, Prompt
 from training.files import read_picture
 
+from ..lab.gligen_boxes import Boxes, read_boxes, require_box_node, with_boxes
 from ..lab.node_methods import Method
 from ..lab.servers import spread
-from ..lab.store import digest
+from ..lab.store import digest, file_digest
 from ..lab.workflow_methods import with_method
 from ..lab.workflows import filled, prompt_input, read_workflow, shown_files
 from .pictures import PictureRow, Store
@@ -31,12 +32,13 @@ class WorkflowSource:
     """A workflow, and the servers that run it.
 
     Attributes:
-        name: file name, and digest of what the workflow does.
+        name: file name, and digest of what the workflow does; the same of the boxes, where there are some.
         workflow: in the API format.
         place: (node, input) of the prompt.
         servers: addresses of running ComfyUI servers.
         output_node: id of the node that shows the picture; None where there is one only.
         timeout_s: longest time for one picture.
+        boxes: of each prompt, for GLIGEN; None where the workflow stays as it is.
     """
 
     name: str
@@ -45,18 +47,24 @@ class WorkflowSource:
     servers: Sequence[str]
     output_node: str | None = None
     timeout_s: float = 3600.0
+    boxes: Mapping[str, Boxes] | None = None
 
     @staticmethod
     def of(arguments: argparse.Namespace) -> WorkflowSource:
         """What the command line asks for.
 
         Raises:
-            CountError: the file is no workflow, has no place for the prompt, or no server answers.
+            CountError: a file is not what it should be, the workflow has no place for the prompt or its boxes, or no server
+                answers.
         """
         workflow = read_workflow(arguments.workflow, arguments.servers)
         place = prompt_input(workflow, arguments.prompt_node)
-        name = f"{arguments.workflow.name} {digest(workflow)[:12]}"
-        return WorkflowSource(name, workflow, place, arguments.servers, arguments.output_node, arguments.timeout)
+        name, boxes = f"{arguments.workflow.name} {digest(workflow)[:12]}", None
+        if arguments.boxes is not None:
+            require_box_node(workflow)
+            boxes = read_boxes(arguments.boxes)
+            name += f", {arguments.boxes.name} {file_digest(arguments.boxes)}"
+        return WorkflowSource(name, workflow, place, arguments.servers, arguments.output_node, arguments.timeout, boxes)
 
     def draw(
         self,
@@ -72,15 +80,20 @@ class WorkflowSource:
             sampling: options of the command line, which replace the workflow's own.
 
         Raises:
-            CountError: a method does not fit the workflow, it shows several pictures, or no server answers.
+            CountError: a method does not fit the workflow, it shows several pictures, a prompt has no boxes where others
+                have some, or no server answers.
             PromptError: ComfyUI refused the workflow, or the run was cancelled.
         """
         workflows = {name: with_method(self.workflow, self.place, method) for name, method in methods.items()}
         values = {name: value for option, value in sampling.items() for name in _INPUTS[option]}
         drawn: list[str] = []
+        if self.boxes is not None and (missing := {row.prompt for row in rows} - self.boxes.keys()):
+            raise CountError(f"--boxes has none for {len(missing)} of the prompts, such as {min(missing)!r}")
 
         def draw(client: ComfyClient, row: PictureRow) -> None:
             prompt = filled(workflows[row.method], self.place, row.prompt, row.asked, row.seed, **values)
+            if self.boxes is not None:
+                prompt = with_boxes(prompt, self.boxes[row.prompt])
             start = time.perf_counter()
             files = shown_files(client.run(prompt, self.timeout_s), self.output_node)
             if len(files) != 1:

@@ -92,7 +92,8 @@ class Report:
         return distance_of_vectors(features, self._run.drawn[0]) if len(features) > 1 else None
 
     def _note(self) -> str:
-        costed = self.figures[PLAIN][ALL].cost.count
+        cost = self.figures[PLAIN][ALL].cost
+        costed = cost.count if cost else 0
         older = self.codes - {code_digest()}
         mixed = f" Some pictures were made by other versions of the code ({', '.join(sorted(older))})." if older else ""
         return (

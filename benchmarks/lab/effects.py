@@ -43,8 +43,13 @@ def run_prompts(
     out: Path,
     report: Callable[[str], None],
     part: tuple[int, int] = (0, 1),
+    costs: bool = True,
 ) -> Run:
-    """Outcomes of all prompts, or of one part of them; those in the file `out` are read, the others made and added."""
+    """Outcomes of all prompts, or of one part of them; those in the file `out` are read, the others made and added.
+
+    Args:
+        costs: count the operations of every tenth prompt.
+    """
     kept, bench, began = KeptRows(out, "outcome"), cache(lambda: Bench(world)), time.monotonic()
     decider, fixed = world.decider.digest, f"{world.model.digest} {world.judge.digest} {world.sampling}"
     outcomes: dict[str, list[Outcome]] = {method.name: [] for method in methods}
@@ -53,7 +58,7 @@ def run_prompts(
     def outcome(number: int, row: PromptRow, method: Method) -> Outcome:
         key = f"{row.seed} {row.prompt} {method.key} {decider if method.counts else ''} {fixed}"
         found = Outcome(**kept.get(key, lambda: asdict(bench().outcome(row, method))))
-        if number % COST_EVERY:
+        if number % COST_EVERY or not costs:
             return found
         return replace(found, operations=kept.get(f"operations {key}", lambda: bench().operations(row, method)))
 

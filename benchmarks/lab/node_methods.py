@@ -20,9 +20,9 @@ from headcount.nodes.isac_attention_control import IsacAttentionControl
 from headcount.nodes.isac_latent_selection import IsacLatentSelection
 from headcount.nodes.numina_count_guide import NuminaCountGuide
 
-from ..numina_ablation import NuminaAblation
-from ..numina_ablation.detected import NuminaDetected
-from .isac_ablation import IsacAblation
+from ..ablation_nodes.detected import NuminaDetected
+from ..ablation_nodes.isac import IsacAblation
+from ..ablation_nodes.numina import NuminaAblation
 
 PLAIN = "plain"
 _OF_THE_SAMPLER = ("seed", "steps", "cfg", "sampler_name", "scheduler", "denoise")

@@ -79,10 +79,10 @@ class Tries:
 
     @property
     def words(self) -> str:
-        """ "3 tries and 2 variations": every line of the table is one of them."""
+        """ "3 seeds and 2 variations": every line of the table is one of them."""
         varied = len(self.lines) - self.begun
-        tries = count_words(self.begun, "tries")
-        return f"{tries} and {count_words(varied, 'variations')}" if varied > 0 else tries
+        seeds = count_words(self.begun, "seeds")
+        return f"{seeds} and {count_words(varied, 'variations')}" if varied > 0 else seeds
 
     @property
     def are_left(self) -> bool:

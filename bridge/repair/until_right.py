@@ -184,13 +184,14 @@ def _handed_on(run: _Run, if_none_right: str) -> UntilRight:
         f"asked: {counts_in_words(run.asked.values(), run.asked)}",
         *(f"{name}: {words}" for name, words in tries.lines.items()),
     ]
-    verdict = (
-        f"{count_words(len(right), 'images')} right after {tries.words}: the work of {run.budget.spent:.1f} images"
-    )
+    verdict = f"{len(right)} of {tries.settings.pictures} right"
+    effort = f"{tries.words}, in the time of {run.budget.spent:.1f} images"
     names = {one.name for one in right}
     marks = tuple(name in names for name in tries.lines)
-    result = NodeResult(verdict, bool(right), marks, "\n".join(lines), run.note)
+    result = NodeResult(verdict, bool(right), marks, "\n".join([f"tried: {effort}", *lines]), run.note)
     passes = bool(right) or if_none_right == BEST
     # A blocker with a message would open an error over the graph; the node says it instead.
     images = shown if passes else ExecutionBlocker(None)
-    return UntilRight(images, bool(right), given[0].seed, "\n".join([*lines, verdict]), result, shown)
+    return UntilRight(
+        images, bool(right), given[0].seed, "\n".join([*lines, f"{verdict}; tried {effort}"]), result, shown
+    )

@@ -8,7 +8,16 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ...core.attention import Box, RunRecord, bounding_box, noun_heat_over_time, noun_instances, prominence, split_into
+from ...core.attention import (
+    Box,
+    RunRecord,
+    bounding_box,
+    noun_heat_over_time,
+    noun_instances,
+    outline_levels,
+    prominence,
+    split_into,
+)
 from ...core.counting import count_words
 from ...core.drawing import outlined_objects, plain_picture, readable, resize_maps
 from ...core.errors import CountError
@@ -22,10 +31,16 @@ MAX_INSTANCES = 64  # a noisy map has a thousand peaks, and each mask is as larg
 
 @dataclass(frozen=True)
 class _Small:
-    """An instance on the maps' grid: its noun, its (h, w) mask, and how far it stands out in its noun's map, 0 to 1."""
+    """An instance on the maps' grid.
+
+    Attributes:
+        noun: what it is.
+        levels: (h, w), positive inside it.
+        strength: how far it stands out in its noun's map, 0 to 1.
+    """
 
     noun: str
-    mask: Tensor
+    levels: Tensor
     strength: float
 
 
@@ -97,8 +112,8 @@ def find_instances(
             f"batch_index is {item}, but the run made {count_words(batch, what)}; the last one is {batch - 1}"
         )
     picture = None if image is None else pictures_for(record, image)[item]
-    small = [one for one in _instances(record, item, which, threshold) if one.mask.any()]
-    found = [(one, resize_maps(one.mask[None], record.size)[0] > 0.5) for one in _strongest(small)]
+    small = [one for one in _instances(record, item, which, threshold) if (one.levels > 0).any()]
+    found = [(one, resize_maps(one.levels[None], record.size)[0] > 0) for one in _strongest(small)]
     placed = [(one, mask, box) for one, mask in found if (box := bounding_box(mask)) is not None]
     if not placed:
         return FoundInstances(_nothing(record), (), f"{note}none of {', '.join(record.nouns)}", picture=picture)
@@ -139,9 +154,13 @@ def _instances(record: RunRecord, item: int, which: Which, threshold: float) -> 
     else:
         found = [noun_instances(own, threshold) for own in heat]
     return [
-        _Small(noun, mask, strength)
+        _Small(noun, levels, strength)
         for noun, own, masks in zip(record.nouns, heat, found, strict=True)
-        for mask, strength in zip(masks, prominence(own, masks).tolist(), strict=True)
+        for levels, strength in zip(
+            masks - 0.5 if which == "layout" else outline_levels(own, masks, threshold),
+            prominence(own, masks).tolist(),
+            strict=True,
+        )
     ]
 
 

@@ -22,7 +22,15 @@ from .clusters import Clustering
 from .fused import column_gradient
 from .grids import area_pooled, grid_of, halved, pixel_sources, resize_back, smoothed
 from .heat import Scale, find_words, noun_heat_over_time, scaled, word_heat
-from .instances import Box, bounding_box, noun_instances, prominence, self_attention_regions, split_into
+from .instances import (
+    Box,
+    bounding_box,
+    noun_instances,
+    outline_levels,
+    prominence,
+    self_attention_regions,
+    split_into,
+)
 from .layer_maps import LayerPlan, LayerRequest, spread_evenly
 from .mean_maps import (
     AttentionMaps,
@@ -89,6 +97,7 @@ __all__ = [
     "noun_heat_over_time",
     "noun_instances",
     "outline",
+    "outline_levels",
     "picture_maps",
     "pixel_sources",
     "prominence",

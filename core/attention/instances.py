@@ -84,6 +84,24 @@ def prominence(heat: Tensor, masks: Tensor) -> Tensor:
     return (height * masks.to(height)).amax((-2, -1))
 
 
+def outline_levels(heat: Tensor, masks: Tensor, threshold: float) -> Tensor:
+    """Levels that are positive inside an instance and negative outside: enlarged, their zero line is its smooth outline.
+
+    They are the mean of the mask, which keeps small instances, and of the heat, which says where in a pixel the edge is.
+
+    Args:
+        heat: (h, w) attention to the noun.
+        masks: (N, h, w) of 0 and 1 that do not overlap, from `noun_instances` or `split_into`.
+        threshold: as in `noun_instances`.
+
+    Returns:
+        (N, h, w) in -0.5..0.5. Where another instance is, the heat counts as far below the threshold as it is above.
+    """
+    floor = heat.median()
+    level = ((heat - floor) / (heat.amax() - floor).clamp_min(1e-8) - threshold).clamp(-0.5, 0.5)
+    return (torch.where(masks > 0, level.clamp_min(0), -level.abs()) + masks - 0.5) / 2
+
+
 def _one_per_plateau(peaks: Tensor, least_distance: int) -> Tensor:
     """Peaks that lie next to each other are equally high, and one thing: (n, 2) rows and columns to as many or fewer."""
     plateaus: list[list[list[int]]] = []

@@ -205,6 +205,8 @@ def test_the_whole_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert content["methods"]["plain"]["groups"]["all"]["cost"]["mean"] == 1
     shares = [np.mean([one["right"] for one in method["pictures"]]) for method in content["methods"].values()]
     assert shares == [method["groups"]["all"]["right"]["mean"] for method in content["methods"].values()]
+    effect.main([*given, "--no-costs"])
+    assert "(0 of 2)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -18,14 +18,14 @@ CLASSES = {"cat": 1, "dog": 1, "cow": 1, "bear": 1, "sheep": 1}
     ("asked", "counted", "expected"),
     [
         # Two of five classes are 40 %, three of five cats 60 %, as the paper says.
-        (CLASSES, {"cat": 1, "dog": 1}, dict(exact=0, present=0, ratio=0.4, error=0.6, surplus=0, others=0)),
-        ({"cat": 5}, {"cat": 3}, dict(exact=0, present=0, ratio=0.6, error=2, surplus=0, others=0)),
-        ({"cat": 3}, {"cat": 5}, dict(exact=0, present=1, ratio=1, error=2, surplus=2, others=0)),
-        ({"cat": 3}, {"cat": 3, "dog": 2}, dict(exact=1, present=1, ratio=1, error=0, surplus=0, others=2)),
-        (CLASSES, dict(CLASSES, cat=2), dict(exact=0, present=1, ratio=1, error=0.2, surplus=1, others=0)),
-        ({"cat": 2, "dog": 1}, {}, dict(exact=0, present=0, ratio=0, error=1.5, surplus=0, others=0)),
+        (CLASSES, {"cat": 1, "dog": 1}, dict(exact=0, present=0, ratio=0.4, error=0.6, surplus=0, F1=4 / 7, others=0)),
+        ({"cat": 5}, {"cat": 3}, dict(exact=0, present=0, ratio=0.6, error=2, surplus=0, F1=0.75, others=0)),
+        ({"cat": 3}, {"cat": 5}, dict(exact=0, present=1, ratio=1, error=2, surplus=2, F1=0.75, others=0)),
+        ({"cat": 3}, {"cat": 3, "dog": 2}, dict(exact=1, present=1, ratio=1, error=0, surplus=0, F1=1, others=2)),
+        (CLASSES, dict(CLASSES, cat=2), dict(exact=0, present=1, ratio=1, error=0.2, surplus=1, F1=10 / 11, others=0)),
+        ({"cat": 2, "dog": 1}, {}, dict(exact=0, present=0, ratio=0, error=1.5, surplus=0, F1=0, others=0)),
         # A surplus of one class does not make up for another.
-        ({"cat": 1, "dog": 1}, {"cat": 2}, dict(exact=0, present=0, ratio=0.5, error=1, surplus=1, others=0)),
+        ({"cat": 1, "dog": 1}, {"cat": 2}, dict(exact=0, present=0, ratio=0.5, error=1, surplus=1, F1=0.5, others=0)),
     ],
 )
 def test_measures(asked: dict[str, int], counted: dict[str, int], expected: dict[str, float]) -> None:

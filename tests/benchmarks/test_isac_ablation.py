@@ -12,7 +12,7 @@ from headcount.core.errors import CountError
 from headcount.core.isac import LossWeights, PaperObjective, PromptTarget
 from headcount.core.isac.differentiate import differentiated
 
-from benchmarks.lab.isac_ablation import METRICS, SCHEDULES, MetricObjective
+from benchmarks.ablation_nodes.isac import METRICS, SCHEDULES, MetricObjective
 from benchmarks.lab.method_runs import run_method
 from benchmarks.lab.node_methods import read_method
 from benchmarks.lab.sampling import SHAPES_SAMPLING, Generator

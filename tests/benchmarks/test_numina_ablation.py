@@ -11,11 +11,11 @@ from headcount.core.prompts import CONDITIONING_KEY
 from headcount.core.prompts.carried import as_carried
 from torch import Tensor
 
+from benchmarks.ablation_nodes.numina import NODE_ID
 from benchmarks.lab.node_methods import KINDS, read_method
-from benchmarks.numina_ablation import NODE_ID
 
-from ..bridge.test_numina_published import ASKED, RUN, setup
 from ..helpers.models import Setup, sample
+from ..parity.test_numina_published import ASKED, RUN, setup
 
 __all__ = ["setup"]  # a fixture
 SHORT = replace(RUN, steps=5)

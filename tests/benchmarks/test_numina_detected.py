@@ -15,13 +15,13 @@ from headcount.core.numina.settings import PAPER
 from headcount.core.prompts import CountedObject, singular
 from torch import Tensor
 
+from benchmarks.ablation_nodes.detected import NODE_ID, NuminaDetected, detected_layouts
 from benchmarks.lab.node_methods import KINDS, read_method
-from benchmarks.numina_ablation.detected import NODE_ID, NuminaDetected, detected_layouts
 from demo.comfy_client import ComfyClient
 from demo.server import ComfyServer
 
-from ..bridge.test_numina_published import FRAMES, GRID, setup
 from ..helpers.models import Setup, sample
+from ..parity.test_numina_published import FRAMES, GRID, setup
 from .test_countbench_making import shapes_workflow
 from .test_numina_ablation import SHORT
 

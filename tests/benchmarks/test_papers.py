@@ -54,7 +54,7 @@ def test_every_row_has_a_command_or_says_why() -> None:
                 methods = [read_method(options.method)]
             else:
                 continue
-            if options.workflow:
+            if options.workflow or module == "benchmarks.intracomp":  # with --workflow in place of --checkpoint
                 assert all(with_method(shapes_workflow("SaveImage"), ("2", "text"), method) for method in methods)
 
 
@@ -108,7 +108,7 @@ def test_isac(methods: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("method", ["none", "isac-paper", "isac-ls"])
+@pytest.mark.parametrize("method", ["none", "isac-paper", "isac-ls", "isac_ablation:metric=kl"])
 def test_isac_by_a_workflow(
     method: str, tmp_path: Path, server: ComfyServer, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -83,7 +83,7 @@ def test_a_plain_encoder_becomes_count_prompt() -> None:
     ("method", "changes", "told"),
     [
         ("search", {}, "search is not for --workflow"),
-        ("isac_ablation", {}, "isac_ablation is not for --workflow"),
+        ("best_of", {}, "best_of is not for --workflow"),
         ("isac_fast", {"5": "VAEDecode"}, "no node with a model and a positive conditioning"),
         ("selection", {"5": "SamplerCustom"}, "0 nodes KSampler"),
         ("plain", {"2": "TextEncodeOther"}, "goes into TextEncodeOther"),
@@ -102,4 +102,4 @@ def test_what_does_not_fit(method: str, changes: dict[str, str], told: str) -> N
 def test_nodes_are_known_by_their_ids() -> None:
     ids = {name: kind.node_id for name, kind in KINDS.items()}
     assert ids["isac_fast"] == "HeadcountIsacAttentionControl" and ids["numina"] == "HeadcountNuminaCountGuide"
-    assert ids["best_of"] is None and ids["isac_ablation"] is None
+    assert ids["best_of"] is None and ids["isac_ablation"] == "HeadcountIsacAblation"

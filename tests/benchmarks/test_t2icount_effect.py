@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from headcount.core.errors import CountError
 
 from benchmarks.lab.statistics import interval, root_mean_square
 from benchmarks.t2icount_effect import (
@@ -81,3 +82,19 @@ def test_a_run_prints_its_table_and_is_not_made_again(ran: tuple[list[str], str]
     assert [row for row in first.splitlines() if row.startswith("|")] == second.splitlines()[1:]
     assert all(f"{name}: epoch 1" in first for name in VARIANTS) and "epoch" not in second
     assert all(f"| {name} |" in first for name in VARIANTS)
+
+
+def test_learning_from_richer_scenes(tmp_path: Path) -> None:
+    """As the shipped counter: any noun may be asked for, and such scenes are judged too."""
+    line = ["--scenes", "2", "--epochs", "1", "--judged", "2", "--variant", "full", "--out", str(tmp_path)]
+    (head, *_) = [
+        row for row in printed([*line, "--learn", "rich", "--batch", "1"]).splitlines() if row.startswith("|")
+    ]
+    assert [part for part in ("ordinary", "minority", "rich") if f"{part}: MAE" in head] == [
+        "ordinary",
+        "minority",
+        "rich",
+    ]
+    assert len((tmp_path / "full" / "log.csv").read_text().splitlines()) == 2
+    with pytest.raises(CountError, match="batch 1 then, 16 now"):
+        printed([*line, "--learn", "rich"])

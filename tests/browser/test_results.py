@@ -68,6 +68,19 @@ _TEXT_WIDGETS = """text => {
 }"""
 
 
+_SAY = """([kind, lines]) => {
+  const id = String(window.app.graph.nodes.find(node => node.type === kind).id);
+  const table = Array.from({ length: lines }, (_, at) => `image ${at + 1}: 3 cats: right`).join('\\n');
+  const output = { headcount_result: [{ verdict: '3 of 3 right', right: true, marks: [true, true, true], table }] };
+  window.app.api.dispatchEvent(new CustomEvent('executed', { detail: { node: id, display_node: id, output, prompt_id: '1' } }));
+}"""
+"""What the server sends at the end of a node."""
+_SHOWS_ALL = "card => card.innerText.includes('image 5') && card.clientHeight === card.scrollHeight"
+_SCROLLS = (
+    "card => card.innerText.includes('image 40') && 180 < card.clientHeight && card.clientHeight < card.scrollHeight"
+)
+
+
 @pytest.fixture
 def results(page: Page, renderer: str) -> ResultPage:
     """The graph in a new tab, of which the server has nothing in its cache."""
@@ -89,6 +102,16 @@ def _drop(page: Page, file: Path) -> None:
     drop_file(page, file)
     page.wait_for_function("() => window.app.graph.nodes.every(node => node.title !== 'of the graph before')")
     settle(page)
+
+
+def test_a_node_is_tall_enough_for_its_result(results: ResultPage) -> None:
+    """Up to a height; beyond, it scrolls."""
+    results.place(CHECK)
+    card = results.card(CHECK)
+    results.page.evaluate(_SAY, [CHECK, 5])
+    results.page.wait_for_function(_SHOWS_ALL, arg=card)
+    results.page.evaluate(_SAY, [CHECK, 40])
+    results.page.wait_for_function(_SCROLLS, arg=card)
 
 
 def test_results_stay(results: ResultPage, host: ComfyServer) -> None:

@@ -8,6 +8,7 @@ from headcount.core.attention.instances import (
     Box,
     bounding_box,
     noun_instances,
+    outline_levels,
     prominence,
     self_attention_regions,
     split_into,
@@ -48,6 +49,24 @@ def test_prominence_is_the_share_of_the_highest_peak() -> None:
     assert prominence(heat, noun_instances(heat, 0.5)).tolist() == pytest.approx([1, 0.7], abs=0.02)
     assert prominence(torch.full((5, 7), 0.3), torch.ones(2, 5, 7)).tolist() == [0, 0]
     assert prominence(heat, torch.zeros(0, 12, 12)).shape == (0,)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 1000), threshold=st.floats(0.05, 0.95))
+def test_levels_are_positive_inside_an_instance_alone(seed: int, threshold: float) -> None:
+    heat = torch.rand(9, 11, generator=torch.Generator().manual_seed(seed))
+    for masks in (noun_instances(heat, threshold), split_into(heat, threshold, 4)):
+        levels = outline_levels(heat, masks, threshold)
+        assert torch.equal(levels > 0, masks > 0) and float(levels.abs().max()) <= 0.5
+
+
+def test_an_edge_lies_where_the_heat_says() -> None:
+    """Of two blobs with the same pixels, the wider one's levels are nearer to zero outside."""
+    heats = [blob_heat((12, 12), [(6, 6)], width=width) for width in (1.5, 1.6)]
+    masks = [noun_instances(heat, 0.5) for heat in heats]
+    assert torch.equal(*masks)
+    narrow, wide = (outline_levels(heat, mask, 0.5) for heat, mask in zip(heats, masks, strict=True))
+    assert bool((wide[:, 6, 8] > narrow[:, 6, 8]).all())
 
 
 def test_a_higher_threshold_gives_smaller_masks() -> None:

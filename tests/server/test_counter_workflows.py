@@ -130,7 +130,7 @@ def test_count_a_video_with_sam3(stand_ins: ComfyServer, stand_in_base: Path) ->
 
 def test_count_a_photo_with_a_detector(stand_ins: ComfyServer) -> None:
     prompt = prompt_of(stand_ins, "Count a photo with a detector")
-    assert shown(prompt, stand_ins.run(prompt), "How many") == [f"image 1: {QUERIES} cats"]
+    assert shown(prompt, stand_ins.run(prompt), "How many") == [f"image 1: {QUERIES} clouds"]
     prompt = prompt_of(
         stand_ins, "Count a photo with a detector", HeadcountDetectorCounter={**EVERYTHING, "detector": "none"}
     )
@@ -143,7 +143,7 @@ def test_an_answer_is_read_and_checked(stand_ins: ComfyServer) -> None:
     prompt = prompt_of(stand_ins, "Ask a language model how many")
     for node in (of(prompt, "TextGenerate"), of(prompt, "CLIPLoader")):
         del prompt[node]
-    prompt["said"] = {"class_type": "PrimitiveStringMultiline", "inputs": {"value": "**Cats: 3**, dogs: two"}}
+    prompt["said"] = {"class_type": "PrimitiveStringMultiline", "inputs": {"value": "**Clouds: 2**, eyes: two"}}
     for placed in prompt.values():
         for name, value in placed["inputs"].items():
             if isinstance(value, list) and value[0] not in prompt:

@@ -31,6 +31,12 @@ export class Card {
     this.root.classList.toggle("hc-running", state === "running");
     this.root.replaceChildren(...(parts.length ? parts : [line(TEXTS.empty, "hc-quiet")]));
   }
+
+  /** Pixels that the text takes with its margins, however tall the card is; 0 where the page does not show the card. */
+  textHeight() {
+    const { firstElementChild: first, lastElementChild: last } = this.root;
+    return last.offsetHeight && first.offsetTop + last.offsetTop + last.offsetHeight;
+  }
 }
 
 function line(english, className) {

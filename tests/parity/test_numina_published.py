@@ -1,7 +1,7 @@
 """NUMINA's methods *paper* and *release*, each sampled end to end and by hand: plain loops over steps, frames and cells.
 
 By hand: Euler on Wan's own classes with an attention function of this file, so that nothing of the pack but the functions
-that tests/parity holds against the released code (clusters, head choice, one frame's refinement) is between the two.
+that test_numina_parity.py holds against the released code (clusters, head choice, one frame's refinement) is between the two.
 """
 
 from __future__ import annotations

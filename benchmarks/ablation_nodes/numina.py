@@ -1,23 +1,16 @@
-"""NUMINA's method *paper* with one part exchanged, as its ablations have it (Tables 3, 4 and 9 to 11).
-
-These are choices of the benchmarks; the node of the pack offers what the paper ends up with. Methods are written as
-`numina_ablation:heads=top2`. `benchmarks.effect` runs them as they are. For `--workflow` this folder is a custom node of its
-own: link it into custom_nodes of each ComfyUI server, beside the pack, whose code it uses. `detected` is Table 2's other
-layout, `numina_detected`; its node needs a counter, so that it is put into the workflow itself.
-"""
+"""NUMINA's method *paper* with one part exchanged (Tables 3, 4 and 9 to 11): `numina_ablation:heads=top2`."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib import import_module
 from typing import Any
 
-from comfy_api.latest import ComfyExtension, io
+from comfy_api.latest import io
+
+from . import pack
 
 NODE_ID = "HeadcountNuminaAblation"
-PAPER_NODE = "HeadcountNuminaCountGuide"
 EXCHANGED: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "cost": {
         "all": {},
@@ -92,26 +85,3 @@ class NuminaAblation(io.ComfyNode):
         )
         settings = pack("bridge.numina.settings").NuminaSettings(method="paper", exchanged=preset)
         return io.NodeOutput(*bridge.with_numina(model, settings))
-
-
-def pack(module: str) -> Any:
-    """A module of the pack, which a ComfyUI server knows under the path of its folder."""
-    if "headcount" in sys.modules:  # of benchmarks and tests
-        return import_module(f"headcount.{module}")
-    from nodes import NODE_CLASS_MAPPINGS
-
-    return import_module(f"{NODE_CLASS_MAPPINGS[PAPER_NODE].__module__.partition('.nodes.')[0]}.{module}")
-
-
-class NuminaAblationExtension(ComfyExtension):
-    """What ComfyUI asks for the nodes."""
-
-    async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        from .detected import NuminaDetected
-
-        return [NuminaAblation, NuminaDetected]
-
-
-async def comfy_entrypoint() -> NuminaAblationExtension:
-    """Entry point that ComfyUI calls once, after importing the folder."""
-    return NuminaAblationExtension()
