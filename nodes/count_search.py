@@ -65,28 +65,7 @@ class CountSearch(io.ComfyNode):
                     advanced=True,
                 ),
             ],
-            outputs=[
-                io.Latent.Output(
-                    "latent",
-                    display_name="LATENT",
-                    tooltip="The latent to sample from, for the sampler's latent_image.",
-                ),
-                io.Int.Output("seed_out", display_name="seed", tooltip="The best seed, for the sampler's seed input."),
-                io.String.Output(
-                    "table", display_name="table", tooltip="What was counted for every tried seed, best first."
-                ),
-                io.Image.Output(
-                    "predictions",
-                    display_name="predictions",
-                    tooltip="The test preview of each seed, in the order of the table.",
-                ),
-                io.Model.Output(
-                    "model_out",
-                    display_name="MODEL",
-                    tooltip="The model, for the sampler: with look: own steps it goes on where the look ended, in place of "
-                    "beginning anew. The image is the same.",
-                ),
-            ],
+            outputs=_outputs(),
         )
 
     @classmethod
@@ -94,3 +73,26 @@ class CountSearch(io.ComfyNode):
         search = search_seeds(search_of(**searched), counter)
         shown = result_output(search.result, cls)
         return io.NodeOutput(search.latent, search.seed, search.table, search.images, search.model, ui=shown)
+
+
+def _outputs() -> list[io.Output]:
+    return [
+        io.Latent.Output(
+            "latent",
+            display_name="LATENT",
+            tooltip="The latent to sample from, for the sampler's latent_image.",
+        ),
+        io.Int.Output("seed_out", display_name="seed", tooltip="The best seed, for the sampler's seed input."),
+        io.String.Output("table", display_name="table", tooltip="What was counted for every tried seed, best first."),
+        io.Image.Output(
+            "predictions",
+            display_name="predictions",
+            tooltip="The test preview of each seed, in the order of the table.",
+        ),
+        io.Model.Output(
+            "model_out",
+            display_name="MODEL",
+            tooltip="The model, for the sampler: with look: own steps it goes on where the look ended, in place of "
+            "beginning anew. The image is the same.",
+        ),
+    ]

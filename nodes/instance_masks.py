@@ -63,19 +63,7 @@ class InstanceMasks(io.ComfyNode):
                     tooltip="The decoded image, for the preview of numbered outlines; on grey without one.",
                 ),
             ],
-            outputs=[
-                io.Mask.Output(
-                    display_name="masks",
-                    tooltip="One mask per object, at the image's size; a single empty one when nothing is found.",
-                ),
-                io.Int.Output(display_name="how many", tooltip="How many objects there are."),
-                BoxesType.Output(
-                    display_name="boxes",
-                    tooltip="A list with this image's boxes, one per object: x, y, width and height in pixels, its noun as "
-                    "label, and as score how far it stands out in the map, 0 to 1.",
-                ),
-                io.String.Output(display_name="boxes as text", tooltip="One line per object: its noun and its box."),
-            ],
+            outputs=_outputs(),
         )
 
     @classmethod
@@ -87,3 +75,19 @@ class InstanceMasks(io.ComfyNode):
         result = NodeResult(f"{count_words(len(found.boxes), 'objects')} found", table=found.text)
         shown = {**image_preview(found.outlined, cls), **result_output(result, cls)}
         return io.NodeOutput(masks, len(found.boxes), found.as_boxes, found.text, ui=shown)
+
+
+def _outputs() -> list[io.Output]:
+    return [
+        io.Mask.Output(
+            display_name="masks",
+            tooltip="One mask per object, at the image's size; a single empty one when nothing is found.",
+        ),
+        io.Int.Output(display_name="how many", tooltip="How many objects there are."),
+        BoxesType.Output(
+            display_name="boxes",
+            tooltip="A list with this image's boxes, one per object: x, y, width and height in pixels, its noun as "
+            "label, and as score how far it stands out in the map, 0 to 1.",
+        ),
+        io.String.Output(display_name="boxes as text", tooltip="One line per object: its noun and its box."),
+    ]
