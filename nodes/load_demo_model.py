@@ -31,9 +31,9 @@ class LoadDemoModel(io.ComfyNode):
                     "model",
                     options=list(DEMO_MODELS),
                     default="emoji",
-                    tooltip="emoji: 21 nouns such as cats, dogs, apples, cars and books, 1 to 12 of one to four kinds. emoji, 8 steps: "
-                    "the same model, distilled as turbo models are. shapes: circles, squares, triangles, stars, hearts, rings, "
-                    "crosses and moons in six colours.",
+                    tooltip="emoji: 21 nouns such as cats, dogs, apples, cars and books, 1 to 12 of one to four kinds. emoji, "
+                    "8 steps: the same model, distilled as turbo models are. shapes: circles, squares, triangles, stars, "
+                    "hearts, rings, crosses and moons in six colours.",
                 ),
                 io.Int.Input(
                     "batch_size", default=1, min=1, max=64, tooltip="How many images the sampler makes from the LATENT."
