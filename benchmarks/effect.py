@@ -62,7 +62,7 @@ def main(given: Sequence[str] | None = None) -> None:
     try:
         require_files(arguments.world, world)
         methods = read_methods(arguments.methods.split(","))
-        run = run_prompts(world, rows, methods, out, tell, arguments.part or (0, 1), not arguments.no_costs)
+        run = run_prompts(world, rows, methods, out, tell, part=arguments.part or (0, 1), costs=not arguments.no_costs)
     except CountError as error:
         parser.error(str(error))
     if arguments.part:

@@ -110,7 +110,7 @@ class Plan:
 
 def train(name: str, plan: Plan, out: Path, report: Callable[[str], None]) -> CountNetwork:
     """Train one variant in a folder of its own, or go on with it, or only read it where it is finished."""
-    variant, folder = VARIANTS[name], RunFolder(out / name.replace(" ", "_"))
+    variant, folder = VARIANTS[name], RunFolder(out / plan.learn / name.replace(" ", "_"))
     network, scenes = begun_network(plan.seed, variant.semantic), _scenes(plan)
     training = CounterTraining(network, noun_tokens(None, SHAPES), scenes, _settings(variant, plan), folder)
     if plan.learn == "rich":

@@ -23,7 +23,7 @@ class LoadDemoModel(io.ComfyNode):
             category="Headcount",
             description=(
                 "A small text-to-image model that ships with the pack and runs in seconds on a CPU, with an empty latent of "
-                "its size and a counter for its images. Use about 20 steps and cfg 3."
+                "its size and a counter for its images. Use about 20 steps and cfg 3; with 'emoji, 8 steps' 8 and cfg 1."
             ),
             search_aliases=["demo", "emoji", "shapes", "toy model", "headcount"],
             inputs=[
@@ -31,8 +31,9 @@ class LoadDemoModel(io.ComfyNode):
                     "model",
                     options=list(DEMO_MODELS),
                     default="emoji",
-                    tooltip="emoji: 21 nouns such as cats, dogs, apples, cars and books, 1 to 12 of one to four kinds. shapes: "
-                    "circles, squares, triangles, stars, hearts, rings, crosses and moons in six colours.",
+                    tooltip="emoji: 21 nouns such as cats, dogs, apples, cars and books, 1 to 12 of one to four kinds. emoji, "
+                    "8 steps: the same model, distilled as turbo models are. shapes: circles, squares, triangles, stars, "
+                    "hearts, rings, crosses and moons in six colours.",
                 ),
                 io.Int.Input(
                     "batch_size", default=1, min=1, max=64, tooltip="How many images the sampler makes from the LATENT."
@@ -40,7 +41,8 @@ class LoadDemoModel(io.ComfyNode):
             ],
             outputs=[
                 io.Model.Output(
-                    display_name="MODEL", tooltip="The diffusion model, for any sampler: about 20 steps, cfg 3."
+                    display_name="MODEL",
+                    tooltip="The diffusion model, for any sampler: about 20 steps and cfg 3, or 8 steps and cfg 1.",
                 ),
                 io.Clip.Output(display_name="CLIP", tooltip="Its text encoder, for Count Prompt or CLIP Text Encode."),
                 io.Vae.Output(display_name="VAE", tooltip="Its autoencoder, for VAE Decode and VAE Encode."),
@@ -58,5 +60,5 @@ class LoadDemoModel(io.ComfyNode):
     @classmethod
     def execute(cls, model, batch_size) -> io.NodeOutput:  # noqa: ANN001 - ComfyUI's
         loaded, latent = load_demo_model(model, batch_size)
-        counter = load_emoji_counter() if model == "emoji" else load_counter(_SHAPES_COUNTER, "fp32")
+        counter = load_counter(_SHAPES_COUNTER, "fp32") if model == "shapes" else load_emoji_counter()
         return io.NodeOutput(loaded.model, loaded.clip, loaded.vae, latent, counter)

@@ -18,7 +18,7 @@ CHOSEN: dict[str, dict[str, Any]] = {
     "bridge.repair.painter": {"REMOVAL_SHARE": 0.6},
     "bridge.numina.first_run_cache": {"THRESHOLD": 0.05, "WARM_UP": 0.2},
     "bridge.seed_search.counter_scorer": {"FEWEST_ALIKE": 3},
-    "bridge.seed_search.looks": {"NEARLY_RIGHT": 1, "VARIED_FROM": 0.35, "ALIKE_FROM": 0.1},
+    "bridge.seed_search.looks": {"NEARLY_RIGHT": 1, "VARIED_FROM": 0.35, "ALIKE_FROM": 0.1, "LEAST_LIKENESS": 0.5},
     "bridge.seed_search.preview_plan": {"MIN_CALLS": 4, "DRAFT_UP_TO": 0.35},
     "core.counting.detections": {"ANOTHER_KIND": 0.9},
     "bridge.sampling.own_size": {"FAR": 2.5},

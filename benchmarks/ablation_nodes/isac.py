@@ -1,4 +1,5 @@
-"""ISAC with one part exchanged: schedule (Table 2 of v1), metric (Table 3), and no self-attention.
+"""ISAC with one part exchanged: schedule (Table 2 of v1), metric (Table 3), and no self-attention; each with v1's loss of
+classes, which does not keep attributes with their nouns.
 
 Methods are written as `isac_ablation:schedule=A`; the clusterings of Table 4 are settings of Count Control. Where the paper
 names a metric only, its form is ours: each says how alike two masks are, 0 or more, and takes the place of MPO in equations 8
@@ -132,7 +133,7 @@ class IsacAblation(io.ComfyNode):
             node_id=NODE_ID,
             display_name="ISAC with one part exchanged",
             category="Headcount/Benchmarks",
-            description="Count Control with preset paper, one part of which is exchanged: rows of the paper's tables.",
+            description="Count Control with preset paper, v1's loss of classes and one part exchanged: rows of its tables.",
             inputs=[
                 io.Model.Input("model"),
                 io.Combo.Input("schedule", options=list(SCHEDULES), default="E"),

@@ -88,7 +88,9 @@ class WorkflowSource:
         values = {name: value for option, value in sampling.items() for name in _INPUTS[option]}
         drawn: list[str] = []
         if self.boxes is not None and (missing := {row.prompt for row in rows} - self.boxes.keys()):
-            raise CountError(f"--boxes has none for {len(missing)} of the prompts, such as {min(missing)!r}")
+            raise CountError(
+                f"--boxes has none for {len(missing)} of the prompts, such as {min(missing)!r}: add a line for each to its file"
+            )
 
         def draw(client: ComfyClient, row: PictureRow) -> None:
             prompt = filled(workflows[row.method], self.place, row.prompt, row.asked, row.seed, **values)

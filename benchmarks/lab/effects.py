@@ -42,6 +42,7 @@ def run_prompts(
     methods: Sequence[Method],
     out: Path,
     report: Callable[[str], None],
+    *,
     part: tuple[int, int] = (0, 1),
     costs: bool = True,
 ) -> Run:

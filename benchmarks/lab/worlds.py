@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 from headcount.bridge.demo_models.emoji import (
     AUTOENCODER_WEIGHTS,
+    FEW_STEP_WEIGHTS,
     TRANSFORMER_WEIGHTS,
     UNET_WEIGHTS,
+    load_emoji_few_step,
     load_emoji_transformer,
     load_emoji_unet,
 )
@@ -37,8 +39,6 @@ from .prompt_files import PromptRow
 from .sampling import SHAPES_SAMPLING, KSamplerSettings
 from .store import file_digest
 from .world_pictures import Pictures, kinds_of, latent_features, shapes_features
-
-_FEW_STEP_WEIGHTS = WEIGHTS.with_name("emoji_few_step.safetensors")
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,10 @@ def require_files(name: str, world: World) -> None:
         )
 
 
-def _emoji_world(load: Callable[[], Any], weights: Path, sampling: KSamplerSettings = SHAPES_SAMPLING) -> World:
+def _emoji_world(load: Callable[[], Any], *weights: Path, sampling: KSamplerSettings = SHAPES_SAMPLING) -> World:
     return World(
         family="emoji",
-        model=Source(load, (weights, AUTOENCODER_WEIGHTS)),
+        model=Source(load, (*weights, AUTOENCODER_WEIGHTS)),
         decider=Source(load_emoji_counter, (DECIDER_WEIGHTS,)),
         judge=Source(load_judge, (JUDGE_WEIGHTS,)),
         sampling=sampling,
@@ -127,7 +127,7 @@ def _load_alike() -> Any:
 def _alike_world() -> World:
     """The emoji model as a distilled one is: few steps, and seeds that look alike."""
     few = KSamplerSettings(steps=10, cfg=3.0, sampler="euler", scheduler="simple", size=128)
-    world = _emoji_world(_load_alike, UNET_WEIGHTS, few)
+    world = _emoji_world(_load_alike, UNET_WEIGHTS, sampling=few)
     return replace(world, model=Source(_load_alike, (*world.model.files, Path(alike_seeds.__file__))))
 
 
@@ -142,9 +142,10 @@ WORLDS = {
     "emoji": _emoji_world(load_emoji_unet, UNET_WEIGHTS),
     "emoji_transformer": _emoji_world(load_emoji_transformer, TRANSFORMER_WEIGHTS),
     "emoji_few_step": _emoji_world(
-        lambda: load_emoji_transformer(_FEW_STEP_WEIGHTS),
-        _FEW_STEP_WEIGHTS,
-        KSamplerSettings(steps=8, cfg=1.0, sampler="euler", scheduler="simple", size=128),
+        load_emoji_few_step,
+        FEW_STEP_WEIGHTS,
+        UNET_WEIGHTS,
+        sampling=KSamplerSettings(steps=8, cfg=1.0, sampler="euler", scheduler="simple", size=128),
     ),
     "emoji_alike": _alike_world(),
     "emoji_erring": _erring_world(),

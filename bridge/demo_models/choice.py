@@ -9,12 +9,16 @@ import comfy.model_management
 import torch
 
 from ...core.errors import CountError
-from .emoji import load_emoji_unet
+from .emoji import load_emoji_few_step, load_emoji_unet
 from .files import load_shapes_model
 from .model import ShapesModel
 
 _SIDE = 16  # cells of the latents that they were trained on, for images of 128 pixels
-_LOADERS: dict[str, Callable[[], ShapesModel]] = {"emoji": load_emoji_unet, "shapes": load_shapes_model}
+_LOADERS: dict[str, Callable[[], ShapesModel]] = {
+    "emoji": load_emoji_unet,
+    "emoji, 8 steps": load_emoji_few_step,
+    "shapes": load_shapes_model,
+}
 DEMO_MODELS = tuple(_LOADERS)
 
 

@@ -11,7 +11,7 @@ import torch
 from comfy_execution.graph_utils import ExecutionBlocker
 from torch import Tensor
 
-from ...core.counting import Counter, count_words, counts_in_words
+from ...core.counting import Counter, counts_in_words
 from ..comfyui.node_text import NodeResult
 from ..counters.count_check import BEST
 from ..counters.inputs import checked_counter, require_loader
@@ -185,7 +185,7 @@ def _handed_on(run: _Run, if_none_right: str) -> UntilRight:
         *(f"{name}: {words}" for name, words in tries.lines.items()),
     ]
     verdict = f"{len(right)} of {tries.settings.pictures} right"
-    effort = f"{tries.words}, in the time of {run.budget.spent:.1f} images"
+    effort = f"{tries.words}, at the cost of {run.budget.spent:.1f} images"
     names = {one.name for one in right}
     marks = tuple(name in names for name in tries.lines)
     result = NodeResult(verdict, bool(right), marks, "\n".join([f"tried: {effort}", *lines]), run.note)

@@ -13,7 +13,7 @@ from ..comfyui.node_text import NodeResult
 from .search import Candidate, InitialLatent, SearchResult
 
 FEWEST_ALIKE = 3
-"""As many seeds that are wrong alike say that seeds do not matter. Chosen."""
+"""As many seeds that are wrong alike say that seeds do not matter. Chosen; see *emoji_alike* in docs/measurements.md."""
 
 
 @dataclass(frozen=True)

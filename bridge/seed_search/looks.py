@@ -24,8 +24,9 @@ VARIED_FROM = 0.35
 """Share of the steps that a variation leaves out: the other picture gives it a layout, and not yet the number. Chosen on a few
 looks of the emoji model that were not recorded: no command repeats it."""
 ALIKE_FROM = 0.1
-"""The same where seeds are alike: the first steps alone make them so, and one is left out at least. Chosen."""
-ALIKE = 0.5
+"""The same where seeds are alike: the first steps alone make them so, and one is left out at least. Chosen; for what
+it does see *emoji_alike* in docs/measurements.md."""
+LEAST_LIKENESS = 0.5
 """Likeness from which seeds make much the same image. Half-way, two seeds of the emoji and of the Shapes model have 0.34 at
 most, of *emoji_alike* 0.59 at least (3 seeds of 8 tuning prompts each; no command repeats it)."""
 
@@ -54,10 +55,10 @@ def likeness(latents: Sequence[Tensor]) -> float:
 
 def _are_alike(looked: Sequence[Seen]) -> bool:
     """Whether the first seeds are all wrong, in the same way or in much the same image: further ones will be, too."""
-    own = [one for one in looked if one.candidate.varied is None]
-    if len(own) < FEWEST_ALIKE or not all(one.candidate.misses for one in own):
+    seeds = [one for one in looked if one.candidate.varied is None]
+    if len(seeds) < FEWEST_ALIKE or not all(one.candidate.misses for one in seeds):
         return False
-    return bool(alike([one.candidate for one in own])) or likeness([one.latent for one in own]) >= ALIKE
+    return bool(alike([one.candidate for one in seeds])) or likeness([one.latent for one in seeds]) >= LEAST_LIKENESS
 
 
 @dataclass(frozen=True)

@@ -57,13 +57,12 @@ def noun_instances(heat: Tensor, threshold: float, least_distance: int = 1) -> T
     Returns:
         (N, h, w) masks of 0 and 1 that do not overlap, strongest peak first; N is 0 for a flat map.
     """
-    floor = heat.median()
-    height = (heat - floor) / (heat.amax() - floor).clamp_min(1e-8)
+    height = from_median(heat)
     window = 2 * least_distance + 1
     highest = max_pool2d(height[None, None], window, stride=1, padding=least_distance)[0, 0]
     above = height >= threshold
     peaks = _one_per_plateau(((height == highest) & above).nonzero(), least_distance)
-    if heat.amax() <= floor or len(peaks) == 0:
+    if heat.amax() <= heat.median() or len(peaks) == 0:
         return heat.new_zeros((0, *heat.shape))
     peaks = peaks[height[peaks[:, 0], peaks[:, 1]].argsort(descending=True)]
     return _nearest(above, peaks)
@@ -79,9 +78,7 @@ def prominence(heat: Tensor, masks: Tensor) -> Tensor:
     Returns:
         (N,) in 0..1; 1 for the strongest instance of the map, 0 everywhere for a flat one.
     """
-    floor = heat.median()
-    height = ((heat - floor) / (heat.amax() - floor).clamp_min(1e-8)).clamp(0, 1)
-    return (height * masks.to(height)).amax((-2, -1))
+    return (from_median(heat).clamp(0, 1) * masks.to(heat)).amax((-2, -1))
 
 
 def outline_levels(heat: Tensor, masks: Tensor, threshold: float) -> Tensor:
@@ -95,11 +92,17 @@ def outline_levels(heat: Tensor, masks: Tensor, threshold: float) -> Tensor:
         threshold: as in `noun_instances`.
 
     Returns:
-        (N, h, w) in -0.5..0.5. Where another instance is, the heat counts as far below the threshold as it is above.
+        (N, h, w) in -0.5..0.5: half of what the heat is above the threshold and of the mask less 0.5. Where another instance
+        is, the heat counts as far below the threshold as it is above.
     """
-    floor = heat.median()
-    level = ((heat - floor) / (heat.amax() - floor).clamp_min(1e-8) - threshold).clamp(-0.5, 0.5)
+    level = (from_median(heat) - threshold).clamp(-0.5, 0.5)
     return (torch.where(masks > 0, level.clamp_min(0), -level.abs()) + masks - 0.5) / 2
+
+
+def from_median(heat: Tensor) -> Tensor:
+    """(h, w) shares of the way from the map's median, 0, to its most, 1; 0 or less everywhere for a flat map."""
+    floor = heat.median()
+    return (heat - floor) / (heat.amax() - floor).clamp_min(1e-8)
 
 
 def _one_per_plateau(peaks: Tensor, least_distance: int) -> Tensor:

@@ -10,7 +10,7 @@ from torch.nn.functional import interpolate
 from .calls import Grid
 from .grids import halved
 from .heat import noun_heat_over_time, word_heat
-from .instances import noun_instances, self_attention_regions
+from .instances import from_median, noun_instances, self_attention_regions
 from .records import RunRecord
 
 _FINER = 4  # times the maps' grid: outlines of objects are drawn on it
@@ -62,7 +62,7 @@ def _area(maps: Tensor, grid: Grid, target: Grid) -> Tensor:
 def instance_labels(record: RunRecord, item: int) -> tuple[Tensor, tuple[int, ...]]:
     """The things that the counted nouns' maps show, numbered from 1 in the nouns' order.
 
-    The second half of the recorded steps is read, as Instance Masks does. Where two nouns claim a pixel, the one that
+    The second half of the recorded steps is read, as Object Masks does. Where two nouns claim a pixel, the one that
     stands out more there has it.
 
     Returns:
@@ -74,7 +74,7 @@ def instance_labels(record: RunRecord, item: int) -> tuple[Tensor, tuple[int, ..
     labels, best = torch.zeros(size, dtype=torch.long), torch.zeros(size)
     found: list[int] = []
     for own in heat:
-        height = _enlarged(_from_median(own)[None], size)[0]
+        height = _enlarged(from_median(own)[None], size)[0]
         masks = _enlarged(noun_instances(own, _INSTANCE_THRESHOLD), size) > 0.5
         for number, mask in enumerate(masks, start=sum(found) + 1):
             mine = mask & (height > best)
@@ -90,11 +90,6 @@ def region_labels(record: RunRecord, item: int) -> Tensor:
     present = masks[masks.any((1, 2))]
     numbers = torch.arange(1, len(present) + 1).view(-1, 1, 1)
     return (present.bool() * numbers).sum(0)
-
-
-def _from_median(heat: Tensor) -> Tensor:
-    floor = heat.median()
-    return (heat - floor) / (heat.amax() - floor).clamp_min(1e-8)
 
 
 def _enlarged(maps: Tensor, size: Grid) -> Tensor:

@@ -18,10 +18,7 @@ IRREGULAR = pairs(read_table("en")["plurals"]["irregular"])
 SAME_IN_BOTH = _ANY_OF["same_in_both"]
 """Nouns that are alike in both."""
 _SAME_AS_PLURAL = SAME_IN_BOTH - _ANY_OF["more_often_one"]
-_PLURALS = {one: many for many, one in reversed(IRREGULAR.items()) if many not in _ANY_OF["seldom"]} | {
-    "axis": "axes",
-    "basis": "bases",
-}
+_PLURALS = {one: many for many, one in reversed(IRREGULAR.items()) if many not in _ANY_OF["seldom"]} | {"axis": "axes"}
 _IN_SE = _ANY_OF["in_use"] | _ANY_OF["in_ase"] | _ANY_OF["in_ise"] | _ANY_OF["in_ose"]
 _ENDS_OF_PLURALS = {many: IRREGULAR[many] for many in _FORMS["compounded"]} | {"men": "man"}
 _ENDS_OF_PLURALS |= {f"{one.rstrip('e')[:-1]}ves": one for one in _FORMS["in_f"]}

@@ -40,6 +40,13 @@ class Recipe:
     is_distilled: bool = False
 
 
+def unet_trainee_of_read_text() -> Trainee:
+    """The U-Net alone is trained: what it is told stays what its teacher is told."""
+    trainee = unet_trainee()
+    trainee.text.requires_grad_(False)
+    return trainee
+
+
 def unet_trainee() -> Trainee:
     """The U-Net of the Shapes model, on more channels, and its text encoder with more words."""
     return Trainee(every_known_word(), fresh_unet(EMOJI_UNET_CONFIG), EMOJI_CLIP_CONFIG)
@@ -75,5 +82,7 @@ _PLAN = Plan(steps=12000, batch=256, rate=1e-3, betas=(0.9, 0.95), weight_decay=
 RECIPES = {
     "unet": Recipe(unet_trainee, _PLAN),
     "transformer": Recipe(transformer_trainee, _PLAN),
-    "few_step": Recipe(transformer_trainee, replace(_PLAN, steps=3000, rate=2e-4), distilled_loss, is_distilled=True),
+    "few_step": Recipe(
+        unet_trainee_of_read_text, replace(_PLAN, steps=3000, rate=2e-4), distilled_loss, is_distilled=True
+    ),
 }

@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     lines = []
     with torch.inference_mode():
-        loaded = (load_emoji_unet if given.kind == "unet" else load_emoji_transformer)(given.model)
+        loaded = (load_emoji_transformer if given.kind == "transformer" else load_emoji_unet)(given.model)
         shape = (loaded.model.model.latent_format.latent_channels, 16, 16)
         for prompt in given.prompts or noun_prompts():
             pictures = sampled_pixels(loaded, prompt, shape, range(given.columns), *STEPS_AND_CFG[given.kind])

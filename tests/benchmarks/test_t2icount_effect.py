@@ -95,6 +95,6 @@ def test_learning_from_richer_scenes(tmp_path: Path) -> None:
         "minority",
         "rich",
     ]
-    assert len((tmp_path / "full" / "log.csv").read_text().splitlines()) == 2
+    assert len((tmp_path / "rich" / "full" / "log.csv").read_text().splitlines()) == 2
     with pytest.raises(CountError, match="batch 1 then, 16 now"):
         printed([*line, "--learn", "rich"])

@@ -62,7 +62,7 @@ def test_a_right_picture_ends_it() -> None:
         "asked: 2 cats, 1 dog",
         "seed 7: 1 cat, 0 dogs: off by 2",
         "seed 8: 2 cats, 1 dog: right",
-        "1 of 1 right; tried 2 seeds, in the time of 2.0 images",
+        "1 of 1 right; tried 2 seeds, at the cost of 2.0 images",
     ]
     assert done.result.marks == (False, True)
 
@@ -71,7 +71,7 @@ def test_a_steered_picture_can_be_made_again() -> None:
     done = generate(Scripted(TWO_CATS_AND_A_DOG), isac="fast")
     steered, _ = with_isac(loaded().model, IsacSettings(mode="fast"))
     assert torch.equal(done.images, sampled(7, steered)) and not torch.equal(done.images, sampled(7))
-    assert "in the time of 1.4 images" in done.table
+    assert "at the cost of 1.4 images" in done.table
 
 
 def test_what_is_nearly_right_is_mended_and_what_is_not_goes() -> None:
@@ -79,7 +79,7 @@ def test_what_is_nearly_right_is_mended_and_what_is_not_goes() -> None:
     done = generate(Scripted(far, THREE_CATS, TWO_CATS_AND_A_DOG), repair_up_to=2)
     assert done.seed == 8 and not torch.equal(done.images, sampled(8))
     assert "seed 8: 3 cats, 0 dogs: off by 2; 1 cat changed into 1 dog: right" in done.table
-    assert "in the time of 2.8 images" in done.table
+    assert "at the cost of 2.8 images" in done.table
 
 
 def test_several_pictures_and_the_last_seed_wraps() -> None:
@@ -95,7 +95,7 @@ def test_none_right() -> None:
     assert (best.is_right, best.seed) == (False, 8) and torch.equal(best.images, sampled(8))
     assert isinstance(stopped.images, ExecutionBlocker) and torch.equal(stopped.shown, best.images)
     assert best.result.verdict == "0 of 1 right"
-    assert best.result.table.splitlines()[0] == "tried: 3 seeds, in the time of 3.0 images"
+    assert best.result.table.splitlines()[0] == "tried: 3 seeds, at the cost of 3.0 images"
 
 
 @pytest.mark.parametrize(("budget", "tries", "cost"), [(0.5, 1, 1.0), (2.0, 2, 2.0), (2.7, 1, 2.6), (3.0, 1, 2.6)])
@@ -106,7 +106,7 @@ def test_the_budget_is_kept(budget: float, tries: int, cost: float) -> None:
     done = generate(counter, budget=budget, rounds=4)
     assert (
         done.table.splitlines()[-1]
-        == f"0 of 1 right; tried {tries} seed{'s' * (tries > 1)}, in the time of {cost} images"
+        == f"0 of 1 right; tried {tries} seed{'s' * (tries > 1)}, at the cost of {cost} images"
     )
 
 
@@ -141,7 +141,7 @@ def test_what_looks_wrong_half_way_is_not_finished() -> None:
         "asked: 2 cats, 1 dog",
         "seed 7: half-way 1 cat, 0 dogs: off by 2",
         "seed 8: 2 cats, 1 dog: right",
-        "1 of 1 right; tried 2 seeds, in the time of 1.5 images",
+        "1 of 1 right; tried 2 seeds, at the cost of 1.5 images",
     ]
     assert done.result.marks == (False, True)
 
@@ -155,7 +155,7 @@ def test_what_is_off_by_one_is_varied() -> None:
         "seed 7: half-way 2 cats, 0 dogs: off by 1",
         "seed 9 varying seed 7: half-way 2 cats, 0 dogs: off by 1",
         "seed 10 varying seed 7: 2 cats, 1 dog: right",
-        "1 of 1 right; tried 1 seed and 2 variations, in the time of 1.2 images",
+        "1 of 1 right; tried 1 seed and 2 variations, at the cost of 1.2 images",
     ]
     assert not torch.equal(done.images, sampled(10, steps=8))
     again = generate(Scripted(near, near, right, right), steps=8, search="half-way", tries=2)
@@ -191,7 +191,7 @@ def test_only_the_nearest_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_budget_of_looks_leaves_room_for_a_picture(budget: float, looks: int) -> None:
     far = (("cat", 0.9),) * 7
     done = generate(Scripted(*[far] * 9), steps=8, search="half-way", budget=budget, rounds=0)
-    assert done.table.count("seed ") == looks and f"in the time of {looks / 2 + 0.5} images" in done.table
+    assert done.table.count("seed ") == looks and f"at the cost of {looks / 2 + 0.5} images" in done.table
 
 
 def test_pictures_are_shown_while_it_works(monkeypatch: pytest.MonkeyPatch) -> None:

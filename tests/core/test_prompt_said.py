@@ -152,10 +152,15 @@ def test_said(prompt: str, expected: str, said: str) -> None:
         ("a jar of honey, two eggs in a carton and a towel, a close-up of an eye", "1 jar, 2 eggs, 1 towel"),
         ("nobody except for one boy, a wall with two pictures", "1 boy, 2 pictures"),
         ("81 frames, 30 steps, dragon (2), 4 images of a cat", "2 dragon, 1 cat"),
+        ("3 and 5 cats with a fence between", "5 cats, 1 fence"),
     ],
 )
 def test_read(prompt: str, expected: str) -> None:
     assert describe_objects(parse_prompt(prompt)) == expected
+
+
+def test_nothing_is_said_of_a_last_word_as_if_it_stood_first() -> None:
+    assert read_prompt("3 and 5 cats with a fence between").sentences == ()
 
 
 def test_nouns_of_lettering_are_no_places_of_a_noun() -> None:

@@ -40,5 +40,5 @@ def test_each_counter_counts_its_own_world() -> None:
 
 
 def test_a_model_that_there_is_not() -> None:
-    with pytest.raises(CountError, match="no demo model 'photos'; there are emoji, shapes"):
+    with pytest.raises(CountError, match="no demo model 'photos'; there are emoji, emoji, 8 steps, shapes"):
         load_demo_model("photos", 1)

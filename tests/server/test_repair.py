@@ -53,7 +53,7 @@ def test_until_right_runs_and_says_what_it_did(server: ComfyServer) -> None:
     [result] = shown["headcount_result"]
     names = [line.partition(":")[0] for line in result["table"].splitlines()]
     assert [name for name in names if "varying" not in name] == ["tried", "asked", "seed 3", "seed 4"]
-    assert "in the time of " in result["table"] and picture(server, shown).shape == (128, 128, 3)
+    assert "at the cost of " in result["table"] and picture(server, shown).shape == (128, 128, 3)
 
 
 def test_until_right_is_cancelled_and_runs_again(server: ComfyServer) -> None:

@@ -13,6 +13,7 @@ from .english.numbers import MAX_COUNT, YEARS
 from .grammar import Grammar, grammar_of
 
 _MOST_ADJECTIVES = 4
+_LONGEST = 4  # words of a phrase of the tables that leads to another noun, such as "neben dem"
 _SHORTEST_STEM = 3
 _ENDING = 3  # letters of an adjective's ending
 
@@ -208,7 +209,7 @@ class _SpacedReader:
         if before in self.grammar.conjunctions:
             return self.counted_before
         is_beside = any(
-            phrase_end(self.words, at, self.grammar.beside) == start for at in range(max(start - 4, 0), start)
+            phrase_end(self.words, at, self.grammar.beside) == start for at in range(max(start - _LONGEST, 0), start)
         )
         return is_beside or (before in self.grammar.links and self._text(start - 2) in self.grammar.frames)
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
+import comfy.model_management
 import numpy as np
 import pytest
 import torch
-from headcount.bridge.demo_models.emoji import load_emoji_autoencoder, load_emoji_transformer, load_emoji_unet
+from headcount.bridge.demo_models.emoji import (
+    load_emoji_autoencoder,
+    load_emoji_few_step,
+    load_emoji_transformer,
+    load_emoji_unet,
+)
 from headcount.bridge.demo_models.emoji_counter import load_emoji_counter
 from headcount.bridge.demo_models.emoji_text import VOCABULARY_SIZE
 from headcount.bridge.gradients.differentiable import training_kernels
@@ -17,8 +24,19 @@ from headcount.core.emoji.autoencoder import DOWNSCALE, LATENT_CHANNELS, EmojiAu
 from headcount.core.emoji.detector import Detection, detections, targets_of
 from headcount.core.shapes.autoencoder import to_pixels
 from safetensors import safe_open
+from safetensors.torch import load_file
 
-from demo.emoji import bank, distilled, drawn, judge, recipes, train_autoencoder, train_detector, train_model
+from demo.emoji import (
+    bank,
+    distilled,
+    drawn,
+    export_lora,
+    judge,
+    recipes,
+    train_autoencoder,
+    train_detector,
+    train_model,
+)
 from demo.emoji.export_autoencoder import main as export_autoencoder
 from demo.emoji.scenes import scene
 from demo.emoji.vocabulary import NOUNS
@@ -162,6 +180,7 @@ class TestModels:
         self, name: str, folder: Path, out: Path, *runs: int, more: tuple[str, ...] = ()
     ) -> dict[str, torch.Tensor]:
         out.mkdir(exist_ok=True)
+        (folder / "latents").mkdir(exist_ok=True)
         for part in ("drawn", "latents"):
             if not (out / part).exists():
                 (out / part).symlink_to(folder / part)
@@ -173,7 +192,6 @@ class TestModels:
 
     @pytest.mark.parametrize("name", ["unet", "transformer"])
     def test_resumed_exported_and_loaded(self, name: str, folder: Path, tmp_path: Path, steady: None) -> None:
-        (folder / "latents").mkdir(exist_ok=True)
         whole = self.train(name, folder, tmp_path / "whole", 2)
         twice = self.train(name, folder, tmp_path / "twice", 1, 2)
         assert whole["step"] == twice["step"] == 2
@@ -218,16 +236,37 @@ class TestModels:
     def test_a_distilled_model_starts_as_its_teacher_and_takes_in_its_guided_path(
         self, folder: Path, tmp_path: Path, steady: None
     ) -> None:
-        self.train("transformer", folder, tmp_path, 2)
-        start = ["--start", str(tmp_path / "emoji_transformer.safetensors")]
+        self.train("unet", folder, tmp_path, 2)
+        start = ["--start", str(tmp_path / "emoji_unet.safetensors")]
         begun = self.train("few_step", folder, tmp_path, 0, more=start)
-        teacher = train_model.new_model(recipes.RECIPES["transformer"], "cpu", Path(start[1]))
+        teacher = train_model.new_model(recipes.RECIPES["unet"], "cpu", Path(start[1]))
         for key, value in teacher.state_dict().items():
             assert torch.equal(value, begun["model"][key])
         moved = self.train("few_step", folder, tmp_path, 3, more=start)["model"]
         assert any(not torch.equal(value, moved[key]) for key, value in teacher.state_dict().items())
+        assert all(
+            torch.equal(value, moved[key]) for key, value in teacher.state_dict().items() if key.startswith("text")
+        )
         with pytest.raises(SystemExit, match="--start"):
             train_model.main(["few_step", "--out", str(tmp_path)])
+
+    def test_a_lora_makes_the_teacher_its_student(
+        self, folder: Path, tmp_path: Path, steady: None, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.train("unet", folder, tmp_path, 2)
+        teacher, student = (tmp_path / f"emoji_{name}.safetensors" for name in ("unet", "few_step"))
+        self.train("few_step", folder, tmp_path, 3, more=["--start", str(teacher)])
+        files = ["--teacher", str(teacher), "--student", str(student), "--file", str(tmp_path / "lora.safetensors")]
+        export_lora.main([*files, "--rank", "8"])
+        export_lora.main([*files, "--rank", "999"])
+        low, whole = (float(said) for said in re.findall(r"keeps ([\d.]+)%", capsys.readouterr().out))
+        assert low < whole == pytest.approx(100, abs=0.1)
+        with torch.inference_mode():
+            loaded = load_emoji_few_step(tmp_path / "lora.safetensors", teacher)
+            comfy.model_management.load_models_gpu([loaded.model])
+        wanted = load_file(student)
+        for name, value in loaded.model.model.diffusion_model.state_dict().items():
+            torch.testing.assert_close(value, wanted[f"diffusion_model.{name}"].float(), atol=1e-4, rtol=1e-2)
 
     def test_guided_path_and_mean_velocity(self, folder: Path) -> None:
         """A teacher of velocity 1 where it is asked for something, and 0 where it is not: guided, 3 everywhere."""

@@ -11,7 +11,7 @@ from .walk import Walk
 from .word_kinds import is_boundary
 
 _NEGATIONS = word_set("negations")
-_LISTED = frozenset(["and", "or", "nor", "any", "a", "an", "the", ","])
+_LISTED = frozenset(["and", "or", "nor", "any", "a", "an", "the"])
 _IN_PLACE_OF = {"instead": "of", "rather": "than"}
 
 
@@ -20,7 +20,7 @@ def read_negated(walk: Walk, index: int) -> int:
     text, before = walk.text(index), walk.text(index - 1)
     if text in _NEGATIONS or _IN_PLACE_OF.get(before) == text:
         walk.negated = index - (before in _IN_PLACE_OF)
-    elif text not in _LISTED or text == ",":
+    elif text not in _LISTED:
         walk.negated = -1
     following = index + (text in _NEGATIONS | _LISTED)
     if walk.negated < 0 or is_boundary(walk.text(following) or "."):
@@ -37,7 +37,7 @@ def say_negated(walk: Walk, index: int, phrase: NounPhrase) -> None:
 
 
 def read_zero(walk: Walk, index: int) -> int:
-    """Index behind "0 red circles", which no map of nothing can be steered to, or a number too high; 0 where none is."""
+    """Index behind "0 red circles", which cannot be steered to, or behind a number above `MAX_COUNT`; 0 where none is."""
     number = read_number(walk.words, index)
     if number is not None and number[0] > MAX_COUNT:
         return number[1]

@@ -86,7 +86,7 @@ def read_known(walk: Walk, index: int) -> int:
 
 
 def _read_without_noun(walk: Walk, start: int, quantity: Quantity, phrase: NounPhrase) -> int:
-    """Index behind a number whose noun is elsewhere, or is no word of its own; 0 where it has one."""
+    """Index behind a number whose noun is elsewhere, or is the tag "other"; 0 where it has one."""
     following = walk.text(phrase.after)
     if quantity.is_tag and walk.text(quantity.after) in _OTHERS:
         walk.mentions.append(Mention(quantity.count, (walk.words[quantity.after],), is_tag=True))
@@ -158,7 +158,8 @@ def _add(walk: Walk, quantity: Quantity, phrase: NounPhrase) -> None:
 
 
 def _is_several(walk: Walk, phrase: NounPhrase) -> bool:
-    """Whether a number above one can belong to the phrase: its head is a plural, and no more than named by it."""
+    """Whether a number above one can belong to the phrase: its head is a plural, and neither a measure nor what the
+    next word is named after."""
     head, following = phrase.head, walk.text(phrase.after)
     measures = (len(phrase.noun) > 1 and is_unit(phrase.noun[0].text)) or (head == "feet" and following in _ALONG)
     return (

@@ -43,8 +43,8 @@ def read_uncounted(words: Sequence[Word], start: int) -> tuple[Note | None, int]
 
 def _is_arrow(words: Sequence[Word], start: int) -> bool:
     """Whether a ">" at `words[start]` is the head of an arrow."""
-    is_behind_a_shaft = words[start - 1].text in _SHAFTS and words[start - 1].end == words[start].start
-    return words[start].text == ">" and is_behind_a_shaft
+    is_behind_a_shaft = start and words[start - 1].text in _SHAFTS and words[start - 1].end == words[start].start
+    return words[start].text == ">" and bool(is_behind_a_shaft)
 
 
 def _range(words: Sequence[Word], start: int, low: int, after: int) -> tuple[Note | None, int]:
@@ -60,7 +60,7 @@ def _range(words: Sequence[Word], start: int, low: int, after: int) -> tuple[Not
         return (None, read_noun_phrase(words, second[1], True).after)  # "nine out of ten umbrellas"
     if joint == "+":
         return _said(words, start, after + 1, Kind.BOUND, low)
-    if joint == "and" and words[start - 1].text == "between" and (second := read_number(words, after + 1)):
+    if joint == "and" and text_at(words, start - 1) == "between" and (second := read_number(words, after + 1)):
         return _said(words, start - 1, second[1], Kind.RANGE, second[0])
     return _NOTHING
 

@@ -26,6 +26,7 @@ class Walk:
         negated: index of the word that negates what follows; -1 where none does.
         waiting: counts and adjectives whose noun is yet to come: "two red" of "two red and three blue balls".
         told_apart: how many mentions there were when one of the last was told apart: "three cats, one black".
+        stops: where the sentences end, in characters.
     """
 
     def __init__(self, words: Sequence[Word]) -> None:
