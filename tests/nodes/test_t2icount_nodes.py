@@ -156,8 +156,11 @@ def test_the_list_has_what_lies_in_the_folder(counter: LoadedCounter) -> None:
 def test_the_help_page_names_every_input_and_output(node: Any) -> None:
     info = node.GET_NODE_INFO_V1()
     page = (DOCS / info["name"] / "en.md").read_text()
-    groups = (info["input_order"].get(group, []) for group in ("required", "optional"))
-    names = [name for group in groups for name in group] + info["output_name"]
+    inputs = [given.items() for group, given in info["input"].items() if group in ("required", "optional")]
+    shown = [(name, *more) for group in inputs for name, (_, *more) in group]
+    names = [(options[0] if options else {}).get("display_name", name) for name, *options in shown] + info[
+        "output_name"
+    ]
     assert [name for name in names if f"**{name}**" not in page] == []
 
 
