@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from functools import cache, partial
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -76,23 +74,16 @@ def newest_server() -> Iterator[ComfyServer]:
 
 @pytest.fixture(scope="session")
 def host(request: pytest.FixtureRequest, browser: Browser) -> ComfyServer:
-    """The server that shows one of the pages; each file changes from one to the other, and both go on running."""
+    """The server that shows one of the pages; each file goes from one to the other, and both keep running."""
     server: ComfyServer = request.getfixturevalue("server" if request.param == PINNED else "newest_server")
     return server
 
 
 @pytest.fixture(scope="session")
-def opened(browser: Browser) -> Iterator[Callable[[ComfyServer], Page]]:
-    """Opens a server's page when it is first asked for."""
-    with ExitStack() as pages:
-        # Drawing the page's animations takes longer than a run.
-        shown = partial(comfy_page, browser, width=1200, height=1100, reduced_motion="reduce")
-        yield cache(lambda host: pages.enter_context(shown(host)))
-
-
-@pytest.fixture(scope="session")
-def page(host: ComfyServer, opened: Callable[[ComfyServer], Page]) -> Page:
-    return opened(host)
+def page(host: ComfyServer, browser: Browser) -> Iterator[Page]:
+    # Drawing the page's animations takes longer than a run.
+    with comfy_page(browser, host, 1200, 1100, reduced_motion="reduce") as page:
+        yield page
 
 
 @pytest.fixture(scope="session", params=["canvas", "nodes2"])
