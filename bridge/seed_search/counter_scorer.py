@@ -68,15 +68,16 @@ def mean_over_frames(counted: Counted, frames_each: int) -> Counted:
     )
 
 
-def alike(candidates: Sequence[CountedCandidate]) -> Sequence[CountedCandidate]:
-    """The seeds of `candidates` where `FEWEST_ALIKE` or more are wrong with the same whole counts, else none.
+def wrong_seeds(candidates: Sequence[CountedCandidate]) -> Sequence[CountedCandidate]:
+    """The seeds of `candidates`, without variations, where there are `FEWEST_ALIKE` or more and all are wrong, else none."""
+    seeds = [one for one in candidates if one.varied is None]
+    return seeds if len(seeds) >= FEWEST_ALIKE and all(one.misses for one in seeds) else ()
 
-    Variations are not asked.
-    """
-    own = [one for one in candidates if one.varied is None]
-    counts = {tuple(map(round, one.numbers)) for one in own}
-    is_alike = len(own) >= FEWEST_ALIKE and len(counts) == 1 and all(one.misses for one in own)
-    return own if is_alike else ()
+
+def alike(candidates: Sequence[CountedCandidate]) -> Sequence[CountedCandidate]:
+    """The `wrong_seeds` of `candidates` where all have the same whole counts, else none."""
+    seeds = wrong_seeds(candidates)
+    return seeds if len({tuple(map(round, one.numbers)) for one in seeds}) == 1 else ()
 
 
 def said_of_alike(tried: Sequence[CountedCandidate], asked: Iterable[str], fix: str = "") -> str | None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ...core.counting import Counter
-from .counter_scorer import FEWEST_ALIKE, CountedCandidate, alike, counted_candidates, mean_over_frames
+from .counter_scorer import FEWEST_ALIKE, CountedCandidate, alike, counted_candidates, mean_over_frames, wrong_seeds
 from .preview_plan import varies
 from .previews import Previews
 from .runs import Progress
@@ -55,10 +55,12 @@ def likeness(latents: Sequence[Tensor]) -> float:
 
 def _are_alike(looked: Sequence[Seen]) -> bool:
     """Whether the first seeds are all wrong, in the same way or in much the same image: further ones will be, too."""
-    seeds = [one for one in looked if one.candidate.varied is None]
-    if len(seeds) < FEWEST_ALIKE or not all(one.candidate.misses for one in seeds):
+    tried = [one.candidate for one in looked]
+    if not wrong_seeds(tried):
         return False
-    return bool(alike([one.candidate for one in seeds])) or likeness([one.latent for one in seeds]) >= LEAST_LIKENESS
+    return (
+        bool(alike(tried)) or likeness([one.latent for one in looked if one.candidate.varied is None]) >= LEAST_LIKENESS
+    )
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,9 @@ def read_uncounted(words: Sequence[Word], start: int) -> tuple[Note | None, int]
 
 def _is_arrow(words: Sequence[Word], start: int) -> bool:
     """Whether a ">" at `words[start]` is the head of an arrow."""
-    is_behind_a_shaft = start and words[start - 1].text in _SHAFTS and words[start - 1].end == words[start].start
-    return words[start].text == ">" and bool(is_behind_a_shaft)
+    if start == 0 or words[start].text != ">":
+        return False
+    return words[start - 1].text in _SHAFTS and words[start - 1].end == words[start].start
 
 
 def _range(words: Sequence[Word], start: int, low: int, after: int) -> tuple[Note | None, int]:
