@@ -171,6 +171,11 @@ class Trainee(nn.Module):
         self.diffusion_model.load_state_dict(part_of(file, "diffusion_model."))
         self.text.load_state_dict(part_of(file, OLD_TEXT))
 
+    def read_with(self, file: Path) -> None:
+        """Take over the text encoder of a finished model for good."""
+        self.text.load_state_dict(part_of(file, OLD_TEXT))
+        self.text.requires_grad_(False)
+
     def forward(self, x: Tensor, sigma: Tensor, tokens: Tensor) -> Tensor:
         """Predicted velocity, noise minus latent: (B, C, 16, 16) of (B,) noise levels and (B, 32) prompts."""
         context = self.text.text_model(tokens, dtype=torch.float32)[0]
@@ -208,13 +213,19 @@ def flow_loss(model: nn.Module, clean: Tensor, tokens: Tensor, generator: torch.
     Args:
         shift: mean of the noise levels' logits.
     """
+    x, sigma, noise = noised(clean, generator, shift)
+    with torch.autocast(clean.device.type, torch.bfloat16):
+        velocity = model(x, sigma, tokens)
+    return (velocity.float() - (noise - clean)).square().mean()
+
+
+def noised(clean: Tensor, generator: torch.Generator, shift: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Latents (B, ...) at random noise levels, the levels (B,), 0 to 1, and the noise (B, ...)."""
     where = {"generator": generator, "device": clean.device}
     noise = torch.randn(clean.shape, **where)
     sigma = torch.sigmoid(torch.randn(len(clean), **where) + shift)
     level = sigma.view(-1, *[1] * (clean.ndim - 1))
-    with torch.autocast(clean.device.type, torch.bfloat16):
-        velocity = model((1 - level) * clean + level * noise, sigma, tokens)
-    return (velocity.float() - (noise - clean)).square().mean()
+    return (1 - level) * clean + level * noise, sigma, noise
 
 
 def part_of(path: Path, prefix: str) -> dict[str, Tensor]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,6 +12,7 @@ import comfy.sample
 import torch
 from torch import Tensor
 
+from ...core.errors import CountError
 from ..comfyui.progress import SamplingProgress
 
 
@@ -48,6 +51,28 @@ class ImageInputs:
     vae: Any
 
 
+@contextmanager
+def vae_of_model(vae: Any, channels: int) -> Iterator[None]:
+    """What fails inside because the VAE is of another model says so.
+
+    Args:
+        channels: of the model's latents.
+
+    Raises:
+        CountError: something failed, and the VAE's latents have other channels.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        own = getattr(vae, "latent_channels", channels)
+        if own == channels:
+            raise
+        raise CountError(
+            f"the VAE is of another model: its latents have {own} channels, the model's have {channels}; "
+            "connect the VAE of the loader that the model comes from, or a Load VAE node with a VAE for this model"
+        ) from error
+
+
 def sampled_image(
     model: Any, inputs: ImageInputs, choice: SamplerChoice, seed: int, step_done: SamplingProgress
 ) -> Tensor:
@@ -62,6 +87,7 @@ def sampled_image(
         choice.sampler, choice.scheduler, inputs.positive, inputs.negative, latent, denoise=choice.denoise,
         disable_pbar=True, seed=seed, callback=lambda step, denoised, x, total: step_done(step + 1, total, denoised[:1]),
     )  # fmt: skip
-    images: Tensor = inputs.vae.decode(samples)
+    with vae_of_model(inputs.vae, samples.shape[1]):
+        images: Tensor = inputs.vae.decode(samples)
     comfy.model_management.throw_exception_if_processing_interrupted()
     return images.reshape(-1, *images.shape[-3:])[0, ..., :3]

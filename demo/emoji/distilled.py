@@ -1,7 +1,10 @@
-"""A model of few steps, made from a finished one: it learns to go in one step as far as its teacher does in several.
+"""Losses of a model that learns from a finished one.
 
-One round of progressive distillation (Salimans & Ho 2022), with classifier-free guidance taken in as well (Meng et al. 2023):
-the student, at cfg 1, predicts the mean velocity of the teacher's guided path over an eighth of the schedule.
+`distilled_loss` makes a model of few steps, which goes in one step as far as its teacher does in several: one round of
+progressive distillation (Salimans & Ho 2022), with classifier-free guidance taken in as well (Meng et al. 2023). The student,
+at cfg 1, predicts the mean velocity of the teacher's guided path over an eighth of the schedule.
+`taught_loss` gives the teacher's behaviour to another network (Hinton et al. 2015): the teacher's velocity has none of the
+noise that a scene's own has, so that it takes far fewer scenes.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..train_shapes import Bank
+from ..train_shapes import SHIFT, Bank, dropped_prompts, noised
 
 STEPS = 8
 SUBSTEPS = 2  # of the teacher, in one of the student's: its 16 are nearly the 20 that it is sampled with
@@ -45,3 +48,15 @@ def distilled_loss(teacher: nn.Module, model: nn.Module, bank: Bank, generator: 
         reached = guided_path(teacher, x, start, end, tokens, bank.empty)
         velocity = model(x, start, tokens)
     return (velocity.float() - (x - reached) / (start - end).view(-1, 1, 1, 1)).square().mean()
+
+
+def taught_loss(teacher: nn.Module, model: nn.Module, bank: Bank, generator: torch.Generator, batch: int) -> Tensor:
+    """Mean squared error from the teacher's velocity, on one random batch with the noise levels of `training_loss`."""
+    clean, tokens = bank.batch(generator, batch)
+    tokens = torch.where(dropped_prompts(tokens, generator), bank.empty, tokens)
+    x, level, _ = noised(clean, generator, SHIFT)
+    with torch.autocast(clean.device.type, torch.bfloat16):
+        with torch.no_grad():
+            wanted = teacher(x, level, tokens)
+        velocity = model(x, level, tokens)
+    return (velocity.float() - wanted.float()).square().mean()

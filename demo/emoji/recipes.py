@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..step_training import Plan
 from ..train_shapes import Trainee, fresh_unet, start_weights, training_loss
 from .bank import every_known_word
-from .distilled import distilled_loss
+from .distilled import distilled_loss, taught_loss
 
 # demo.train_shapes has put the pack on the import path
 import comfy.ops  # isort: skip
@@ -30,21 +30,15 @@ class Recipe:
     Attributes:
         begin: the model with fresh weights, from PyTorch's global generator.
         plan: steps, batch and rate.
-        loss: mean loss of one random batch of so many scenes, from model, bank, generator and batch; a distilled model's takes
-            its teacher first.
+        loss: mean loss of one random batch of so many scenes, from model, bank, generator and batch; with a teacher, that
+            comes first.
+        teacher: a model to learn from, before its weights are there, whose text encoder the student takes over for good.
     """
 
     begin: Callable[[], Trainee]
     plan: Plan
     loss: Callable[..., Tensor] = training_loss
-    is_distilled: bool = False
-
-
-def unet_trainee_of_read_text() -> Trainee:
-    """The U-Net alone is trained: what it is told stays what its teacher is told."""
-    trainee = unet_trainee()
-    trainee.text.requires_grad_(False)
-    return trainee
+    teacher: Callable[[], Trainee] | None = None
 
 
 def unet_trainee() -> Trainee:
@@ -74,7 +68,7 @@ def fresh_transformer() -> NextDiT:
 
 
 def transformer_trainee() -> Trainee:
-    """A joint-attention transformer of the kind of Z-Image, and the text encoder of the U-Net."""
+    """A joint-attention transformer of the kind of Z-Image, with a text encoder like the U-Net's."""
     return TransformerTrainee(every_known_word(), fresh_transformer(), EMOJI_CLIP_CONFIG)
 
 
@@ -82,7 +76,6 @@ _PLAN = Plan(steps=12000, batch=256, rate=1e-3, betas=(0.9, 0.95), weight_decay=
 RECIPES = {
     "unet": Recipe(unet_trainee, _PLAN),
     "transformer": Recipe(transformer_trainee, _PLAN),
-    "few_step": Recipe(
-        unet_trainee_of_read_text, replace(_PLAN, steps=3000, rate=2e-4), distilled_loss, is_distilled=True
-    ),
+    "taught_transformer": Recipe(transformer_trainee, _PLAN, taught_loss, teacher=unet_trainee),
+    "few_step": Recipe(unet_trainee, replace(_PLAN, steps=3000, rate=2e-4), distilled_loss, teacher=unet_trainee),
 }

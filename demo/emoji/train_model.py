@@ -2,11 +2,12 @@
 
 Needs the autoencoder that `demo.emoji.export_autoencoder` writes. Objective: rectified flow, as `demo.train_shapes` has it, or
 what the recipe says. Goes on from FOLDER/NAME_training.pt where there is one; `--start FILE` begins with half-precision weights
-such as demo/weights/emoji_unet.safetensors instead of fresh ones. A distilled model starts with its teacher's.
+such as demo/weights/emoji_unet.safetensors instead of fresh ones. `--teacher FILE` are those of a recipe's teacher.
 """
 
 from __future__ import annotations
 
+import argparse
 from functools import partial
 from pathlib import Path
 
@@ -22,15 +23,17 @@ from .drawn import chunk_options
 from .recipes import RECIPES, Recipe
 
 # demo.train_shapes has put the pack on the import path
-from headcount.bridge.demo_models.emoji import AUTOENCODER_WEIGHTS, load_emoji_autoencoder  # isort: skip
+from headcount.bridge.demo_models.emoji import AUTOENCODER_WEIGHTS, UNET_WEIGHTS, load_emoji_autoencoder  # isort: skip
 from headcount.bridge.gradients.differentiable import training_kernels  # isort: skip
 
 
-def new_model(recipe: Recipe, device: str, start: Path | None = None) -> Trainee:
-    """A fresh model, or one with the weights of a finished file."""
+def new_model(recipe: Recipe, device: str, start: Path | None = None, teacher: Path = UNET_WEIGHTS) -> Trainee:
+    """A fresh model, or one with the weights of a finished file; it reads as its recipe's teacher does."""
     model = recipe.begin()
     if start:
         model.begin_with(start)
+    if recipe.teacher:
+        model.read_with(teacher)
     return model.to(device)
 
 
@@ -45,18 +48,18 @@ def main(arguments: list[str] | None = None) -> None:
     given = _parser().parse_args(arguments)
     torch.manual_seed(given.seed)
     until, recipe = deadline_of(given), RECIPES[given.model]
-    if recipe.is_distilled and not given.start:
-        raise SystemExit(f"{given.model} is distilled: name its teacher's file with --start")
     plan = changed(recipe.plan, given)
     autoencoder, statistics = load_emoji_autoencoder(given.autoencoder)
     named = {f"latent.{name}": value for name, value in statistics.items()}
     bank = latent_bank(autoencoder.to(given.device), named, given.out, given.chunks, given.chunk).to(given.device)
-    run = StepTraining(new_model(recipe, given.device, given.start), given.out, given.model, plan)
+    run = StepTraining(new_model(recipe, given.device, given.start, given.teacher), given.out, given.model, plan)
     millions = sum(value.numel() for value in run.trainer.parameters) / 1e6
     run.say(f"{millions:.2f} million parameters, {len(bank.latents)} scenes, from step {run.trainer.step}")
     loss = recipe.loss
-    if recipe.is_distilled:
-        loss = partial(loss, new_model(recipe, given.device, given.start).requires_grad_(False))
+    if recipe.teacher:
+        teacher = recipe.teacher()
+        teacher.begin_with(given.teacher)
+        loss = partial(loss, teacher.requires_grad_(False).to(given.device))
     file = given.out / f"emoji_{given.model}.safetensors"
 
     def loss_of(step: int) -> torch.Tensor:
@@ -66,12 +69,15 @@ def main(arguments: list[str] | None = None) -> None:
         run.train(loss_of, until, on_save=lambda: export(run, file))
 
 
-def _parser():  # noqa: ANN202
+def _parser() -> argparse.ArgumentParser:
     parser = new_parser(__doc__)
     chunk_options(parser, 24)
     parser.add_argument("model", choices=tuple(RECIPES))
     parser.add_argument("--autoencoder", type=Path, default=AUTOENCODER_WEIGHTS)
     parser.add_argument("--start", type=Path, help="half-precision weights to begin with")
+    parser.add_argument(
+        "--teacher", type=Path, default=UNET_WEIGHTS, help="half-precision weights of a recipe's teacher"
+    )
     return parser
 
 

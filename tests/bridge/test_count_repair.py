@@ -21,7 +21,7 @@ from headcount.core.errors import CountError
 from headcount.core.prompts import Counts
 from torch import Tensor
 
-from ..helpers.models import Setup
+from ..helpers.models import Setup, shapes
 from ..helpers.video_models import built_video
 
 PROMPT = "a picture of two cats and a dog"
@@ -200,6 +200,7 @@ def test_a_place_keeps_what_nodes_put_on_the_prompt() -> None:
     [
         (lambda: mend(image(), Scripted(), model=None), "Count Repair got no model; connect a loader's MODEL output"),
         (lambda: local_conditioning(None, "a cat", []), "Count Repair got no clip; connect the loader's CLIP output"),
+        (lambda: mend(image(), Scripted(THREE_CATS), vae=shapes().vae), "its latents have 8 channels, the model's have 12"),
         (lambda: mend(image(), None), "needs either a COUNTER or BOUNDING_BOX of a detector that saw these images"),
         (lambda: counts_of([[None, {}]], None), "does not know what is asked for. Encode the positive prompt"),
         (lambda: mend(image(), Scripted(), counts=Counts("fog", ())), "has nothing to make right: the prompt counts nothing"),

@@ -18,6 +18,7 @@ from headcount.bridge.report.kept import KeptReport, Made, setup_of
 from headcount.bridge.report.report import CountReport, ReportRequest, ReportSettings, count_report
 from headcount.core.errors import CountError
 
+from ..helpers.models import shapes
 from .test_count_repair import TWO_CATS_AND_A_DOG, Scripted, loaded
 
 RIGHT, WRONG = TWO_CATS_AND_A_DOG, TWO_CATS_AND_A_DOG[:1]
@@ -199,6 +200,14 @@ def test_refusals(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(CountError) as caught:
         made(changes.pop("counter", Scripted()), changes.pop("settings", None), **changes)
     assert message in f"{caught.value}$"  # "$": it ends there
+
+
+@pytest.mark.parametrize("changes", [{}, {"settings": {"method": "Count Search"}}])
+def test_the_vae_of_another_model_is_said(changes: dict[str, Any]) -> None:
+    with pytest.raises(
+        CountError, match="its latents have 8 channels, the model's have 12; connect the VAE of the loader that"
+    ):
+        made(Scripted(RIGHT), vae=shapes().vae, **changes)
 
 
 def test_a_folder_that_cannot_be_written_to_is_said(output: Path) -> None:

@@ -337,6 +337,13 @@ def test_counts_where_the_conditioning_has_none() -> None:
         find(Scripted(), positive=bare)
 
 
+def test_the_vae_of_another_model_is_said() -> None:
+    with pytest.raises(
+        CountError, match="the VAE is of another model: its latents have 8 channels, the model's have 12"
+    ):
+        decode(shapes().vae, torch.zeros(1, 12, 16, 16), 1)
+
+
 @pytest.mark.parametrize(
     ("changes", "settings", "message"),
     [

@@ -237,9 +237,10 @@ class TestModels:
         self, folder: Path, tmp_path: Path, steady: None
     ) -> None:
         self.train("unet", folder, tmp_path, 2)
-        start = ["--start", str(tmp_path / "emoji_unet.safetensors")]
+        file = tmp_path / "emoji_unet.safetensors"
+        start = ["--start", str(file), "--teacher", str(file)]
         begun = self.train("few_step", folder, tmp_path, 0, more=start)
-        teacher = train_model.new_model(recipes.RECIPES["unet"], "cpu", Path(start[1]))
+        teacher = train_model.new_model(recipes.RECIPES["unet"], "cpu", file)
         for key, value in teacher.state_dict().items():
             assert torch.equal(value, begun["model"][key])
         moved = self.train("few_step", folder, tmp_path, 3, more=start)["model"]
@@ -247,15 +248,31 @@ class TestModels:
         assert all(
             torch.equal(value, moved[key]) for key, value in teacher.state_dict().items() if key.startswith("text")
         )
-        with pytest.raises(SystemExit, match="--start"):
-            train_model.main(["few_step", "--out", str(tmp_path)])
+
+    def test_a_taught_transformer_reads_as_its_teacher_and_comes_nearer_to_it(
+        self, folder: Path, tmp_path: Path, steady: None
+    ) -> None:
+        self.train("unet", folder, tmp_path, 2)
+        file = tmp_path / "emoji_unet.safetensors"
+        teacher = train_model.new_model(recipes.RECIPES["unet"], "cpu", file).requires_grad_(False)
+        moved = self.train("taught_transformer", folder, tmp_path, 3, more=["--teacher", str(file)])["model"]
+        for key, value in teacher.state_dict().items():
+            assert not key.startswith("text") or torch.equal(value, moved[key])
+        recipe, scenes = recipes.RECIPES["taught_transformer"], self.scenes(folder)
+        fresh = train_model.new_model(recipe, "cpu", teacher=file)
+        student = train_model.new_model(recipe, "cpu", teacher=file)
+        student.load_state_dict(moved)
+        left, at_first = (
+            recipe.loss(teacher, one, scenes, torch.Generator().manual_seed(1), 4) for one in (student, fresh)
+        )
+        assert left < at_first
 
     def test_a_lora_makes_the_teacher_its_student(
         self, folder: Path, tmp_path: Path, steady: None, capsys: pytest.CaptureFixture[str]
     ) -> None:
         self.train("unet", folder, tmp_path, 2)
         teacher, student = (tmp_path / f"emoji_{name}.safetensors" for name in ("unet", "few_step"))
-        self.train("few_step", folder, tmp_path, 3, more=["--start", str(teacher)])
+        self.train("few_step", folder, tmp_path, 3, more=["--start", str(teacher), "--teacher", str(teacher)])
         files = ["--teacher", str(teacher), "--student", str(student), "--file", str(tmp_path / "lora.safetensors")]
         export_lora.main([*files, "--rank", "8"])
         export_lora.main([*files, "--rank", "999"])
