@@ -10,7 +10,7 @@ import pytest
 
 from demo.counter import find_shapes
 
-from ..helpers.comfy_page import press_run, run_command, set_option, wait_for_queue
+from ..helpers.comfy_page import press_run, run_command, set_option, wait_for_progress, wait_for_queue
 from ..helpers.drawn_views import coloured, drawn
 from ..helpers.viewer_page import VIEWER, ViewerPage, example, first_viewer, workflow_with_viewer
 
@@ -69,7 +69,7 @@ def test_failed_cancelled_and_bypassed_runs(viewer: ViewerPage, errors: list[str
     viewer.on_node("node.widgets.find(widget => widget.name === 'show').value = 'steps'")
     _set_steps(viewer, 5000)
     press_run(viewer.page)
-    wait_for_queue(viewer.page, 1)
+    wait_for_progress(viewer.page)
     run_command(viewer.page, "Comfy.Interrupt")
     wait_for_queue(viewer.page, 0)
     assert viewer.canvas.is_visible() and viewer.state()["headcount_viewer"]["folder"] == folder

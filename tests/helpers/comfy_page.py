@@ -142,6 +142,18 @@ def wait_for_queue(page: Page, jobs: int) -> None:
         page.wait_for_timeout(100)
 
 
+def wait_for_progress(page: Page) -> None:
+    """Until a step of a running job is done: what interrupts a job before its first node runs is lost in ComfyUI."""
+    stepped = page.evaluate(
+        """seconds => new Promise(done => {
+          window.app.api.addEventListener('progress', () => done(true), {once: true});
+          setTimeout(() => done(false), 1000 * seconds);
+        })""",
+        _RUN_SECONDS,
+    )
+    assert stepped, "nothing has run"
+
+
 def run_to_the_end(page: Page) -> dict[str, Any]:
     """Press Run, and wait for the end of what it queued. Returns the job's entry of the history."""
     before = page.evaluate(_NEWEST_JOB)
