@@ -20,6 +20,8 @@ SAM3_SIZES = {
     **{"embed_dim": WIDTH, "depth": 2, "num_heads": 4, "global_att_blocks": (1,), "d_model": WIDTH, "num_queries": 12},
     **{"patch_size": 56, "window_size": 6},  # 18 x 18 cells instead of 72 x 72
 }
+SAM3_TEXT_SIZES = {"hidden_size": WIDTH, "intermediate_size": WIDTH, "num_attention_heads": 4, "num_hidden_layers": 1}
+SAM3_FULL_TEXT_SIZES = {size: sam3_clip.SAM3_CLIP_CONFIG[size] for size in SAM3_TEXT_SIZES}
 RT_DETR_SIZES = {"enc_h": 32, "dec_h": 32, "enc_ff": 64, "dec_ff": 64, "num_queries": 20}
 
 
@@ -63,23 +65,23 @@ class RandomSam3(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
+        inputs = [io.Boolean.Input("full_size", default=False, optional=True)]
         outputs = [io.Model.Output(), io.Clip.Output()]
-        return io.Schema(node_id="TestRandomSam3", category="test", inputs=[], outputs=outputs)
+        return io.Schema(node_id="TestRandomSam3", category="test", inputs=inputs, outputs=outputs)
 
     @classmethod
-    def execute(cls) -> io.NodeOutput:
-        return io.NodeOutput(*untrained_sam3())
+    def execute(cls, full_size: bool = False) -> io.NodeOutput:
+        return io.NodeOutput(*untrained_sam3(full_size=full_size))
 
 
 def untrained_sam3(
-    kind: type[comfy.supported_models.SAM3] = comfy.supported_models.SAM3,
+    kind: type[comfy.supported_models.SAM3] = comfy.supported_models.SAM3, full_size: bool = False
 ) -> tuple[comfy.model_patcher.ModelPatcher, comfy.sd.CLIP]:
     """MODEL and CLIP of SAM3, or of SAM3.1."""
-    sizes = {"hidden_size": WIDTH, "intermediate_size": WIDTH, "num_attention_heads": 4, "num_hidden_layers": 1}
-    sam3_clip.SAM3_CLIP_CONFIG.update(sizes)
+    sam3_clip.SAM3_CLIP_CONFIG.update(SAM3_FULL_TEXT_SIZES if full_size else SAM3_TEXT_SIZES)
     clip = comfy.sd.CLIP(kind(kind.unet_config).clip_target(), parameters=1, model_options={"dtype": torch.float32})
     _draw(clip.cond_stage_model)
-    return _loaded(kind, SAM3_SIZES), clip
+    return _loaded(kind, {} if full_size else SAM3_SIZES), clip
 
 
 class Tracks(io.ComfyNode):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections import Counter
 from io import BytesIO
 from typing import Any
@@ -173,6 +175,49 @@ def test_sam3_into_count_check_and_pick(server: ComfyServer) -> None:
         assert "SAM3 Detect keeps one box unless its text says how many to keep at most" in shown(one, table)
     with pytest.raises(PromptError, match="a box without a label could be any of them: 'circles' and 'stars'"):
         server.run(found("circle:5") | checked(["found", 1], "5 circles, 2 stars"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("HEADCOUNT_FULL_SIZE" not in os.environ, reason="SAM3 at full size takes minutes")
+def test_sam3_at_full_size(server: ComfyServer) -> None:
+    """860 million random weights and 1008 x 1008 pixels: every query counts, and a cancel ends it within an image."""
+    graph = {
+        "images": node("EmptyImage", width=1280, height=720, batch_size=2, color=0x808080),
+        "detector": node("TestRandomSam3", full_size=True),
+        "counter": node(
+            "HeadcountSam3Counter",
+            **{
+                "model": ["detector", 0],
+                "clip": ["detector", 1],
+                "threshold": 0.0,
+                "merge_overlap": 1.0,
+                "tiles": "never",
+            },
+        ),
+        "counted": node(
+            "HeadcountT2ICountCounter",
+            **{"t2icount": ["counter", 0], "image": ["images", 0], "text": "red cats, dogs", "scale": "short side"},
+        ),
+        "boxes": node("PreviewAny", source=["counted", 5]),
+        "table": node("PreviewAny", source=["counted", 7]),
+        "masks": node("MaskToImage", mask=["counted", 8]),
+        "size": node("GetImageSize", image=["masks", 0]),
+        "number": node("PreviewAny", source=["size", 2]),
+    }
+    outputs = server.run(graph, timeout_s=1200)
+    labels = [Counter(box["label"] for box in boxes) for boxes in json.loads(shown(outputs, "boxes"))]
+    assert labels == [{"red cats": 200, "dogs": 200}] * 2 and shown(outputs, "number") == "800"
+    assert shown(outputs, "table").splitlines() == [f"image {n}: 200 red cats, 200 dogs" for n in (1, 2)]
+
+    graph["counted"]["inputs"]["text"] = "birds"
+    prompt = server.queue(graph)
+    time.sleep(8)
+    assert not server.is_idle()
+    server.cancel(prompt)
+    cancelled = time.monotonic()
+    with pytest.raises(PromptError, match="cancelled"):
+        server.wait(prompt)
+    assert time.monotonic() - cancelled < 15, "not at the end of an image, which takes a minute"
 
 
 def test_our_boxes_into_draw_and_crop(server: ComfyServer) -> None:
