@@ -146,7 +146,7 @@ def read_detector(path: Path) -> ReadDetector:
         )
     if not any(path.glob("*.safetensors")):
         raise CountError(
-            f"{path.name} has no .safetensors file; other files of weights can run programs and are not read. Take a version "
+            f"{path.name} has no .safetensors file; other files of weights can run programs and are not read. Use a version "
             "of the model with model.safetensors"
         )
     try:
@@ -177,11 +177,11 @@ def _kind_of(path: Path) -> str:
         raise CountError(f"config.json of {path.name} names no model_type. Download it again") from error
     if kind not in ARCHITECTURES:
         known = ", ".join(dict.fromkeys(architecture.name for architecture in ARCHITECTURES.values()))
-        raise CountError(f"{path.name} is a model of type {kind!r}, which is no detector known here: {known}")
+        raise CountError(f"{path.name} is a model of type {kind!r}, which is not a detector known here: {known}")
     if elsewhere and kind != "omdet-turbo":  # transformers would look for it on Hugging Face; OmDet-Turbo's is timm's
         raise CountError(
             f"config.json of {path.name} names a backbone that is not in the folder, {config['backbone']!r}, and nothing is "
-            f"downloaded. Take a version of the model with a backbone_config, such as {ARCHITECTURES[kind].example}"
+            f"downloaded. Use a version of the model with a backbone_config, such as {ARCHITECTURES[kind].example}"
         )
     return str(kind)
 

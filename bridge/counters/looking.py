@@ -59,7 +59,7 @@ def phrase_of(noun: str, node: str) -> str:
     """
     phrase = singular(_SYNTAX.sub(" ", noun).strip())
     if not phrase:
-        raise CountError(f"{node} cannot count {noun!r}: it is no noun. Ask for one, such as 'cats' or 'red cats'")
+        raise CountError(f"{node} cannot count {noun!r}: it is not a noun. Ask for one, such as 'cats' or 'red cats'")
     return phrase
 
 

@@ -64,6 +64,6 @@ def size_of(weights: Mapping[str, Tensor], model: str) -> VideoSize:
         width, _, _, patch, _ = weights["patch_embedding.weight"].shape
         hidden = len(weights["blocks.0.ffn.0.bias"])
     except (KeyError, ValueError) as error:
-        raise CountError(f"this is not {model}: its diffusion model is no Wan transformer of this kind") from error
+        raise CountError(f"this is not {model}: its diffusion model is not a Wan transformer of this kind") from error
     layers = 1 + max(int(name.split(".")[1]) for name in weights if name.startswith("blocks."))
     return VideoSize(width, hidden, layers, patch)

@@ -20,7 +20,7 @@ _POINTER = b"version http"  # Git LFS: "version", and the address of its specifi
 _STATISTICS = ("mean", "std", "rgb_factors")
 
 
-def tensors_of(path: Path, fix: str = "Install the pack again") -> tuple[dict[str, Tensor], Mapping[str, str]]:
+def tensors_of(path: Path, fix: str = "Reinstall the pack") -> tuple[dict[str, Tensor], Mapping[str, str]]:
     """What a safetensors file of the pack holds, by name, and its metadata.
 
     Args:
@@ -43,13 +43,11 @@ def tensors_of(path: Path, fix: str = "Install the pack again") -> tuple[dict[st
             ) from error
         why = (str(error) or type(error).__name__).splitlines()[0][:200]
         raise CountError(
-            f"{path.name} is damaged or incomplete: it has {path.stat().st_size} bytes ({why}). Install the pack again"
+            f"{path.name} is damaged or incomplete: it has {path.stat().st_size} bytes ({why}). Reinstall the pack"
         ) from error
     broken = not_finite(tensors)
     if broken:
-        raise CountError(
-            f"{path.name} is damaged: {broken[0]} holds values that are not numbers. Install the pack again"
-        )
+        raise CountError(f"{path.name} is damaged: {broken[0]} holds values that are not numbers. Reinstall the pack")
     return tensors, metadata or {}
 
 

@@ -30,8 +30,8 @@ def order_of(inputs: ModelInputs) -> TokenOrder:
     together = inputs.diffusion.patch_size_t or 1
     if together > 1 and inputs.options.get("context_window") is not None:
         raise CountError(
-            "CogVideoX 1.5 takes the frames of a latent two by two, and context windows may part them: take the node that "
-            "makes context windows off this model"
+            "CogVideoX 1.5 takes the frames of a latent two by two, and context windows may part them: remove the node that "
+            "makes context windows"
         )
     grid = patches(inputs.latent, inputs.diffusion.patch_size)
     frames = -(-inputs.frames // together)

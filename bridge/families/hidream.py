@@ -21,7 +21,7 @@ def order_of(inputs: ModelInputs) -> TokenOrder:
     if inputs.conditions.get("image_cond") is not None:
         raise CountError(
             "HiDream E1 lays the image to edit beside the new one, so its attention is not that of one image. "
-            "Take the node off this model, or use HiDream I1"
+            "Remove the node from this model, or use HiDream I1"
         )
     grid = patches(inputs.latent, inputs.diffusion.patch_size)
     pixels = grid[0] * grid[1]

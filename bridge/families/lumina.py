@@ -38,8 +38,8 @@ def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     """Gemma's tokens for Lumina 2; Qwen's with its template for Z-Image."""
     if conditioning.get("reference_latents"):
         raise CountError(
-            "Z-Image with a reference image (omni, edit) lays its tokens out in an order that this pack does not know. Take "
-            "the reference off this conditioning; Count Prompt, Count Search and Count Check work with it"
+            "Z-Image with a reference image (omni, edit) lays its tokens out in an order that this pack does not know. Remove "
+            "the reference from this conditioning; Count Prompt, Count Search and Count Check work with it"
         )
     encoder = next((key for key in _ENCODERS if key in counts.lengths), _ENCODERS[0])
     return one_encoder(counts, encoder, conditioning["cross_attn"].shape[1])

@@ -22,8 +22,8 @@ def order_of(inputs: ModelInputs) -> TokenOrder:
     """The picture comes first among the images; those of an edit follow it."""
     if inputs.frames > 1:
         raise CountError(
-            "Qwen-Image-Layered makes several layers of an image at once, and its attention is not that of one image. Take "
-            "the node off this model; Count Prompt and Count Check work with it"
+            "Qwen-Image-Layered makes several layers of an image at once, and its attention is not that of one image. Remove "
+            "the node from this model; Count Prompt and Count Check work with it"
         )
     patch = inputs.diffusion.patch_size
     return text_first(inputs, patch, reference_tokens(inputs, patch))

@@ -54,7 +54,7 @@ def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     if conditioning.get("image_slots") and conditioning.get("reference_latents"):
         raise CountError(
             "this conditioning has its reference images within the text, where their order is not known here. Encode the "
-            "prompt with Count Prompt and add the images by Reference Latent"
+            "prompt with Count Prompt and add the images with Reference Latent"
         )
     return behind_template(counts, "qwen3vl_8b", conditioning["cross_attn"].shape[1], _TEMPLATE)
 

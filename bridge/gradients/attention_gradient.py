@@ -158,7 +158,7 @@ class GradientPass:
             if not show_both_kinds(calls):
                 self._notes.warn(
                     f"this model shows {'only a part' if calls else 'none'} of its attention, so nothing is steered. "
-                    "Take nodes that compile it or replace its attention off it"
+                    "Remove nodes that compile it or replace its attention"
                 )
                 return None
             self._learnt[shape], self._is_sure = read_calls(objective.select(calls)), True

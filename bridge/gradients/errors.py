@@ -48,7 +48,7 @@ def explained(error: Exception, node: str) -> CountError | None:
     if writes_in_place(error):
         return CountError(
             f"{node} cannot take gradients because a patch of another node overwrites numbers that they need. Set its "
-            f"memory to 'fast', or else take patches such as FreeU off this model, or use {NOISE_PICKER}"
+            f"memory to 'fast', or else remove patches such as FreeU from this model, or use {NOISE_PICKER}"
         )
     if any(part in text for part in _NO_WAY_BACK):
         return no_gradient(node, text.splitlines()[0][:200])

@@ -139,8 +139,8 @@ def with_isac(
     """
     if layout is not None and settings.objective != "anchored":
         raise CountError(
-            f"{NODE} has a layout, which objective '{settings.objective}' knows nothing of: choose another preset than paper, "
-            "or take the layout off"
+            f"{NODE} has a layout, which objective '{settings.objective}' does not use: choose another preset than paper, "
+            "or disconnect the layout"
         )
     notes = RunNotes(NODE)
     shared = _SharedByRuns(settings, counts, layout, notes, learnt=defaultdict(dict))

@@ -102,8 +102,8 @@ class PictureReading:
         kinds = {kind for _, kind in self._parts}
         if not {"self", "cross"} <= kinds:
             return (
-                "the layer that layouts are read in showed no attention on a grid of its own. Take nodes that cut up or merge "
-                "the model's tokens, such as HyperTile and ToMe, off this model, or choose another reference_layer"
+                "the layer that layouts are read in showed no attention on a grid of its own. Remove nodes that cut up or "
+                "merge the model's tokens, such as HyperTile and ToMe, or choose another reference_layer"
             )
         shown = (frame for known in self._parts.values() for frame in known.values())
         finite = [one.isfinite().all() for frame in shown for one in (frame.queries, frame.keys)]

@@ -160,12 +160,12 @@ class RecordedRun:
         if not self._seen:
             return (
                 "the model showed no attention call. A compiled model or a node that replaces the attention hides them: "
-                "take torch.compile and attention nodes off this model"
+                "remove torch.compile and attention nodes from this model"
             )
         if self._unknown == self._seen:
             return (
                 f"ComfyUI or another node calls the attention ({self._seen} times) in a form that this version of the pack "
-                "does not know: update the pack, or take attention nodes off this model"
+                "does not know: update the pack, or remove attention nodes from this model"
             )
         return (
             f"too few of its {self._seen} attention calls could be read for the counted prompt. Either the prompt was not "

@@ -81,7 +81,7 @@ class KeptReport:
         except OSError as error:
             raise CountError(
                 f"Count Report cannot keep an image in {self.folder} ({error.strerror or error}). Free space on that disk, or "
-                "allow writing there, and press Run again: what is kept already is not made anew"
+                "allow writing there, and press Run again: images made so far are kept"
             ) from error
 
     def image(self, made: Made) -> Tensor:

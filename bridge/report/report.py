@@ -160,7 +160,7 @@ class _Run:
         self._judge = self._counter if request.judge is None else checked_counter(request.judge, _NODE)
         self.prompts = [line.strip() for line in request.prompts.splitlines() if line.strip()]
         if not self.prompts:
-            raise CountError(f"{_NODE} has no prompts: write one a line, such as 'three cats'")
+            raise CountError(f"{_NODE} has no prompts: write one per line, such as 'three cats'")
         self._asked = [self._asked_of(number, prompt) for number, prompt in enumerate(self.prompts, 1)]
         self._kept = KeptReport(self._settings.name)
         where = self._identity, request.graph, request.node_id

@@ -43,7 +43,7 @@ from .settings import SearchSettings
 
 _NODE = SearchSettings.node
 _PICK = "Count Search Pick"
-_OTHERWISE = "Change the prompt, or take a sampler that adds noise on the way"
+_OTHERWISE = "Change the prompt, or use a sampler that adds noise on the way"
 
 
 def search_seeds(search: Search[SearchSettings], counter: Any) -> SearchResult:
@@ -90,7 +90,7 @@ def _fix_of_alike(previews: Previews) -> str:
         for is_met, fix in (
             (settings.vary_alike, "turn on vary_alike"),
             (previews.plan.is_own, "set look to own steps"),
-            (varies(settings), "take a sampler that begins anywhere, such as euler"),
+            (varies(settings), "use a sampler that begins anywhere, such as euler"),
         )
         if not is_met
     ]

@@ -27,5 +27,5 @@ def refuse_zip_bomb(path: Path) -> None:
     if unpacked > _MAX_TIMES * size:
         raise CountError(
             f"{path.name} would unpack to {unpacked / 1e6:.0f} MB from {size / 1e6:.1f} MB, as no file of weights does; it was "
-            "not loaded. Take best_model_paper.pth as the T2ICount authors published it, or a .safetensors file"
+            "not loaded. Use best_model_paper.pth as the T2ICount authors published it, or a .safetensors file"
         )

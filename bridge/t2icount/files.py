@@ -110,14 +110,16 @@ def _size(path: Path) -> str:
 def _unreadable(path: Path, why: str) -> CountError:
     if _REFUSED not in why:
         reason = f" ({why.splitlines()[0][:200]})" if why else ""
-        return CountError(f"{path.name} is damaged, or no file of weights at all{reason}. Fetch it again, whole")
+        return CountError(
+            f"{path.name} is damaged, or not a weights file at all{reason}. Download the whole file again"
+        )
     if zipfile.is_zipfile(path):  # whole, and of torch.save
         return CountError(
             f"{path.name} holds Python objects beside its tensors, and loading it could run any program; it was not loaded. "
-            f"Take {OFFICIAL_FILE} as the T2ICount authors published it, or a .safetensors file"
+            f"Use {OFFICIAL_FILE} as the T2ICount authors published it, or a .safetensors file"
         )
     return CountError(
-        f"{path.name} is no file of weights that can be read safely. Take {OFFICIAL_FILE} or a .safetensors file"
+        f"{path.name} is not a weights file that can be read safely. Use {OFFICIAL_FILE} or a .safetensors file"
     )
 
 

@@ -202,7 +202,7 @@ def _number(value: Any, name: str, box: Any) -> float:
     except (TypeError, ValueError, OverflowError, RuntimeError):
         number = math.nan
     if not math.isfinite(number):
-        raise CountError(f"a box is {_short(box)}, and its {name} is {_short(value)}, which is no finite number")
+        raise CountError(f"a box is {_short(box)}, and its {name} is {_short(value)}, which is not a finite number")
     return number
 
 
@@ -221,7 +221,7 @@ def parsed(text: str) -> Any:
     try:
         return json.loads(inside[1] if inside else text)
     except (ValueError, RecursionError) as error:
-        raise CountError(f"boxes are the text {_short(text)}, which is no JSON of boxes ({error}); {FORMS}") from None
+        raise CountError(f"boxes are the text {_short(text)}, which is not JSON of boxes ({error}); {FORMS}") from None
 
 
 def _is_box(value: Any) -> bool:

@@ -104,7 +104,7 @@ def _counted(boxes: Sequence[Sequence[Box]], nouns: Sequence[str]) -> Counted:
         owners[""] = 0
     elif nouns and any(not clean_label(box.label) for found in boxes for box in found):
         raise CountError(
-            f"several kinds of objects are asked for, and a box without a label could be any of them: {listed(nouns)}. Take a "
+            f"several kinds of objects are asked for, and a box without a label could be any of them: {listed(nouns)}. Use a "
             "detector that labels its boxes, or ask for one kind"
         )
     points = tuple(

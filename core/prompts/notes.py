@@ -10,8 +10,8 @@ class Kind(Enum):
     """Why something is said rather than counted. The value is the sentence; {said} is quoted from the prompt."""
 
     RANGE = "'{said}' is a range: write one number, such as '{fix}'"
-    BOUND = "'{said}' is no exact number: write '{fix}'"
-    VAGUE = "'{said}' is no number: write one, such as '{fix}'"
+    BOUND = "'{said}' is not an exact number: write '{fix}'"
+    VAGUE = "'{said}' is not a number: write one, such as '{fix}'"
     ONE_OF_IT = "'{said}' is not counted: write '{fix}' if it asks for so many"
     LETTERING = "'{said}' in quotation marks is lettering: take the marks away to count it"
     NONE = "'{said}' counts nothing: put '{fix}' into the negative prompt"

@@ -53,7 +53,7 @@ def parse_objects_line(line: str) -> tuple[CountedObject, ...]:
         for piece in _pieces(part, language):
             item = _read_item(piece, language)
             if any(same_noun(item.noun, other.noun) and item.attributes == other.attributes for other in items):
-                raise CountError(f"objects: '{item.noun}' stands there twice; give one count for it")
+                raise CountError(f"objects: '{item.noun}' is listed twice; give one count for it")
             items.append(item)
             if len(items) > _MAX_KINDS:
                 raise CountError(f"objects names more than {_MAX_KINDS} kinds of objects; name those that matter most")

@@ -61,7 +61,7 @@ def load_network(state: Mapping[str, Any], build: BuildNetwork, config: CounterC
     if broken:
         raise CountError(
             f"{len(broken)} tensors hold values that are not numbers (NaN or infinite): {_some(broken)}. The file is damaged, "
-            "or its training failed; fetch it again or take an earlier one"
+            "or its training failed; download it again or use an earlier one"
         )
     network.load_state_dict(weights, assign=True)
     return network.requires_grad_(False).eval()
@@ -124,7 +124,9 @@ def _compare(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], conf
     }
     faults = [f"{len(names)} {what}: {_some(names)}" for what, names in kinds.items() if names]
     if faults:
-        raise CountError(f"this is no complete T2ICount checkpoint ({config.name} size). Tensors " + "; ".join(faults))
+        raise CountError(
+            f"this is not a complete T2ICount checkpoint ({config.name} size). Tensors " + "; ".join(faults)
+        )
 
 
 def _some(names: Sequence[str]) -> str:

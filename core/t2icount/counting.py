@@ -111,7 +111,7 @@ def count_picture(
     numbers = _sums(counted)
     if not torch.isfinite(numbers).all():
         raise CountError(
-            f"the network's results are no numbers at {text.hidden.dtype}. Load the model with precision fp32"
+            f"the network's results are not numbers at {text.hidden.dtype}. Load the model with precision fp32"
         )
     points = tuple(
         tuple((x * width / wide, y * height / tall) for x, y in peaks(one, int(number + 0.5), config.cell))

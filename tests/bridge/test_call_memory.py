@@ -265,7 +265,7 @@ def test_likeness() -> None:
         (
             (2, 2, 2, 2),
             {"sampler": "euler_ancestral"},
-            "To vary them, take a sampler that begins anywhere, such as euler and connect MODEL to the sampler",
+            "To vary them, use a sampler that begins anywhere, such as euler and connect MODEL to the sampler",
         ),
         ((2, 2, 2, 2), {"vary_alike": False}, "To vary them, turn on vary_alike and connect MODEL to the sampler"),
         (

@@ -187,7 +187,7 @@ def test_the_version_is_the_packs() -> None:
         ({"clip": None}, "Count Report got no clip; connect the loader's CLIP output"),
         ({"model_with": None}, "Count Report compares model with model_with, which is not connected"),
         ({"counter": None}, "Count Report got no counter"),
-        ({"prompts": " \n"}, "Count Report has no prompts: write one a line"),
+        ({"prompts": " \n"}, "Count Report has no prompts: write one per line"),
         (
             {"prompts": "two cats\nfog"},
             "Count Report, line 2 ('fog'): it has nothing to judge by: the prompt counts nothing. Write a number, such as "
@@ -216,5 +216,5 @@ def test_a_folder_that_cannot_be_written_to_is_said(output: Path) -> None:
         made(Scripted(RIGHT))
     assert str(caught.value) == (
         f"Count Report cannot keep an image in {output} (Not a directory). Free space on that disk, or allow writing there, "
-        "and press Run again: what is kept already is not made anew"
+        "and press Run again: images made so far are kept"
     )

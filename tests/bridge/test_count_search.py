@@ -350,7 +350,7 @@ def test_the_vae_of_another_model_is_said() -> None:
         ({"model": None}, {}, "Count Search got no model; connect a loader's MODEL output"),
         ({"vae": None}, {}, "Count Search got no VAE"),
         ({"prompt": "stars"}, {}, "has nothing to choose by: the prompt counts nothing. Write a number"),
-        ({"prompt": "a few stars"}, {}, "the prompt counts nothing. 'a few stars' is no number: write one, such as"),
+        ({"prompt": "a few stars"}, {}, "the prompt counts nothing. 'a few stars' is not a number: write one, such as"),
         ({}, {"decide_at": 0.0}, "decide_at is 0.0; it can be above 0 and up to 1"),
         ({}, {"look": "luck"}, "look is 'luck'; it can be 'auto', 'draft', 'own steps'"),
         ({"latent": {"samples": EMPTY.repeat(5, 1, 1, 1)}}, {}, "chooses 5 of 4 seeds: the latent has 5 images"),

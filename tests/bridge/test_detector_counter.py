@@ -278,7 +278,7 @@ def write_config(copy: Path, **changes: Any) -> None:
 def test_models_that_are_no_detector_and_remote_code(folder: Path) -> None:
     write_config(broken(folder), model_type="llama")
     refused(
-        r"^broken is a model of type 'llama', which is no detector known here: Grounding DINO, MM Grounding DINO or"
+        r"^broken is a model of type 'llama', which is not a detector known here: Grounding DINO, MM Grounding DINO or"
     )
     copy = broken(folder)
     write_config(copy, auto_map={"AutoModelForZeroShotObjectDetection": "run_me.Model", "AutoConfig": "run_me.Config"})

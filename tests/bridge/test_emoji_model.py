@@ -65,7 +65,7 @@ def state() -> State:
 
 class TestLoader:
     def test_missing_files(self, tmp_path: Path) -> None:
-        with pytest.raises(CountError, match=r"file is missing: emoji_unet\.safetensors .* Install the pack again"):
+        with pytest.raises(CountError, match=r"file is missing: emoji_unet\.safetensors .* Reinstall the pack"):
             load_emoji_unet(tmp_path / "emoji_unet.safetensors")
         with pytest.raises(CountError, match=r"file is missing: other\.safetensors"):
             load_emoji_autoencoder(tmp_path / "other.safetensors")

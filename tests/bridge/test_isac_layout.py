@@ -61,5 +61,5 @@ def test_boxes_of_other_things_are_refused() -> None:
 
 
 def test_the_papers_objective_takes_no_layout() -> None:
-    with pytest.raises(CountError, match="take the layout off"):
+    with pytest.raises(CountError, match="disconnect the layout"):
         with_isac(shapes_setup().model, IsacSettings("paper"), None, BOXES)

@@ -34,6 +34,6 @@ def test_what_could_not_be_kept_is_explained() -> None:
         torch.autograd.grad(overwritten_square(leaf), leaf)
     assert str(explained(overwritten.value, "Count Control")) == (
         "Count Control cannot take gradients because a patch of another node overwrites numbers that they need. Set "
-        "its memory to 'fast', or else take patches such as FreeU off this model, or use Noise Picker"
+        "its memory to 'fast', or else remove patches such as FreeU from this model, or use Noise Picker"
     )
     assert explained(RuntimeError("something else"), "Count Control") is None

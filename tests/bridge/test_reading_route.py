@@ -43,7 +43,7 @@ def test_what_a_run_would_count() -> None:
     ((status, read),) = asked({"text": "three (red:1.3) cats, a few dogs", "objects": ""})
     assert status == 200
     assert read["objects"] == [{"count": 3, "noun": "cats", "name": "red cats", "shown": "3 red cats"}]
-    assert read["notes"] == ["'a few dogs' is no number: write one, such as 'three dogs'"] and read["error"] == ""
+    assert read["notes"] == ["'a few dogs' is not a number: write one, such as 'three dogs'"] and read["error"] == ""
 
 
 @pytest.mark.parametrize(
@@ -107,9 +107,9 @@ def test_too_often(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run_says_why_nothing_is_steered(caplog: pytest.LogCaptureFixture) -> None:
     notes = RunNotes("a test")
     warn_of_nothing(
-        CountedConditionings([], ["'a few cats' is no number: write one, such as 'three cats'"]), notes, "steered"
+        CountedConditionings([], ["'a few cats' is not a number: write one, such as 'three cats'"]), notes, "steered"
     )
     assert caplog.messages == [
-        "a test: the prompt counts nothing: this image is not steered. 'a few cats' is no number: write one, such as "
+        "a test: the prompt counts nothing: this image is not steered. 'a few cats' is not a number: write one, such as "
         "'three cats'"
     ]

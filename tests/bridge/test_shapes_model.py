@@ -49,7 +49,7 @@ def scene() -> torch.Tensor:
 
 class TestLoader:
     def test_missing_file(self, tmp_path: Path) -> None:
-        with pytest.raises(CountError, match=r"file is missing: shapes\.safetensors .* Install the pack again"):
+        with pytest.raises(CountError, match=r"file is missing: shapes\.safetensors .* Reinstall the pack"):
             load_shapes_model(tmp_path / "shapes.safetensors")
 
     @pytest.mark.parametrize(("prefix", "message"), WITHOUT_A_PART)

@@ -107,7 +107,7 @@ class TestLoader:
             load_shapes_video_model(path)
 
     def test_the_picture_model(self) -> None:
-        with pytest.raises(CountError, match="not a Shapes video model: its diffusion model is no Wan transformer"):
+        with pytest.raises(CountError, match="not a Shapes video model: its diffusion model is not a Wan transformer"):
             load_shapes_video_model(WEIGHTS)
 
     @pytest.mark.parametrize("prefix", ["diffusion_model.", "text_encoder.", "first_stage_model."])

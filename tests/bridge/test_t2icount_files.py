@@ -47,7 +47,7 @@ def test_a_malicious_file_runs_nothing(tmp_path: Path, is_zip: bool) -> None:
     mark, path = tmp_path / "was run", tmp_path / "best_model_paper.pth"
     torch.save({**WEIGHTS, "more": RunsACommand(mark)}, path, _use_new_zipfile_serialization=is_zip)
     with pytest.raises(
-        CountError, match=r"could run any program; it was not loaded|no file of weights that can be read"
+        CountError, match=r"could run any program; it was not loaded|not a weights file that can be read"
     ):
         read_weights(path)
     assert not mark.exists()
@@ -76,7 +76,7 @@ def test_damaged_files(tmp_path: Path, suffix: str, content: str) -> None:
         "half": f"is incomplete: it has only {len(whole) // 2} bytes. Download it again",
         "empty": "is incomplete: it has only 0 bytes. Download it again",
         "page": "is a web page, not the model: Google Drive has probably shown a warning instead of the file. Download it",
-        "noise": "best_model_paper.pth" if suffix == ".pth" else "Fetch it again, whole",
+        "noise": "best_model_paper.pth" if suffix == ".pth" else "Download the whole file again",
     }[content] in text
     assert "weights_only" not in text, "torch advises to load it unsafely; nobody should read that"
 
@@ -107,7 +107,7 @@ def test_a_header_like_a_page(tmp_path: Path) -> None:
     """A safetensors header of 60 bytes makes the file begin with "<", as a page does."""
     path = tmp_path / "model.safetensors"
     path.write_bytes((60).to_bytes(8, "little") + b"{" + b"x" * 59)
-    with pytest.raises(CountError, match="is damaged, or no file of weights"):
+    with pytest.raises(CountError, match="is damaged, or not a weights file"):
         read_weights(path)
 
 
@@ -117,7 +117,7 @@ def test_files_that_hold_something_else(tmp_path: Path) -> None:
         read_weights(tmp_path / "module.pth")
     for name, content in (("list.pth", [torch.zeros(2)]), ("tensor.pth", torch.zeros(2))):
         torch.save(content, tmp_path / name)
-        with pytest.raises(CountError, match=f"{name} is damaged, or no file of weights"):
+        with pytest.raises(CountError, match=f"{name} is damaged, or not a weights file"):
             read_weights(tmp_path / name)
     (tmp_path / "plain.pth").write_bytes(pickle.dumps({"a": 1}))
     with pytest.raises(CountError, match=r"plain\.pth"):

@@ -81,7 +81,7 @@ def test_typing(chips: Chips) -> None:
     chips.page.keyboard.type("three red cats and 2 dogs")
     chips.says("3 red cats", "2 dogs")
     field.fill("a few cats")
-    chips.says(NOTHING, "'a few cats' is no number: write one, such as 'three cats'")
+    chips.says(NOTHING, "'a few cats' is not a number: write one, such as 'three cats'")
     field.fill("三只猫和两只狗")
     chips.says("3 猫", "2 狗")
 

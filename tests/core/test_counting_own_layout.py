@@ -91,9 +91,12 @@ def test_a_bear_is_no_teddy_bear() -> None:
         ([drawn("cat", y=-2)], "lies outside of the image"),
         ([drawn("cat", y=200)], "lies outside of the image"),
         ([drawn("cat", height=0)], "which has no area: its width and height must be above 0"),
-        ([{"type": "obj", "bbox": [0, "a", 9, 9], "desc": "cat"}], "its left edge is nan, which is no finite number"),
+        (
+            [{"type": "obj", "bbox": [0, "a", 9, 9], "desc": "cat"}],
+            "its left edge is nan, which is not a finite number",
+        ),
         ([{"type": "obj", "bbox": [0, 1], "desc": "cat"}], "its corners must be four numbers"),
-        ("cats", "which is no JSON of boxes"),
+        ("cats", "which is not JSON of boxes"),
     ],
 )
 def test_what_is_no_layout_of_the_prompt_is_named(boxes: Any, message: str) -> None:

@@ -66,7 +66,7 @@ def test_lines(line: str, expected: str) -> None:
         ("drei Katzen, zwei der", "'zwei der' names no object"),
         ("drei Katzen sitzen", "'sitzen' in 'drei Katzen sitzen' is neither a count nor a part of the noun"),
         ("猫", "'猫' is not one count with one noun"),
-        ("2 cats, 3 cat", "'cat' stands there twice; give one count for it"),
+        ("2 cats, 3 cat", "'cat' is listed twice; give one count for it"),
         (KINDS + ", 1 dog", "objects names more than 100 kinds of objects; name those that matter most"),
     ],
 )

@@ -6,8 +6,8 @@ import pytest
 from headcount.core.prompts import describe_objects, find_objects, parse_prompt, read_prompt
 
 RANGE = "'{}' is a range: write one number, such as '{}'"
-BOUND = "'{}' is no exact number: write '{}'"
-VAGUE = "'{}' is no number: write one, such as '{}'"
+BOUND = "'{}' is not an exact number: write '{}'"
+VAGUE = "'{}' is not a number: write one, such as '{}'"
 NONE = "'{}' counts nothing: put '{}' into the negative prompt"
 LETTERING = "'{}' in quotation marks is lettering: take the marks away to count it"
 

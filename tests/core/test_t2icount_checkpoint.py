@@ -96,7 +96,7 @@ def test_everything_that_is_wrong_is_named(state: dict[str, Tensor]) -> None:
     with pytest.raises(CountError) as error:
         load_network(state, count_network, TINY)
     text = str(error.value)
-    assert text.startswith("this is no complete T2ICount checkpoint (tiny size)")
+    assert text.startswith("this is not a complete T2ICount checkpoint (tiny size)")
     assert f"{len(gone)} missing: {', '.join(gone[:5])}, ..." in text
     assert "1 unknown: decoder.extra.weight;" in text
     assert "1 of another shape: decoder.regressor.norm1.weight (5,) instead of (32,)" in text

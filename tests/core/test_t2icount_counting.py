@@ -199,7 +199,7 @@ def test_results_that_are_no_numbers(text: ClassText) -> None:
     network = tiny_network()
     with torch.no_grad():
         network.decoder.regressor.reg_head[0].weight[0] = float("nan")
-    with pytest.raises(CountError, match=r"no numbers at torch\.float32\. Load the model with precision fp32"):
+    with pytest.raises(CountError, match=r"are not numbers at torch\.float32\. Load the model with precision fp32"):
         count_picture(network, picture(48, 48), text, CountSettings())
 
 

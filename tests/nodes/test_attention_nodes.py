@@ -243,5 +243,5 @@ def test_load_shapes_demo_model_without_its_file(monkeypatch: pytest.MonkeyPatch
     import headcount.bridge.demo_models.files as files
 
     monkeypatch.setattr(files.load_shapes_model, "__defaults__", (tmp_path / "shapes.safetensors",))
-    with pytest.raises(CountError, match="Install the pack again"):
+    with pytest.raises(CountError, match="Reinstall the pack"):
         LoadShapesDemoModel.execute()

@@ -150,7 +150,7 @@ def test_remarks(text: str, lines: list[str], clip: comfy.sd.CLIP) -> None:
 def test_what_is_said_travels_along(clip: comfy.sd.CLIP) -> None:
     """With COUNTS and the conditioning, so that other nodes can say why they did nothing; a line answers it."""
     conditioning, counts, summary = run(clip, "a few stars")
-    said = "'a few stars' is no number: write one, such as 'three stars'"
+    said = "'a few stars' is not a number: write one, such as 'three stars'"
     assert counts.notes == (said,) and summary.splitlines()[1:] == [said]
     assert [carried_counts(options) for _, options in conditioning] == [counts]
     assert run(clip, "a few stars", "3 stars")[1].notes == ()
