@@ -65,6 +65,8 @@ def main(arguments: list[str] | None = None) -> None:
     def loss_of(step: int) -> torch.Tensor:
         return loss(run.model, bank, generator_of(step, given), plan.batch)
 
+    if given.compiled:
+        run.model.diffusion_model.compile()
     with training_kernels():
         run.train(loss_of, until, on_save=lambda: export(run, file))
 
@@ -75,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("model", choices=tuple(RECIPES))
     parser.add_argument("--autoencoder", type=Path, default=AUTOENCODER_WEIGHTS)
     parser.add_argument("--start", type=Path, help="half-precision weights to begin with")
+    parser.add_argument("--compiled", action="store_true", help="a third faster on a CPU, after two minutes; needs g++")
     parser.add_argument(
         "--teacher", type=Path, default=UNET_WEIGHTS, help="half-precision weights of a recipe's teacher"
     )

@@ -267,6 +267,16 @@ class TestModels:
         )
         assert left < at_first
 
+    def test_only_the_network_is_compiled_and_only_if_asked(
+        self, folder: Path, tmp_path: Path, steady: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        compiled: list[torch.nn.Module] = []
+        monkeypatch.setattr(torch.nn.Module, "compile", lambda module: compiled.append(module))
+        self.train("transformer", folder, tmp_path, 1)
+        assert compiled == []
+        self.train("transformer", folder, tmp_path, 2, more=["--compiled"])
+        assert [type(one).__name__ for one in compiled] == ["NextDiT"]
+
     def test_a_lora_makes_the_teacher_its_student(
         self, folder: Path, tmp_path: Path, steady: None, capsys: pytest.CaptureFixture[str]
     ) -> None:
