@@ -7,7 +7,7 @@ from comfy_api.latest import io
 from ..bridge.comfyui.node_text import result_output, running_node
 from ..bridge.comfyui.previews import image_preview
 from ..bridge.report.report import METHODS, PROMPTS, ReportRequest, ReportSettings, count_report
-from ._sampler_inputs import sampling_inputs
+from ._sampler_inputs import AS_IN_KSAMPLER, sampling_inputs
 from ._types import counter_input
 
 _DEFAULT = ReportSettings(seed=1, steps=20, cfg=8.0, sampler="euler", scheduler="normal")
@@ -56,7 +56,7 @@ class CountReport(io.ComfyNode):
                     max=0xFFFFFFFFFFFFFFFF,
                     tooltip="Of the first prompt; each further one has its own. The same seed goes on with the same report.",
                 ),
-                *sampling_inputs(_DEFAULT)[:-1],
+                *sampling_inputs(_DEFAULT, AS_IN_KSAMPLER)[:-1],
                 io.String.Input(
                     "name",
                     default=_DEFAULT.name,

@@ -9,7 +9,7 @@ from ..bridge.comfyui.previews import image_preview
 from ..bridge.counters.count_check import BEST, STOP
 from ..bridge.repair.settings import SEARCHES, STEERINGS, UntilRightSettings
 from ..bridge.repair.until_right import Request, generate_until_right
-from ._sampler_inputs import sampling_inputs, seed_input
+from ._sampler_inputs import AS_IN_KSAMPLER, sampling_inputs, seed_input
 from ._types import counter_input
 
 _DEFAULT = UntilRightSettings(seed=0, steps=20, cfg=8.0, sampler="euler", scheduler="normal")
@@ -44,7 +44,7 @@ class GenerateUntilRight(io.ComfyNode):
                 *_texts(),
                 *_size(),
                 seed_input("The first seed that is tried; then come the next ones."),
-                *sampling_inputs(_DEFAULT)[:-1],
+                *sampling_inputs(_DEFAULT, AS_IN_KSAMPLER)[:-1],
                 *_effort(),
                 io.Combo.Input(
                     "if_none_right",
@@ -122,7 +122,7 @@ def _effort() -> list[io.Input]:
             default=_DEFAULT.tries,
             min=1,
             max=1024,
-            tooltip="Maximum number of seeds to try. It stops at the first right image.",
+            tooltip="Maximum number of seeds to try, without the variations of a seed that is nearly right.",
         ),
         io.Int.Input(
             "pictures",

@@ -4,6 +4,7 @@ import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { takeLivePreviewAway } from "./page/live_preview.js";
 import { addElements, alsoAt, workflowChanged } from "./page/node.js";
+import { isOfShownWorkflow, watchQueue } from "./page/runs.js";
 import { Card } from "./result/card.js";
 import { takeTablesOut } from "./result/heal.js";
 import { nodeOfOutput, nodeOfRun } from "./result/places.js";
@@ -17,6 +18,7 @@ const WITH_ROOM = new Set([
 ]);
 const HEIGHTS = { note: 72, result: 132, longest: 210 }; // beyond the longest, a result scrolls
 const MARGINS = 20; // above and below the elements, on the classic canvas
+const LOADED_MS = 200; // the page takes no change for one while it brings a workflow back into sight
 const NEW_NODE = { width: 340, beyondLeast: 60 };
 
 const ENDS = { execution_success: "", execution_interrupted: "stopped", execution_error: "stopped" };
@@ -25,6 +27,8 @@ const ENDS = { execution_success: "", execution_interrupted: "stopped", executio
 const ofNodes = new WeakMap();
 /** @type {Set<NodeResult>} */
 const running = new Set();
+let current; // the run that the server is at
+const isCurrentShown = () => isOfShownWorkflow(current);
 
 /** What one node says. */
 class NodeResult {
@@ -32,6 +36,7 @@ class NodeResult {
     this.node = node;
     this.card = null;
     this.state = "";
+    this.progress = ""; // a note during a run, which is kept at its end
     this.run = undefined; // of the workflow, its id
     this.textHeight = 0; // of what the card says, in pixels; 0 before the page has laid it out
     if (WITH_ROOM.has(node.comfyClass)) {
@@ -39,7 +44,7 @@ class NodeResult {
       const [width, height] = node.computeSize();
       node.setSize([Math.max(width, NEW_NODE.width), height + NEW_NODE.beyondLeast]);
     }
-    alsoAt(node, "onExecuted", (output) => this.take(output));
+    alsoAt(node, "onExecuted", (output) => { if (isCurrentShown()) this.take(output); });
     alsoAt(node, "onConfigure", () => this.draw());
   }
 
@@ -47,36 +52,46 @@ class NodeResult {
   take(output) {
     const results = resultsOf(output);
     if (!results) return;
+    const kept = readKept(this.node.properties);
+    const isNew = JSON.stringify(kept.results) !== JSON.stringify(results);
     this.#goOn("");
-    this.#keep({ ...readKept(this.node.properties), results });
+    this.#keep({ results, note: this.progress || (isNew ? "" : kept.note) });
     if (output.images?.length) takeLivePreviewAway(this.node);
   }
 
   /** A note on a run of what this node patched; empty takes it away. */
   note(text) {
-    if (text || readKept(this.node.properties).note) this.#keep({ ...readKept(this.node.properties), note: text });
+    this.progress = text;
+    if (this.state === "running") this.draw();
+    else if (text || readKept(this.node.properties).note) this.#keep({ ...readKept(this.node.properties), note: text });
   }
 
   /** Called at every step of a run of a workflow; only the first call of each run counts. */
   runs(run) {
     if (this.run === run) return;
     this.run = run;
-    this.#goOn("running");
     this.note("");
+    this.#goOn("running");
     this.draw();
   }
 
-  /** The run is over, and the node has not said anything new. */
-  ends(state) {
+  /** Its run is over, and the node has not said anything new but a note. */
+  ends(state, note) {
     this.#goOn(state);
-    if (state) this.note("");
+    this.note(note);
     if (readKept(this.node.properties).results.length) takeLivePreviewAway(this.node);
     this.draw();
   }
 
+  /** The server has what it would say already: what stopped an earlier run holds no more. */
+  isDone() {
+    if (this.state) this.ends("", "");
+  }
+
   /** Show what the node's properties say. */
   draw() {
-    const { results, note } = readKept(this.node.properties);
+    const { results, note: kept } = readKept(this.node.properties);
+    const note = this.state === "running" ? this.progress : kept;
     const says = results.length > 0 || note !== "";
     if (says && !this.card) this.#addCard();
     if (!says && this.card && !WITH_ROOM.has(this.node.comfyClass)) this.#removeCard();
@@ -148,16 +163,28 @@ const resultAt = (node) => (node ? ofNodes.get(node) : undefined);
 app.registerExtension({
   name: "Headcount.NodeResults",
   setup() {
+    watchQueue();
     api.addEventListener(NOTE_EVENT, ({ detail }) => {
-      resultAt(nodeOfRun(graphNow(), detail?.node))?.note(typeof detail?.text === "string" ? detail.text : "");
+      if (isCurrentShown()) resultAt(nodeOfRun(graphNow(), detail?.node))?.note(typeof detail?.text === "string" ? detail.text : "");
     });
     api.addEventListener("progress_state", ({ detail }) => {
+      current = detail?.prompt_id;
+      if (!isCurrentShown()) return;
       for (const [place, { state }] of Object.entries(detail?.nodes ?? {})) {
         if (state === "running") resultAt(nodeOfRun(graphNow(), place))?.runs(detail.prompt_id);
       }
     });
+    api.addEventListener("execution_cached", ({ detail }) => {
+      current = detail?.prompt_id;
+      if (!isCurrentShown()) return;
+      for (const place of detail?.nodes ?? []) resultAt(nodeOfRun(graphNow(), place))?.isDone();
+    });
     for (const [event, state] of Object.entries(ENDS)) {
-      api.addEventListener(event, () => { for (const one of running) one.ends(state); });
+      api.addEventListener(event, ({ detail }) => {
+        for (const one of running) one.ends(state, state ? "" : one.progress);
+        const why = detail?.exception_message?.trim();
+        if (why && isCurrentShown()) resultAt(nodeOfRun(graphNow(), detail.node_id))?.ends(state, why);
+      });
     }
   },
   beforeConfigureGraph: (graph) => takeTablesOut(graph),
@@ -167,5 +194,6 @@ app.registerExtension({
   /** Of a workflow that comes back into sight: it may have run behind another one. */
   onNodeOutputsUpdated(outputs) {
     for (const [name, output] of Object.entries(outputs ?? {})) resultAt(nodeOfOutput(graphNow(), name))?.take(output);
+    setTimeout(workflowChanged, LOADED_MS);
   },
 });

@@ -14,7 +14,7 @@ from ..families.family import Family
 from .own_text import tokens_in_front
 
 WRITE_A_NUMBER = "Write a number, such as 'three cats'"
-FILL_OBJECTS = f"{WRITE_A_NUMBER}, or fill *objects* of Count Prompt"
+FILL_OBJECTS = f"{WRITE_A_NUMBER}, or fill in objects of Count Prompt"
 """What to do where a prompt counts nothing."""
 
 

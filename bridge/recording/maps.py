@@ -15,7 +15,7 @@ from ..comfyui.streams import video_of
 
 NOTHING_COUNTED = (
     "The prompt of this run counts nothing, so nothing was steered or recorded. Write a number, such as 'three cats', or fill "
-    "*objects* in Count Prompt."
+    "in objects of Count Prompt."
 )
 NOT_NUMBERS = "the latent has values that are not numbers (a black image); the sampler failed"
 _RUNS_KEPT = 4  # a workflow may sample twice or three times with one model and look at each run

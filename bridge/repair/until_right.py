@@ -110,7 +110,7 @@ class _Run:
         self._counter: Counter = checked_counter(request.counter, _NODE)
         self._positive, counts = encode_count_prompt(request.clip, request.text, request.objects)
         self._negative = request.clip.encode_from_tokens_scheduled(request.clip.tokenize(request.negative))
-        self.asked: Mapping[str, int] = asked_of(counts, _NODE, fix=f"{WRITE_A_NUMBER}, or fill *objects*")
+        self.asked: Mapping[str, int] = asked_of(counts, _NODE, fix=f"{WRITE_A_NUMBER}, or fill in objects")
         can_steer = any(family.has(request.model.model) for family in FAMILIES)
         steers = settings.isac == "fast" and can_steer
         self.note = "" if can_steer or settings.isac == "off" else "this model cannot be steered by ISAC"

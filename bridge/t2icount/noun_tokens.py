@@ -47,7 +47,8 @@ class NounTokens:
         ids: list[int] = self._tokenizer.tokenizer(noun, add_special_tokens=False)["input_ids"]
         if self._known_ids is not None and not torch.isin(torch.tensor(ids), self._known_ids).all():
             raise CountError(
-                f"this model does not know {noun!r}. It knows these words: {', '.join(self._known_words(self._known_ids))}"
+                f"this T2ICount model does not know {noun!r}: it knows {', '.join(self._known_words(self._known_ids))}. "
+                "Ask for one of its nouns, or connect another counter"
             )
         return ids
 

@@ -29,10 +29,11 @@ def nouns_to_count(text: str, counts: Counts | None, attributes: bool = False) -
     if not nouns and counts is not None:
         nouns = [plural(noun) for noun in asked_numbers(counts.objects, attributes)]
     if not nouns:
-        why = "text is empty" + ("" if counts is None else ", and the prompt of COUNTS asks for no number of objects")
+        other = "connect COUNTS of Count Prompt" if counts is None else "a number into the prompt, such as 'three cats'"
+        why = "" if counts is None else ", and the prompt of COUNTS asks for no number of objects"
         raise CountError(
-            f"there is nothing to count: {why}. Write nouns in the plural into text, such as 'cats, dogs', or connect COUNTS "
-            "of Count Prompt"
+            f"there is nothing to count: text is empty{why}. Write nouns in the plural into text, such as 'cats, dogs', "
+            f"or {other}"
         )
     once: dict[str, str] = {}
     for noun in nouns:

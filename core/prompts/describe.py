@@ -11,7 +11,7 @@ from .objects import FoundObject
 from .plurals import singular
 
 MAX_THINGS = 8  # in all; what ISAC and NUMINA are made for
-_HOW_TO_COUNT = "nothing is counted: write a number, such as 'three cats', or fill *objects*"
+_HOW_TO_COUNT = "nothing is counted: write a number, such as 'three cats', or fill in objects"
 
 
 def describe_objects(objects: Sequence[CountedObject], prompt: str = "") -> str:
@@ -65,4 +65,6 @@ def too_many(total: int) -> str:
     """What to say where more things are asked for than `MAX_THINGS`; else empty."""
     if total <= MAX_THINGS:
         return ""
-    return f"{total} objects are asked for; made for up to {MAX_THINGS}, the image may get worse"
+    return (
+        f"{total} objects are asked for; the methods are designed for up to {MAX_THINGS}, so fewer images will be right"
+    )

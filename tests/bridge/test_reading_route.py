@@ -82,7 +82,9 @@ def test_a_line_that_cannot_be_read() -> None:
 
 
 def test_more_than_the_nodes_are_made_for() -> None:
-    assert reading_of("99 cats", "")["notes"] == ["99 objects are asked for; made for up to 8, the image may get worse"]
+    assert reading_of("99 cats", "")["notes"] == [
+        "99 objects are asked for; the methods are designed for up to 8, so fewer images will be right"
+    ]
 
 
 def test_what_is_refused() -> None:

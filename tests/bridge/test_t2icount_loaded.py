@@ -231,7 +231,10 @@ def test_what_is_no_picture(counter: LoadedCounter, given: Tensor | None) -> Non
 @pytest.mark.parametrize(
     ("nouns", "message"),
     [
-        (["circles", "zebras"], "does not know 'zebras'. It knows these words: .*, circle, circles, .*yellow"),
+        (
+            ["circles", "zebras"],
+            "does not know 'zebras': it knows .*, circle, circles, .*yellow. Ask for one of its nouns, or connect another",
+        ),
         (["circles", ""], "nothing to count in the text ''"),
         (["circles " * 31], "has 31 tokens, and the counter reads 30"),
         ([], "there is no noun to count"),

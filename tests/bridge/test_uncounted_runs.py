@@ -118,7 +118,9 @@ def test_the_log_says_so_once(node: str, caplog: pytest.LogCaptureFixture) -> No
 def test_more_than_8(node: str, prompt: str, asked: int, caplog: pytest.LogCaptureFixture) -> None:
     setup = shapes_setup(prompt)
     sample(NODES[node](setup.model)[0], setup, replace(RUN, batch=1))
-    warning = f"{node}: {asked} objects are asked for; made for up to 8, the image may get worse"
+    warning = (
+        f"{node}: {asked} objects are asked for; the methods are designed for up to 8, so fewer images will be right"
+    )
     assert said(caplog) == ([warning] if asked > 8 and "Recorder" not in node else [])
 
 

@@ -249,7 +249,7 @@ def test_cancelled(
         (
             {"text": "fog"},
             "Generate Until Right has nothing to make right: the prompt counts nothing. Write a number, such as 'three cats', "
-            "or fill *objects*$",
+            "or fill in objects$",
         ),
         (
             {"text": "2-3 cats"},

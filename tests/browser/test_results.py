@@ -194,6 +194,35 @@ def test_the_result_of_the_run_before(results: ResultPage) -> None:
     assert says() == said
 
 
+def test_a_run_behind_another_workflow(results: ResultPage) -> None:
+    """Nodes of the same ids in sight say nothing of it; its own say it when they are back, and after a reload."""
+    page = results.page
+    page.evaluate(_SET, [CHECK, "objects", "9 circles"])
+    press_run(page)
+    open_workflow(page, EVERY_RESULT, new_tab=True)
+    wait_for_queue(page, 0)
+    page.wait_for_timeout(300)
+    assert not any("right" in text or "Running" in text or "Stopped" in text for text in results.texts().values())
+    run_command(page, "Workspace.PreviousOpenedWorkflow")
+    said = results.texts()
+    assert said["check"].splitlines()[0] == STOPPED
+    page.wait_for_timeout(300)
+    reload(page)
+    assert results.texts() == said
+
+
+def test_why_a_node_failed_stands_in_it(results: ResultPage, errors: list[str]) -> None:
+    """And goes when the next run is right, also in a node that the server need not run again."""
+    page = results.page
+    _run(page)
+    said = results.texts()
+    page.evaluate(_TELL, [CHECK, "progress_state", {"run": "failing"}])
+    page.evaluate(_TELL, [CHECK, "execution_error", {"run": "failing", "exception_message": "nothing is asked for\n"}])
+    assert results.texts()["check"].splitlines()[:2] == ["Stopped before there was a result.", "nothing is asked for"]
+    page.evaluate(_TELL, [CHECK, "execution_cached", {"run": "next", "nodes": [_id(page)]}])
+    assert results.texts() == said
+
+
 def test_marks_are_no_buttons(results: ResultPage) -> None:
     """Chips of Count Prompt, which do something, have a frame and a hand; marks of images have neither."""
     look = """([kind, name, element]) => {

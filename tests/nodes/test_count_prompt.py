@@ -25,7 +25,7 @@ from headcount.nodes.count_prompt import CountPrompt
 import nodes as comfy_nodes
 
 PROMPT = "a photo of three (red:1.3) circles and two stars"
-TOO_MANY = "objects are asked for; made for up to 8, the image may get worse"
+TOO_MANY = "objects are asked for; the methods are designed for up to 8, so fewer images will be right"
 NONE_OF = "0 red circles cannot be steered: put it into the negative prompt"
 
 
@@ -130,7 +130,7 @@ def test_objects_line(clip: comfy.sd.CLIP) -> None:
 def test_nothing_counted(clip: comfy.sd.CLIP) -> None:
     _, counts, summary = run(clip, "")
     assert counts.objects == ()
-    assert summary == "nothing is counted: write a number, such as 'three cats', or fill *objects*"
+    assert summary == "nothing is counted: write a number, such as 'three cats', or fill in objects"
 
 
 @pytest.mark.parametrize(
