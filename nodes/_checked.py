@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import wraps
 from math import inf
 from numbers import Integral, Real
+from traceback import clear_frames
 from typing import Any
 
 from comfy_api.latest import io
@@ -20,7 +21,7 @@ _MAX_NAMED = 30  # options in a message
 
 
 def checked(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
-    """The same node; from now on its `execute` refuses values that the schema does not offer.
+    """The same node, whose `execute` refuses values that the schema does not offer, and holds nothing once it has failed.
 
     Raises (when the node runs):
         CountError: a choice is none of the options, a number is none or out of range, or a text is no text.
@@ -33,7 +34,13 @@ def checked(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
         schema, given = node.define_schema(), {**signature.bind(cls, *args, **kwargs).arguments, **kwargs}
         for values in _each_of_lists(given) if schema.is_input_list else [given]:
             check_values(schema.inputs, values)  # also those that it takes as **values
-        return plain_execute(cls, *args, **kwargs)
+        try:
+            return plain_execute(cls, *args, **kwargs)
+        except BaseException as error:
+            # ComfyUI keeps the traceback of a failed run in a cycle. What its frames hold, such as clones of models, would
+            # live on until Python happens to collect it, and ComfyUI would report a memory leak.
+            clear_frames(error.__traceback__)
+            raise
 
     node.execute = classmethod(execute)
     return node

@@ -16,6 +16,7 @@ from ...core.errors import CountError
 from ...core.prompts import CONDITIONING_KEY, CountedObject, Counts, same_noun, scene_text
 from ...core.repair import Change, Crop, joined, region_mask, resized, smooth_fill
 from ..prompts.own_text import KEY as OWN_TEXT
+from ..sampling.image import decoded, refuse_foreign_vae
 from .settings import RepairSettings
 
 _OWN_KEYS = "headcount_"
@@ -75,11 +76,16 @@ class Painter:
         return region_mask(change.box, size, settings.growth, settings.feather, others)
 
     def paint(self, image: Tensor, region: Tensor, brush: Brush, seed: int, step_done: StepDone) -> Tensor:
-        """The image (H, W, C) with its region (H, W) painted; every pixel outside of the region is as it was."""
+        """The image (H, W, C) with its region (H, W) painted; every pixel outside of the region is as it was.
+
+        Raises:
+            CountError: the VAE is of another model.
+        """
         filled, seen = smooth_fill(image, region), brush.crop.of(region)
         side = self.vae.spacial_compression_encode()
         size = ceil(image.shape[0] / side) * side, ceil(image.shape[1] / side) * side
         encoded = self.vae.encode(resized(brush.crop.of(filled)[..., :3], size)[None])
+        refuse_foreign_vae(encoded.shape[1], self.model.get_model_object("latent_format").latent_channels)
         latent = comfy.sample.fix_empty_latent_channels(self.model, encoded)
         mask = (resized(seen[..., None], size)[..., 0] > 0).float()
         settings = self.settings
@@ -91,7 +97,7 @@ class Painter:
             noise_mask=mask[None, None], disable_pbar=True, seed=seed,
             callback=lambda step, denoised, x, total: step_done((step + 1) / total, denoised[:1]),
         )  # fmt: skip
-        painted = resized(self.vae.decode(samples).reshape(-1, *size, 3)[0].to(image), (seen.shape[0], seen.shape[1]))
+        painted = resized(decoded(self.vae, samples).reshape(-1, *size, 3)[0].to(image), (seen.shape[0], seen.shape[1]))
         result = image.clone()
         brush.crop.of(result)[..., :3] = joined(brush.crop.of(image)[..., :3], painted, seen)
         return result

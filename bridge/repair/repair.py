@@ -15,7 +15,6 @@ from ...core.counting import Counted, Counter, columns_of, count_words, counts_i
 from ...core.errors import CountError
 from ...core.repair import Change, PictureObjects, crop_around, picture_objects, plan_changes
 from ..comfyui.progress import SamplingProgress
-from ..sampling.image import vae_of_model
 from ..seed_search.settings import seed_after
 from .painter import REMOVAL_SHARE, Brush, Painter
 
@@ -188,6 +187,4 @@ class Repair:
                 self.progress(round((before + done) * settings.steps), total, denoised)
             comfy.model_management.throw_exception_if_processing_interrupted()
 
-        channels = self.painter.model.get_model_object("latent_format").latent_channels
-        with vae_of_model(self.painter.vae, channels):
-            return self.painter.paint(looked.image, region, brush, seed_after(settings.seed, before), step_done)
+        return self.painter.paint(looked.image, region, brush, seed_after(settings.seed, before), step_done)

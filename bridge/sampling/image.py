@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -51,26 +49,28 @@ class ImageInputs:
     vae: Any
 
 
-@contextmanager
-def vae_of_model(vae: Any, channels: int) -> Iterator[None]:
-    """What fails inside because the VAE is of another model says so.
-
-    Args:
-        channels: of the model's latents.
+def decoded(vae: Any, latents: Tensor) -> Tensor:
+    """What the VAE makes of (n, C, ...) latents.
 
     Raises:
-        CountError: something failed, and the VAE's latents have other channels.
+        CountError: it is of another model.
     """
     try:
-        yield
+        images: Tensor = vae.decode(latents)
     except RuntimeError as error:
-        own = getattr(vae, "latent_channels", channels)
-        if own == channels:
+        if getattr(vae, "latent_channels", latents.shape[1]) == latents.shape[1]:
             raise
+        refuse_foreign_vae(vae.latent_channels, latents.shape[1], error)
+    return images
+
+
+def refuse_foreign_vae(channels: int, model_channels: int, cause: Exception | None = None) -> None:
+    """Raises CountError where the latents of a VAE have other channels than those of the model."""
+    if channels != model_channels:
         raise CountError(
-            f"the VAE is of another model: its latents have {own} channels, the model's have {channels}; "
+            f"the VAE is of another model: its latents have {channels} channels, the model's have {model_channels}; "
             "connect the VAE of the loader that the model comes from, or a Load VAE node with a VAE for this model"
-        ) from error
+        ) from cause
 
 
 def sampled_image(
@@ -87,7 +87,6 @@ def sampled_image(
         choice.sampler, choice.scheduler, inputs.positive, inputs.negative, latent, denoise=choice.denoise,
         disable_pbar=True, seed=seed, callback=lambda step, denoised, x, total: step_done(step + 1, total, denoised[:1]),
     )  # fmt: skip
-    with vae_of_model(inputs.vae, samples.shape[1]):
-        images: Tensor = inputs.vae.decode(samples)
+    images = decoded(inputs.vae, samples)
     comfy.model_management.throw_exception_if_processing_interrupted()
     return images.reshape(-1, *images.shape[-3:])[0, ..., :3]

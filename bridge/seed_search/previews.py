@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import CountError
-from ..sampling.image import vae_of_model
+from ..sampling.image import decoded
 from .call_memory import CallMemory, can_remember, recording, remembering
 from .preview_plan import PreviewPlan, plan_for
 from .runs import Batches, EndSampling, Progress, how_many_fit, may_end_early
@@ -171,12 +171,11 @@ def decode(vae: Any, latents: Tensor, frames: int) -> PreviewBatch:
     """
     if vae is None:
         raise CountError(f"{_NODE} got no VAE; connect the loader's VAE output, or a Load VAE node")
-    with vae_of_model(vae, latents.shape[1]):
-        if latents.ndim < 5:
-            return PreviewBatch(vae.decode(latents)[..., :3], 1)
-        # One by one: a video's decoder needs much more memory than an image's.
-        videos = [_spread(vae.decode(latent[None]), frames) for latent in latents]
-        return PreviewBatch(torch.cat(videos)[..., :3], len(videos[0]))
+    if latents.ndim < 5:
+        return PreviewBatch(decoded(vae, latents)[..., :3], 1)
+    # One by one: a video's decoder needs much more memory than an image's.
+    videos = [_spread(decoded(vae, latent[None]), frames) for latent in latents]
+    return PreviewBatch(torch.cat(videos)[..., :3], len(videos[0]))
 
 
 def _spread(video: Tensor, frames: int) -> Tensor:
