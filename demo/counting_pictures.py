@@ -48,7 +48,7 @@ def emoji_pictures(server: ComfyServer) -> None:
 
 def repair_pictures(server: ComfyServer) -> None:
     """A batch before and after its repair, of which the pictures that were changed are shown; the thumbnail of its template."""
-    run = run_counting(server, _REPAIR, "five bicycles", SEED, 4)
+    run = run_counting(server, _REPAIR, "five oranges", 3, 4)  # as the workflow has it
     pairs = zip(run.plain, run.saved, strict=True)
     lines = [[("before", plain), ("after Count Repair", mended)] for plain, mended in pairs if (plain != mended).any()]
     save(captioned([[cell for line in lines[:2] for cell in line]], 192), HELP / "HeadcountCountRepair" / "mended.jpg")
