@@ -4,7 +4,7 @@ import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { takeLivePreviewAway } from "./page/live_preview.js";
 import { addElements, alsoAt, workflowChanged } from "./page/node.js";
-import { isOfShownWorkflow, watchQueue } from "./page/runs.js";
+import { isOfShownWorkflow, shownWorkflow, watchQueue } from "./page/runs.js";
 import { Card } from "./result/card.js";
 import { takeTablesOut } from "./result/heal.js";
 import { nodeOfOutput, nodeOfRun } from "./result/places.js";
@@ -48,15 +48,16 @@ class NodeResult {
     alsoAt(node, "onConfigure", () => this.draw());
   }
 
-  /** An output of the server. */
+  /** An output of the server. Returns whether it is another than before. */
   take(output) {
     const results = resultsOf(output);
-    if (!results) return;
+    if (!results) return false;
     const kept = readKept(this.node.properties);
     const isNew = JSON.stringify(kept.results) !== JSON.stringify(results);
     this.#goOn("");
     this.#keep({ results, note: this.progress || (isNew ? "" : kept.note) });
     if (output.images?.length) takeLivePreviewAway(this.node);
+    return isNew;
   }
 
   /** A note on a run of what this node patched; empty takes it away. */
@@ -164,18 +165,17 @@ app.registerExtension({
   name: "Headcount.NodeResults",
   setup() {
     watchQueue();
+    api.addEventListener("execution_start", ({ detail }) => { current = detail?.prompt_id; });
     api.addEventListener(NOTE_EVENT, ({ detail }) => {
       if (isCurrentShown()) resultAt(nodeOfRun(graphNow(), detail?.node))?.note(typeof detail?.text === "string" ? detail.text : "");
     });
     api.addEventListener("progress_state", ({ detail }) => {
-      current = detail?.prompt_id;
       if (!isCurrentShown()) return;
       for (const [place, { state }] of Object.entries(detail?.nodes ?? {})) {
         if (state === "running") resultAt(nodeOfRun(graphNow(), place))?.runs(detail.prompt_id);
       }
     });
     api.addEventListener("execution_cached", ({ detail }) => {
-      current = detail?.prompt_id;
       if (!isCurrentShown()) return;
       for (const place of detail?.nodes ?? []) resultAt(nodeOfRun(graphNow(), place))?.isDone();
     });
@@ -193,7 +193,8 @@ app.registerExtension({
   },
   /** Of a workflow that comes back into sight: it may have run behind another one. */
   onNodeOutputsUpdated(outputs) {
-    for (const [name, output] of Object.entries(outputs ?? {})) resultAt(nodeOfOutput(graphNow(), name))?.take(output);
-    setTimeout(workflowChanged, LOADED_MS);
+    const isNew = Object.entries(outputs ?? {}).map(([name, output]) => resultAt(nodeOfOutput(graphNow(), name))?.take(output));
+    const workflow = shownWorkflow();
+    if (isNew.includes(true)) setTimeout(() => { if (shownWorkflow() === workflow) workflowChanged(); }, LOADED_MS);
   },
 });

@@ -302,5 +302,5 @@ def test_an_older_library(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_an_empty_noun() -> None:
-    with pytest.raises(CountError, match=r"^Detector Counter cannot count '\.': it is no noun"):
+    with pytest.raises(CountError, match=r"^Detector Counter cannot count '\.': it is not a noun"):
         count("owlvit", ["."])

@@ -187,5 +187,5 @@ def test_what_is_connected_must_be_sam3(loaded: Any) -> None:
         CountError, match=r"^SAM3 Counter got as its CLIP another text encoder .* both its MODEL and its"
     ):
         Sam3Counter(model, other.clip, EVERYTHING)
-    with pytest.raises(CountError, match=r"cannot count '\(,\)': it is no noun"):
+    with pytest.raises(CountError, match=r"cannot count '\(,\)': it is not a noun"):
         count(loaded, ["(,)"])

@@ -72,6 +72,7 @@ _SAY = """([kind, lines]) => {
   const id = String(window.app.graph.nodes.find(node => node.type === kind).id);
   const table = Array.from({ length: lines }, (_, at) => `image ${at + 1}: 3 cats: right`).join('\\n');
   const output = { headcount_result: [{ verdict: '3 of 3 right', right: true, marks: [true, true, true], table }] };
+  window.app.api.dispatchEvent(new CustomEvent('execution_start', { detail: { prompt_id: '1', timestamp: 0 } }));
   window.app.api.dispatchEvent(new CustomEvent('executed', { detail: { node: id, display_node: id, output, prompt_id: '1' } }));
 }"""
 """What the server sends at the end of a node."""
@@ -79,6 +80,14 @@ _SHOWS_ALL = "card => card.innerText.includes('image 5') && card.clientHeight ==
 _SCROLLS = (
     "card => card.innerText.includes('image 40') && 180 < card.clientHeight && card.clientHeight < card.scrollHeight"
 )
+
+
+_FAILURE = {
+    "run": "failing",
+    "exception_message": "nothing is asked for\n",
+    "exception_type": "CountError",
+    "traceback": [],
+}
 
 
 @pytest.fixture
@@ -217,7 +226,7 @@ def test_why_a_node_failed_stands_in_it(results: ResultPage, errors: list[str]) 
     _run(page)
     said = results.texts()
     page.evaluate(_TELL, [CHECK, "progress_state", {"run": "failing"}])
-    page.evaluate(_TELL, [CHECK, "execution_error", {"run": "failing", "exception_message": "nothing is asked for\n"}])
+    page.evaluate(_TELL, [CHECK, "execution_error", _FAILURE])
     assert results.texts()["check"].splitlines()[:2] == ["Stopped before there was a result.", "nothing is asked for"]
     page.evaluate(_TELL, [CHECK, "execution_cached", {"run": "next", "nodes": [_id(page)]}])
     assert results.texts() == said
