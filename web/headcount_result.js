@@ -160,6 +160,7 @@ class NodeResult {
 // The page tells of runs, and of outputs, before it has a graph: after a reload while something runs.
 const graphNow = () => (app.isGraphReady ? app.rootGraph : null);
 const resultAt = (node) => (node ? ofNodes.get(node) : undefined);
+const resultOfRun = (place) => (isCurrentShown() ? resultAt(nodeOfRun(graphNow(), place)) : undefined);
 
 app.registerExtension({
   name: "Headcount.NodeResults",
@@ -167,23 +168,21 @@ app.registerExtension({
     watchQueue();
     api.addEventListener("execution_start", ({ detail }) => { current = detail?.prompt_id; });
     api.addEventListener(NOTE_EVENT, ({ detail }) => {
-      if (isCurrentShown()) resultAt(nodeOfRun(graphNow(), detail?.node))?.note(typeof detail?.text === "string" ? detail.text : "");
+      resultOfRun(detail?.node)?.note(typeof detail?.text === "string" ? detail.text : "");
     });
     api.addEventListener("progress_state", ({ detail }) => {
-      if (!isCurrentShown()) return;
       for (const [place, { state }] of Object.entries(detail?.nodes ?? {})) {
-        if (state === "running") resultAt(nodeOfRun(graphNow(), place))?.runs(detail.prompt_id);
+        if (state === "running") resultOfRun(place)?.runs(detail.prompt_id);
       }
     });
     api.addEventListener("execution_cached", ({ detail }) => {
-      if (!isCurrentShown()) return;
-      for (const place of detail?.nodes ?? []) resultAt(nodeOfRun(graphNow(), place))?.isDone();
+      for (const place of detail?.nodes ?? []) resultOfRun(place)?.isDone();
     });
     for (const [event, state] of Object.entries(ENDS)) {
       api.addEventListener(event, ({ detail }) => {
         for (const one of running) one.ends(state, state ? "" : one.progress);
         const why = detail?.exception_message?.trim();
-        if (why && isCurrentShown()) resultAt(nodeOfRun(graphNow(), detail.node_id))?.ends(state, why);
+        if (why) resultOfRun(detail.node_id)?.ends(state, why);
       });
     }
   },

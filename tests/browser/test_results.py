@@ -72,7 +72,6 @@ _SAY = """([kind, lines]) => {
   const id = String(window.app.graph.nodes.find(node => node.type === kind).id);
   const table = Array.from({ length: lines }, (_, at) => `image ${at + 1}: 3 cats: right`).join('\\n');
   const output = { headcount_result: [{ verdict: '3 of 3 right', right: true, marks: [true, true, true], table }] };
-  window.app.api.dispatchEvent(new CustomEvent('execution_start', { detail: { prompt_id: '1', timestamp: 0 } }));
   window.app.api.dispatchEvent(new CustomEvent('executed', { detail: { node: id, display_node: id, output, prompt_id: '1' } }));
 }"""
 """What the server sends at the end of a node."""
@@ -90,10 +89,19 @@ _FAILURE = {
 }
 
 
+_TOLD = """() => {
+  for (const event of ['execution_start', 'execution_success']) {
+    window.app.api.dispatchEvent(new CustomEvent(event, { detail: { prompt_id: 'told', timestamp: 0 } }));
+  }
+}"""
+"""What a test tells is of no run before it, which was another workflow's."""
+
+
 @pytest.fixture
 def results(page: Page, renderer: str) -> ResultPage:
     """The graph in a new tab, of which the server has nothing in its cache."""
     page.evaluate(_FREE)
+    page.evaluate(_TOLD)
     open_workflow(page, EVERY_RESULT, new_tab=True)
     return ResultPage(page)
 
