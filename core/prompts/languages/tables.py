@@ -42,8 +42,10 @@ def numbers_of(entry: str) -> dict[str, int]:
 
 def phrases_of(entry: str) -> Phrases:
     """The phrases of an entry, which stand between bars."""
-    phrases = sorted(filter(None, (tuple(phrase.split()) for phrase in entry.split("|"))), key=len, reverse=True)
-    return {first: tuple(phrase for phrase in phrases if phrase[0] == first) for first, *_ in phrases}
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for phrase in sorted(filter(None, (tuple(phrase.split()) for phrase in entry.split("|"))), key=len, reverse=True):
+        found.setdefault(phrase[0], []).append(phrase)
+    return {first: tuple(phrases) for first, phrases in found.items()}
 
 
 def letters(words: str) -> dict[str, None]:
