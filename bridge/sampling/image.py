@@ -58,9 +58,8 @@ def decoded(vae: Any, latents: Tensor) -> Tensor:
     try:
         images: Tensor = vae.decode(latents)
     except RuntimeError as error:
-        if getattr(vae, "latent_channels", latents.shape[1]) == latents.shape[1]:
-            raise
-        refuse_foreign_vae(vae.latent_channels, latents.shape[1], error)
+        refuse_foreign_vae(getattr(vae, "latent_channels", latents.shape[1]), latents.shape[1], error)
+        raise
     return images
 
 

@@ -48,6 +48,8 @@ def main(arguments: list[str] | None = None) -> None:
     given = _parser().parse_args(arguments)
     torch.manual_seed(given.seed)
     until, recipe = deadline_of(given), RECIPES[given.model]
+    if recipe.begin is recipe.teacher and not given.start:
+        raise SystemExit(f"{given.model} is distilled: name its teacher's file with --start")
     plan = changed(recipe.plan, given)
     autoencoder, statistics = load_emoji_autoencoder(given.autoencoder)
     named = {f"latent.{name}": value for name, value in statistics.items()}

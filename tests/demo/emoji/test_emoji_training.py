@@ -248,6 +248,8 @@ class TestModels:
         assert all(
             torch.equal(value, moved[key]) for key, value in teacher.state_dict().items() if key.startswith("text")
         )
+        with pytest.raises(SystemExit, match="--start"):
+            train_model.main(["few_step", "--out", str(tmp_path)])
 
     def test_a_taught_transformer_reads_as_its_teacher_and_comes_nearer_to_it(
         self, folder: Path, tmp_path: Path, steady: None
