@@ -4,10 +4,10 @@ import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { takeLivePreviewAway } from "./page/live_preview.js";
 import { addElements, alsoAt, workflowChanged } from "./page/node.js";
-import { isOfShownWorkflow, shownWorkflow, watchQueue } from "./page/runs.js";
+import { nodeOfRun } from "./page/places.js";
+import { atOutput, graphNow, isCurrentShown, takeOutputs } from "./page/runs.js";
 import { Card } from "./result/card.js";
 import { takeTablesOut } from "./result/heal.js";
-import { nodeOfOutput, nodeOfRun } from "./result/places.js";
 import { keep, readKept, resultsOf } from "./result/state.js";
 
 const NOTE_EVENT = "headcount.note";
@@ -18,7 +18,6 @@ const WITH_ROOM = new Set([
 ]);
 const HEIGHTS = { note: 72, result: 132, longest: 210 }; // beyond the longest, a result scrolls
 const MARGINS = 20; // above and below the elements, on the classic canvas
-const LOADED_MS = 200; // the page takes no change for one while it brings a workflow back into sight
 const NEW_NODE = { width: 340, beyondLeast: 60 };
 
 const ENDS = { execution_success: "", execution_interrupted: "stopped", execution_error: "stopped" };
@@ -27,8 +26,6 @@ const ENDS = { execution_success: "", execution_interrupted: "stopped", executio
 const ofNodes = new WeakMap();
 /** @type {Set<NodeResult>} */
 const running = new Set();
-let current; // the run that the server is at
-const isCurrentShown = () => isOfShownWorkflow(current);
 
 /** What one node says. */
 class NodeResult {
@@ -44,7 +41,7 @@ class NodeResult {
       const [width, height] = node.computeSize();
       node.setSize([Math.max(width, NEW_NODE.width), height + NEW_NODE.beyondLeast]);
     }
-    alsoAt(node, "onExecuted", (output) => { if (isCurrentShown()) this.take(output); });
+    atOutput(node, (output) => this.take(output));
     alsoAt(node, "onConfigure", () => this.draw());
   }
 
@@ -157,16 +154,12 @@ class NodeResult {
   }
 }
 
-// The page tells of runs, and of outputs, before it has a graph: after a reload while something runs.
-const graphNow = () => (app.isGraphReady ? app.rootGraph : null);
 const resultAt = (node) => (node ? ofNodes.get(node) : undefined);
 const resultOfRun = (place) => (isCurrentShown() ? resultAt(nodeOfRun(graphNow(), place)) : undefined);
 
 app.registerExtension({
   name: "Headcount.NodeResults",
   setup() {
-    watchQueue();
-    api.addEventListener("execution_start", ({ detail }) => { current = detail?.prompt_id; });
     api.addEventListener(NOTE_EVENT, ({ detail }) => {
       resultOfRun(detail?.node)?.note(typeof detail?.text === "string" ? detail.text : "");
     });
@@ -190,10 +183,5 @@ app.registerExtension({
   nodeCreated(node) {
     if (node.comfyClass?.startsWith(PREFIX)) ofNodes.set(node, new NodeResult(node));
   },
-  /** Of a workflow that comes back into sight: it may have run behind another one. */
-  onNodeOutputsUpdated(outputs) {
-    const isNew = Object.entries(outputs ?? {}).map(([name, output]) => resultAt(nodeOfOutput(graphNow(), name))?.take(output));
-    const workflow = shownWorkflow();
-    if (isNew.includes(true)) setTimeout(() => { if (shownWorkflow() === workflow) workflowChanged(); }, LOADED_MS);
-  },
+  onNodeOutputsUpdated: (outputs) => takeOutputs(outputs, (node, output) => resultAt(node)?.take(output) ?? false),
 });

@@ -3,6 +3,7 @@
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { addElements, alsoAt, workflowChanged } from "./page/node.js";
+import { atOutput, takeOutputs } from "./page/runs.js";
 import { readState, writeState } from "./viewer/state.js";
 import { View } from "./viewer/view.js";
 
@@ -20,6 +21,9 @@ const SETTINGS = ["show", "words", "opacity", "scale", "selected"]; // widgets w
 const NEW_SIZE = [400, 700];
 
 const widgetOf = (node, name) => node.widgets?.find((widget) => widget.name === name);
+
+/** Where the server wrote the files of a view. */
+const folderOf = (output) => output?.[OUTPUT]?.[0]?.subfolder;
 
 /** What the node's own widgets say. */
 function settingsOf(node) {
@@ -52,6 +56,18 @@ function withoutPreviews(node) {
   Object.defineProperty(node, "imgs", { get: () => undefined, set: () => {}, configurable: true }); // the classic canvas
 }
 
+/** @type {WeakMap<object, View>} */
+const ofNodes = new WeakMap();
+
+/** What a run behind another workflow left. Returns whether it is another view than before. */
+function takeLeft(node, output) {
+  const view = node && ofNodes.get(node);
+  const folder = folderOf(output);
+  if (!view || !folder || folder === view.folder) return false;
+  view.show(folder);
+  return true;
+}
+
 function addView(node) {
   const view = new View({
     addressOf,
@@ -61,11 +77,15 @@ function addView(node) {
     write: (state) => writeState(node, state),
     changed: workflowChanged,
   });
+  ofNodes.set(node, view);
   addElements(node, "attention_view", view.root, { least: () => MIN_HEIGHT });
   hideWidgets(node);
   withoutPreviews(node);
   node.setSize(NEW_SIZE.map((side, axis) => Math.max(side, node.size[axis]))); // a saved node takes its own size after this
-  alsoAt(node, "onExecuted", (output) => view.show(output?.[OUTPUT]?.[0]?.subfolder, output?.[NOTE]?.[0]));
+  atOutput(node, (output) => {
+    view.show(folderOf(output), output?.[NOTE]?.[0]);
+    workflowChanged();
+  });
   alsoAt(node, "onConfigure", () => view.restore());
   alsoAt(node, "onRemoved", () => view.close());
 }
@@ -75,4 +95,5 @@ app.registerExtension({
   nodeCreated(node) {
     if (node.comfyClass === NODE) addView(node);
   },
+  onNodeOutputsUpdated: (outputs) => takeOutputs(outputs, takeLeft),
 });

@@ -11,8 +11,10 @@ from demo.server import ComfyServer
 
 from ..helpers.comfy_page import (
     drop_file,
+    forget_outputs,
     open_workflow,
     press_run,
+    queue_run,
     reload,
     run_command,
     settle,
@@ -27,10 +29,6 @@ RIGHT = "✓ 1 of 2 right; best: image 1"
 STOPPED = "✗ 0 of 2 right; nothing passed on"
 SCRIPT = "<img src=x onerror=window.ran=1>"
 _VALUES = "() => window.app.graph.serialize().nodes.map(node => node.widgets_values ?? null)"
-_FREE = """async () => {
-  const body = JSON.stringify({ free_memory: true });
-  await fetch('/free', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
-}"""
 _BOTTOM = """kind => {
   const { graph, canvas } = window.app;
   const node = graph.nodes.find(node => node.type === kind);
@@ -100,7 +98,7 @@ _TOLD = """() => {
 @pytest.fixture
 def results(page: Page, renderer: str) -> ResultPage:
     """The graph in a new tab, of which the server has nothing in its cache."""
-    page.evaluate(_FREE)
+    forget_outputs(page)
     page.evaluate(_TOLD)
     open_workflow(page, EVERY_RESULT, new_tab=True)
     return ResultPage(page)
@@ -215,7 +213,7 @@ def test_a_run_behind_another_workflow(results: ResultPage) -> None:
     """Nodes of the same ids in sight say nothing of it; its own say it when they are back, and after a reload."""
     page = results.page
     page.evaluate(_SET, [CHECK, "objects", "9 circles"])
-    press_run(page)
+    queue_run(page)
     open_workflow(page, EVERY_RESULT, new_tab=True)
     wait_for_queue(page, 0)
     page.wait_for_timeout(300)

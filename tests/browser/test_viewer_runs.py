@@ -10,11 +10,44 @@ import pytest
 
 from demo.counter import find_shapes
 
-from ..helpers.comfy_page import press_run, run_command, set_option, wait_for_progress, wait_for_queue
+from ..helpers.comfy_page import (
+    forget_outputs,
+    open_workflow,
+    press_run,
+    queue_run,
+    reload,
+    run_command,
+    set_option,
+    wait_for_progress,
+    wait_for_queue,
+)
 from ..helpers.drawn_views import coloured, drawn
 from ..helpers.viewer_page import VIEWER, ViewerPage, example, first_viewer, workflow_with_viewer
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.mark.every_page
+def test_a_run_behind_another_workflow(viewer: ViewerPage) -> None:
+    """A viewer of the same id in sight shows nothing of it; its own shows it when it is back, and after a reload."""
+    workflow = workflow_with_viewer("Shapes - look inside the model", steps=2)
+    open_workflow(viewer.page, workflow, new_tab=True)
+    viewer.place()
+    forget_outputs(viewer.page)
+    queue_run(viewer.page)
+    open_workflow(viewer.page, workflow, new_tab=True)
+    viewer.place()
+    wait_for_queue(viewer.page, 0)
+    viewer.page.wait_for_timeout(300)
+    assert "Run the workflow" in viewer.message() and not viewer.canvas.is_visible()
+    assert not viewer.state().get("headcount_viewer", {}).get("folder")
+    run_command(viewer.page, "Workspace.PreviousOpenedWorkflow")
+    viewer.place()
+    viewer.wait()
+    viewer.page.wait_for_timeout(300)
+    reload(viewer.page)
+    viewer.place()
+    viewer.wait()
 
 
 @pytest.mark.every_page

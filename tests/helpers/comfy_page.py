@@ -134,6 +134,22 @@ def press_run(page: Page) -> None:
     page.get_by_test_id("queue-button").first.click()
 
 
+def queue_run(page: Page) -> None:
+    """Press Run and wait until the server has the job."""
+    with page.expect_response("**/prompt"):
+        press_run(page)
+
+
+def forget_outputs(page: Page) -> None:
+    """So that the server runs every node again: a run out of its cache ends before a test can do anything."""
+    page.evaluate(
+        """async () => {
+          const body = JSON.stringify({ free_memory: true });
+          await fetch('/free', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+        }"""
+    )
+
+
 def wait_for_queue(page: Page, jobs: int) -> None:
     """Until so many jobs run or wait; 0 for the end of them all."""
     deadline = time.monotonic() + _RUN_SECONDS

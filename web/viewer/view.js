@@ -53,7 +53,6 @@ export class View {
       return this.fail(new ViewError(why));
     }
     this.host.write({ ...this.host.read(), folder });
-    this.host.changed();
     return this.open(folder);
   }
 
