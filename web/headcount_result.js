@@ -5,7 +5,7 @@ import { app } from "../../scripts/app.js";
 import { takeLivePreviewAway } from "./page/live_preview.js";
 import { addElements, alsoAt, workflowChanged } from "./page/node.js";
 import { nodeOfRun } from "./page/places.js";
-import { atOutput, graphNow, isCurrentShown, takeOutputs } from "./page/runs.js";
+import { atOutput, graphNow, isCurrentShown, nodesOfCurrent, takeOutputs } from "./page/runs.js";
 import { Card } from "./result/card.js";
 import { takeTablesOut } from "./result/heal.js";
 import { keep, readKept, resultsOf } from "./result/state.js";
@@ -26,6 +26,8 @@ const ENDS = { execution_success: "", execution_interrupted: "stopped", executio
 const ofNodes = new WeakMap();
 /** @type {Set<NodeResult>} */
 const running = new Set();
+/** @type {Set<NodeResult>} of the run that the server is at */
+const reached = new Set();
 
 /** What one node says. */
 class NodeResult {
@@ -86,11 +88,17 @@ class NodeResult {
     if (this.state) this.ends("", "");
   }
 
+  /** A run stopped before it came here: what the node says is of the run before. */
+  isUnreached() {
+    this.#goOn("unreached");
+    this.draw();
+  }
+
   /** Show what the node's properties say. */
   draw() {
     const { results, note: kept } = readKept(this.node.properties);
-    const note = this.state === "running" ? this.progress : kept;
-    const says = results.length > 0 || note !== "";
+    const note = { running: this.progress, unreached: "" }[this.state] ?? kept;
+    const says = results.length > 0 || note !== "" || kept !== "";
     if (says && !this.card) this.#addCard();
     if (!says && this.card && !WITH_ROOM.has(this.node.comfyClass)) this.#removeCard();
     this.card?.show(results, note, this.state);
@@ -156,6 +164,12 @@ class NodeResult {
 
 const resultAt = (node) => (node ? ofNodes.get(node) : undefined);
 const resultOfRun = (place) => (isCurrentShown() ? resultAt(nodeOfRun(graphNow(), place)) : undefined);
+const resultsAt = (places) => (places ?? []).map(resultOfRun).filter(Boolean);
+
+async function stopsBeforeOthers() {
+  const met = new Set(reached); // before the next run begins
+  for (const one of resultsAt(await nodesOfCurrent())) if (!met.has(one)) one.isUnreached();
+}
 
 app.registerExtension({
   name: "Headcount.NodeResults",
@@ -163,17 +177,24 @@ app.registerExtension({
     api.addEventListener(NOTE_EVENT, ({ detail }) => {
       resultOfRun(detail?.node)?.note(typeof detail?.text === "string" ? detail.text : "");
     });
+    api.addEventListener("execution_start", () => reached.clear());
     api.addEventListener("progress_state", ({ detail }) => {
       for (const [place, { state }] of Object.entries(detail?.nodes ?? {})) {
-        if (state === "running") resultOfRun(place)?.runs(detail.prompt_id);
+        const one = resultOfRun(place);
+        if (one) reached.add(one);
+        if (state === "running") one?.runs(detail.prompt_id);
       }
     });
     api.addEventListener("execution_cached", ({ detail }) => {
-      for (const place of detail?.nodes ?? []) resultOfRun(place)?.isDone();
+      for (const one of resultsAt(detail?.nodes)) {
+        reached.add(one);
+        one.isDone();
+      }
     });
     for (const [event, state] of Object.entries(ENDS)) {
       api.addEventListener(event, ({ detail }) => {
         for (const one of running) one.ends(state, state ? "" : one.progress);
+        if (state) stopsBeforeOthers();
         const why = detail?.exception_message?.trim();
         if (why) resultOfRun(detail.node_id)?.ends(state, why);
       });

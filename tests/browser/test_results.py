@@ -238,6 +238,23 @@ def test_why_a_node_failed_stands_in_it(results: ResultPage, errors: list[str]) 
     assert results.texts() == said
 
 
+def test_what_is_behind_a_failed_node_is_of_the_run_before(results: ResultPage) -> None:
+    """Until a run comes there, or finds it done."""
+    page = results.page
+    _run(page)
+    said = results.texts()
+    page.evaluate(_SET, [SHOWN["counted"], "text", "!!!"])
+    _run(page)
+    failed = results.texts()
+    assert failed["counted"].startswith("Stopped before there was a result.") and "'!!!'" in failed["counted"]
+    lines = ["The run stopped before this node.", "The result of the run before:", *said["check"].splitlines()]
+    assert failed["check"].splitlines() == lines
+    assert failed["prompt"] == said["prompt"]
+    page.evaluate(_SET, [SHOWN["counted"], "text", ""])
+    _run(page)
+    assert results.texts() == said
+
+
 def test_marks_are_no_buttons(results: ResultPage) -> None:
     """Chips of Count Prompt, which do something, have a frame and a hand; marks of images have neither."""
     look = """([kind, name, element]) => {

@@ -7,8 +7,9 @@ import { nodeOfOutput } from "./places.js";
 
 const LOADED_MS = 200; // the page takes no change for one while it brings a workflow back into sight
 
-/** @type {Map<string, object | null>} of each run that this page queued, the workflow */
-const workflows = new Map();
+/** @type {Map<string, {workflow: object | null, nodes: string[]}>} of each run that this page queued; nodes by their ids */
+const queued = new Map();
+let answered; // when the server has said which run it is that was queued last: a short one can be over by then
 let current; // the run that the server is at
 let loading = 0; // workflows that the page is about to show: their nodes come first, and then it says which one it is
 
@@ -19,16 +20,23 @@ const shownWorkflow = () => app.extensionManager.workflow?.activeWorkflow ?? nul
 export const graphNow = () => (app.isGraphReady ? app.rootGraph : null);
 
 /** Whether the run is of the workflow in sight, as far as is known: a page that was reloaded meanwhile takes it for such. */
-export const isCurrentShown = () => !loading && (!workflows.has(current) || workflows.get(current) === shownWorkflow());
+export const isCurrentShown = () => !loading && (!queued.has(current) || queued.get(current).workflow === shownWorkflow());
+
+/** Ids of the nodes of the run that the server is at, or was at last; none of a run that this page did not queue. */
+export async function nodesOfCurrent() {
+  const run = current;
+  await answered;
+  return queued.get(run)?.nodes ?? [];
+}
 
 /** Remember from now on which workflow each queued run is of, and which one is in sight. */
 function watch() {
   const queue = api.queuePrompt;
-  api.queuePrompt = async function (...values) {
-    const workflow = shownWorkflow();
-    const answer = await queue.apply(this, values);
-    if (answer?.prompt_id) workflows.set(answer.prompt_id, workflow);
-    return answer;
+  api.queuePrompt = function (number, prompt, ...more) {
+    const run = { workflow: shownWorkflow(), nodes: Object.keys(prompt?.output ?? {}) };
+    const asked = queue.call(this, number, prompt, ...more);
+    answered = asked.then(({ prompt_id: id }) => queued.set(id, run)).catch(() => {}); // refused: there is no run
+    return asked;
   };
   const load = app.loadGraphData;
   app.loadGraphData = async function (...values) {

@@ -7,6 +7,7 @@ const TEXTS = {
   empty: "Run the workflow to see the result here.",
   running: "Running ...",
   stopped: "Stopped before there was a result.",
+  unreached: "The run stopped before this node.",
   before: "The result of the run before:",
 };
 const NAMES = { true: "right", false: "wrong", null: "" };
@@ -23,7 +24,7 @@ export class Card {
   /**
    * @param {import("./state.js").Result[]} results
    * @param {string} note on a run of what the node patched, or on its own; empty for none
-   * @param {"" | "running" | "stopped"} state in which the results are those of the run before
+   * @param {"" | "running" | "stopped" | "unreached"} state in which the results are those of the run before
    */
   show(results, note, state = "") {
     const said = results.flatMap(partsOf);
