@@ -51,7 +51,7 @@ def preview_inputs() -> list[io.Input]:
             min=0.05,
             max=1.0,
             step=0.05,
-            tooltip="How far each seed is test-sampled, as a share of the steps. Higher is more reliable, but slower.",
+            tooltip="How far each seed is tried, as a share of the steps. Higher is more reliable, but slower.",
         ),
         io.Combo.Input(
             "look",
@@ -78,7 +78,7 @@ def preview_inputs() -> list[io.Input]:
             default=default.frames,
             min=1,
             max=1024,
-            tooltip="Of a video, how many frames are counted, evenly spread; the mean counts. Images have one.",
+            tooltip="For a video: how many frames are counted, evenly spread; their mean is used. Images have one.",
             advanced=True,
         ),
     ]

@@ -19,8 +19,9 @@ def detection_inputs(threshold: float, threshold_tooltip: str) -> list[io.Input]
             min=0.0,
             max=1.0,
             step=0.01,
-            tooltip="Where two detections of one noun overlap more than this, they are one object. 1: none is merged. Lower it "
-            "when one object is counted twice, raise it when objects that cover each other are counted as one.",
+            tooltip="Where two detections of one noun overlap more than this, they are one object. 1 merges nothing. "
+            "Lower it when one object is counted twice, raise it when objects that cover each other are counted "
+            "as one.",
             advanced=True,
         ),
         io.Combo.Input(

@@ -43,14 +43,15 @@ class CountPrompt(io.ComfyNode):
                     "objects",
                     default="",
                     optional=True,
-                    tooltip="Leave empty to count what the prompt says. '2 cats, 1 dog' counts exactly these instead; each "
-                    "noun must also stand in the prompt.",
+                    tooltip="Leave empty to count what the prompt says. '2 cats, 1 dog' counts exactly these instead; "
+                    "each noun must also appear in the prompt.",
                 ),
                 CountedType.Input(
                     "reader",
                     optional=True,
-                    tooltip="For prose that no rule reads: what a language model says that the prompt asks for, through Counts "
-                    "from Text. Its nouns must stand in the prompt. What you write into objects takes precedence.",
+                    tooltip="For prose that the rules cannot read: a language model's list of what the prompt asks for, "
+                    "through Counts from Text. Its nouns must appear in the prompt. What you write into objects "
+                    "takes precedence.",
                 ),
             ],
             outputs=[

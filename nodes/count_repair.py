@@ -43,7 +43,7 @@ class CountRepair(io.ComfyNode):
                 io.Vae.Input("vae", tooltip="The model's own."),
                 io.Conditioning.Input("positive", tooltip="From Count Prompt: it says what is asked for."),
                 io.Conditioning.Input("negative", tooltip="The same as in the sampler that made the image."),
-                seed_input("Of the first change; each further one takes the next."),
+                seed_input("The seed of the first change; each further change uses the next one."),
                 *sampling_inputs(_DEFAULT)[:-1],
                 *repair_inputs(_DEFAULT),
                 counter_input(
@@ -111,7 +111,7 @@ def repair_inputs(default: RepairSettings) -> list[io.Input]:
             default=default.feather,
             min=0,
             max=256,
-            tooltip="Over how many pixels the paint passes into the image. Beyond them every pixel stays as it was.",
+            tooltip="Over how many pixels the paint blends into the image. Beyond them every pixel stays as it was.",
             advanced=True,
         ),
         io.Float.Input(
@@ -120,8 +120,8 @@ def repair_inputs(default: RepairSettings) -> list[io.Input]:
             min=1.5,
             max=64.0,
             step=0.5,
-            tooltip="How much of the image the model sees while it paints, in sides of the object; it is scaled up to the "
-            "image's size. Large: the whole image.",
+            tooltip="How much of the image the model sees while it paints, as a multiple of the object's side; it is "
+            "scaled up to the image's size. Large: the whole image.",
             advanced=True,
         ),
     ]

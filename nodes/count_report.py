@@ -54,13 +54,15 @@ class CountReport(io.ComfyNode):
                     default=_DEFAULT.seed,
                     min=0,
                     max=0xFFFFFFFFFFFFFFFF,
-                    tooltip="Of the first prompt; each further one has its own. The same seed goes on with the same report.",
+                    tooltip="The seed of the first prompt; each further one has its own. The same seed continues the "
+                    "same report.",
                 ),
                 *sampling_inputs(_DEFAULT, AS_IN_KSAMPLER)[:-1],
                 io.String.Input(
                     "name",
                     default=_DEFAULT.name,
-                    tooltip="Of the folder in ComfyUI's output/headcount_reports that keeps the report and its small images.",
+                    tooltip="The name of the folder in ComfyUI's output/headcount_reports that keeps the report and its "
+                    "small images.",
                 ),
                 io.Model.Input(
                     "model_with",
@@ -69,7 +71,8 @@ class CountReport(io.ComfyNode):
                 ),
                 counter_input(
                     "judge",
-                    tooltip="Another counter that judges all images, and that no method asks. Without it counter judges.",
+                    tooltip="Another counter that judges all images, and that no method uses. Without it, counter "
+                    "judges.",
                     optional=True,
                 ),
             ],
@@ -101,7 +104,7 @@ def _texts() -> list[io.Input]:
             "prompts",
             multiline=True,
             default=PROMPTS,
-            tooltip="One prompt a line, each with its numbers; 12 to 24 show a large difference, more a small one. Take "
+            tooltip="One prompt a line, each with its numbers; 12 to 24 show a large difference, more a small one. Use "
             "nouns that the counter knows.",
         ),
         io.String.Input("negative", multiline=True, default="", tooltip="What the images should not show."),

@@ -21,10 +21,10 @@ class CountSearch(io.ComfyNode):
             display_name="Count Search",
             category="Headcount",
             description=(
-                "Test-samples several seeds in a few quick steps each, counts what they will show, and passes on the first "
-                "seed with the number of objects you asked for. Put it before the sampler: connect LATENT and seed to it. "
-                "Supports every model and sampler; it finds a good seed among those tried, and is as reliable as the "
-                "counter."
+                "Tries several seeds in a few quick steps each, counts what they will show, and passes on the first seed "
+                "with the number of objects you asked for. Put it before the sampler: connect LATENT and seed to it. "
+                "Supports every model and sampler; it finds a good seed among those tried, and is only as reliable as "
+                "the counter."
             ),
             search_aliases=["count", "best of n", "best seed", "seed search", "number of objects", "headcount"],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
@@ -51,8 +51,8 @@ class CountSearch(io.ComfyNode):
                     min=0,
                     max=64,
                     optional=True,
-                    tooltip="Of each seed that is off by one, how many images are tried that begin in its half-formed one "
-                    "with other noise. Needs look: own steps, and MODEL connected to the sampler.",
+                    tooltip="For each seed that is off by one: how many images are tried that start from its half-formed "
+                    "one with different noise. Needs look: own steps, and MODEL connected to the sampler.",
                     advanced=True,
                 ),
                 io.Boolean.Input(
@@ -92,7 +92,7 @@ def _outputs() -> list[io.Output]:
         io.Model.Output(
             "model_out",
             display_name="MODEL",
-            tooltip="The model, for the sampler: with look: own steps it goes on where the look ended, in place of "
-            "beginning anew. The image is the same.",
+            tooltip="The model, for the sampler: with look: own steps it continues where the look ended instead of "
+            "starting again. The image is the same.",
         ),
     ]

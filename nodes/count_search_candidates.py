@@ -19,7 +19,7 @@ class CountSearchCandidates(io.ComfyNode):
             display_name="Count Search Candidates",
             category="Headcount",
             description=(
-                "Test-samples several seeds in a few quick steps each and gives previews of what they will show. Run any "
+                "Tries several seeds in a few quick steps each and gives previews of what they will show. Run any "
                 "counter or detector on them, and connect what it finds and CANDIDATES to Count Search Pick."
             ),
             search_aliases=["count", "best of n", "best seed", "seed search", "detector", "headcount"],

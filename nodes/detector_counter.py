@@ -34,7 +34,7 @@ class DetectorCounterNode(io.ComfyNode):
                 *detection_inputs(
                     0.3,
                     "Minimum score of an object. Grounding DINO, LLMDet and OmDet-Turbo: about 0.3; OWLv2: 0.2. Lower it "
-                    "when objects are missed, raise it when objects are counted that are none.",
+                    "when objects are missed, raise it when it counts objects that are not there.",
                 ),
                 io.Combo.Input(
                     "precision",

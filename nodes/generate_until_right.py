@@ -57,8 +57,8 @@ class GenerateUntilRight(io.ComfyNode):
                     "objects",
                     default="",
                     optional=True,
-                    tooltip="Leave empty to make what the prompt counts. '2 cats, 1 dog' asks for exactly these instead; each "
-                    "noun must also stand in the prompt.",
+                    tooltip="Leave empty to make what the prompt counts. '2 cats, 1 dog' asks for exactly these instead; "
+                    "each noun must also appear in the prompt.",
                 ),
                 io.Combo.Input(
                     "search",
@@ -175,8 +175,8 @@ def _outputs() -> list[io.Output]:
         io.Boolean.Output(display_name="is right", tooltip="Whether it is right."),
         io.Int.Output(
             display_name="seed",
-            tooltip="The seed of the first image. KSampler with it, and Count Control in mode fast where isac is fast, makes "
-            "the same image, where the table names no repair and no variation.",
+            tooltip="The seed of the first image. KSampler with it, and Count Control in mode fast where isac is fast, "
+            "makes the same image, unless the table names a repair or a variation.",
         ),
         io.String.Output(display_name="table", tooltip="What was counted and done for each seed."),
     ]

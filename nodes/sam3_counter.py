@@ -29,8 +29,8 @@ class Sam3CounterNode(io.ComfyNode):
                 io.Clip.Input("clip", tooltip="CLIP of the same Load Checkpoint."),
                 *detection_inputs(
                     0.5,
-                    "Minimum score of an object. 0.5 is what SAM3's authors use. Lower it when objects are missed, raise it "
-                    "when objects are counted that are none.",
+                    "Minimum score of an object. 0.5 is what SAM3's authors use. Lower it when objects are missed, raise "
+                    "it when it counts objects that are not there.",
                 ),
             ],
             outputs=[

@@ -50,7 +50,7 @@ def family_table() -> list[str]:
     return [
         *(f"| {' | '.join(cells)} |" for cells in lines),
         "",
-        "*Random* means a small model of ComfyUI's own classes with random weights: it shows that words, picture and steering",
+        "*Random* means a small model of ComfyUI's own classes with random weights: it shows that words, image and steering",
         "reach the right places of the architecture, not how well a trained model counts. Videos are recorded frame by frame",
         "of their latent. Count Prompt, Count Search and Count Check work with every model; the other nodes refuse by name,",
         "before the first step, any that is not in the table. Of ComfyUI's own list these are:",
