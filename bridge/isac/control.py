@@ -18,6 +18,7 @@ from ...core.attention import Clustering, RunRecorder
 from ...core.errors import CountError
 from ...core.isac import (
     AnchoredObjective,
+    Heads,
     LossWeights,
     Objective,
     PaperObjective,
@@ -38,6 +39,7 @@ from ..recording.maps import MapsHandle
 from ..recording.recorder import RecordedRun
 from ..sampling.noise_share import noise_share
 from ..sampling.steered_sampler import STEERED_KEY
+from .head_scout import KnownHeads, scouted_heads
 from .patched_model import with_runs
 
 NODE = COUNT_CONTROL
@@ -111,6 +113,7 @@ class _SharedByRuns:
     Attributes:
         layout: boxes of an artist's own, or None.
         learnt: the attention calls that a conditioning's gradient reads, by the conditioning's number.
+        heads: those that localise its nouns, likewise.
     """
 
     settings: IsacSettings
@@ -118,6 +121,7 @@ class _SharedByRuns:
     layout: Any
     notes: RunNotes
     learnt: Mapping[int, LearntCalls]
+    heads: Mapping[int, KnownHeads]
 
 
 def with_isac(
@@ -143,7 +147,7 @@ def with_isac(
             "or disconnect the layout"
         )
     notes = RunNotes(NODE)
-    shared = _SharedByRuns(settings, counts, layout, notes, learnt=defaultdict(dict))
+    shared = _SharedByRuns(settings, counts, layout, notes, learnt=defaultdict(dict), heads=defaultdict(dict))
 
     def start_run(guider: Any, sigmas: Tensor, family: Family) -> _IsacRun:
         if is_second:
@@ -161,7 +165,7 @@ class _IsacRun:
     def __init__(self, guider: Any, sigmas: Tensor, family: Family, shared: _SharedByRuns) -> None:
         settings, notes = shared.settings, shared.notes
         self._settings, self._layout, self._notes = settings, shared.layout, notes
-        self._model = guider.inner_model
+        self._model, self._family, self._known_heads = guider.inner_model, family, shared.heads
         self._taken = self._steered = self._first_seen = 0
         self._steps = max(len(sigmas) - 1, 1)
         self._steered_steps = fast_steps(self._steps) if settings.mode == "fast" else range(sys.maxsize)
@@ -197,7 +201,8 @@ class _IsacRun:
         if self._last < level <= self._first and step in self._steered_steps:
             self._steered += 1
             for index, (counted, gradient_pass) in enumerate(self._passes):
-                step_gradient = gradient_pass(x, sigma, model_options, self._objective(counted, x, step))
+                heads = self._heads(index, counted, x, sigma, model_options)
+                step_gradient = gradient_pass(x, sigma, model_options, self._objective(counted, x, step, heads))
                 if step_gradient is not None:
                     x.add_(self._step(step_gradient, x, level).to(x))
                     if index == 0:
@@ -213,12 +218,23 @@ class _IsacRun:
         """Whether the objective could ever want something else: a single object is right wherever it is."""
         return counted.target.instances > 1 or self._settings.objective == "paper" or self._layout is not None
 
-    def _objective(self, counted: CountedConditioning, x: Tensor, step: int) -> Objective:
+    def _heads(
+        self, place: int, counted: CountedConditioning, x: Tensor, sigma: Tensor, model_options: dict[str, Any]
+    ) -> Heads:
+        """Those that localise, found at the first step that is steered."""
+        known, shape = self._known_heads[place], tuple(x.shape)
+        if self._settings.objective != "anchored":
+            return {}
+        if shape not in known:
+            known[shape] = scouted_heads(self._model, self._family, counted, x, sigma, model_options)
+        return known[shape]
+
+    def _objective(self, counted: CountedConditioning, x: Tensor, step: int, heads: Heads) -> Objective:
         settings = self._settings
         if settings.objective == "anchored":
             boxes = self._layout
             layouts = () if boxes is None else run_layout(boxes, counted.counts.objects, self._model, tuple(x.shape))
-            return AnchoredObjective(counted.target, settings.spacing, settings.bind, layouts)
+            return AnchoredObjective(counted.target, settings.spacing, settings.bind, layouts, heads)
         weights = instance_to_class(step, self._steps, *self._noise)
         return settings.paper_objective(counted.target, weights)
 

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from .call_list import CallList
 from .call_sums import MAX_SELF_PIXELS, CallSums, RecordedMaps, recorded_maps
-from .calls import AttentionCall, CallKind, Grid, Kind, mean_probabilities, outline, split_heads, thinned
+from .calls import AttentionCall, CallKind, Grid, Kind, mean_probabilities, of_heads, outline, split_heads, thinned
 from .clusters import Clustering
-from .fused import column_gradient
+from .fused import column_gradient, mean_columns
 from .grids import area_pooled, grid_of, halved, pixel_sources, resize_back, smoothed
 from .heat import Scale, find_words, noun_heat_over_time, scaled, word_heat
 from .instances import (
@@ -89,6 +89,7 @@ __all__ = [
     "layer_heat",
     "layers_read",
     "losses",
+    "mean_columns",
     "mean_heat",
     "mean_over_layers",
     "mean_probabilities",
@@ -96,6 +97,7 @@ __all__ = [
     "noun_columns",
     "noun_heat_over_time",
     "noun_instances",
+    "of_heads",
     "outline",
     "outline_levels",
     "picture_maps",

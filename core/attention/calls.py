@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -70,6 +71,14 @@ def outline(call: AttentionCall) -> AttentionCall:
         torch.empty(1, dtype=own.dtype, device="meta").expand(own.shape) for own in (call.queries, call.keys)
     )
     return replace(call, queries=queries, keys=keys)
+
+
+def of_heads(call: AttentionCall, heads: Sequence[int]) -> AttentionCall:
+    """The call with some of its heads alone; its outline will do."""
+    own, bias = list(heads), call.bias
+    if bias is not None and bias.shape[1] > 1:
+        bias = bias[:, own]
+    return replace(call, queries=call.queries[:, own], keys=call.keys[:, own], bias=bias)
 
 
 def split_heads(tokens: Tensor, heads: int) -> Tensor:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -35,10 +35,12 @@ from ..attention import (
     largest_grid,
     mean_over_layers,
     noun_columns,
+    of_heads,
     outline,
 )
 from ..counting import NounBoxes
 from .differentiate import CallGradient, ObjectiveStep, StepLosses, differentiated
+from .localising import Heads
 from .map_gradients import MapGradient, MapGradients
 from .presence_losses import CELLS, picture_losses
 from .target import PromptTarget
@@ -48,10 +50,11 @@ LEVEL_SIDES = 12, 36
 """Sides of the square grids between which a level is read. Every common size of SD 1.5, 2.1 and SDXL has one with five
 cross-attention layers or more."""
 JOINT_DEPTH = 0.2, 0.4
-"""Which part of a transformer's joint attention is read, as shares of its calls: the model need not run any further.
+"""Which part of a transformer's joint attention is read where it is not known which heads localise, as shares of its calls.
 
 Objects are told apart early there (Zhang et al. 2025, arXiv 2504.10148), and words are found most sharply in the last double
-blocks of Flux, 15 to 18 of 57 (ConceptAttention, Helbling et al. 2025). No trained transformer was at hand to measure it."""
+blocks of Flux, 15 to 18 of 57 (ConceptAttention, Helbling et al. 2025). On the Emoji transformer this part does not localise,
+and steering by it does harm: see `localising`."""
 
 
 def semantic_calls(calls: list[AttentionCall]) -> list[AttentionCall]:
@@ -89,12 +92,14 @@ class AnchoredObjective:
         spacing: least distance between two instances, as a share of the grid's shorter side; None for `map_spacing`.
         bind: keep attributes with their noun; nothing changes where fewer than two nouns have any.
         layouts: per picture, where its instances are to be; () where the maps say it.
+        heads: those that are read of a joint attention, see `localising`; none where that is not known.
     """
 
     target: PromptTarget
     spacing: float | None = None
     bind: bool = False
     layouts: tuple[NounBoxes, ...] = ()
+    heads: Heads = field(default_factory=dict)
 
     def losses(self, cross: Tensor, grid: Grid, words: ConceptTokens) -> StepLosses:
         """Losses of (B, P, T) cross-attention to tokens in which `words` has its positions. Differentiable."""
@@ -113,7 +118,13 @@ class AnchoredObjective:
         return StepLosses(instance, semantic, instance + semantic, urgency)
 
     def select(self, calls: list[AttentionCall]) -> list[AttentionCall]:
-        return _read_calls(calls)
+        localising = [call for call in calls if call.place in self.heads]
+        return localising if localising else _read_calls(calls)
+
+    def part(self, call: AttentionCall) -> AttentionCall:
+        """What is read of a selected call."""
+        heads = self.heads.get(call.place)
+        return call if heads is None else of_heads(call, heads)
 
     def start(self) -> ObjectiveStep:
         return _AnchoredStep(self)
@@ -135,7 +146,7 @@ def anchored_losses(calls: list[AttentionCall], objective: AnchoredObjective) ->
     Raises:
         CountError: no cross-attention was recorded, or token positions do not fit it.
     """
-    used = objective.select(calls)
+    used = [objective.part(call) for call in objective.select(calls)]
     grid = largest_grid(used)
     return objective.losses(mean_over_layers(used, "cross", grid), grid, words_of(objective.target, objective.bind))
 
@@ -151,6 +162,7 @@ class _AnchoredStep:
         self._gradients = MapGradients([], {})
 
     def accumulate(self, call: AttentionCall) -> None:
+        call = self._objective.part(call)
         self._seen.append(outline(call))
         with torch.inference_mode(False):
             add_token_columns(self._sums, call, self._words.tokens)
@@ -173,7 +185,13 @@ class _AnchoredStep:
         return self._gradients.has_gradient(call)
 
     def gradient(self, call: AttentionCall) -> CallGradient:
-        return self._gradients.at(call)
+        found = self._gradients.at(self._objective.part(call))
+        heads = self._objective.heads.get(call.place)
+        if heads is None:
+            return found
+        whole = CallGradient(call, torch.zeros_like(call.queries), torch.zeros_like(call.keys))
+        whole.queries[:, list(heads)], whole.keys[:, list(heads)] = found.queries, found.keys
+        return whole
 
 
 def _cells(call: AttentionCall) -> int:

@@ -22,7 +22,7 @@ def test_every_method_stands_where_its_figures_say() -> None:
     assert dots["Count Control"] == pytest.approx([steered["cost"]["mean"], 100 * steered["right"]["mean"]])
     assert dots["plain"] == pytest.approx([1, 100 * REPORT["methods"]["plain"]["groups"]["all"]["right"]["mean"]])
     assert [len(one.lines[0].get_xydata()) for one in by_number.containers] == [3] * 5, "five methods, three groups"
-    assert [text.get_text().splitlines()[0] for text in by_number.get_xticklabels()][0] == "2 to 4 objects"
+    assert next(text.get_text().splitlines()[0] for text in by_number.get_xticklabels()) == "2 to 4 objects"
 
 
 def test_a_method_whose_cost_was_not_counted_is_left_out_on_the_left() -> None:
