@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
+import comfy.model_patcher
 import comfy.samplers
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from torch import Tensor
 from ...core.attention import AttentionCall, Grid, mean_columns, of_heads, thinned
 from ...core.isac import Heads, localising_heads
 from ..attention.capture import Capture
-from ..attention.hook import hooked_options
+from ..attention.hook import FOR_GRADIENT, hooked_options
 from ..families.family import Family
 from ..prompts.conditionings import CountedConditioning
 
@@ -59,12 +60,15 @@ def scouted_heads(
     if without is None or x.ndim != 4 or not reader.one_grid:
         return {}
 
+    options = comfy.model_patcher.create_model_options_clone(options)
+    options["transformer_options"][FOR_GRADIENT] = True  # no recorder takes these calls for the sampler's
+
     def answer(conditioning: Mapping[str, Any], used: dict[str, Any]) -> Tensor:
         given: Tensor = comfy.samplers.calc_cond_batch(inner_model, [[conditioning]], x.clone(), sigma.clone(), used)[0]
         return given.float()
 
     sink = _NounMaps(tokens)
-    capture = Capture(reader, counted.conditioning.get("uuid"), sink)
+    capture = Capture(reader, counted.conditioning.get("uuid"), sink, of_gradients=True)
     whole = answer(counted.conditioning, hooked_options(options, capture))
     if not sink.maps:
         return {}

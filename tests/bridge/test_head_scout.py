@@ -15,6 +15,7 @@ from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.isac.head_scout import _NounMaps, scouted_heads
 from headcount.bridge.prompts.conditionings import CountedConditioning, counted_conditionings
 from headcount.bridge.prompts.token_positions import encode_count_prompt
+from headcount.bridge.recording.recorder import with_recorder
 from headcount.core.isac import Heads
 from torch import Tensor
 
@@ -113,6 +114,19 @@ def test_a_model_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     paper, _ = with_isac(setup.model, IsacSettings(objective="paper"))
     sample(paper, setup, Run(steps=2))
     assert len(asked) == 2
+
+
+def test_a_recorder_beside_sees_the_samplers_calls_alone() -> None:
+    """In front of Count Control and behind it."""
+    setup, run = _setup("transformer", "three donuts"), Run(steps=3)
+    first, before = with_recorder(setup.model)
+    steered, own = with_isac(first, IsacSettings())
+    last, behind = with_recorder(steered)
+    samples = sample(last, setup, run)
+    expected, *others = (handle.record_for(samples)[0].steps for handle in (own, before, behind))
+    for steps in others:
+        assert [one.step for one in steps] == [0, 1, 2]
+        assert all(torch.equal(one.nouns, other.nouns) for one, other in zip(steps, expected, strict=True))
 
 
 def test_other_models_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
