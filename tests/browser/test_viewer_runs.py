@@ -11,6 +11,7 @@ import pytest
 from demo.counter import find_shapes
 
 from ..helpers.comfy_page import (
+    close_other_tabs,
     forget_outputs,
     open_workflow,
     press_run,
@@ -48,6 +49,7 @@ def test_a_run_behind_another_workflow(viewer: ViewerPage) -> None:
     reload(viewer.page)
     viewer.place()
     viewer.wait()
+    close_other_tabs(viewer.page)
 
 
 @pytest.mark.every_page

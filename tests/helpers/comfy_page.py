@@ -57,11 +57,24 @@ def open_workflow(page: Page, workflow: dict[str, Any], *, new_tab: bool = False
     page.evaluate(
         """async ([workflow, isNew]) => {
           const tab = isNew ? null : window.app.extensionManager.workflow.activeWorkflow;
+          if (tab) window.app.nodeOutputs = {}; // else the page would give them to the nodes of the other workflow
           await window.app.loadGraphData(workflow, true, true, tab);
         }""",
         [workflow, new_tab],
     )
     settle(page)
+
+
+def close_other_tabs(page: Page) -> None:
+    """Leave the workflow in sight alone."""
+    page.evaluate(
+        """async () => {
+          const { workflow } = window.app.extensionManager;
+          for (const one of workflow.openWorkflows.filter(one => one !== workflow.activeWorkflow)) {
+            await workflow.closeWorkflow(one);
+          }
+        }"""
+    )
 
 
 def files_of(workflow: dict[str, Any]) -> list[str]:
