@@ -6,7 +6,6 @@ of objects, of the methods that have most right. Bars are the 95 % intervals of 
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from .lab.command import new_parser
 from .lab.effect_figures import ALL
 
 NAMES = {
@@ -94,7 +94,7 @@ def _arms(mean: Mapping[str, Any], scale: float = 1) -> list[list[float]]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = new_parser(__doc__)
     parser.add_argument("report", type=Path, help="what benchmarks.effect wrote to --json")
     parser.add_argument("picture", type=Path, help="a PNG, by its name")
     given = parser.parse_args(arguments)

@@ -18,6 +18,7 @@ import torch
 from demo.comfy_host import import_comfyui
 
 import_comfyui("--cpu", "--use-pytorch-cross-attention")
+from headcount.core.counting import Box, read_boxes  # noqa: E402
 from headcount.core.drawing import image_of  # noqa: E402
 from headcount.core.errors import CountError  # noqa: E402
 
@@ -51,14 +52,13 @@ def layout_of(row: PromptRow, size: int) -> Boxes:
 
 def share_in_place(boxes: Boxes, found: Sequence[dict[str, Any]]) -> float:
     """Share of the boxes that have the middle of an object of their noun in them."""
-    return float(np.mean([any(_lies_in(one, box) for one in found if one["label"] == box["label"]) for box in boxes]))
+    wanted, seen = (read_boxes([own], 1)[0] for own in (boxes, found))
+    return float(np.mean([any(_has_middle(box, one) for one in seen if one.label == box.label) for box in wanted]))
 
 
-def _lies_in(found: dict[str, Any], box: dict[str, Any]) -> bool:
-    return all(
-        0 <= found[start] + found[side] / 2 - box[start] < box[side]
-        for start, side in (("x", "width"), ("y", "height"))
-    )
+def _has_middle(box: Box, found: Box) -> bool:
+    x, y = found.middle
+    return 0 <= x - box.x < box.width and 0 <= y - box.y < box.height
 
 
 @torch.inference_mode()

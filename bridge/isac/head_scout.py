@@ -54,10 +54,12 @@ def scouted_heads(
         sigma: (B,) noise level.
         options: the run's model options.
     """
+    reader = family.reader((x.shape[-2], x.shape[-1]))
+    if x.ndim != 4 or not reader.one_grid:
+        return {}
     tokens = tuple(sorted({position for noun in counted.target.tokens for position in noun}))
     without = _without(counted.conditioning, tokens, counted.text_layout.length)
-    reader = family.reader((x.shape[-2], x.shape[-1]))
-    if without is None or x.ndim != 4 or not reader.one_grid:
+    if without is None:
         return {}
 
     options = comfy.model_patcher.create_model_options_clone(options)
