@@ -79,11 +79,10 @@ def page_texts(language: str) -> dict[str, dict[str, str]]:
 
 
 def node_infos() -> list[dict[str, Any]]:
-    """What /object_info says about every node of the pack, also about one whose weights are not there."""
+    """What /object_info says about every node of the pack."""
     from headcount.nodes import NODES
-    from headcount.nodes.load_shapes_video_model import LoadShapesVideoModel
 
-    return [node.GET_NODE_INFO_V1() for node in dict.fromkeys([*NODES, LoadShapesVideoModel])]
+    return [node.GET_NODE_INFO_V1() for node in NODES]
 
 
 def main() -> None:

@@ -8,7 +8,6 @@ from comfy_api.latest import ComfyExtension, io
 
 from ..bridge.comfyui.copies import folder_of_other_copy
 from ..bridge.comfyui.node_text import keep_results_with_their_run
-from ..bridge.demo_models.files import VIDEO_WEIGHTS
 from ..bridge.prompts.reading_route import add_reading_route
 from ._checked import checked
 from .attention_map_recorder import AttentionMapRecorder
@@ -29,7 +28,6 @@ from .isac_attention_control import IsacAttentionControl
 from .isac_latent_selection import IsacLatentSelection
 from .load_demo_model import LoadDemoModel
 from .load_shapes_demo_model import LoadShapesDemoModel
-from .load_shapes_video_model import LoadShapesVideoModel
 from .load_t2icount_model import LoadT2ICountModel
 from .numina_count_guide import NuminaCountGuide
 from .sam3_counter import Sam3CounterNode
@@ -59,8 +57,6 @@ NODES: list[type[io.ComfyNode]] = [
     LoadDemoModel,
     LoadShapesDemoModel,
 ]
-if VIDEO_WEIGHTS.is_file():  # a clone has them once `python -m demo.train_shapes_video` has run
-    NODES.append(LoadShapesVideoModel)
 for _node in NODES:
     checked(_node)
 

@@ -38,7 +38,7 @@ CHECKS = (
         needs_gpu=True,
     ),
     Part("shapes", "Pictures of the Shapes model against those of a CPU", 60, shapes.pictures),
-    Part("shapes-video", "A training step of the Shapes video model", 60, shapes.training),
+    Part("emoji-video", "A training step of the Emoji video model", 60, shapes.training),
 )
 
 

@@ -1,4 +1,4 @@
-"""The Shapes models: whole runs against those of a CPU, and what a step of training the video model costs."""
+"""The demo models: whole runs of Shapes against those of a CPU, and what a step of training the video model costs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model
+from headcount.bridge.demo_models.emoji_video import FRAMES
+from headcount.bridge.demo_models.files import load_shapes_model
 from headcount.bridge.demo_models.text_encoder import MAX_LENGTH
+from headcount.core.emoji.autoencoder import LATENT_CHANNELS
 
+from demo.emoji.recipes import RECIPES
 from demo.step_training import StepTraining
 from demo.train_shapes import Bank
-from demo.train_shapes_video import RECIPES, new_model
-from demo.video_scenes import FRAMES
-from demo.video_trainee import training_loss
 
 from ..lab.command import wait_for
 from ..lab.measures import peak_bytes, times
@@ -75,19 +75,19 @@ def _picture(generator: Generator, model: Any, case: Case, method: Method) -> np
 
 
 def training(device: torch.device) -> list[Finding]:
-    """Steps on noise in place of clips, which cost the same; on a CPU one small step of the small model."""
-    recipe, on_cpu = RECIPES[device.type], device.type == "cpu"
+    """Steps on noise in place of clips, which cost the same; on a CPU one of a single short clip."""
+    recipe, on_cpu = RECIPES["video"], device.type == "cpu"
     batch, frames = (_BATCH_ON_A_CPU, _FRAMES_ON_A_CPU) if on_cpu else (recipe.plan.batch, FRAMES)
     with torch.inference_mode(False):
-        latents = torch.randn(batch, 8, frames, 16, 16, generator=torch.Generator().manual_seed(0)).half()
+        latents = torch.randn(batch, LATENT_CHANNELS, frames, 16, 16, generator=torch.Generator().manual_seed(0)).half()
         bank = Bank(latents, torch.full((batch, MAX_LENGTH), _END), torch.full((MAX_LENGTH,), _END)).to(device)
         with TemporaryDirectory() as folder:
-            model = new_model(recipe.size, bank, WEIGHTS).to(device)
+            model = recipe.begin().to(device)
             trainer = StepTraining(model, Path(folder), "video", recipe.plan).trainer
 
         def step() -> None:
             generator = torch.Generator(device).manual_seed(trainer.step)
-            trainer.take_step([training_loss(model, bank, generator, batch)])
+            trainer.take_step([recipe.loss(model, bank, generator, batch)])
 
         seconds = times({"step": step}, _ROUNDS_ON_A_CPU if on_cpu else _ROUNDS, wait_for(device))["step"]
         memory = peak_bytes(step, model)

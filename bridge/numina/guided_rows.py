@@ -59,7 +59,9 @@ class PictureGuide:
         biased = guide.bias(call.queries[item], call.keys[item], columns, fade)
         if biased is None:
             return
-        bias = pad(biased.bias * self.strength, (0, attention.keys.shape[2] - biased.bias.shape[-1]))
+        raised = self.preset.guidance.joint if call.kind == "joint" else 1.0
+        wanted = (biased.bias.clamp_max(0) + raised * biased.bias.clamp_min(0)) * self.strength
+        bias = pad(wanted, (0, attention.keys.shape[2] - biased.bias.shape[-1]))
         write_rows(out, attention, item, biased.rows + slot.first, bias)
 
     def _guide(self, call: AttentionCall, frames: tuple[int, ...]) -> Guide:

@@ -1,4 +1,4 @@
-"""Latents of the drawn scenes, and their prompts as tokens: what the diffusion models are trained on."""
+"""Latents of the drawn scenes and clips, and their prompts as tokens: what the diffusion models are trained on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import hashlib
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 from training.files import write_whole
 
 from ..train_shapes import Bank, known_words, latent_statistics, tokenise
+from .clips import clip
 from .drawn import CHUNK, chunk
 from .prompts import every_word
 
@@ -47,21 +50,42 @@ def statistics_of_scenes(autoencoder: EmojiAutoencoder, drawn: Path, size: int =
     return latent_statistics(encode(autoencoder, pixels), nn.functional.avg_pool2d(pixels, 8))
 
 
-def _chunk_latents(autoencoder: EmojiAutoencoder, statistics: dict[str, Tensor], drawn: Path, number: int, size: int):
-    """Normalised latents of a chunk's pictures and of their mirror images, and the tokens of both."""
-    scenes = chunk(drawn, COLLECTION, number, size)
+Drawn = tuple[NDArray[np.uint8], list[str]]
+"""Pictures (S, 128, 128, 3), or clips of F of them, (S, F, 128, 128, 3), and their prompts."""
+
+
+def _drawn_scenes(folder: Path, number: int, size: int) -> Drawn:
+    scenes = chunk(folder, COLLECTION, number, size)
+    return scenes.pictures, scenes.prompts
+
+
+def _drawn_clips(_: Path, number: int, size: int) -> Drawn:
+    clips = [clip(COLLECTION, number * size + one) for one in range(size)]
+    return np.stack([one.pictures for one in clips]), [one.prompt for one in clips]
+
+
+def _latents_of(autoencoder: EmojiAutoencoder, statistics: dict[str, Tensor], drawn: Drawn) -> tuple[Tensor, Tensor]:
+    """Normalised latents of pictures or clips and of their mirror images, and the tokens of both."""
+    pictures, prompts = drawn
     device = next(autoencoder.parameters()).device
-    pixels = to_pixels(torch.from_numpy(scenes.pictures).to(device))
+    pixels = to_pixels(torch.from_numpy(pictures).flatten(0, -4).to(device))
     mean, std = (statistics[key].to(device).view(1, -1, 1, 1) for key in ("latent.mean", "latent.std"))
-    latents = [((encode(autoencoder, some) - mean) / std).half().cpu() for some in (pixels, pixels.flip(3))]
-    tokens = tokenise(scenes.prompts)
-    return torch.cat(latents).contiguous(), torch.cat([tokens, tokens])
+    latents = torch.cat([((encode(autoencoder, some) - mean) / std).half().cpu() for some in (pixels, pixels.flip(3))])
+    if pictures.ndim > 4:
+        latents = latents.unflatten(0, (-1, pictures.shape[1])).movedim(2, 1)
+    tokens = tokenise(prompts)
+    return latents.contiguous(), torch.cat([tokens, tokens])
 
 
 def latent_bank(
-    autoencoder: EmojiAutoencoder, statistics: dict[str, Tensor], folder: Path, chunks: int, size: int = CHUNK
+    autoencoder: EmojiAutoencoder,
+    statistics: dict[str, Tensor],
+    folder: Path,
+    chunks: int,
+    size: int = CHUNK,
+    has_clips: bool = False,
 ) -> Bank:
-    """Latents of the first `chunks` chunks of drawn scenes and of their mirror images: S is 2 x chunks x size.
+    """Latents of the first `chunks` chunks of drawn scenes, or clips, and of their mirror images: S is 2 x chunks x size.
 
     Each chunk's latents are kept in `folder`/latents, by encoder, so that a bank grows without encoding anew.
     """
@@ -69,11 +93,29 @@ def latent_bank(
     name = hashlib.sha256(weights).hexdigest()[:12]
     latents, tokens = [], []
     for number in range(chunks):
-        file = folder / "latents" / f"{name}_{size}_{number:03}.safetensors"
+        file = folder / "latents" / f"{name}_{'clips_' if has_clips else ''}{size}_{number:03}.safetensors"
         if not file.is_file():
-            found = _chunk_latents(autoencoder, statistics, folder / "drawn", number, size)
+            drawn = (_drawn_clips if has_clips else _drawn_scenes)(folder / "drawn", number, size)
+            found = _latents_of(autoencoder, statistics, drawn)
             write_whole(file, partial(save_file, dict(zip(("latents", "tokens"), found, strict=True))))
         with safe_open(file, "pt") as kept:
             latents.append(kept.get_tensor("latents"))
             tokens.append(kept.get_tensor("tokens"))
     return Bank(torch.cat(latents), torch.cat(tokens), tokenise([""])[0], statistics)
+
+
+def clip_bank(
+    autoencoder: EmojiAutoencoder, statistics: dict[str, Tensor], folder: Path, chunks: int, size: int = CHUNK
+) -> Bank:
+    """`latent_bank` of clips: latents (S, 12, F, h, w)."""
+    return latent_bank(autoencoder, statistics, folder, chunks, size, has_clips=True)
+
+
+def frame_bank(
+    autoencoder: EmojiAutoencoder, statistics: dict[str, Tensor], folder: Path, chunks: int, size: int = CHUNK
+) -> Bank:
+    """The single pictures of `clip_bank`: latents (S x F, 12, h, w)."""
+    clips = clip_bank(autoencoder, statistics, folder, chunks, size)
+    frames = clips.latents.movedim(2, 1)
+    tokens = clips.tokens.repeat_interleave(frames.shape[1], 0)
+    return Bank(frames.flatten(0, 1), tokens, clips.empty, clips.statistics)

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from ..step_training import Plan
-from ..train_shapes import Trainee, fresh_unet, start_weights, training_loss
-from .bank import every_known_word
+from ..train_shapes import Bank, Trainee, fresh_unet, start_weights, training_loss
+from .bank import clip_bank, every_known_word, frame_bank, latent_bank
 from .distilled import distilled_loss, taught_loss
+from .video import clip_loss, video_trainee
 
 # demo.train_shapes has put the pack on the import path
 import comfy.ops  # isort: skip
@@ -32,12 +33,14 @@ class Recipe:
         plan: steps, batch and rate.
         loss: mean loss of one random batch of so many scenes, from model, bank, generator and batch; with a teacher, that
             comes first.
+        bank: what it is trained on; see `latent_bank`.
         teacher: a model to learn from, before its weights are there, whose text encoder the student takes over for good.
     """
 
     begin: Callable[[], Trainee]
     plan: Plan
     loss: Callable[..., Tensor] = training_loss
+    bank: Callable[..., Bank] = latent_bank
     teacher: Callable[[], Trainee] | None = None
 
 
@@ -77,5 +80,7 @@ RECIPES = {
     "unet": Recipe(unet_trainee, _PLAN),
     "transformer": Recipe(transformer_trainee, _PLAN),
     "taught_transformer": Recipe(transformer_trainee, _PLAN, taught_loss, teacher=unet_trainee),
+    "taught_video": Recipe(video_trainee, _PLAN, taught_loss, frame_bank, teacher=unet_trainee),
+    "video": Recipe(video_trainee, _PLAN, clip_loss, clip_bank),
     "few_step": Recipe(unet_trainee, replace(_PLAN, steps=3000, rate=2e-4), distilled_loss, teacher=unet_trainee),
 }

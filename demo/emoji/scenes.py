@@ -26,6 +26,8 @@ LARGEST_OVERLAP = 0.2  # of two boxes' common part, as a share of the smaller bo
 _OVERLAPS = (0.0, 0.08, LARGEST_OVERLAP)  # a scene keeps to one of these
 MAX_OF_A_KIND = {1: MAX_COUNT, 2: 6, 3: 4, 4: 3}  # by how many kinds a scene has
 _LARGEST_TURN = 20.0  # degrees
+Box = tuple[int, int, int, int]
+"""Left, top, width and height in whole pixels."""
 _SHARE_OF_THE_USUAL_LOOK = 0.7  # of a kind's objects; the others look as they like
 
 
@@ -40,7 +42,7 @@ class PlacedObject:
 
     noun: str
     sprite: Sprite
-    box: tuple[int, int, int, int]
+    box: Box
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class _Look:
+class Look:
     """A turned and mirrored sprite, tightly cropped."""
 
     noun: str
@@ -100,7 +102,7 @@ def _turned(sprite: Sprite, rng: random.Random) -> Image.Image:
     return turned.crop(turned.getchannel("A").point(lambda alpha: 255 * (alpha > 16)).getbbox())
 
 
-def _looks(kinds: tuple[Kind, ...], rng: random.Random) -> list[_Look]:
+def looks_of(kinds: tuple[Kind, ...], rng: random.Random) -> list[Look]:
     """A look for every object: most of a kind share style, view and colour."""
     looks = []
     for kind in kinds:
@@ -108,23 +110,21 @@ def _looks(kinds: tuple[Kind, ...], rng: random.Random) -> list[_Look]:
         usual = rng.choice(fitting)
         for _ in range(kind.count):
             sprite = usual if rng.random() < _SHARE_OF_THE_USUAL_LOOK else rng.choice(fitting)
-            looks.append(_Look(kind.noun, sprite, _turned(sprite, rng)))
+            looks.append(Look(kind.noun, sprite, _turned(sprite, rng)))
     rng.shuffle(looks)
     return looks
 
 
-def overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> float:
+def overlap(one: Box, other: Box) -> float:
     """The common part of two boxes (left, top, width, height) as a share of the smaller one."""
     width = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
     height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
     return max(0, width) * max(0, height) / min(one[2] * one[3], other[2] * other[3])
 
 
-def _places(
-    looks: list[_Look], longer: list[float], most: float, rng: random.Random
-) -> list[tuple[int, int, int, int]] | None:
+def _places(looks: list[Look], longer: list[float], most: float, rng: random.Random) -> list[Box] | None:
     """A box for every look, or None where a random choice leaves no room."""
-    boxes: list[tuple[int, int, int, int]] = []
+    boxes: list[Box] = []
     for look, side in zip(looks, longer, strict=True):
         width, height = look.size(side)
         for _ in range(60):
@@ -137,7 +137,7 @@ def _places(
     return boxes
 
 
-def place_objects(looks: list[_Look], rng: random.Random) -> list[tuple[int, int, int, int]]:
+def place_objects(looks: list[Look], rng: random.Random) -> list[Box]:
     """Boxes of random sizes at random places; sizes shrink, down to `SMALLEST`, until all fit.
 
     Raises:
@@ -153,7 +153,8 @@ def place_objects(looks: list[_Look], rng: random.Random) -> list[tuple[int, int
     raise ValueError(f"{len(looks)} objects do not fit into a picture of {SIZE} x {SIZE} pixels")
 
 
-def _drawn(objects: list[tuple[_Look, tuple[int, int, int, int]]], background: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def picture_of(objects: list[tuple[Look, Box]], background: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The (SIZE, SIZE, 3) picture of objects on a background, from back to front."""
     picture = Image.fromarray(background).convert("RGBA")
     for look, (left, top, width, height) in objects:
         picture.alpha_composite(look.picture.resize((width, height), Image.Resampling.LANCZOS), (left, top))
@@ -171,11 +172,11 @@ def random_scene(rng: random.Random, kinds: tuple[Kind, ...] | None = None) -> S
         raise ValueError(f"{wanted} objects are asked for; a scene holds at most {MAX_COUNT}")
     kind, background = random_background(rng, SIZE)
     prompt = write_prompt(kinds, kind, rng)
-    looks = _looks(kinds, rng)
+    looks = looks_of(kinds, rng)
     boxes = place_objects(looks, rng)
     nearer_last = sorted(zip(looks, boxes, strict=True), key=lambda one: one[1][1] + one[1][3])
     objects = tuple(PlacedObject(look.noun, look.sprite, box) for look, box in nearer_last)
-    return Scene(kinds, prompt, kind, objects, _drawn(nearer_last, background))
+    return Scene(kinds, prompt, kind, objects, picture_of(nearer_last, background))
 
 
 def scene(collection: str, number: int) -> Scene:

@@ -18,7 +18,6 @@ from training.files import write_whole
 
 from ..step_training import StepTraining, changed, deadline_of, generator_of, new_parser
 from ..train_shapes import Trainee, halved, named_weights
-from .bank import latent_bank
 from .drawn import chunk_options
 from .recipes import RECIPES, Recipe
 
@@ -53,7 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
     plan = changed(recipe.plan, given)
     autoencoder, statistics = load_emoji_autoencoder(given.autoencoder)
     named = {f"latent.{name}": value for name, value in statistics.items()}
-    bank = latent_bank(autoencoder.to(given.device), named, given.out, given.chunks, given.chunk).to(given.device)
+    bank = recipe.bank(autoencoder.to(given.device), named, given.out, given.chunks, given.chunk).to(given.device)
     run = StepTraining(new_model(recipe, given.device, given.start, given.teacher), given.out, given.model, plan)
     millions = sum(value.numel() for value in run.trainer.parameters) / 1e6
     run.say(f"{millions:.2f} million parameters, {len(bank.latents)} scenes, from step {run.trainer.step}")

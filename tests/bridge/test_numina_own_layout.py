@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from headcount.bridge.numina import guided_rows
 from headcount.bridge.numina.node import with_numina
 from headcount.bridge.numina.settings import NuminaSettings
 from headcount.bridge.numina.shared_guide import SharedGuide
@@ -62,6 +63,19 @@ def test_a_noun_is_added_in_its_boxes_and_removed_everywhere_else(monkeypatch: p
     assert layout.after.shape == (1, 1, 16, 16) and layout.asked == (2,)
     assert (layout.after[0, 0, 1:5, 1:5] == 100).all() and (layout.after[0, 0, 10:14, 10:14] == 101).all()
     assert int((layout.after >= 100).sum()) == 32 and int((layout.after == -1).sum()) == 256 - 32
+
+
+@pytest.mark.parametrize(("name", "raised"), [("Stable Diffusion 1.5", 10.5), ("Flux 1", 3.5), ("Wan 2.1", 10.5)])
+def test_how_far_scores_rise_and_fall(name: str, raised: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the first step 1.75 times 6 and 10; a joint attention, whose text takes from the image, gets a third of the rise."""
+    one, make = BUILT[name]
+    setup, biases = make(name), []
+    guided, _ = with_numina(setup.model, NuminaSettings(), layout=drawn(setup, one.latent().shape))
+    real = guided_rows.write_rows
+    monkeypatch.setattr(guided_rows, "write_rows", lambda *given: biases.append(given[-1]) or real(*given))
+    sample(guided, setup, one.run(1))
+    assert max(float(bias.max()) for bias in biases) == pytest.approx(raised)
+    assert min(float(bias.min()) for bias in biases) == pytest.approx(-17.5)
 
 
 def test_a_layout_that_does_not_fit_the_prompt_ends_the_run() -> None:

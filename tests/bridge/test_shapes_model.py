@@ -13,7 +13,7 @@ import comfy.utils
 import latent_preview
 import pytest
 import torch
-from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model, load_shapes_video_model
+from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model
 from headcount.bridge.demo_models.model import build_shapes_model
 from headcount.bridge.demo_models.text_encoder import MAX_LENGTH, WIDTH
 from headcount.core.errors import CountError
@@ -248,9 +248,3 @@ class TestDamagedFiles:
     def test_statistics_of_other_channels(self, state: State) -> None:
         with pytest.raises(CountError, match="the file's latent statistics do not fit each other: mean"):
             build_shapes_model({**state, "latent.std": torch.ones(7)})
-
-    def test_of_the_video_model_too(self, tmp_path: Path) -> None:
-        path = tmp_path / "shapes_video.safetensors"
-        path.write_bytes(WEIGHTS.read_bytes()[:1000])
-        with pytest.raises(CountError, match=r"shapes_video\.safetensors is damaged or incomplete: it has 1000 bytes"):
-            load_shapes_video_model(path)

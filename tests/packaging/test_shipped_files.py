@@ -79,9 +79,7 @@ def test_manager_finds_every_node() -> None:
         identifier for path in shipped_files() if path.suffix == ".py" for identifier in node_ids(path.read_text())
     ]
     assert len(found) == len(set(found))
-    # The video model's node is listed only where its weights are.
-    assert set(found) - {"HeadcountLoadShapesVideoModel"} == _listed() - {"HeadcountLoadShapesVideoModel"}
-    assert set(found) >= _listed()
+    assert set(found) == _listed()
 
 
 def _listed() -> set[str]:
@@ -101,7 +99,7 @@ def test_every_node_of_a_workflow_names_its_pack() -> None:
     wanted = {True: (project["project"]["name"], project["project"]["version"]), False: ("comfy-core", oldest)}
     found = [node for path in _graphs() for node in _nodes(json.loads(path.read_text()))]
     named = {(node["type"], node["properties"].get("cnr_id"), node["properties"].get("ver")) for node in found}
-    assert {kind for kind, *_ in named} > _listed() - {"HeadcountLoadShapesVideoModel"}
+    assert {kind for kind, *_ in named} > _listed()
     assert [one for one in named if one[1:] != wanted[one[0].startswith("Headcount")]] == []
 
 

@@ -19,6 +19,7 @@ from headcount.bridge.demo_models.emoji import (
 )
 from headcount.bridge.demo_models.emoji_counter import load_emoji_counter
 from headcount.bridge.demo_models.emoji_text import VOCABULARY_SIZE
+from headcount.bridge.demo_models.emoji_video import load_emoji_video
 from headcount.bridge.gradients.differentiable import training_kernels
 from headcount.core.emoji.autoencoder import DOWNSCALE, LATENT_CHANNELS, EmojiAutoencoder
 from headcount.core.emoji.detector import Detection, detections, targets_of
@@ -37,6 +38,7 @@ from demo.emoji import (
     train_detector,
     train_model,
 )
+from demo.emoji.clips import FRAMES, clip
 from demo.emoji.export_autoencoder import main as export_autoencoder
 from demo.emoji.scenes import scene
 from demo.emoji.vocabulary import NOUNS
@@ -46,7 +48,7 @@ from demo.train_shapes import END_TOKEN, Bank, tokenise
 from ...helpers.models import Run, Setup, sample
 
 SCENES = 6  # in a chunk
-LOADERS = {"unet": load_emoji_unet, "transformer": load_emoji_transformer}
+LOADERS = {"unet": load_emoji_unet, "transformer": load_emoji_transformer, "video": load_emoji_video}
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +169,21 @@ class TestBank:
         longer = bank.latent_bank(autoencoder, named, folder, 2, SCENES)
         assert torch.equal(longer.latents[: 2 * SCENES], found.latents) and len(longer.latents) == 4 * SCENES
 
+    def test_clips_and_their_single_pictures(self, folder: Path) -> None:
+        autoencoder, statistics = load_emoji_autoencoder(folder / "autoencoder.safetensors")
+        named = {f"latent.{name}": value for name, value in statistics.items()}
+        clips = bank.clip_bank(autoencoder, named, folder, 1, SCENES)
+        assert clips.latents.shape == (2 * SCENES, LATENT_CHANNELS, FRAMES, 16, 16)
+        second = clip("training", 1)
+        assert torch.equal(clips.tokens[1], tokenise([second.prompt])[0])
+        pixels = to_pixels(torch.from_numpy(second.pictures))
+        scaled = bank.encode(autoencoder, pixels) - statistics["mean"].view(1, -1, 1, 1)
+        scaled /= statistics["std"].view(1, -1, 1, 1)
+        torch.testing.assert_close(clips.latents[1].movedim(1, 0).float(), scaled, atol=2e-2, rtol=2e-2)
+        frames = bank.frame_bank(autoencoder, named, folder, 1, SCENES)
+        assert torch.equal(frames.latents[FRAMES + 2], clips.latents[1, :, 2])
+        assert torch.equal(frames.tokens[FRAMES + 2], clips.tokens[1])
+
     def test_words(self) -> None:
         known = bank.every_known_word()
         assert len(known) < VOCABULARY_SIZE and END_TOKEN in known
@@ -190,7 +207,7 @@ class TestModels:
             train_model.main([name, "--out", str(out), *size, *file, *more])
         return torch.load(out / f"{name}_training.pt", weights_only=True)
 
-    @pytest.mark.parametrize("name", ["unet", "transformer"])
+    @pytest.mark.parametrize("name", ["unet", "transformer", "video"])
     def test_resumed_exported_and_loaded(self, name: str, folder: Path, tmp_path: Path, steady: None) -> None:
         whole = self.train(name, folder, tmp_path / "whole", 2)
         twice = self.train(name, folder, tmp_path / "twice", 1, 2)
@@ -210,17 +227,19 @@ class TestModels:
             loaded = LOADERS[name](exported, folder / "autoencoder.safetensors")
             texts = [loaded.clip.encode_from_tokens_scheduled(loaded.clip.tokenize(text)) for text in ("a cat", "")]
         setup = Setup(loaded.model, *texts, LATENT_CHANNELS)
-        assert torch.isfinite(sample(loaded.model, setup, Run(steps=1))).all()
+        size = (2, 16, 16) if name == "video" else (16, 16)
+        assert torch.isfinite(sample(loaded.model, setup, Run(size=size, steps=1))).all()
 
-    def scenes(self, folder: Path) -> Bank:
+    def scenes(self, folder: Path, recipe: recipes.Recipe) -> Bank:
         autoencoder, statistics = load_emoji_autoencoder(folder / "autoencoder.safetensors")
         named = {f"latent.{key}": value for key, value in statistics.items()}
-        return bank.latent_bank(autoencoder, named, folder, 1, SCENES).to("cpu")
+        return recipe.bank(autoencoder, named, folder, 1, SCENES).to("cpu")
 
-    @pytest.mark.parametrize("name", ["unet", "transformer"])
+    @pytest.mark.parametrize("name", ["unet", "transformer", "video"])
     def test_it_learns(self, name: str, folder: Path, tmp_path: Path, steady: None) -> None:
         """Some steps on one batch bring the loss down; every weight has a part in it."""
-        recipe, scenes = recipes.RECIPES[name], self.scenes(folder)
+        recipe = recipes.RECIPES[name]
+        scenes = self.scenes(folder, recipe)
         torch.manual_seed(0)
         run = StepTraining(train_model.new_model(recipe, "cpu"), tmp_path, name, recipe.plan)
         losses = []
@@ -251,16 +270,18 @@ class TestModels:
         with pytest.raises(SystemExit, match="--start"):
             train_model.main(["few_step", "--out", str(tmp_path)])
 
-    def test_a_taught_transformer_reads_as_its_teacher_and_comes_nearer_to_it(
-        self, folder: Path, tmp_path: Path, steady: None
+    @pytest.mark.parametrize("name", ["taught_transformer", "taught_video"])
+    def test_a_taught_model_reads_as_its_teacher_and_comes_nearer_to_it(
+        self, name: str, folder: Path, tmp_path: Path, steady: None
     ) -> None:
         self.train("unet", folder, tmp_path, 2)
         file = tmp_path / "emoji_unet.safetensors"
         teacher = train_model.new_model(recipes.RECIPES["unet"], "cpu", file).requires_grad_(False)
-        moved = self.train("taught_transformer", folder, tmp_path, 3, more=["--teacher", str(file)])["model"]
+        moved = self.train(name, folder, tmp_path, 3, more=["--teacher", str(file)])["model"]
         for key, value in teacher.state_dict().items():
             assert not key.startswith("text") or torch.equal(value, moved[key])
-        recipe, scenes = recipes.RECIPES["taught_transformer"], self.scenes(folder)
+        recipe = recipes.RECIPES[name]
+        scenes = self.scenes(folder, recipe)
         fresh = train_model.new_model(recipe, "cpu", teacher=file)
         student = train_model.new_model(recipe, "cpu", teacher=file)
         student.load_state_dict(moved)
@@ -299,7 +320,7 @@ class TestModels:
 
     def test_guided_path_and_mean_velocity(self, folder: Path) -> None:
         """A teacher of velocity 1 where it is asked for something, and 0 where it is not: guided, 3 everywhere."""
-        scenes = self.scenes(folder)
+        scenes = self.scenes(folder, recipes.RECIPES["few_step"])
 
         class Constant(torch.nn.Module):
             def __init__(self, empty: torch.Tensor) -> None:

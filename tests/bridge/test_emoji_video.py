@@ -1,4 +1,4 @@
-"""The Shapes video model as ComfyUI's nodes see it, with random weights: nothing here depends on what its videos look like."""
+"""The Emoji video model as ComfyUI's nodes see it, with random weights: nothing here depends on what its videos look like."""
 
 from __future__ import annotations
 
@@ -17,64 +17,62 @@ from comfy.ldm.wan.model import WanModel
 from comfy_extras.nodes_hunyuan import EmptyHunyuanLatentVideo
 from headcount.bridge.attention.capture import Capture
 from headcount.bridge.attention.hook import hooked_options, users_own
-from headcount.bridge.demo_models.files import VIDEO_WEIGHTS, WEIGHTS, load_shapes_video_model
+from headcount.bridge.demo_models.emoji import AUTOENCODER_WEIGHTS, UNET_WEIGHTS, load_emoji_unet
+from headcount.bridge.demo_models.emoji_video import EMOJI_VIDEO_CONFIG, build_emoji_video, load_emoji_video
 from headcount.bridge.demo_models.model import ShapesModel
 from headcount.bridge.demo_models.text_encoder import MAX_LENGTH, WIDTH
-from headcount.bridge.demo_models.video_model import build_shapes_video_model
-from headcount.bridge.demo_models.video_size import VideoSize
-from headcount.bridge.demo_models.video_text import ENCODER
 from headcount.bridge.families.table import VIDEO_FAMILIES, family_of
 from headcount.bridge.prompts.conditionings import counted_conditionings
 from headcount.bridge.prompts.token_positions import encode_count_prompt
+from headcount.core.emoji.autoencoder import LATENT_CHANNELS
 from headcount.core.errors import CountError
-from headcount.nodes.load_shapes_video_model import LoadShapesVideoModel
-from safetensors.torch import save_file
 
 import nodes as comfy_nodes
-from demo.video_scenes import random_clip
+from demo.emoji.clips import random_clip
 
-from ..helpers.models import WITHOUT_A_PART, Run, Setup, random_state_after, random_weights, sample, shapes
+from ..helpers.models import WITHOUT_A_PART, Run, Setup, random_state_after, random_weights, sample
 
 State = dict[str, torch.Tensor]
-PROMPT = "a video of two red circles and three stars"
-SMALL = VideoSize(width=64, hidden=96, layers=3, patch=1)
+PROMPT = "two red apples and three cups"
+ENCODER = "umt5xxl"
 FRAMES = 3
+LAYERS, WIDTH_OF_A_TOKEN = EMOJI_VIDEO_CONFIG["num_layers"], EMOJI_VIDEO_CONFIG["dim"]
 
 
-def state_of(size: VideoSize) -> State:
-    """A file's tensors: random ones for the transformer, the Shapes model's for the rest."""
-    picture = comfy.utils.load_torch_file(str(WEIGHTS), safe_load=True)
-    state = {name: value for name, value in picture.items() if name.startswith(("first_stage_model.", "latent."))}
-    for name, value in picture.items():
-        if name.startswith("text_encoder.clip_l."):
-            state[name.replace("clip_l", ENCODER)] = value
-    transformer = random_weights(transformer_of(size))
-    return {**state, **{f"diffusion_model.{name}": value for name, value in transformer.items()}}
-
-
-def transformer_of(size: VideoSize) -> WanModel:
-    return WanModel(**size.config(), dtype=torch.float32, operations=comfy.ops.disable_weight_init)
+def state_of_files() -> State:
+    """Random tensors for the transformer, those of the other Emoji models for the rest."""
+    files = [comfy.utils.load_torch_file(str(path), safe_load=True) for path in (UNET_WEIGHTS, AUTOENCODER_WEIGHTS)]
+    state = {name: value for file in files for name, value in file.items() if not name.startswith("diffusion_model.")}
+    transformer = WanModel(**EMOJI_VIDEO_CONFIG, dtype=torch.float32, operations=comfy.ops.disable_weight_init)
+    return {**state, **{f"diffusion_model.{name}": value for name, value in random_weights(transformer).items()}}
 
 
 @pytest.fixture(scope="module")
 def state() -> State:
-    return state_of(SMALL)
+    return state_of_files()
 
 
 @cache
-def videos(size: VideoSize = SMALL) -> ShapesModel:
+def videos() -> ShapesModel:
     """Shared by all tests; loaded in inference mode as ComfyUI's executor does."""
     with torch.inference_mode():
-        return build_shapes_video_model(state_of(size))
+        return build_emoji_video(state_of_files())
 
 
 @cache
-def setup_of(size: VideoSize = SMALL) -> Setup:
-    loaded = videos(size)
+def pictures() -> ShapesModel:
+    """The U-Net, whose autoencoder and text encoder these are."""
+    with torch.inference_mode():
+        return load_emoji_unet()
+
+
+@cache
+def setup_of() -> Setup:
+    loaded = videos()
     with torch.inference_mode():
         positive, _ = encode_count_prompt(loaded.clip, PROMPT)
         negative = loaded.clip.encode_from_tokens_scheduled(loaded.clip.tokenize(""))
-    return Setup(loaded.model, positive, negative, 8)
+    return Setup(loaded.model, positive, negative, LATENT_CHANNELS)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -82,6 +80,7 @@ def given_back():
     """ComfyUI's patchers cannot be taken down once its modules are gone."""
     yield
     videos.cache_clear()
+    pictures.cache_clear()
     setup_of.cache_clear()
 
 
@@ -96,19 +95,20 @@ def clip() -> torch.Tensor:
 
 class TestLoader:
     def test_missing_file(self, tmp_path: Path) -> None:
-        with pytest.raises(CountError, match=r"file is missing: x\.safetensors .*python -m demo\.train_shapes_vid"):
-            load_shapes_video_model(tmp_path / "x.safetensors")
+        with pytest.raises(
+            CountError, match=r"file is missing: x\.safetensors is not in the pack's demo/weights folder"
+        ):
+            load_emoji_video(tmp_path / "x.safetensors")
 
     @pytest.mark.parametrize(("prefix", "message"), WITHOUT_A_PART)
-    def test_a_file_of_something_else(self, prefix: str, message: str, state: State, tmp_path: Path) -> None:
-        path = tmp_path / "other.safetensors"
-        save_file({key: value for key, value in state.items() if not key.startswith(prefix)}, path)
-        with pytest.raises(CountError, match=f"this is not a Shapes video model: the file has {message}"):
-            load_shapes_video_model(path)
+    def test_a_file_of_something_else(self, prefix: str, message: str, state: State) -> None:
+        without = {key: value for key, value in state.items() if not key.startswith(prefix)}
+        with pytest.raises(CountError, match=f"this is not an Emoji video model: the file has {message}"):
+            build_emoji_video(without)
 
-    def test_the_picture_model(self) -> None:
-        with pytest.raises(CountError, match="not a Shapes video model: its diffusion model is not a Wan transformer"):
-            load_shapes_video_model(WEIGHTS)
+    def test_the_image_model(self) -> None:
+        with pytest.raises(CountError, match="not an Emoji video model that this version of the pack can read"):
+            load_emoji_video(UNET_WEIGHTS)
 
     @pytest.mark.parametrize("prefix", ["diffusion_model.", "text_encoder.", "first_stage_model."])
     def test_wrong_shapes_missing_and_unknown_tensors(self, prefix: str, state: State) -> None:
@@ -119,49 +119,28 @@ class TestLoader:
             {**state, f"{prefix}nonsense": torch.zeros(1)},
         ]
         for broken in wrong:
-            with pytest.raises(CountError, match="not a Shapes video model that this version of the pack can read"):
-                build_shapes_video_model(broken)
-
-    @pytest.mark.parametrize("size", [SMALL, VideoSize(width=32, hidden=64, layers=1, patch=2)])
-    def test_the_size_is_read_from_the_weights(self, size: VideoSize) -> None:
-        made = videos(size).model.model.diffusion_model
-        assert (made.dim, made.ffn_dim, made.num_layers, made.patch_size) == (
-            *(size.width, size.hidden, size.layers),
-            (1, size.patch, size.patch),
-        )
-        assert made.num_heads == size.width // 32
+            with pytest.raises(CountError, match="not an Emoji video model that this version of the pack can read"):
+                build_emoji_video(broken)
 
     def test_no_weight_is_left_as_it_was_made(self, state: State) -> None:
-        """Everything in the model comes from the file, in full precision."""
+        """Everything in the model comes from the files, in full precision."""
         loaded = videos()
         made = {
             "diffusion_model.": loaded.model.model.diffusion_model,
             "text_encoder.": loaded.clip.cond_stage_model,
             "first_stage_model.": loaded.vae.first_stage_model,
         }
-        found = {prefix + name: value for prefix, part in made.items() for name, value in part.state_dict().items()}
+        found = {
+            prefix + name.replace(f"{ENCODER}.", "clip_l."): value
+            for prefix, part in made.items()
+            for name, value in part.state_dict().items()
+        }
         assert set(found) == {name for name in state if not name.startswith("latent.")}
         assert all(torch.equal(value.float(), state[name].float()) for name, value in found.items())
         assert {weight.dtype for weight in loaded.model.model.diffusion_model.parameters()} == {torch.float32}
 
     def test_no_random_numbers(self, state: State) -> None:
-        assert random_state_after(lambda: build_shapes_video_model(state)) == random_state_after(lambda: None)
-
-    def test_node(self, state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        path = tmp_path / "shapes_video.safetensors"
-        save_file(state, path)
-        monkeypatch.setattr(load_shapes_video_model, "__defaults__", (path,))
-        model, clip, vae = LoadShapesVideoModel.execute().args
-        assert family_of(model, "a test", VIDEO_FAMILIES).name.startswith("Wan")
-        assert set(clip.tokenize("two stars")) == {ENCODER} and vae.temporal_compression_decode() == 1
-        assert VIDEO_WEIGHTS.name == path.name
-
-    def test_a_full_size_file_is_small_enough_to_ship(self, state: State) -> None:
-        """30 MB, in half precision."""
-        with torch.device("meta"):
-            full = sum(value.numel() for value in transformer_of(VideoSize()).parameters())
-        rest = sum(value.numel() for name, value in state.items() if not name.startswith("diffusion_model."))
-        assert 2 * (full + rest) < 30_000_000 and full + rest < 15_000_000
+        assert random_state_after(lambda: build_emoji_video(state)) == random_state_after(lambda: None)
 
 
 class TestSampling:
@@ -174,21 +153,22 @@ class TestSampling:
                 setup.model, 5, 2, 3.0, "euler", "simple", setup.positive, setup.negative, latent, 1.0
             )
             (pictures,) = comfy_nodes.VAEDecode().decode(videos().vae, out)
-        assert out["samples"].shape == (2, 8, FRAMES, 16, 16) and bool(torch.isfinite(out["samples"]).all())
+        assert out["samples"].shape == (2, LATENT_CHANNELS, FRAMES, 16, 16) and bool(
+            torch.isfinite(out["samples"]).all()
+        )
         assert pictures.shape == (2 * FRAMES, 128, 128, 3)
         assert pictures.min() >= 0 and pictures.max() <= 1
         assert not torch.equal(pictures[:FRAMES], pictures[FRAMES:])
 
-    @pytest.mark.parametrize("size", [SMALL, VideoSize(width=32, hidden=64, layers=1, patch=2)])
-    def test_the_same_noise_gives_the_same_video(self, size: VideoSize) -> None:
-        setup = setup_of(size)
+    def test_the_same_noise_gives_the_same_video(self) -> None:
+        setup = setup_of()
         one, same, other = (sample(setup.model, setup, run) for run in (RUN, RUN, replace(RUN, seed=4)))
         assert torch.equal(one, same) and not torch.allclose(one, other)
 
     def test_the_sampler_s_noise_levels_are_shifted(self) -> None:
         sampling = videos().model.model.model_sampling
         middle = sampling.percent_to_sigma(0.5)
-        assert middle == pytest.approx(0.75, abs=1e-3), "3 / (1 + 3) instead of 1 / 2"
+        assert middle == pytest.approx(2 / 3, abs=1e-3), "2 / (1 + 2) instead of 1 / 2"
 
     def test_the_prompt_and_the_order_of_frames_matter(self) -> None:
         setup = setup_of()
@@ -199,7 +179,7 @@ class TestSampling:
     def test_lora(self) -> None:
         """By the names that LoRAs for Wan use; taken off again without a trace."""
         setup = setup_of()
-        width = SMALL.width
+        width = WIDTH_OF_A_TOKEN
         lora = {
             "diffusion_model.blocks.1.cross_attn.v.lora_A.weight": torch.ones(2, width) / 8,
             "diffusion_model.blocks.1.cross_attn.v.lora_B.weight": torch.ones(width, 2) / 8,
@@ -215,16 +195,15 @@ class TestSampling:
 class TestReading:
     """The Wan family reads it as it reads Wan."""
 
-    @pytest.mark.parametrize("size", [SMALL, VideoSize(width=32, hidden=64, layers=1, patch=2)])
-    def test_grids_frames_and_layers(self, size: VideoSize) -> None:
-        setup = setup_of(size)
+    def test_grids_frames_and_layers(self) -> None:
+        setup = setup_of()
         family = family_of(setup.model, "a test", VIDEO_FAMILIES)
         capture, model = Capture(family.reader((16, 16))), setup.model.clone()
         model.model_options = hooked_options(model.model_options, capture, users_own, keep_previous=False)
         plain, recorded = (sample(made, setup, replace(RUN, steps=1, cfg=1.0)) for made in (setup.model, model))
         assert torch.equal(plain, recorded)
-        side = 16 // size.patch
-        expected = [(f"block.{index}", kind) for index in range(size.layers) for kind in ("self", "cross")]
+        side = 16
+        expected = [(f"block.{index}", kind) for index in range(LAYERS) for kind in ("self", "cross")]
         assert [(call.layer, call.kind) for call in capture.sink.calls] == expected
         for call in capture.sink.calls:
             assert (call.grid, call.frames) == ((side, side), FRAMES)
@@ -241,16 +220,16 @@ class TestReading:
         vocabulary = getattr(videos().clip.tokenizer, ENCODER).inv_vocab
         (chunk,) = videos().clip.tokenize(PROMPT)[ENCODER]
         nouns = [[vocabulary[chunk[at][0]] for at in places] for places in counted.target.tokens]
-        assert nouns == [["circles</w>"], ["stars</w>"]]
+        assert nouns == [["apples</w>"], ["cups</w>"]]
 
 
 class TestText:
-    def test_it_is_the_shapes_text_encoder(self) -> None:
+    def test_it_is_the_emoji_text_encoder(self) -> None:
         """With the same weights, which these are."""
         with torch.inference_mode():
             texts = [
                 loaded.clip.encode_from_tokens_scheduled(loaded.clip.tokenize(PROMPT))
-                for loaded in (videos(), shapes())
+                for loaded in (videos(), pictures())
             ]
         assert texts[0][0][0].shape == (1, MAX_LENGTH, WIDTH)
         assert torch.equal(texts[0][0][0], texts[1][0][0])
@@ -258,20 +237,20 @@ class TestText:
     def test_prompts_longer_than_a_chunk(self) -> None:
         setup, clip = setup_of(), videos().clip
         with torch.inference_mode():
-            long, counts = encode_count_prompt(clip, ", ".join(["two circles and three stars"] * 12))
+            long, counts = encode_count_prompt(clip, ", ".join(["two apples and three cups"] * 12))
         assert long[0][0].shape[1] >= 2 * MAX_LENGTH and set(counts.lengths) == {ENCODER}
         assert bool(torch.isfinite(sample(setup.model, setup, RUN, positive=long)).all())
 
 
 class TestPictures:
-    def test_every_frame_is_a_picture_of_the_shapes_autoencoder(self, clip: torch.Tensor) -> None:
+    def test_every_frame_is_a_picture_of_the_emoji_autoencoder(self, clip: torch.Tensor) -> None:
         with torch.inference_mode():
             latent = videos().vae.encode(clip)
-            alone = torch.cat([shapes().vae.encode(frame[None]) for frame in clip])
-            assert latent.shape == (1, 8, FRAMES, 16, 16)
+            alone = torch.cat([pictures().vae.encode(frame[None]) for frame in clip])
+            assert latent.shape == (1, LATENT_CHANNELS, FRAMES, 16, 16)
             torch.testing.assert_close(latent[0].movedim(1, 0), alone, rtol=1e-4, atol=1e-4)
             (decoded,) = comfy_nodes.VAEDecode().decode(videos().vae, {"samples": latent})
-            again = shapes().vae.decode(alone)
+            again = pictures().vae.decode(alone)
         assert decoded.shape == clip.shape
         torch.testing.assert_close(decoded, again, rtol=1e-4, atol=1e-4)
         assert float((decoded - clip).abs().mean()) < 0.05
@@ -296,7 +275,7 @@ class TestPictures:
         with torch.inference_mode():
             latent = videos().vae.encode(clip)
             scaled = form.process_in(latent)
-            frame = shapes().model.model.latent_format.process_in(latent[:, :, 1])
+            frame = pictures().model.model.latent_format.process_in(latent[:, :, 1])
             torch.testing.assert_close(scaled[:, :, 1], frame)
             torch.testing.assert_close(form.process_out(scaled), latent, rtol=1e-4, atol=1e-4)
 
