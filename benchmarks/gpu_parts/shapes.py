@@ -12,6 +12,7 @@ import torch
 from headcount.bridge.demo_models.emoji_video import FRAMES
 from headcount.bridge.demo_models.files import load_shapes_model
 from headcount.bridge.demo_models.text_encoder import MAX_LENGTH
+from headcount.bridge.gradients.differentiable import training_kernels
 from headcount.core.emoji.autoencoder import LATENT_CHANNELS
 
 from demo.emoji.recipes import RECIPES
@@ -87,7 +88,8 @@ def training(device: torch.device) -> list[Finding]:
 
         def step() -> None:
             generator = torch.Generator(device).manual_seed(trainer.step)
-            trainer.take_step([recipe.loss(model, bank, generator, batch)])
+            with training_kernels():
+                trainer.take_step([recipe.loss(model, bank, generator, batch)])
 
         seconds = times({"step": step}, _ROUNDS_ON_A_CPU if on_cpu else _ROUNDS, wait_for(device))["step"]
         memory = peak_bytes(step, model)

@@ -1,29 +1,69 @@
-"""The demo models of images by the names that Load Demo Model has for them."""
+"""The demo models by the names that Load Demo Model has for them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import comfy.model_management
 import torch
 
 from ...core.errors import CountError
-from .emoji import load_emoji_few_step, load_emoji_unet
-from .files import load_shapes_model
+from .emoji import (
+    FEW_STEP_WEIGHTS,
+    TRANSFORMER_WEIGHTS,
+    UNET_WEIGHTS,
+    load_emoji_few_step,
+    load_emoji_transformer,
+    load_emoji_unet,
+)
+from .emoji_video import FRAMES, VIDEO_WEIGHTS, load_emoji_video
+from .files import WEIGHTS, load_shapes_model
 from .model import ShapesModel
 
 _SIDE = 16  # cells of the latents that they were trained on, for images of 128 pixels
-_LOADERS: dict[str, Callable[[], ShapesModel]] = {
-    "emoji": load_emoji_unet,
-    "emoji, 8 steps": load_emoji_few_step,
-    "shapes": load_shapes_model,
+
+
+@dataclass(frozen=True)
+class _Demo:
+    """A demo model.
+
+    Attributes:
+        weights: its own file, which the published pack may lack.
+        size: of its latents, without batch and channels.
+    """
+
+    load: Callable[[], ShapesModel]
+    weights: Path
+    size: tuple[int, ...] = (_SIDE, _SIDE)
+
+
+_ALL = {
+    "emoji": _Demo(load_emoji_unet, UNET_WEIGHTS),
+    "emoji, 8 steps": _Demo(load_emoji_few_step, FEW_STEP_WEIGHTS),
+    "shapes": _Demo(load_shapes_model, WEIGHTS),
+    "emoji, transformer": _Demo(load_emoji_transformer, TRANSFORMER_WEIGHTS),
+    "emoji, video": _Demo(load_emoji_video, VIDEO_WEIGHTS, (FRAMES, _SIDE, _SIDE)),
 }
-DEMO_MODELS = tuple(_LOADERS)
+_ONLY_IN_A_CLONE = ("emoji, transformer", "emoji, video")
+
+
+def offered(is_there: Callable[[Path], bool] = Path.is_file) -> tuple[str, ...]:
+    """The models of this pack; one that even the published pack should have is among them without its file, too.
+
+    Args:
+        is_there: whether a file is.
+    """
+    return tuple(name for name, demo in _ALL.items() if name not in _ONLY_IN_A_CLONE or is_there(demo.weights))
+
+
+DEMO_MODELS = offered()
 
 
 def load_demo_model(name: str, batch_size: int) -> tuple[ShapesModel, dict[str, Any]]:
-    """A demo model, and an empty LATENT of so many images of the size that it was made for.
+    """A demo model, and an empty LATENT of so many images or clips of the size that it was made for.
 
     Args:
         name: one of `DEMO_MODELS`.
@@ -32,9 +72,9 @@ def load_demo_model(name: str, batch_size: int) -> tuple[ShapesModel, dict[str, 
     Raises:
         CountError: there is no such model, or its file is missing or damaged.
     """
-    if name not in _LOADERS:
+    if name not in DEMO_MODELS:
         raise CountError(f"there is no demo model '{name}'; there are {', '.join(DEMO_MODELS)}")
-    loaded = _LOADERS[name]()
+    loaded = _ALL[name].load()
     channels = loaded.model.get_model_object("latent_format").latent_channels
-    empty = torch.zeros(batch_size, channels, _SIDE, _SIDE, device=comfy.model_management.intermediate_device())
+    empty = torch.zeros(batch_size, channels, *_ALL[name].size, device=comfy.model_management.intermediate_device())
     return loaded, {"samples": empty}

@@ -6,7 +6,8 @@ import random
 
 import pytest
 import torch
-from headcount.bridge.demo_models.choice import DEMO_MODELS, load_demo_model
+from headcount.bridge.demo_models.choice import DEMO_MODELS, load_demo_model, offered
+from headcount.bridge.demo_models.emoji_video import FRAMES
 from headcount.core.errors import CountError
 from headcount.nodes.load_demo_model import LoadDemoModel
 
@@ -22,12 +23,13 @@ def test_everything_fits_together(name: str) -> None:
     with torch.inference_mode():
         model, clip, vae, latent, counter = LoadDemoModel.execute(name, 2).args
         channels = model.get_model_object("latent_format").latent_channels
-        assert latent["samples"].shape == (2, channels, 16, 16) and not latent["samples"].any()
+        size = (FRAMES, 16, 16) if name == "emoji, video" else (16, 16)
+        assert latent["samples"].shape == (2, channels, *size) and not latent["samples"].any()
         texts = [clip.encode_from_tokens_scheduled(clip.tokenize(text)) for text in ("two hearts", "")]
-        sampled = sample(model, Setup(model, *texts, channels), Run(steps=1))
-        images = vae.decode(sampled)
-    assert images.shape == (1, 128, 128, 3)
-    assert counter.count(images, ["hearts"]).numbers.shape == (1, 1)
+        sampled = sample(model, Setup(model, *texts, channels), Run(size=size, steps=1))
+        images = vae.decode(sampled).flatten(0, -4)
+    assert images.shape == (FRAMES if len(size) > 2 else 1, 128, 128, 3)
+    assert counter.count(images[:1], ["hearts"]).numbers.shape == (1, 1)
 
 
 def test_each_counter_counts_its_own_world() -> None:
@@ -40,5 +42,11 @@ def test_each_counter_counts_its_own_world() -> None:
 
 
 def test_a_model_that_there_is_not() -> None:
-    with pytest.raises(CountError, match="no demo model 'photos'; there are emoji, emoji, 8 steps, shapes"):
+    with pytest.raises(CountError, match="no demo model 'photos'; there are emoji, emoji, 8 steps, shapes, emoji, t"):
         load_demo_model("photos", 1)
+
+
+def test_what_the_published_pack_lacks_is_not_offered() -> None:
+    published = ("emoji", "emoji, 8 steps", "shapes")
+    assert offered() == (*published, "emoji, transformer", "emoji, video")
+    assert offered(lambda path: False) == published
