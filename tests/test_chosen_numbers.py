@@ -32,7 +32,7 @@ CHOSEN: dict[str, dict[str, Any]] = {
         "SPACING_OF_DIAMETER": 1.1,
         "FLOOR_QUANTILE": 0.25,
     },
-    "core.isac.localising": {"MOST_HEADS": 0.2, "LEAST_OF_BEST": 0.5, "ENOUGH_OF_BEST": 0.8},
+    "core.attention.localising": {"MOST_HEADS": 0.2, "LEAST_OF_BEST": 0.5, "ENOUGH_OF_BEST": 0.8},
     "core.isac.presence_losses": {"CELLS": 256, "UNIT_SHARE": 0.5, "OWN_WEIGHT": 4.0, "SURPLUS_CELLS": 4},
     "core.isac.selection": {"DECIDE_AT": 0.5, "DROP_AT": 0.8, "EVEN": 0.4, "SOFTNESS": 0.2, "SURPLUS_PLACES": 4},
 }

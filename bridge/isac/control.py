@@ -14,11 +14,10 @@ import comfy.model_sampling
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ...core.attention import Clustering, RunRecorder
+from ...core.attention import Clustering, Heads, RunRecorder
 from ...core.errors import CountError
 from ...core.isac import (
     AnchoredObjective,
-    Heads,
     LossWeights,
     Objective,
     PaperObjective,
@@ -35,11 +34,11 @@ from ..families.family import Family
 from ..gradients.attention_gradient import AttentionGradient, GradientPass, LearntCalls
 from ..gradients.memory import MemorySetting
 from ..prompts.conditionings import CountedConditioning, counted_conditionings, warn_of_counts
+from ..recording.head_scout import HeadScout, KnownHeads
 from ..recording.maps import MapsHandle
 from ..recording.recorder import RecordedRun
 from ..sampling.noise_share import noise_share
 from ..sampling.steered_sampler import STEERED_KEY
-from .head_scout import KnownHeads, scouted_heads
 from .patched_model import with_runs
 
 NODE = COUNT_CONTROL
@@ -165,7 +164,7 @@ class _IsacRun:
     def __init__(self, guider: Any, sigmas: Tensor, family: Family, shared: _SharedByRuns) -> None:
         settings, notes = shared.settings, shared.notes
         self._settings, self._layout, self._notes = settings, shared.layout, notes
-        self._model, self._family, self._known_heads = guider.inner_model, family, shared.heads
+        self._model = guider.inner_model
         self._taken = self._steered = self._first_seen = 0
         self._steps = max(len(sigmas) - 1, 1)
         self._steered_steps = fast_steps(self._steps) if settings.mode == "fast" else range(sys.maxsize)
@@ -178,19 +177,20 @@ class _IsacRun:
         self._is_flow = isinstance(sampling, comfy.model_sampling.CONST)
         counted = counted_conditionings(guider.conds.get("positive", []), NODE, family, shared.counts)
         warn_of_counts(counted, notes)
+        model = guider.inner_model
+        scouts = [HeadScout(model, family, one, shared.heads[place]) for place, one in enumerate(counted)]
         self._passes = [
             (
                 one,
-                GradientPass(
-                    guider.inner_model, family, one.conditioning, settings.memory, notes, shared.learnt[place]
-                ),
+                GradientPass(model, family, one.conditioning, settings.memory, notes, shared.learnt[place]),
+                scouts[place],
             )
             for place, one in enumerate(counted)
             if self._can_steer(one)
         ]
         if counted and not self._passes:
             notes.warn("the prompt asks for one object, so nothing is steered: a layout can say where it is to be")
-        self._record = RecordedRun(counted, family, guider.inner_model.diffusion_model, notes)
+        self._record = RecordedRun(counted, family, model.diffusion_model, notes, next(iter(scouts), None))
 
     def before_step(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]:
         comfy.model_management.throw_exception_if_processing_interrupted()
@@ -200,8 +200,8 @@ class _IsacRun:
         self._taken += 1
         if self._last < level <= self._first and step in self._steered_steps:
             self._steered += 1
-            for index, (counted, gradient_pass) in enumerate(self._passes):
-                heads = self._heads(index, counted, x, sigma, model_options)
+            for index, (counted, gradient_pass, scout) in enumerate(self._passes):
+                heads = scout(x, sigma, model_options) if self._settings.objective == "anchored" else {}
                 step_gradient = gradient_pass(x, sigma, model_options, self._objective(counted, x, step, heads))
                 if step_gradient is not None:
                     x.add_(self._step(step_gradient, x, level).to(x))
@@ -217,17 +217,6 @@ class _IsacRun:
     def _can_steer(self, counted: CountedConditioning) -> bool:
         """Whether the objective could ever want something else: a single object is right wherever it is."""
         return counted.target.instances > 1 or self._settings.objective == "paper" or self._layout is not None
-
-    def _heads(
-        self, place: int, counted: CountedConditioning, x: Tensor, sigma: Tensor, model_options: dict[str, Any]
-    ) -> Heads:
-        """Those that localise, found at the first step that is steered."""
-        known, shape = self._known_heads[place], tuple(x.shape)
-        if self._settings.objective != "anchored":
-            return {}
-        if shape not in known:
-            known[shape] = scouted_heads(self._model, self._family, counted, x, sigma, model_options)
-        return known[shape]
 
     def _objective(self, counted: CountedConditioning, x: Tensor, step: int, heads: Heads) -> Objective:
         settings = self._settings

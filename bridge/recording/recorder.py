@@ -12,6 +12,7 @@ from ...core.attention import (
     MAX_SELF_PIXELS,
     CallList,
     CallSums,
+    Heads,
     LayerPlan,
     LayerRequest,
     RunRecorder,
@@ -27,6 +28,7 @@ from ..families.family import Family, Reader
 from ..families.table import RECORDED_FAMILIES, VIDEO_FAMILIES, family_of
 from ..families.video import VideoReader
 from ..prompts.conditionings import CountedConditioning, counted_conditionings, warn_of_nothing
+from .head_scout import HeadScout, KnownHeads
 from .maps import NOTHING_COUNTED, MapsHandle
 from .watched_model import with_watched_runs
 
@@ -62,10 +64,13 @@ def with_recorder(
     """
     family, notes = family_of(model, node, families), RunNotes(node)
 
+    known: KnownHeads = {}
+
     def start_run(guider: Any, _: Tensor) -> RecordedRun:
         counted = counted_conditionings(guider.conds.get("positive", []), node, family, counts)
         warn_of_nothing(counted, notes, "recorded" if node == NODE else "steered")
-        return RecordedRun(counted, family, guider.inner_model.diffusion_model, notes)
+        scout = HeadScout(guider.inner_model, family, counted[0], known) if counted else None
+        return RecordedRun(counted, family, guider.inner_model.diffusion_model, notes, scout)
 
     return with_watched_runs(model, _KEY, notes, start_run)
 
@@ -88,12 +93,22 @@ def _middle(model_options: dict[str, Any]) -> int:
 
 
 class RecordedRun:
-    """State of one recorded run; dropped with it."""
+    """State of one recorded run; dropped with it.
+
+    Args:
+        diffusion: ComfyUI's diffusion model.
+        scout: finds the heads that localise what the first of `counted` counts; None where all are read.
+    """
 
     def __init__(
-        self, counted: list[CountedConditioning], family: Family, diffusion: Any, notes: RunNotes | None = None
+        self,
+        counted: list[CountedConditioning],
+        family: Family,
+        diffusion: Any,
+        notes: RunNotes | None = None,
+        scout: HeadScout | None = None,
     ) -> None:
-        self._family, self._diffusion = family, diffusion
+        self._family, self._diffusion, self._scout = family, diffusion, scout
         self._notes = notes or RunNotes(NODE)
         self.why_nothing = NOTHING_COUNTED
         self._states = 0
@@ -108,10 +123,10 @@ class RecordedRun:
         self._plan: LayerPlan | None = None
         self._losses: StepLosses | None = None
 
-    def _sums(self, reader: Reader, request: LayerRequest) -> CallSums | VideoSums:
+    def _sums(self, reader: Reader, request: LayerRequest, heads: Heads) -> CallSums | VideoSums:
         if isinstance(reader, VideoReader):
             return VideoSums(self._tokens, request, layers_read(reader.layers(self._diffusion)))
-        return CallSums(request, CallList(MAX_SELF_PIXELS, reader.one_grid))
+        return CallSums(request, CallList(MAX_SELF_PIXELS, reader.one_grid), heads)
 
     def add_losses(self, losses: StepLosses) -> None:
         """Losses of the step whose state comes next."""
@@ -126,7 +141,8 @@ class RecordedRun:
         length = self._counted[0].text_layout.length
         request = LayerRequest(self._recorder.kept_words, length, step if looks_at_layers else None, self._plan)
         reader = self._family.reader((x.shape[-2], x.shape[-1]))
-        sums = self._sums(reader, request)
+        heads = self._scout(x, sigma, model_options) if self._scout else {}
+        sums = self._sums(reader, request, heads)
         capture = Capture(reader, self._counted[0].conditioning.get("uuid"), sums)
         self._open = _OpenStep(capture, sums, step, float(sigma[0]), self._losses)
         self._losses = None

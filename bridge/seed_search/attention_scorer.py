@@ -12,7 +12,7 @@ import comfy.model_management
 import torch
 from torch import Tensor
 
-from ...core.attention import MAX_SELF_PIXELS, AttentionCall, CallList
+from ...core.attention import MAX_SELF_PIXELS, AttentionCall, CallList, Heads, localised
 from ...core.errors import CountError
 from ...core.isac import (
     LossWeights,
@@ -26,6 +26,7 @@ from ..attention.capture import Capture
 from ..attention.hook import hooked_options
 from ..families.family import Family
 from ..prompts.conditionings import counted_conditionings, nothing_counted
+from ..recording.head_scout import scouted_heads
 from ..sampling.noise_share import noise_share
 from ..sampling.step_tracker import StepTracker, known_name
 from ..sampling.whole_image import whole_pictures_only
@@ -48,12 +49,13 @@ class _CallScore:
     Args:
         weights: of the paper's two losses at this step.
         one_grid: see `CallList`.
+        heads: those that "places" reads of a joint attention, see `localised`.
     """
 
     def __init__(
-        self, settings: SelectionSettings, target: PromptTarget, weights: LossWeights, one_grid: bool
+        self, settings: SelectionSettings, target: PromptTarget, weights: LossWeights, one_grid: bool, heads: Heads
     ) -> None:  # fmt: skip
-        self._settings, self._target, self._weights = settings, target, weights
+        self._settings, self._target, self._weights, self._heads = settings, target, weights, heads
         self._calls = CallList(MAX_SELF_PIXELS, one_grid)
         self._losses = PaperObjective(target, weights, bind=True).start() if settings.goes_to_the_end else None
         self.is_seen = False
@@ -61,7 +63,10 @@ class _CallScore:
     def add(self, call: AttentionCall) -> None:
         """Take in the model's next call."""
         self.is_seen = True
-        (self._calls.add if self._losses is None else self._losses.accumulate)(call)
+        if self._losses is not None:
+            self._losses.accumulate(call)
+        elif (part := localised(call, self._heads)) is not None:
+            self._calls.add(part)
 
     def value(self) -> Tensor:
         """(B,) on the CPU, the lower, the better."""
@@ -95,8 +100,10 @@ class AttentionRun:
         self.pool = CandidatePool(search.settings, len(search.latent["samples"]), self._total_steps)
         self.noise = SharedNoise(len(noise))
         self._batches, self._progress = Batches(_MAX_AT_ONCE), Progress(self.pool.total, search.progress)
-        self._is_scoring = False
+        self._is_scoring = self._is_scouting = False
         self._scores: list[Tensor] = []
+        # Of each counted conditioning; None before the first step.
+        self._heads: list[Heads] | None = None if search.settings.score == "places" else [{}] * len(self._counted)
 
     def predict(self, executor: Any, x: Tensor, timestep: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """PREDICT_NOISE wrapper: around each call of the sampler."""
@@ -105,12 +112,24 @@ class AttentionRun:
                 f"{_NODE} cannot follow this sampler: it asks the model about images of another size than the latent's, "
                 "such as parts of it. Choose another one, such as euler, dpmpp_2m or dpmpp_2m_sde"
             )
-        is_state = self._is_scoring = self.gate.is_state(x)
+        is_state = self.gate.is_state(x)
         with self.noise.paused():
+            if is_state and self._heads is None:
+                self._heads = self._scouted(x[:1], timestep[:1], *args)
+            self._is_scoring = is_state
             denoised: Tensor = executor(x, timestep, *args, **kwargs)
         if is_state:
             self._take_in_scores(denoised)
         return denoised
+
+    def _scouted(self, x: Tensor, timestep: Tensor, options: dict[str, Any], *_: Any) -> list[Heads]:
+        """The heads that localise what each conditioning counts, as the first candidate shows them."""
+        self._is_scouting = True
+        try:
+            model = self._guider.inner_model
+            return [scouted_heads(model, self._family, one, x, timestep, options) for one in self._counted]
+        finally:
+            self._is_scouting = False
 
     def _take_in_scores(self, denoised: Tensor) -> None:
         scores, self._scores = self._scores, []
@@ -128,6 +147,9 @@ class AttentionRun:
 
         A guidance node of its own asks again after the sampler's call; only the first answer is scored.
         """
+        if self._is_scouting:
+            answers: list[Tensor] = executor(model, conds, x, timestep, options)
+            return answers
         is_scoring, self._is_scoring = self._is_scoring, False
 
         def ask_about(batch: list[int]) -> list[Tensor]:
@@ -152,8 +174,8 @@ class AttentionRun:
     def _recording(self, x: Tensor, options: dict[str, Any]) -> tuple[list[_CallScore], dict[str, Any]]:
         """A score for each counted conditioning, and the options that fill them."""
         weights, scores = instance_to_class(self.gate.step, self._total_steps, self._noise_left), []
-        for counted in self._counted:
+        for counted, heads in zip(self._counted, self._heads or (), strict=True):
             reader = self._family.reader((x.shape[-2], x.shape[-1]))
-            scores.append(_CallScore(self._settings, counted.target, weights, reader.one_grid))
+            scores.append(_CallScore(self._settings, counted.target, weights, reader.one_grid, heads))
             options = hooked_options(options, Capture(reader, counted.conditioning.get("uuid"), scores[-1]))
         return scores, options

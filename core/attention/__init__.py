@@ -32,6 +32,7 @@ from .instances import (
     split_into,
 )
 from .layer_maps import LayerPlan, LayerRequest, spread_evenly
+from .localising import Heads, localised, localising_heads
 from .mean_maps import (
     AttentionMaps,
     HeadSums,
@@ -61,6 +62,7 @@ __all__ = [
     "Clustering",
     "Grid",
     "HeadSums",
+    "Heads",
     "Kind",
     "LayerPlan",
     "LayerRequest",
@@ -88,6 +90,8 @@ __all__ = [
     "largest_grid",
     "layer_heat",
     "layers_read",
+    "localised",
+    "localising_heads",
     "losses",
     "mean_columns",
     "mean_heat",

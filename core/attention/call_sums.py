@@ -12,6 +12,7 @@ from .call_list import CallList
 from .calls import AttentionCall, Grid, Kind
 from .grids import halved
 from .layer_maps import LayerMaps, LayerPlan, LayerRequest, TextLayers
+from .localising import Heads, localised
 from .mean_maps import HeadSums, fold_repeats, probabilities_by_kind
 from .word_maps import step_grid
 
@@ -46,10 +47,12 @@ class CallSums:
     Attributes:
         request: asks for maps of parts of the model, and says how long the prompt's context is; None for neither.
         waiting: the calls that wait, see `CallList`.
+        heads: of a joint attention, those that say where the text is drawn, see `localising`; `request` gets the mean of all.
     """
 
     request: LayerRequest | None = None
     waiting: CallList = field(default_factory=CallList)
+    heads: Heads = field(default_factory=dict)
     _sums: dict[Kind, HeadSums] = field(default_factory=lambda: {"self": HeadSums(), "cross": HeadSums()})
     _layers: TextLayers | None = field(default=None, init=False)
     _batch: int = 0
@@ -67,9 +70,19 @@ class CallSums:
     def _add(self, call: AttentionCall) -> None:
         self._batch = len(call.queries)
         for kind, probabilities in probabilities_by_kind(call).items():
-            self._sums[kind].add(call, probabilities)
-            if kind == "cross" and self._layers is not None:
-                self._layers.add(call, probabilities)
+            if kind == "self":
+                self._sums[kind].add(call, probabilities)
+            else:
+                self._add_text(call, probabilities)
+
+    def _add_text(self, call: AttentionCall, probabilities: Tensor) -> None:
+        if self._layers is not None:
+            self._layers.add(call, probabilities)
+        part = localised(call, self.heads)
+        if part is call:
+            self._sums["cross"].add(call, probabilities)
+        elif part is not None:
+            self._sums["cross"].add(part, probabilities_by_kind(part, ("cross",))["cross"])
 
     @property
     def is_complete(self) -> bool:

@@ -17,7 +17,7 @@ What is done otherwise, and why:
 - Gradient: a maximum touches one row of self-attention, so no full matrix is differentiated (`sparse_losses`), and each
   attention call gets its gradient while the model runs backward, one at a time (`differentiate`, `map_gradients`). It is the
   same gradient.
-- Heads: of a joint attention only those are read that look at a noun from where it is drawn (`localising`).
+- Heads: of a joint attention only those are read that look at a noun from where it is drawn (`core.attention.localising`).
 - Step: the paper's length fits one model's scale; "relative" is a share of the latent's own length (`step`).
 - Selection: overlap ranks seeds hardly better than chance; "places" is the likelihood of the asked number of separate places
   in the latest step, and the worse seeds are dropped on the way (`selection`).
@@ -27,7 +27,6 @@ from __future__ import annotations
 
 from .anchored import AnchoredObjective, anchored_losses
 from .differentiate import CallGradient, Objective, ObjectiveStep, PlainStep, StepLosses
-from .localising import Heads, localising_heads
 from .objective import PaperObjective, paper_grid, paper_losses
 from .schedule import LossWeights, instance_to_class
 from .selection import (
@@ -53,7 +52,6 @@ __all__ = [
     "SCORES",
     "AnchoredObjective",
     "CallGradient",
-    "Heads",
     "LossWeights",
     "Objective",
     "ObjectiveStep",
@@ -68,7 +66,6 @@ __all__ = [
     "carried_score",
     "instance_to_class",
     "latent_step",
-    "localising_heads",
     "paper_grid",
     "paper_losses",
     "place_strengths",

@@ -29,6 +29,7 @@ from torch import Tensor
 from ..attention import (
     AttentionCall,
     Grid,
+    Heads,
     HeadSums,
     add_token_columns,
     head_counts,
@@ -40,7 +41,6 @@ from ..attention import (
 )
 from ..counting import NounBoxes
 from .differentiate import CallGradient, ObjectiveStep, StepLosses, differentiated
-from .localising import Heads
 from .map_gradients import MapGradient, MapGradients
 from .presence_losses import CELLS, picture_losses
 from .target import PromptTarget
@@ -54,7 +54,7 @@ JOINT_DEPTH = 0.2, 0.4
 
 Objects are told apart early there (Zhang et al. 2025, arXiv 2504.10148), and words are found most sharply in the last double
 blocks of Flux, 15 to 18 of 57 (ConceptAttention, Helbling et al. 2025). On the Emoji transformer this part does not localise,
-and steering by it does harm: see `localising`."""
+and steering by it does harm: see `core.attention.localising`."""
 
 
 def semantic_calls(calls: list[AttentionCall]) -> list[AttentionCall]:
@@ -92,7 +92,7 @@ class AnchoredObjective:
         spacing: least distance between two instances, as a share of the grid's shorter side; None for `map_spacing`.
         bind: keep attributes with their noun; nothing changes where fewer than two nouns have any.
         layouts: per picture, where its instances are to be; () where the maps say it.
-        heads: those that are read of a joint attention, see `localising`; none where that is not known.
+        heads: those that are read of a joint attention, see `core.attention.localising`; none where that is not known.
     """
 
     target: PromptTarget

@@ -1,4 +1,4 @@
-"""Count Control asks a model of joint attention, once, which of its heads localise the counted nouns."""
+"""A model of joint attention is asked, once, which heads localise the counted nouns; what reads them, and what it sees."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import torch
 from headcount.bridge.demo_models.emoji import load_emoji_transformer, load_emoji_unet
 from headcount.bridge.demo_models.emoji_counter import load_emoji_counter
 from headcount.bridge.families.table import family_of
-from headcount.bridge.isac import control
 from headcount.bridge.isac.control import IsacSettings, with_isac
-from headcount.bridge.isac.head_scout import _NounMaps, scouted_heads
 from headcount.bridge.prompts.conditionings import CountedConditioning, counted_conditionings
 from headcount.bridge.prompts.token_positions import encode_count_prompt
+from headcount.bridge.recording import head_scout
+from headcount.bridge.recording.head_scout import _NounMaps, scouted_heads
 from headcount.bridge.recording.recorder import with_recorder
-from headcount.core.isac import Heads
+from headcount.core.attention import Heads, mean_heat
 from torch import Tensor
 
 from ..helpers.gradients import processed
@@ -96,14 +96,14 @@ def _watched(init: Any, seen: list[_NounMaps]) -> Any:
 
 
 def test_a_model_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the first run of a size; what objective reads them makes no difference to the others."""
+    """By the first run of a size; what reads them makes no difference to the others."""
     asked: list[Heads] = []
 
     def ask(*given: Any) -> Heads:
         asked.append(scouted_heads(*given))
         return asked[-1]
 
-    monkeypatch.setattr(control, "scouted_heads", ask)
+    monkeypatch.setattr(head_scout, "scouted_heads", ask)
     setup = _setup("transformer", "three donuts")
     steered, _ = with_isac(setup.model, IsacSettings())
     samples = sample(steered, setup, Run(steps=3))
@@ -111,9 +111,23 @@ def test_a_model_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(asked) == 1
     sample(steered, setup, Run(steps=3, size=(16, 24)))
     assert len(asked) == 2
-    paper, _ = with_isac(setup.model, IsacSettings(objective="paper"))
-    sample(paper, setup, Run(steps=2))
-    assert len(asked) == 2
+    recorded, _ = with_recorder(setup.model)
+    for _ in range(2):
+        sample(recorded, setup, Run(steps=2))
+    assert len(asked) == 3
+
+
+def test_recorded_maps_show_where_the_objects_are() -> None:
+    """And what is recorded is the plain image, to the bit."""
+    found = []
+    for prompt, seed in PROMPTS.items():
+        setup, run = _setup("transformer", prompt), Run(steps=20, seed=seed, scheduler="simple")
+        recorded, handle = with_recorder(setup.model)
+        finished = sample(recorded, setup, run)
+        assert torch.equal(finished, sample(setup.model, setup, run))
+        record, _ = handle.record_for(finished)
+        found.append(_auc(mean_heat(record, 1)[0, 0].flatten(), _object_cells(finished)))
+    assert min(found) > 0.65 and sum(found) / 3 > 0.75
 
 
 def test_a_recorder_beside_sees_the_samplers_calls_alone() -> None:

@@ -36,7 +36,9 @@ from headcount.bridge.comfyui.run_notes import RunNotes
 from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.isac.patched_model import with_runs
 from headcount.bridge.prompts.conditionings import counted_conditionings
+from headcount.bridge.recording.head_scout import scouted_heads
 from headcount.bridge.recording.recorder import with_recorder
+from headcount.bridge.seed_search import attention_scorer
 from headcount.bridge.seed_search.latent_selection import score_table, select_candidates, select_latent
 from headcount.bridge.seed_search.pool import CandidatePool, ScoredCandidate
 from headcount.bridge.seed_search.search import Search
@@ -44,6 +46,7 @@ from headcount.bridge.seed_search.settings import SelectionSettings
 from headcount.bridge.seed_search.shared_noise import SharedNoise
 from headcount.core.attention.call_list import CallList
 from headcount.core.attention.call_sums import MAX_SELF_PIXELS
+from headcount.core.attention.localising import Heads, localised
 from headcount.core.errors import CountError
 from headcount.core.isac.schedule import instance_to_class
 from headcount.core.isac.selection import SCORES, score_calls
@@ -108,9 +111,14 @@ class Enough(Exception):
 
 
 def scores_by_hand(
-    setup: Setup, settings: SelectionSettings, latent: Tensor, index: int, most: int | None = None
+    setup: Setup,
+    settings: SelectionSettings,
+    latent: Tensor,
+    index: int,
+    most: int | None = None,
+    heads: Heads | None = None,
 ) -> list[float]:
-    """A plain run of one candidate, to its end or for `most` steps, and what its attention at each step is worth."""
+    """A plain run of one candidate, to its end or for `most` steps, and what attention (of `heads`) at each is worth."""
     found: list[float] = []
 
     class Recorded:
@@ -134,7 +142,8 @@ def scores_by_hand(
         def finish(self) -> None:
             for step, capture in enumerate(self.captures):
                 weights = instance_to_class(step, self.steps, self.left)
-                found.append(float(score_calls(capture.sink.calls, self.counted.target, settings.score, weights)))
+                parts = [part for call in capture.sink.calls if (part := localised(call, heads or {})) is not None]
+                found.append(float(score_calls(parts, self.counted.target, settings.score, weights)))
 
     model, _ = with_runs(setup.model, "by hand", RunNotes("a test"), Recorded)
     with torch.inference_mode(), suppress(Enough):
@@ -279,12 +288,21 @@ def test_scores_are_those_of_plain_runs(model: Callable[[], Setup], score: Any, 
 
 
 @pytest.mark.parametrize("one", SMALL, ids=lambda one: one.name)
-def test_every_architecture(one: Small) -> None:
+def test_every_architecture(one: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In joint attention the heads that localise what the first candidate shows are read, of all candidates."""
     setup, settings = built(one.name), SelectionSettings(5, 3, 2.0, "euler", "simple", candidates=3)
+    asked: list[Heads] = []
+
+    def ask(*given: Any) -> Heads:
+        asked.append(scouted_heads(*given))
+        return asked[-1]
+
+    monkeypatch.setattr(attention_scorer, "scouted_heads", ask)
     found = choose(setup, settings, latent={"samples": one.latent()})
     assert [one.steps for one in found] == [2, 2, 2] and len(set(scores(found).values())) == 3
     best = found[0]
-    by_hand = scores_by_hand(setup, settings, one.latent(), best.index, 2)
+    (heads,) = asked
+    by_hand = scores_by_hand(setup, settings, one.latent(), best.index, 2, heads)
     assert best.score == pytest.approx(by_hand[1], rel=5e-3, abs=1e-3)
 
 

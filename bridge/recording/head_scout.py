@@ -1,4 +1,4 @@
-"""Asks a model which heads of its joint attention localise the counted nouns, see `core.isac.localising`."""
+"""Asks a model which heads of its joint attention localise the counted nouns, see `core.attention.localising`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import comfy.samplers
 import torch
 from torch import Tensor
 
-from ...core.attention import AttentionCall, Grid, mean_columns, of_heads, thinned
-from ...core.isac import Heads, localising_heads
+from ...core.attention import AttentionCall, Grid, Heads, localising_heads, mean_columns, of_heads, thinned
 from ..attention.capture import Capture
 from ..attention.hook import FOR_GRADIENT, hooked_options
 from ..families.family import Family
@@ -39,6 +38,25 @@ class _NounMaps:
         small = thinned(call, _MOST_CELLS)
         heads = [mean_columns(of_heads(small, [head]), self._tokens).sum(-1) for head in range(call.queries.shape[1])]
         self.maps[call.place], self.grid = torch.stack(heads, 1), small.grid
+
+
+class HeadScout:
+    """The heads of a model that localise what a conditioning counts, found once for each shape of the sampler's state.
+
+    Args:
+        inner_model: ComfyUI's BaseModel, loaded.
+        known: what was found before, of this conditioning; it is added to.
+    """
+
+    def __init__(self, inner_model: Any, family: Family, counted: CountedConditioning, known: KnownHeads) -> None:
+        self._model, self._family, self._counted, self._known = inner_model, family, counted, known
+
+    def __call__(self, x: Tensor, sigma: Tensor, options: dict[str, Any]) -> Heads:
+        """See `scouted_heads`."""
+        shape = tuple(x.shape)
+        if shape not in self._known:
+            self._known[shape] = scouted_heads(self._model, self._family, self._counted, x, sigma, options)
+        return self._known[shape]
 
 
 def scouted_heads(

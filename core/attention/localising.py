@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from ..attention import Grid
+from .calls import AttentionCall, Grid, of_heads
 
 MOST_HEADS = 0.2
-"""Share of all heads that is read at most: as much as is read where nothing is known of them, see `anchored.JOINT_DEPTH`."""
+"""Share of all heads that is read at most: as much as Count Control reads where nothing is known of them."""
 LEAST_OF_BEST = 0.5
 """A head whose likeness is below this share of the best one's is left out. Chosen by trial, and no command compares others."""
 ENOUGH_OF_BEST = 0.8
@@ -56,6 +56,17 @@ def localising_heads(maps: Mapping[int, Tensor], change: Tensor, grid: Grid) -> 
     least = max(LEAST_OF_BEST * best, float(kept.topk(min(most, len(kept))).values[-1]))
     chosen = {place: tuple((own >= least).nonzero().flatten().tolist()) for place, own in near.items()}
     return {place: heads for place, heads in chosen.items() if heads}
+
+
+def localised(call: AttentionCall, heads: Heads) -> AttentionCall | None:
+    """What says where the nouns are drawn: of a joint call its heads that localise, or None where it has none.
+
+    Args:
+        heads: those that are known; all calls are read whole where none is.
+    """
+    if call.kind != "joint" or not heads:
+        return call
+    return of_heads(call, heads[call.place]) if call.place in heads else None
 
 
 def _ranks(values: Tensor) -> Tensor:

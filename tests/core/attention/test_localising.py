@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from headcount.core.attention import AttentionCall, of_heads
-from headcount.core.isac import AnchoredObjective, PromptTarget, anchored_losses, localising_heads
+from headcount.core.attention import AttentionCall, localising_heads, of_heads
+from headcount.core.attention.localising import LEAST_OF_BEST, MOST_HEADS
+from headcount.core.isac import AnchoredObjective, PromptTarget, anchored_losses
 from headcount.core.isac.differentiate import whole_gradients
-from headcount.core.isac.localising import LEAST_OF_BEST, MOST_HEADS
 from torch import Tensor
 
 GRID = (6, 8)
