@@ -60,14 +60,14 @@ class Outcome:
     seconds: float
 
     def measures(self, asked: Sequence[int], plain: Counts) -> dict[str, float]:
-        """Each of `MEASURES`; NaN where there is none.
+        """Column of the table to value; NaN where there is none.
 
         Args:
             plain: what the judge counts in the plain clip.
         """
         return {
             "CountAcc": count_accuracy(self.counts, asked),
-            "TC": temporal_consistency(self.counts) or 0.0,
+            "TC": np.nan if (stable := temporal_consistency(self.counts)) is None else stable,
             "right clips": float((self.counts == np.asarray(asked)).all()),
             "read as in plain": np.nan if self.read is None else float((self.read == plain).mean()),
             "changed clips": float(self.changed),
@@ -81,6 +81,10 @@ def fits(row: PromptRow) -> bool:
     return known and max(row.counts.values()) <= clips.MAX_OF_A_KIND.get(len(row.counts), 0)
 
 
+def _guides(name: str) -> bool:
+    return KINDS[name].does == "guides" and not KINDS[name].counts
+
+
 def guided(sampling: Sampling, method: Method) -> tuple[Sampling, Any]:
     """The sampling under a method that guides, and the guide's MAPS; None plainly.
 
@@ -90,7 +94,7 @@ def guided(sampling: Sampling, method: Method) -> tuple[Sampling, Any]:
     part = method.part("guides")
     if part is None:
         return sampling, None
-    model, maps, _ = KINDS[part[0]].node.execute(model=sampling.model, **part[1]).args
+    model, maps, *_ = KINDS[part[0]].node.execute(model=sampling.model, **part[1]).args
     return replace(sampling, model=model), maps
 
 
@@ -132,7 +136,7 @@ def main(given: Sequence[str] | None = None) -> None:
     rows = [row for row in read_prompts("emoji", arguments.prompt_set) if fits(row)][: arguments.prompts]
     try:
         methods = read_methods(arguments.methods.split(","))
-        if others := [name for one in methods for name in one.parts if KINDS[name].does != "guides"]:
+        if others := [name for one in methods for name in one.parts if not _guides(name)]:
             raise CountError(f"--methods: {others[0]} guides no video")
         generator, judge = Generator(load_emoji_video()), load_judge()
         found = []

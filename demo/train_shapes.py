@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MethodType
 from typing import Any
@@ -39,7 +39,8 @@ from headcount.core.shapes.autoencoder import ShapesAutoencoder, to_pixels  # no
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 END_TOKEN = CLIP_CONFIG["eos_token_id"]
-OLD_TEXT = "text_encoder.clip_l.transformer."
+_ENCODER = "text_encoder.clip_l."
+_TEXT = f"{_ENCODER}transformer."
 """Beginning of the text encoder's weights in a file of a Shapes or Emoji model."""
 PROMPT_DROPOUT = 0.1
 SHIFT = 0.4
@@ -51,17 +52,16 @@ class Bank:
     """Training scenes, encoded once.
 
     Attributes:
-        latents: (S, C, 16, 16) normalised, fp16; C is 8 for the Shapes models. Of clips (S, C, F, 16, 16).
+        latents: (S, C, 16, 16) normalised, fp16; C is 8 for Shapes, 12 for Emoji. Of clips (S, C, F, 16, 16).
         tokens: (S, 32) CLIP ids.
         empty: (32,) CLIP ids of the empty prompt.
-        statistics: `latent.mean`, `latent.std` (C,) and `latent.rgb_factors` (C + 1, 3); nothing for clips, whose model takes
-            over the autoencoder of the Shapes model.
+        statistics: `latent.mean`, `latent.std` (C,) and `latent.rgb_factors` (C + 1, 3).
     """
 
     latents: Tensor
     tokens: Tensor
     empty: Tensor
-    statistics: dict[str, Tensor] = field(default_factory=dict)
+    statistics: dict[str, Tensor]
 
     def batch(self, generator: torch.Generator, size: int) -> tuple[Tensor, Tensor]:
         """`size` latents, in float32, and their tokens, drawn at random."""
@@ -169,11 +169,11 @@ class Trainee(nn.Module):
     def begin_with(self, file: Path) -> None:
         """Take over the weights of a finished model."""
         self.diffusion_model.load_state_dict(part_of(file, "diffusion_model."))
-        self.text.load_state_dict(part_of(file, OLD_TEXT))
+        self.text.load_state_dict(part_of(file, _TEXT))
 
     def read_with(self, file: Path) -> None:
         """Take over the text encoder of a finished model for good."""
-        self.text.load_state_dict(part_of(file, OLD_TEXT))
+        self.text.load_state_dict(part_of(file, _TEXT))
         self.text.requires_grad_(False)
 
     def forward(self, x: Tensor, sigma: Tensor, tokens: Tensor) -> Tensor:
@@ -234,13 +234,12 @@ def part_of(path: Path, prefix: str) -> dict[str, Tensor]:
     return {name: value.float() if value.is_floating_point() else value for name, value in found.items()}
 
 
-def named_weights(model: Trainee, encoder: str = "clip_l") -> dict[str, Tensor]:
+def named_weights(model: Trainee) -> dict[str, Tensor]:
     """The weights under the names by which the models' files have them: `diffusion_model.*`, `text_encoder.*`."""
-    text = f"text_encoder.{encoder}."
     out = {}
     for name, value in model.state_dict().items():
-        out[f"{text}transformer.{name[5:]}" if name.startswith("text.") else name] = value
-    out[f"{text}logit_scale"] = torch.tensor(4.6055)
+        out[f"{_TEXT}{name[5:]}" if name.startswith("text.") else name] = value
+    out[f"{_ENCODER}logit_scale"] = torch.tensor(4.6055)
     return out
 
 

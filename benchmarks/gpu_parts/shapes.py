@@ -81,7 +81,7 @@ def training(device: torch.device) -> list[Finding]:
     batch, frames = (_BATCH_ON_A_CPU, _FRAMES_ON_A_CPU) if on_cpu else (recipe.plan.batch, FRAMES)
     with torch.inference_mode(False):
         latents = torch.randn(batch, LATENT_CHANNELS, frames, 16, 16, generator=torch.Generator().manual_seed(0)).half()
-        bank = Bank(latents, torch.full((batch, MAX_LENGTH), _END), torch.full((MAX_LENGTH,), _END)).to(device)
+        bank = Bank(latents, torch.full((batch, MAX_LENGTH), _END), torch.full((MAX_LENGTH,), _END), {}).to(device)
         with TemporaryDirectory() as folder:
             model = recipe.begin().to(device)
             trainer = StepTraining(model, Path(folder), "video", recipe.plan).trainer

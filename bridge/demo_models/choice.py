@@ -11,16 +11,9 @@ import comfy.model_management
 import torch
 
 from ...core.errors import CountError
-from .emoji import (
-    FEW_STEP_WEIGHTS,
-    TRANSFORMER_WEIGHTS,
-    UNET_WEIGHTS,
-    load_emoji_few_step,
-    load_emoji_transformer,
-    load_emoji_unet,
-)
+from .emoji import TRANSFORMER_WEIGHTS, load_emoji_few_step, load_emoji_transformer, load_emoji_unet
 from .emoji_video import FRAMES, VIDEO_WEIGHTS, load_emoji_video
-from .files import WEIGHTS, load_shapes_model
+from .files import load_shapes_model
 from .model import ShapesModel
 
 _SIDE = 16  # cells of the latents that they were trained on, for images of 128 pixels
@@ -31,32 +24,27 @@ class _Demo:
     """A demo model.
 
     Attributes:
-        weights: its own file, which the published pack may lack.
         size: of its latents, without batch and channels.
+        clone_file: its weights, where only a clone of the repository has them.
     """
 
     load: Callable[[], ShapesModel]
-    weights: Path
     size: tuple[int, ...] = (_SIDE, _SIDE)
+    clone_file: Path | None = None
 
 
 _ALL = {
-    "emoji": _Demo(load_emoji_unet, UNET_WEIGHTS),
-    "emoji, 8 steps": _Demo(load_emoji_few_step, FEW_STEP_WEIGHTS),
-    "shapes": _Demo(load_shapes_model, WEIGHTS),
-    "emoji, transformer": _Demo(load_emoji_transformer, TRANSFORMER_WEIGHTS),
-    "emoji, video": _Demo(load_emoji_video, VIDEO_WEIGHTS, (FRAMES, _SIDE, _SIDE)),
+    "emoji": _Demo(load_emoji_unet),
+    "emoji, 8 steps": _Demo(load_emoji_few_step),
+    "shapes": _Demo(load_shapes_model),
+    "emoji, transformer": _Demo(load_emoji_transformer, clone_file=TRANSFORMER_WEIGHTS),
+    "emoji, video": _Demo(load_emoji_video, (FRAMES, _SIDE, _SIDE), VIDEO_WEIGHTS),
 }
-_ONLY_IN_A_CLONE = ("emoji, transformer", "emoji, video")
 
 
 def offered(is_there: Callable[[Path], bool] = Path.is_file) -> tuple[str, ...]:
-    """The models of this pack; one that even the published pack should have is among them without its file, too.
-
-    Args:
-        is_there: whether a file is.
-    """
-    return tuple(name for name, demo in _ALL.items() if name not in _ONLY_IN_A_CLONE or is_there(demo.weights))
+    """The models of this pack: those that always ship, and those of a clone that are there."""
+    return tuple(name for name, demo in _ALL.items() if demo.clone_file is None or is_there(demo.clone_file))
 
 
 DEMO_MODELS = offered()

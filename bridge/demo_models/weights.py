@@ -14,23 +14,23 @@ from torch import Tensor
 from ...core.errors import CountError
 from ...core.weights import not_finite
 
-DIFFUSION, TEXT, PICTURES, LATENT = "diffusion_model.", "text_encoder.", "first_stage_model.", "latent."
+DIFFUSION, TEXT, PICTURES = "diffusion_model.", "text_encoder.", "first_stage_model."
+_LATENT = "latent."
 _Module = TypeVar("_Module", bound=torch.nn.Module)
 _POINTER = b"version http"  # Git LFS: "version", and the address of its specification
 _STATISTICS = ("mean", "std", "rgb_factors")
 
 
-def tensors_of(path: Path, fix: str = "Reinstall the pack") -> tuple[dict[str, Tensor], Mapping[str, str]]:
+def tensors_of(path: Path) -> tuple[dict[str, Tensor], Mapping[str, str]]:
     """What a safetensors file of the pack holds, by name, and its metadata.
-
-    Args:
-        fix: what to do where it is missing.
 
     Raises:
         CountError: the file is missing, damaged, incomplete, or only a pointer to itself.
     """
     if not path.is_file():
-        raise CountError(f"a demo model's file is missing: {path.name} is not in the pack's demo/weights folder. {fix}")
+        raise CountError(
+            f"a demo model's file is missing: {path.name} is not in the pack's demo/weights folder. Reinstall the pack"
+        )
     try:
         tensors, metadata = comfy.utils.load_torch_file(str(path), safe_load=True, return_metadata=True)
     except Exception as error:  # each way of being damaged has a class of its own, and it depends on the reader
@@ -55,12 +55,12 @@ def statistics_of(state: Mapping[str, Tensor], model: str) -> dict[str, Tensor]:
     """The latents' `mean`, `std` and `rgb_factors`.
 
     Args:
-        model: what the file should hold, for the error: "a Shapes video model".
+        model: what the file should hold, for the error: "an Emoji video model".
 
     Raises:
         CountError: the file has none, or none that fit each other.
     """
-    statistics = {name: state[LATENT + name] for name in _STATISTICS if LATENT + name in state}
+    statistics = {name: state[_LATENT + name] for name in _STATISTICS if _LATENT + name in state}
     if len(statistics) < len(_STATISTICS):
         raise CountError(f"this is not {model}: the file has no latent statistics")
     channels = statistics["mean"].numel()

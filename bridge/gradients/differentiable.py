@@ -9,16 +9,12 @@ from typing import Any
 import comfy.model_management
 import comfy.ops
 import torch
-from comfy.patcher_extension import WrappersMP
 from torch import Tensor, nn
 
-from ..sampling.whole_image import on_one_device
 from .autograd_weights import StandIns, autograd_weights
 from .recast_weights import recast_weights
 from .recompute import recomputed
 
-_COMPILE = "torch.compile"  # comfy_api.torch_helpers.torch_compile.COMPILE_KEY
-_CACHE = "easycache"  # comfy_extras.nodes_easycache
 _FULL_PRECISION = "_full_precision_mm"
 
 
@@ -117,19 +113,6 @@ def _in_full_precision(modules: Iterable[nn.Module]) -> Iterator[None]:
                 layer.__dict__.pop(_FULL_PRECISION, None)
             else:
                 layer.__dict__[_FULL_PRECISION] = value
-
-
-def without_compile(model_options: dict[str, Any]) -> dict[str, Any]:
-    """Take torch.compile, EasyCache and the split over GPUs out of `model_options`, a copy for one call, and return it.
-
-    Compiled code is guarded by the identity of parameters: swapped ones would have it compiled anew in every step. A
-    cached answer has no gradient, and what the cache keeps must come from the sampler's own calls.
-    """
-    wrappers = model_options.get("transformer_options", {}).get("wrappers", {})
-    wrappers.get(WrappersMP.APPLY_MODEL, {}).pop(_COMPILE, None)
-    for kind in (WrappersMP.CALC_COND_BATCH, WrappersMP.DIFFUSION_MODEL):
-        wrappers.get(kind, {}).pop(_CACHE, None)
-    return on_one_device(model_options)
 
 
 @contextmanager

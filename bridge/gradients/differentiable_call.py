@@ -19,8 +19,9 @@ from ..attention.arguments import ModelAttention
 from ..attention.capture import Capture
 from ..attention.hook import FOR_GRADIENT, AttentionFunction, AttentionHook, hooked_options
 from ..families.family import Family, ModelInputs, Reader
+from ..sampling.own_call import without_compile
 from .autograd_weights import StandIns
-from .differentiable import differentiable, uncompiled, without_compile
+from .differentiable import differentiable, uncompiled
 from .probe import GradientProbe, output_of
 
 _KEY = "headcount_gradient"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import comfy.model_management
@@ -111,16 +111,16 @@ class _SharedByRuns:
 
     Attributes:
         layout: boxes of an artist's own, or None.
-        learnt: the attention calls that a conditioning's gradient reads, by the conditioning's number.
-        heads: those that localise its nouns, likewise.
+        learnt: the attention calls that a conditioning's gradient reads, by the conditioning's number and the heads.
+        heads: those that localise nouns.
     """
 
     settings: IsacSettings
     counts: Counts | None
     layout: Any
     notes: RunNotes
-    learnt: Mapping[int, LearntCalls]
-    heads: Mapping[int, KnownHeads]
+    learnt: Mapping[Hashable, LearntCalls]
+    heads: KnownHeads
 
 
 def with_isac(
@@ -146,7 +146,7 @@ def with_isac(
             "or disconnect the layout"
         )
     notes = RunNotes(NODE)
-    shared = _SharedByRuns(settings, counts, layout, notes, learnt=defaultdict(dict), heads=defaultdict(dict))
+    shared = _SharedByRuns(settings, counts, layout, notes, learnt=defaultdict(dict), heads={})
 
     def start_run(guider: Any, sigmas: Tensor, family: Family) -> _IsacRun:
         if is_second:
@@ -156,6 +156,32 @@ def with_isac(
     patched, handle = with_runs(model, STEERED_KEY, notes, start_run, settings.memory)
     is_second = len(patched.get_wrappers(WrappersMP.SAMPLER_SAMPLE, STEERED_KEY)) > 1
     return patched, handle
+
+
+@dataclass
+class _Steering:
+    """One counted conditioning of a run.
+
+    Attributes:
+        place: its number among them.
+    """
+
+    model: Any
+    family: Family
+    counted: CountedConditioning
+    shared: _SharedByRuns
+    scout: HeadScout
+    place: int
+    _passes: dict[Hashable, GradientPass] = field(default_factory=dict)
+
+    def gradient_pass(self, heads: Heads) -> GradientPass:
+        """The run's pass that reads these heads; what earlier runs have learnt of the model is of the same ones."""
+        read = tuple(heads.items())
+        if read not in self._passes:
+            settings, learnt = self.shared.settings, self.shared.learnt[self.place, read]
+            conditioning, notes = self.counted.conditioning, self.shared.notes
+            self._passes[read] = GradientPass(self.model, self.family, conditioning, settings.memory, notes, learnt)
+        return self._passes[read]
 
 
 class _IsacRun:
@@ -168,7 +194,7 @@ class _IsacRun:
         self._taken = self._steered = self._first_seen = 0
         self._steps = max(len(sigmas) - 1, 1)
         self._steered_steps = fast_steps(self._steps) if settings.mode == "fast" else range(sys.maxsize)
-        sampling = guider.inner_model.model_sampling
+        sampling = self._model.model_sampling
         self._part = settings.start_percent, settings.end_percent
         if settings.mode == "fast by noise":
             self._part = max(self._part[0], WAIT_SHARE), min(self._part[1], FAST_SHARE)
@@ -177,20 +203,15 @@ class _IsacRun:
         self._is_flow = isinstance(sampling, comfy.model_sampling.CONST)
         counted = counted_conditionings(guider.conds.get("positive", []), NODE, family, shared.counts)
         warn_of_counts(counted, notes)
-        model = guider.inner_model
-        scouts = [HeadScout(model, family, one, shared.heads[place]) for place, one in enumerate(counted)]
-        self._passes = [
-            (
-                one,
-                GradientPass(model, family, one.conditioning, settings.memory, notes, shared.learnt[place]),
-                scouts[place],
-            )
+        scouts = [HeadScout(self._model, family, one, shared.heads) for one in counted]
+        self._steering = [
+            _Steering(self._model, family, one, shared, scouts[place], place)
             for place, one in enumerate(counted)
             if self._can_steer(one)
         ]
-        if counted and not self._passes:
+        if counted and not self._steering:
             notes.warn("the prompt asks for one object, so nothing is steered: a layout can say where it is to be")
-        self._record = RecordedRun(counted, family, model.diffusion_model, notes, next(iter(scouts), None))
+        self._record = RecordedRun(counted, family, self._model.diffusion_model, notes, scouts[0] if scouts else None)
 
     def before_step(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]:
         comfy.model_management.throw_exception_if_processing_interrupted()
@@ -200,9 +221,10 @@ class _IsacRun:
         self._taken += 1
         if self._last < level <= self._first and step in self._steered_steps:
             self._steered += 1
-            for index, (counted, gradient_pass, scout) in enumerate(self._passes):
-                heads = scout(x, sigma, model_options) if self._settings.objective == "anchored" else {}
-                step_gradient = gradient_pass(x, sigma, model_options, self._objective(counted, x, step, heads))
+            for index, one in enumerate(self._steering):
+                heads = one.scout(x, model_options) if self._settings.objective == "anchored" else {}
+                objective = self._objective(one.counted, x, step, heads)
+                step_gradient = one.gradient_pass(heads)(x, sigma, model_options, objective)
                 if step_gradient is not None:
                     x.add_(self._step(step_gradient, x, level).to(x))
                     if index == 0:
@@ -229,7 +251,7 @@ class _IsacRun:
 
     def finish(self) -> RunRecorder | None:
         """What the run recorded; a run of which no step was to be steered says so."""
-        if self._passes and self._taken and not self._steered and not self._first_seen:
+        if self._steering and self._taken and not self._steered and not self._first_seen:
             mode = self._settings.mode
             self._notes.warn(
                 f"none of the {self._taken} steps of this run lies between start_percent {self._part[0]:g} and end_percent "

@@ -56,12 +56,10 @@ class PictureGuide:
         """
         guide, item = self._guide(call, slot.frames), slot.item
         columns = columns_of(call, self.length, self.tokens)
-        biased = guide.bias(call.queries[item], call.keys[item], columns, fade)
+        biased = guide.bias(call.queries[item], call.keys[item], columns, fade, call.kind == "joint")
         if biased is None:
             return
-        raised = self.preset.guidance.joint if call.kind == "joint" else 1.0
-        wanted = (biased.bias.clamp_max(0) + raised * biased.bias.clamp_min(0)) * self.strength
-        bias = pad(wanted, (0, attention.keys.shape[2] - biased.bias.shape[-1]))
+        bias = pad(biased.bias * self.strength, (0, attention.keys.shape[2] - biased.bias.shape[-1]))
         write_rows(out, attention, item, biased.rows + slot.first, bias)
 
     def _guide(self, call: AttentionCall, frames: tuple[int, ...]) -> Guide:

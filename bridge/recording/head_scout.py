@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
@@ -16,12 +17,15 @@ from ..attention.capture import Capture
 from ..attention.hook import FOR_GRADIENT, hooked_options
 from ..families.family import Family
 from ..prompts.conditionings import CountedConditioning
+from ..sampling.own_call import without_compile
 
 _MOST_CELLS = 32 * 32  # that are compared: they say enough, and rows of joint attention are long
 _TEXT = "c_crossattn"
+_OUTSIDE = ("control", "hooks", "gligen")  # of a conditioning: what the model is told beside it, which no digest covers
+_RANGE = ("timestep_start", "timestep_end")
 
-KnownHeads = MutableMapping[tuple[int, ...], Heads]
-"""Shape of the sampler's state to the heads that localise in a model; may outlive a run."""
+KnownHeads = MutableMapping[bytes, Heads]
+"""What a model was asked, as a digest, to the heads that localise then; may outlive a run."""
 
 
 class _NounMaps:
@@ -41,50 +45,75 @@ class _NounMaps:
 
 
 class HeadScout:
-    """The heads of a model that localise what a conditioning counts, found once for each shape of the sampler's state.
+    """The heads of a model that localise what a conditioning counts, found once for each of its prompts and sizes.
 
     Args:
         inner_model: ComfyUI's BaseModel, loaded.
-        known: what was found before, of this conditioning; it is added to.
+        known: what was found before on the same patched model; it is added to.
     """
 
     def __init__(self, inner_model: Any, family: Family, counted: CountedConditioning, known: KnownHeads) -> None:
         self._model, self._family, self._counted, self._known = inner_model, family, counted, known
+        self._of_shape: dict[tuple[int, ...], Heads] = {}
 
-    def __call__(self, x: Tensor, sigma: Tensor, options: dict[str, Any]) -> Heads:
+    def __call__(self, x: Tensor, options: dict[str, Any]) -> Heads:
         """See `scouted_heads`."""
-        shape = tuple(x.shape)
-        if shape not in self._known:
-            self._known[shape] = scouted_heads(self._model, self._family, self._counted, x, sigma, options)
-        return self._known[shape]
+        shape = tuple(x.shape[1:])
+        if shape not in self._of_shape:
+            self._of_shape[shape] = self._found(x, options)
+        return self._of_shape[shape]
+
+    def _found(self, x: Tensor, options: dict[str, Any]) -> Heads:
+        conditioning = self._counted.conditioning
+        if any(conditioning.get(name) is not None for name in _OUTSIDE):
+            return scouted_heads(self._model, self._family, self._counted, x, options)
+        key = _digest(conditioning.get("model_conds", {}), tuple(x.shape[1:]))
+        if key not in self._known:
+            self._known[key] = scouted_heads(self._model, self._family, self._counted, x, options)
+        return self._known[key]
+
+
+def _digest(conds: Mapping[str, Any], shape: tuple[int, ...]) -> bytes:
+    """Of all that a conditioning tells the model."""
+    found = hashlib.sha256(repr(shape).encode())
+    for name, holder in sorted(conds.items()):
+        told = getattr(holder, "cond", None)
+        for part in told if isinstance(told, list | tuple) else (told,):
+            is_tensor = isinstance(part, Tensor)
+            found.update(f"{name} {tuple(part.shape) if is_tensor else repr(part)}".encode())
+            if is_tensor:
+                found.update(part.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return found.digest()
 
 
 def scouted_heads(
-    inner_model: Any, family: Family, counted: CountedConditioning, x: Tensor, sigma: Tensor, options: dict[str, Any]
+    inner_model: Any, family: Family, counted: CountedConditioning, x: Tensor, options: dict[str, Any]
 ) -> Heads:
-    """The heads that localise at `x`; none where the model has no joint attention or its text cannot be changed.
+    """The heads that localise; none where the model has no joint attention or its text cannot be changed.
 
-    The model runs twice without a graph, the second time with the nouns' tokens exchanged for the mean of its text.
+    The model runs twice without a graph, the second time with the nouns' tokens exchanged for the mean of its text, on one
+    image of the same noise for every seed, so that they depend on nothing that another run may have had otherwise.
 
     Args:
         inner_model: ComfyUI's BaseModel, loaded.
-        x: (B, C, h, w) the sampler's state, which is not changed.
-        sigma: (B,) noise level.
+        x: (B, C, h, w) or (B, C, 1, h, w) a state of the sampler, whose shape, type and place are taken.
         options: the run's model options.
     """
     reader = family.reader((x.shape[-2], x.shape[-1]))
-    if x.ndim != 4 or not reader.one_grid:
+    if not reader.one_grid or x[0, 0].numel() != x.shape[-2] * x.shape[-1]:
         return {}
     tokens = tuple(sorted({position for noun in counted.target.tokens for position in noun}))
     without = _without(counted.conditioning, tokens, counted.text_layout.length)
     if without is None:
         return {}
 
-    options = comfy.model_patcher.create_model_options_clone(options)
+    options = without_compile(comfy.model_patcher.create_model_options_clone(options))
     options["transformer_options"][FOR_GRADIENT] = True  # no recorder takes these calls for the sampler's
+    state, sigma = _noise(inner_model.model_sampling, x)
 
     def answer(conditioning: Mapping[str, Any], used: dict[str, Any]) -> Tensor:
-        given: Tensor = comfy.samplers.calc_cond_batch(inner_model, [[conditioning]], x.clone(), sigma.clone(), used)[0]
+        at_any_level = {name: value for name, value in conditioning.items() if name not in _RANGE}
+        given: Tensor = comfy.samplers.calc_cond_batch(inner_model, [[at_any_level]], state.clone(), sigma, used)[0]
         return given.float()
 
     sink = _NounMaps(tokens)
@@ -92,7 +121,15 @@ def scouted_heads(
     whole = answer(counted.conditioning, hooked_options(options, capture))
     if not sink.maps:
         return {}
-    return localising_heads(sink.maps, (whole - answer(without, options)).square().mean(1), sink.grid)
+    change = (whole - answer(without, options)).square().mean(1)
+    return localising_heads(sink.maps, change.view(1, *x.shape[-2:]), sink.grid)
+
+
+def _noise(sampling: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    """(1, ...) the same pure noise for every run of such a shape, and its level."""
+    noise = torch.randn((1, *x.shape[1:]), generator=torch.Generator().manual_seed(0)).to(x)
+    sigma = torch.as_tensor(sampling.sigma_max).to(x).reshape(1)
+    return sampling.noise_scaling(sigma, noise, torch.zeros_like(noise), True), sigma
 
 
 def _without(conditioning: Mapping[str, Any], tokens: tuple[int, ...], length: int) -> dict[str, Any] | None:

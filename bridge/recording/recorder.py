@@ -69,7 +69,8 @@ def with_recorder(
     def start_run(guider: Any, _: Tensor) -> RecordedRun:
         counted = counted_conditionings(guider.conds.get("positive", []), node, family, counts)
         warn_of_nothing(counted, notes, "recorded" if node == NODE else "steered")
-        scout = HeadScout(guider.inner_model, family, counted[0], known) if counted else None
+        is_scouted = counted and family not in VIDEO_FAMILIES
+        scout = HeadScout(guider.inner_model, family, counted[0], known) if is_scouted else None
         return RecordedRun(counted, family, guider.inner_model.diffusion_model, notes, scout)
 
     return with_watched_runs(model, _KEY, notes, start_run)
@@ -141,7 +142,7 @@ class RecordedRun:
         length = self._counted[0].text_layout.length
         request = LayerRequest(self._recorder.kept_words, length, step if looks_at_layers else None, self._plan)
         reader = self._family.reader((x.shape[-2], x.shape[-1]))
-        heads = self._scout(x, sigma, model_options) if self._scout else {}
+        heads = self._scout(x, model_options) if self._scout else {}
         sums = self._sums(reader, request, heads)
         capture = Capture(reader, self._counted[0].conditioning.get("uuid"), sums)
         self._open = _OpenStep(capture, sums, step, float(sigma[0]), self._losses)

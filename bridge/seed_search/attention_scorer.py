@@ -49,7 +49,7 @@ class _CallScore:
     Args:
         weights: of the paper's two losses at this step.
         one_grid: see `CallList`.
-        heads: those that "places" reads of a joint attention, see `localised`.
+        heads: those that "places" reads of a joint attention, see `localised`; {} reads all, as the other scores do.
     """
 
     def __init__(
@@ -102,8 +102,8 @@ class AttentionRun:
         self._batches, self._progress = Batches(_MAX_AT_ONCE), Progress(self.pool.total, search.progress)
         self._is_scoring = self._is_scouting = False
         self._scores: list[Tensor] = []
-        # Of each counted conditioning; None before the first step.
-        self._heads: list[Heads] | None = None if search.settings.score == "places" else [{}] * len(self._counted)
+        self._heads: list[Heads] = [{} for _ in self._counted]
+        self._has_to_scout = search.settings.score == "places"
 
     def predict(self, executor: Any, x: Tensor, timestep: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """PREDICT_NOISE wrapper: around each call of the sampler."""
@@ -114,20 +114,20 @@ class AttentionRun:
             )
         is_state = self.gate.is_state(x)
         with self.noise.paused():
-            if is_state and self._heads is None:
-                self._heads = self._scouted(x[:1], timestep[:1], *args)
+            if is_state and self._has_to_scout:
+                self._heads, self._has_to_scout = self._scouted(x, *args), False
             self._is_scoring = is_state
             denoised: Tensor = executor(x, timestep, *args, **kwargs)
         if is_state:
             self._take_in_scores(denoised)
         return denoised
 
-    def _scouted(self, x: Tensor, timestep: Tensor, options: dict[str, Any], *_: Any) -> list[Heads]:
-        """The heads that localise what each conditioning counts, as the first candidate shows them."""
+    def _scouted(self, x: Tensor, options: dict[str, Any], *_: Any) -> list[Heads]:
+        """The heads that localise what each conditioning counts."""
         self._is_scouting = True
         try:
             model = self._guider.inner_model
-            return [scouted_heads(model, self._family, one, x, timestep, options) for one in self._counted]
+            return [scouted_heads(model, self._family, one, x, options) for one in self._counted]
         finally:
             self._is_scouting = False
 
@@ -174,7 +174,7 @@ class AttentionRun:
     def _recording(self, x: Tensor, options: dict[str, Any]) -> tuple[list[_CallScore], dict[str, Any]]:
         """A score for each counted conditioning, and the options that fill them."""
         weights, scores = instance_to_class(self.gate.step, self._total_steps, self._noise_left), []
-        for counted, heads in zip(self._counted, self._heads or (), strict=True):
+        for counted, heads in zip(self._counted, self._heads, strict=True):
             reader = self._family.reader((x.shape[-2], x.shape[-1]))
             scores.append(_CallScore(self._settings, counted.target, weights, reader.one_grid, heads))
             options = hooked_options(options, Capture(reader, counted.conditioning.get("uuid"), scores[-1]))

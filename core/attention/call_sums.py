@@ -47,7 +47,7 @@ class CallSums:
     Attributes:
         request: asks for maps of parts of the model, and says how long the prompt's context is; None for neither.
         waiting: the calls that wait, see `CallList`.
-        heads: of a joint attention, those that say where the text is drawn, see `localising`; `request` gets the mean of all.
+        heads: of joint attention, those whose mean is kept, see `localising`; single layers and thirds keep all.
     """
 
     request: LayerRequest | None = None
@@ -69,17 +69,17 @@ class CallSums:
 
     def _add(self, call: AttentionCall) -> None:
         self._batch = len(call.queries)
-        for kind, probabilities in probabilities_by_kind(call).items():
-            if kind == "self":
-                self._sums[kind].add(call, probabilities)
-            else:
-                self._add_text(call, probabilities)
+        found = probabilities_by_kind(call)
+        if "self" in found:
+            self._sums["self"].add(call, found["self"])
+        if "cross" in found:
+            self._add_text(call, found["cross"])
 
     def _add_text(self, call: AttentionCall, probabilities: Tensor) -> None:
         if self._layers is not None:
             self._layers.add(call, probabilities)
         part = localised(call, self.heads)
-        if part is call:
+        if part is call:  # the mean of all its heads is at hand
             self._sums["cross"].add(call, probabilities)
         elif part is not None:
             self._sums["cross"].add(part, probabilities_by_kind(part, ("cross",))["cross"])

@@ -13,7 +13,7 @@ from .calls import AttentionCall, Grid, head_probabilities
 from .mean_maps import HeadSums
 from .word_maps import Word, small_maps, word_selector
 
-Heads = Literal["mean", "strongest"]
+HeadChoice = Literal["mean", "strongest"]
 THIRDS = ("first third", "middle third", "last third")
 _MAX_LAYERS = 6  # that are shown one by one, beside the thirds
 
@@ -30,7 +30,7 @@ class LayerMaps:
     """
 
     layer: str
-    heads: Heads
+    heads: HeadChoice
     step: int | None
     heat: Tensor
 

@@ -28,7 +28,8 @@ ROBUST is ours, in `robust`. What it does otherwise, and why (tests/core/numina/
 - Places: an added instance could erase others, even the one it copies, and small frames had no room for its disc. Ours
   scales the disc, keeps off everything else and shrinks where it is tight (`robust.placement`).
 - Strength: m * delta - own turns round where scores are negative, and pushes added cells down late. Ours lifts them to
-  m + (delta - 1) * lift, and never pushes down. m is one number for the video, where some frame shows the noun.
+  m + (delta - 1) * lift, and never pushes down. m is one number for the video, where some frame shows the noun. In joint
+  attention scores rise by a third of that (`joint_rise`, chosen by trial: docs/measurements.md, the emoji transformer).
 - Nothing is random: components come from a fixed start, their sign from their largest entry.
 """
 

@@ -67,7 +67,14 @@ class Guide:
     settings: GuidanceSettings
 
     @torch.no_grad()
-    def bias(self, queries: Tensor, keys: Tensor, columns: Sequence[tuple[int, ...]], delta: float) -> RowBias | None:
+    def bias(
+        self,
+        queries: Tensor,
+        keys: Tensor,
+        columns: Sequence[tuple[int, ...]],
+        delta: float,
+        is_joint: bool = False,
+    ) -> RowBias | None:
         """Bias of one layer and step (NUMINA, section 3.4, eq. 11).
 
         Args:
@@ -75,6 +82,7 @@ class Guide:
             keys: (H, T, d), text keys or all keys.
             columns: per noun, its token positions among the keys.
             delta: strength, from `schedule.delta`.
+            is_joint: text and image share the attention.
 
         Returns:
             None where the layout changes nothing.
@@ -100,7 +108,7 @@ class Guide:
             if len(cells.added):
                 lift = _lift(cells, self.rows, queries, keys[:, tokens].float(), delta, settings)
                 bias[..., cells.added[:, None], tokens] = lift
-        return RowBias(self.rows, bias)
+        return RowBias(self.rows, bias.clamp_max(0) + settings.joint_rise * bias.clamp_min(0) if is_joint else bias)
 
 
 def make_guide(layouts: Layouts, grid: Grid, settings: GuidanceSettings, device: torch.device) -> Guide:

@@ -148,8 +148,8 @@ class GuidanceSettings:
             score becomes m * delta (the paper), where the heads of the others stay as far apart as they were.
         lift: of "shift".
         reference: m is that of each "frame"'s smallest instance, or one for the "video".
-        joint: where text and image are one attention, what is added to a score that is to rise is this share of it: there the
-            text takes its attention from the image, and a cell that sees only its noun draws nothing.
+        joint_rise: where text and image share one attention, scores rise by this share of what they rise by elsewhere: there
+            the text takes attention from the image, and a cell that sees only its noun draws nothing.
     """
 
     middle: float = 25.0
@@ -163,7 +163,7 @@ class GuidanceSettings:
     added: Literal["release", "shift", "overwritten"] = "release"
     lift: float = 2.0
     reference: Literal["frame", "video"] = "frame"
-    joint: float = 1.0
+    joint_rise: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -183,5 +183,5 @@ PAPER = Preset(
 )
 ROBUST = Preset(
     LayoutSettings(reader="robust"),
-    GuidanceSettings(added="shift", lift=10.0, circle=6.0, reference="video", joint=1 / 3),
+    GuidanceSettings(added="shift", lift=10.0, circle=6.0, reference="video", joint_rise=1 / 3),
 )

@@ -1,7 +1,7 @@
 """Random clips of moving emoji art: the video model's scenes, of two of the families and of up to six objects.
 
-Every object is whole in every picture of its clip and keeps its size, so that one count holds for the whole clip. A clip
-played backwards is as good a clip. FROZEN, as `scenes` is.
+Every object stays in the picture, keeps its size and is hidden by a fifth at most, so that one count holds for the whole
+clip. A clip played backwards is as good a clip. FROZEN, as `scenes` is.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _path(start: Box, way: tuple[float, float], frames: int) -> tuple[Box, ...]:
     return tuple((round(left + way[0] * share), round(top + way[1] * share), width, height) for share in shares)
 
 
-def moving(starts: list[Box], rng: random.Random, frames: int) -> list[tuple[Box, ...]]:
+def random_paths(starts: list[Box], rng: random.Random, frames: int) -> list[tuple[Box, ...]]:
     """A straight path for each box; one that finds no free way stays where it is.
 
     Returns:
@@ -90,7 +90,7 @@ def random_clip(rng: random.Random, kinds: tuple[Kind, ...] | None = None, frame
     background_kind, background = random_background(rng, SIZE)
     prompt = write_prompt(kinds, background_kind, rng)
     looks = looks_of(kinds, rng)
-    paths = moving(place_objects(looks, rng), rng, frames)
+    paths = random_paths(place_objects(looks, rng), rng, frames)
     nearer_last = sorted(zip(looks, paths, strict=True), key=lambda one: one[1][0][1] + one[1][0][3])
     boxes = tuple(tuple(path[frame] for _, path in nearer_last) for frame in range(frames))
     pictures = [picture_of([(look, path[frame]) for look, path in nearer_last], background) for frame in range(frames)]

@@ -23,10 +23,11 @@ from headcount.bridge.attention.hook import override_of
 from headcount.bridge.comfyui import compatibility as newer_comfyui
 from headcount.bridge.families.unet import UNetReader
 from headcount.bridge.gradients.autograd_weights import autograd_weights
-from headcount.bridge.gradients.differentiable import differentiable, without_compile
+from headcount.bridge.gradients.differentiable import differentiable
 from headcount.bridge.gradients.recast_weights import recast_weights
 from headcount.bridge.isac.control import IsacSettings, with_isac
 from headcount.bridge.recording.recorder import with_recorder
+from headcount.bridge.sampling.own_call import without_compile
 from headcount.bridge.sampling.step_tracker import StepTracker, known_name
 from headcount.bridge.seed_search.search import initial_latent
 from headcount.bridge.seed_search.settings import SearchSettings

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from headcount.core.attention import AttentionCall, localising_heads, of_heads
+from headcount.core.attention import AttentionCall, CallSums, LayerRequest, localised, localising_heads, of_heads
+from headcount.core.attention.calls import head_probabilities
 from headcount.core.attention.localising import LEAST_OF_BEST, MOST_HEADS
 from headcount.core.isac import AnchoredObjective, PromptTarget, anchored_losses
 from headcount.core.isac.differentiate import whole_gradients
@@ -113,3 +114,26 @@ def test_a_mask_goes_with_its_heads(heads_of_bias: int) -> None:
     part = of_heads(replace(_calls()[0], bias=bias), (2,))
     assert part.queries.shape[1] == part.keys.shape[1] == 1 and part.bias is not None
     assert torch.equal(part.bias[:, 0], bias[:, -1])
+
+
+def test_maps_are_the_means_of_the_named_heads_and_all_else_of_all_heads() -> None:
+    calls, words = _calls(), (("cats", (2, 3)),)
+    request = LayerRequest(words, 7)
+    found, plain = (CallSums(request, heads=heads) for heads in ({2: (0, 2)}, {}))
+    for call in calls:
+        found.add(call)
+        plain.add(call)
+    own, every = found.maps(), plain.maps()
+    expected = torch.stack([head_probabilities(calls[1], head)[..., :7] for head in (0, 2)]).mean(0)
+    torch.testing.assert_close(own.cross_attention, expected)
+    assert torch.equal(own.self_attention, every.self_attention)
+    assert all(torch.equal(one.heat, other.heat) for one, other in zip(own.layers, every.layers, strict=True))
+
+
+def test_only_joint_calls_are_read_in_part() -> None:
+    joint = _calls()[0]
+    cross = replace(joint, kind="cross", keys=joint.keys[:, :, :7], text=None, image=None)
+    assert localised(cross, {2: (0,)}) is cross and localised(joint, {}) is joint
+    assert localised(joint, {2: (0,)}) is None
+    part = localised(joint, {1: (2,)})
+    assert part is not None and torch.equal(part.queries[:, 0], joint.queries[:, 2])

@@ -1,4 +1,4 @@
-"""Drawn clips hold what their prompts ask for, whole and apart, in every picture."""
+"""Drawn clips hold what their prompts ask for in every picture."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from headcount.bridge.demo_models import emoji_video
 from headcount.core.prompts import parse_prompt, same_noun
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from demo.emoji.clips import FRAMES, MAX_OF_A_KIND, NOUNS, clip, moving, random_clip, random_clip_kinds
+from demo.emoji.clips import FRAMES, MAX_OF_A_KIND, NOUNS, clip, random_clip, random_clip_kinds, random_paths
 from demo.emoji.scenes import LARGEST_OVERLAP, SIZE, overlap
 from demo.scenes import Kind
 
@@ -21,7 +22,8 @@ seeds = st.integers(0, 10**9)
 
 
 def test_the_clips_are_frozen() -> None:
-    """The video model is trained on these."""
+    """The video model is trained on these, and its schedule made for as many frames."""
+    assert FRAMES == emoji_video.FRAMES
     found = hashlib.sha256()
     for number in range(8):
         one = clip("training", number)
@@ -71,7 +73,7 @@ def test_most_objects_move_and_evenly() -> None:
 
 
 def test_one_without_room_stays() -> None:
-    assert moving([(0, 0, SIZE, SIZE)], random.Random(0), 3) == [((0, 0, SIZE, SIZE),) * 3]
+    assert random_paths([(0, 0, SIZE, SIZE)], random.Random(0), 3) == [((0, 0, SIZE, SIZE),) * 3]
 
 
 def test_same_numbers_same_clip() -> None:
