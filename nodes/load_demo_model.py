@@ -34,8 +34,8 @@ class LoadDemoModel(io.ComfyNode):
                     tooltip="emoji: 21 nouns such as cats, dogs, apples, cars and books, 1 to 12 of one to four kinds. emoji, "
                     "8 steps: the same model, distilled as turbo models are; use 8 steps and cfg 1. shapes: circles, squares, "
                     "triangles, stars, hearts, rings, crosses and moons in six colours. Only in a clone of the repository: "
-                    "emoji, transformer, a small Lumina 2, and emoji, video, a small Wan 2.1 for clips of up to six fruits, cups "
-                    "or books.",
+                    "emoji, transformer, a small Lumina 2, and emoji, video, a small Wan 2.1 for clips of up to six fruits, "
+                    "cups or books.",
                 ),
                 io.Int.Input(
                     "batch_size", default=1, min=1, max=64, tooltip="How many images the sampler makes from the LATENT."

@@ -6,8 +6,8 @@ text. DiffEdit (Couairon et al. 2023, section 3.2) finds what to edit in this wa
 nouns ranks the cells as that change does.
 
 On the Emoji transformer the change tells object cells from others with an AUC of 0.80 to 0.87 in steps 2 to 5 of 20, the mean
-over all heads with 0.34 to 0.40, and a head's likeness to the change says how well it does: r = 0.97 over the 24 heads. It says so
-at pure noise, too: maps over a whole run have an AUC of 0.85 with the heads that are found there, 0.88 with those of step 5.
+over all heads with 0.34 to 0.40, and a head's likeness to the change says how well it does: r = 0.97 over the 24 heads. At
+pure noise, too: maps over a whole run have an AUC of 0.85 with the heads that are found there, 0.88 with those of step 5.
 """
 
 from __future__ import annotations
