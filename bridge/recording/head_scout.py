@@ -91,8 +91,8 @@ def scouted_heads(
 ) -> Heads:
     """The heads that localise; none where the model has no joint attention or its text cannot be changed.
 
-    The model runs twice without a graph, the second time with the nouns' tokens exchanged for the mean of its text, on one
-    image of the same noise for every seed, so that they depend on nothing that another run may have had otherwise.
+    The model runs twice without a graph, the second time with the nouns' tokens exchanged for the mean of its text, on the
+    same noise for every seed, so that they depend on nothing that another run may have had otherwise.
 
     Args:
         inner_model: ComfyUI's BaseModel, loaded.
@@ -122,13 +122,13 @@ def scouted_heads(
     if not sink.maps:
         return {}
     change = (whole - answer(without, options)).square().mean(1)
-    return localising_heads(sink.maps, change.view(1, *x.shape[-2:]), sink.grid)
+    return localising_heads(sink.maps, change.view(len(x), *x.shape[-2:]), sink.grid)
 
 
 def _noise(sampling: Any, x: Tensor) -> tuple[Tensor, Tensor]:
-    """(1, ...) the same pure noise for every run of such a shape, and its level."""
-    noise = torch.randn((1, *x.shape[1:]), generator=torch.Generator().manual_seed(0)).to(x)
-    sigma = torch.as_tensor(sampling.sigma_max).to(x).reshape(1)
+    """The same pure noise for every run and each image of it, as `x`, and its level (B,)."""
+    noise = torch.randn((1, *x.shape[1:]), generator=torch.Generator().manual_seed(0)).to(x).expand(x.shape)
+    sigma = torch.as_tensor(sampling.sigma_max).to(x).repeat(len(x))
     return sampling.noise_scaling(sigma, noise, torch.zeros_like(noise), True), sigma
 
 

@@ -115,7 +115,7 @@ class AttentionRun:
         is_state = self.gate.is_state(x)
         with self.noise.paused():
             if is_state and self._has_to_scout:
-                self._heads, self._has_to_scout = self._scouted(x, *args), False
+                self._heads, self._has_to_scout = self._scouted(x[:1], *args), False
             self._is_scoring = is_state
             denoised: Tensor = executor(x, timestep, *args, **kwargs)
         if is_state:
