@@ -40,7 +40,7 @@ def warn_of_size(model: Any, noise: Tensor, sigmas: Tensor, notes: RunNotes) -> 
 
 def _own_side(config: Any) -> int | None:
     """Pixels; None where nothing is known. A model of the pack's own says it itself."""
-    own: int | None = getattr(config, "own_side", None)
+    own: int | None = getattr(type(config), "own_side", None)  # an instance of ComfyUI's warns of what it lacks
     if own is not None:
         return own
     return _OWN_SIDES.get(type(config)) if config.unet_config.get("model_channels") == _CHANNELS else None

@@ -66,3 +66,12 @@ def test_stable_diffusions_own_sizes(kind: Any, side: int, caplog: pytest.LogCap
     assert notes_of(2 * cells, 2 * cells, late) == 0, "a second sampler goes on from an enlarged image"
     small = kind({**kind.unet_config, "model_channels": 32})
     assert notes_of(2 * cells, 2 * cells, config=small) == 0
+
+
+def test_comfyui_is_asked_for_nothing_that_it_lacks(caplog: pytest.LogCaptureFixture) -> None:
+    """Its configurations warn in the console of every attribute that they do not have."""
+    sampling = smallest(False).model.get_model_object("model_sampling")
+    config = comfy.supported_models.WAN21_T2V({"image_model": "wan2.1"})
+    model = SimpleNamespace(model_config=config, model_sampling=sampling, latent_format=None)
+    warn_of_size(model, torch.zeros(1, 4, 8, 8), sampling.sigma_max.reshape(1), RunNotes("a node"))
+    assert caplog.records == []
