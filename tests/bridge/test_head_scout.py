@@ -115,7 +115,7 @@ def test_the_papers_objective_reads_all_heads_and_its_maps_the_localising_ones(a
 def test_a_cache_of_answers_is_the_samplers_own() -> None:
     """EasyCache goes by the calls that it sees: the scout's are not among them."""
     setup, run = _setup("transformer", "three donuts"), Run(steps=8)
-    cached = EasyCacheNode.execute(setup.model, 0.5, 0.1, 0.95, False).args[0]
+    cached = EasyCacheNode.execute(setup.model, 0.5, 0.0, 0.95, False).args[0]
     recorded, _ = with_recorder(cached)
     assert torch.equal(sample(recorded, setup, run), sample(cached, setup, run))
 
