@@ -63,7 +63,6 @@ def with_recorder(
         CountError: the model is of a family whose attention cannot be read.
     """
     family, notes = family_of(model, node, families), RunNotes(node)
-
     known: KnownHeads = {}
 
     def start_run(guider: Any, _: Tensor) -> RecordedRun:

@@ -34,9 +34,9 @@ from ..attention import (
     add_token_columns,
     head_counts,
     largest_grid,
+    localised,
     mean_over_layers,
     noun_columns,
-    of_heads,
     outline,
 )
 from ..counting import NounBoxes
@@ -123,8 +123,7 @@ class AnchoredObjective:
 
     def part(self, call: AttentionCall) -> AttentionCall:
         """What is read of a selected call."""
-        heads = self.heads.get(call.place)
-        return call if heads is None else of_heads(call, heads)
+        return localised(call, self.heads) or call
 
     def start(self) -> ObjectiveStep:
         return _AnchoredStep(self)
