@@ -32,9 +32,10 @@ from demo.emoji.judge import load_judge  # noqa: E402
 
 from .countbench_parts.measures import Counts, count_accuracy, temporal_consistency  # noqa: E402
 from .lab.command import new_parser, positive, tell  # noqa: E402
+from .lab.method_runs import connected  # noqa: E402
 from .lab.node_methods import KINDS, PLAIN, Method, read_methods  # noqa: E402
 from .lab.prompt_files import SETS, PromptRow, read_prompts  # noqa: E402
-from .lab.sampling import Generator, Sampling  # noqa: E402
+from .lab.sampling import Generator  # noqa: E402
 from .lab.statistics import interval  # noqa: E402
 from .lab.tables import table, with_interval  # noqa: E402
 
@@ -85,19 +86,6 @@ def _guides(name: str) -> bool:
     return KINDS[name].does == "guides" and not KINDS[name].counts
 
 
-def guided(sampling: Sampling, method: Method) -> tuple[Sampling, Any]:
-    """The sampling under a method that guides, and the guide's MAPS; None plainly.
-
-    Raises:
-        CountError: the node refuses a setting.
-    """
-    part = method.part("guides")
-    if part is None:
-        return sampling, None
-    model, maps, *_ = KINDS[part[0]].node.execute(model=sampling.model, **part[1]).args
-    return replace(sampling, model=model), maps
-
-
 def _read(maps: Any, samples: torch.Tensor, nouns: int) -> tuple[Counts | None, bool]:
     """(F, K) instances that a guide found, and whether it wanted others."""
     record, _ = maps.record_for(samples) if maps else (None, False)
@@ -116,12 +104,12 @@ def outcomes(generator: Generator, judge: Counter, row: PromptRow, methods: Sequ
     sampling = replace(sampling, latent=sampling.latent.repeat_interleave(FRAMES, 2))
     for method in methods:
         begun = time.perf_counter()
-        used, maps = guided(sampling, method)
+        used, maps = connected(sampling, method)
         samples = used.run()
         seconds = time.perf_counter() - begun
         (pictures,) = generator.pixels(samples)
         counts = judge.count(image_of(pictures), list(row.counts)).numbers.numpy().round()
-        found.append(Outcome(pictures, counts, *_read(maps, samples, len(row.counts)), seconds))
+        found.append(Outcome(pictures, counts, *_read(maps.get("guides"), samples, len(row.counts)), seconds))
     return found
 
 

@@ -87,7 +87,7 @@ class Bench:
         samples = self._samples(row, sampling, method)
         self._drawn.add(method.key)
         pixels = self._generator.pixels(samples)
-        return self._repaired(row, sampling, method, pixels)[0], losses_of(maps, samples)
+        return self._repaired(row, sampling, method, pixels)[0], losses_of(maps.get("steers"), samples)
 
     def _repaired(self, row: PromptRow, sampling: Sampling, method: Method, pixels: np.ndarray) -> np.ndarray:
         """The pictures as Count Repair hands them on; as they are where the method has none."""

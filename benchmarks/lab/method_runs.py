@@ -17,8 +17,10 @@ from .node_methods import KINDS, Method
 from .sampling import Sampling
 
 
-def connected(sampling: Sampling, method: Method, links: Mapping[str, Any] | None = None) -> tuple[Sampling, Any]:
-    """The sampling with the nodes that steer and guide its model, and the MAPS of the one that steers.
+def connected(
+    sampling: Sampling, method: Method, links: Mapping[str, Any] | None = None
+) -> tuple[Sampling, dict[str, Any]]:
+    """The sampling with the nodes that steer and guide its model, and the MAPS of each, by "steers" and "guides".
 
     Args:
         links: `counter` and `vae`, for nodes that count.
@@ -26,13 +28,13 @@ def connected(sampling: Sampling, method: Method, links: Mapping[str, Any] | Non
     Raises:
         CountError: the method cannot work with this model, or a node refuses a setting.
     """
-    maps = None
+    maps = {}
     for does in ("steers", "guides"):
         if part := method.part(does):
             name, settings = part
             given = links or {} if KINDS[name].counts else {}
-            model, *others = KINDS[name].node.execute(model=sampling.model, **settings, **given).args
-            sampling, maps = replace(sampling, model=model), others[0] if does == "steers" else maps
+            model, maps[does], *_ = KINDS[name].node.execute(model=sampling.model, **settings, **given).args
+            sampling = replace(sampling, model=model)
     return sampling, maps
 
 

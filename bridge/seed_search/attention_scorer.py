@@ -100,10 +100,10 @@ class AttentionRun:
         self.pool = CandidatePool(search.settings, len(search.latent["samples"]), self._total_steps)
         self.noise = SharedNoise(len(noise))
         self._batches, self._progress = Batches(_MAX_AT_ONCE), Progress(self.pool.total, search.progress)
-        self._is_scoring = self._is_scouting = False
+        self._is_scoring = False
         self._scores: list[Tensor] = []
-        self._heads: list[Heads] = [{} for _ in self._counted]
-        self._has_to_scout = search.settings.score == "places"
+        # None until the model was asked, which no other score needs.
+        self._heads: list[Heads] | None = None if search.settings.score == "places" else [{} for _ in self._counted]
 
     def predict(self, executor: Any, x: Tensor, timestep: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """PREDICT_NOISE wrapper: around each call of the sampler."""
@@ -114,8 +114,8 @@ class AttentionRun:
             )
         is_state = self.gate.is_state(x)
         with self.noise.paused():
-            if is_state and self._has_to_scout:
-                self._heads, self._has_to_scout = self._scouted(x[:1], *args), False
+            if self._heads is None:
+                self._heads = self._scouted(x[:1], *args)
             self._is_scoring = is_state
             denoised: Tensor = executor(x, timestep, *args, **kwargs)
         if is_state:
@@ -124,12 +124,8 @@ class AttentionRun:
 
     def _scouted(self, x: Tensor, options: dict[str, Any], *_: Any) -> list[Heads]:
         """The heads that localise what each conditioning counts."""
-        self._is_scouting = True
-        try:
-            model = self._guider.inner_model
-            return [scouted_heads(model, self._family, one, x, options) for one in self._counted]
-        finally:
-            self._is_scouting = False
+        model = self._guider.inner_model
+        return [scouted_heads(model, self._family, one, x, options) for one in self._counted]
 
     def _take_in_scores(self, denoised: Tensor) -> None:
         scores, self._scores = self._scores, []
@@ -147,7 +143,8 @@ class AttentionRun:
 
         A guidance node of its own asks again after the sampler's call; only the first answer is scored.
         """
-        if self._is_scouting:
+        known = self._heads
+        if known is None:  # the scout asks
             answers: list[Tensor] = executor(model, conds, x, timestep, options)
             return answers
         is_scoring, self._is_scoring = self._is_scoring, False
@@ -155,7 +152,7 @@ class AttentionRun:
         def ask_about(batch: list[int]) -> list[Tensor]:
             comfy.model_management.throw_exception_if_processing_interrupted()
             shown = x[batch]
-            recorded, hooked = self._recording(shown, options) if is_scoring else ([], options)
+            recorded, hooked = self._recording(shown, options, known) if is_scoring else ([], options)
             whole = whole_pictures_only(hooked, shown, self._guider.conds.values(), _NODE)
             answers: list[Tensor] = executor(model, conds, shown, timestep[batch], whole)
             # Several counted conditionings ask for all of their objects together.
@@ -171,10 +168,12 @@ class AttentionRun:
                 answer[batch] = part
         return answers
 
-    def _recording(self, x: Tensor, options: dict[str, Any]) -> tuple[list[_CallScore], dict[str, Any]]:
+    def _recording(
+        self, x: Tensor, options: dict[str, Any], known: list[Heads]
+    ) -> tuple[list[_CallScore], dict[str, Any]]:
         """A score for each counted conditioning, and the options that fill them."""
         weights, scores = instance_to_class(self.gate.step, self._total_steps, self._noise_left), []
-        for counted, heads in zip(self._counted, self._heads, strict=True):
+        for counted, heads in zip(self._counted, known, strict=True):
             reader = self._family.reader((x.shape[-2], x.shape[-1]))
             scores.append(_CallScore(self._settings, counted.target, weights, reader.one_grid, heads))
             options = hooked_options(options, Capture(reader, counted.conditioning.get("uuid"), scores[-1]))
