@@ -211,7 +211,8 @@ class _IsacRun:
         ]
         if counted and not self._steering:
             notes.warn("the prompt asks for one object, so nothing is steered: a layout can say where it is to be")
-        self._record = RecordedRun(counted, family, self._model.diffusion_model, notes, scouts[0] if scouts else None)
+        scout = scouts[0] if scouts else None
+        self._record = RecordedRun(counted, family, self._model.diffusion_model, notes, scout, len(sigmas) - 1)
 
     def before_step(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]:
         comfy.model_management.throw_exception_if_processing_interrupted()

@@ -65,12 +65,12 @@ def with_recorder(
     family, notes = family_of(model, node, families), RunNotes(node)
     known: KnownHeads = {}
 
-    def start_run(guider: Any, _: Tensor) -> RecordedRun:
+    def start_run(guider: Any, sigmas: Tensor) -> RecordedRun:
         counted = counted_conditionings(guider.conds.get("positive", []), node, family, counts)
         warn_of_nothing(counted, notes, "recorded" if node == NODE else "steered")
         is_scouted = counted and family not in VIDEO_FAMILIES
         scout = HeadScout(guider.inner_model, family, counted[0], known) if is_scouted else None
-        return RecordedRun(counted, family, guider.inner_model.diffusion_model, notes, scout)
+        return RecordedRun(counted, family, guider.inner_model.diffusion_model, notes, scout, len(sigmas) - 1)
 
     return with_watched_runs(model, _KEY, notes, start_run)
 
@@ -98,6 +98,7 @@ class RecordedRun:
     Args:
         diffusion: ComfyUI's diffusion model.
         scout: finds the heads that localise what the first of `counted` counts; None where all are read.
+        steps: of the run's schedule.
     """
 
     def __init__(
@@ -107,8 +108,9 @@ class RecordedRun:
         diffusion: Any,
         notes: RunNotes | None = None,
         scout: HeadScout | None = None,
+        steps: int = 0,
     ) -> None:
-        self._family, self._diffusion, self._scout = family, diffusion, scout
+        self._family, self._diffusion, self._scout, self._steps = family, diffusion, scout, steps
         self._notes = notes or RunNotes(NODE)
         self.why_nothing = NOTHING_COUNTED
         self._states = 0
@@ -166,11 +168,19 @@ class RecordedRun:
         self.close()
         if self._recorder is not None and not self._recorded:
             left = f"recorded nothing in this run: {self._reason()}"
-            self._notes.warn(left)
+            if not self._is_repeated:
+                self._notes.warn(left)
             self.why_nothing = f"{self._notes.node} {left}"
         return self._recorder
 
+    @property
+    def _is_repeated(self) -> bool:
+        """Whether an earlier run of the same node had all of the steps, which it looked at then: nothing is amiss."""
+        return self._steps > 0 and not self._states
+
     def _reason(self) -> str:
+        if self._is_repeated:
+            return "its steps are those of an earlier run, and none was sampled again"
         if not self._states:
             return "the sampler took no step. Raise its steps or its denoise"
         if not self._seen:

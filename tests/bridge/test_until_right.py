@@ -187,6 +187,12 @@ def test_only_the_nearest_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kept == [{0}, {1}, {1}, {3}, {3}, {3}, {3}] and done.seed == 10
 
 
+def test_a_run_whose_steps_are_all_kept_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """A look at the last of few steps leaves nothing to sample: Count Control has seen every step of it."""
+    done = generate(Scripted(*[TWO_CATS_AND_A_DOG] * 2), isac="fast", steps=1, search="half-way", rounds=0)
+    assert done.is_right and not caplog.messages
+
+
 @pytest.mark.parametrize(("budget", "looks"), [(0.5, 1), (1.4, 1), (1.5, 2), (2.1, 3)])
 def test_the_budget_of_looks_leaves_room_for_a_picture(budget: float, looks: int) -> None:
     far = (("cat", 0.9),) * 7
