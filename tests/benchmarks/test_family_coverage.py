@@ -33,7 +33,9 @@ def test_a_family_is_read_where_all_its_entries_are() -> None:
 
 
 @pytest.mark.parametrize(
-    "one", [small("SDXL"), small("Flux 1"), video("Wan 2.1"), video("LTX-2")], ids=lambda one: one.name
+    "one",
+    [small("SDXL"), small("Flux 1"), video("Wan 2.1"), video("LTX-2"), video("CogVideoX 1.5")],
+    ids=lambda one: one.name,
 )
 def test_nothing_fails_on_a_family_that_is_read(one: family_coverage.Small) -> None:
     assert list(failures(one)) == []
