@@ -1,12 +1,14 @@
-"""Qwen-Image and Qwen-Image-Edit: joint attention, [text, image, reference images]."""
+"""Qwen-Image, Qwen-Image-Edit, and Mage-Flow, which has the same layers: joint attention, [text, image, reference images]."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+from comfy.ldm.mage_flow.model import MageFlowTransformer2DModel
 from comfy.ldm.qwen_image.model import QwenImageTransformer2DModel, QwenImageTransformerBlock
-from comfy.model_base import QwenImage
+from comfy.model_base import MageFlow, QwenImage
 
 from ...core.errors import CountError
 from ...core.prompts import Counts, TextLayout
@@ -29,16 +31,25 @@ def order_of(inputs: ModelInputs) -> TokenOrder:
     return text_first(inputs, patch, reference_tokens(inputs, patch))
 
 
-def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
-    """Qwen's tokens behind the template."""
-    return behind_template(counts, "qwen25_7b", conditioning["cross_attn"].shape[1], _TEMPLATE)
+def text_layout(counts: Counts, conditioning: Mapping[str, Any], encoder: str = "qwen25_7b") -> TextLayout:
+    """Qwen's tokens behind the template, which both models have."""
+    return behind_template(counts, encoder, conditioning["cross_attn"].shape[1], _TEMPLATE)
 
 
+_BLOCKS = (QwenImageTransformerBlock,)
 QWEN_IMAGE = Family(
     "Qwen-Image",
     (QwenImageTransformer2DModel,),
     (QwenImage,),
     joint_reader(order_of),
-    (QwenImageTransformerBlock,),
+    _BLOCKS,
     text_layout,
+)
+MAGE_FLOW = Family(
+    "Mage-Flow",
+    (MageFlowTransformer2DModel,),
+    (MageFlow,),
+    joint_reader(order_of),
+    _BLOCKS,
+    partial(text_layout, encoder="qwen3vl_4b"),
 )

@@ -19,13 +19,13 @@ from .lumina import LUMINA
 from .minimax import MINIMAX_H3
 from .mochi import MOCHI
 from .pixart import PIXART
-from .qwen_image import QWEN_IMAGE
+from .qwen_image import MAGE_FLOW, QWEN_IMAGE
 from .qwen_image_21 import QWEN_IMAGE_21
 from .sd3 import SD3
 from .unet import UNET
 from .wan import WAN
 
-FAMILIES = (UNET, SD3, PIXART, FLUX, CHROMA, QWEN_IMAGE, QWEN_IMAGE_21, LUMINA, HIDREAM, KREA_2)
+FAMILIES = (UNET, SD3, PIXART, FLUX, CHROMA, QWEN_IMAGE, QWEN_IMAGE_21, LUMINA, HIDREAM, KREA_2, MAGE_FLOW)
 # Read over all frames at once, and without gradients. HunyuanImage and Anima are here since they share the architecture of a
 # video model; ComfyUI's has no way back in Anima's.
 VIDEO_FAMILIES = (WAN, HUNYUAN_VIDEO, HUNYUAN_IMAGE, LTX, MINIMAX_H3, MOCHI, COGVIDEOX, COSMOS, COSMOS_PREDICT2, ANIMA)

@@ -312,7 +312,7 @@ def test_no_hook_stays_on_pixart(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "method"),
     [
-        *((name, "index") for name in ("Flux 1", "Flux 2", "Qwen-Image", "Krea 2")),
+        *((name, "index") for name in ("Flux 1", "Flux 2", "Qwen-Image", "Mage-Flow", "Krea 2")),
         *((one.name, "index") for one in SMALL if one.name == "Qwen-Image 2.1"),
         *((name, "index_timestep_zero") for name in ("Qwen-Image", "Krea 2")),
     ],

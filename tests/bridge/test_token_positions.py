@@ -26,6 +26,7 @@ import comfy.text_encoders.hydit
 import comfy.text_encoders.krea2
 import comfy.text_encoders.lt
 import comfy.text_encoders.lumina2
+import comfy.text_encoders.mage_flow
 import comfy.text_encoders.minimax
 import comfy.text_encoders.omnigen2
 import comfy.text_encoders.pixart_t5
@@ -65,6 +66,7 @@ SHIPPED: dict[str, Callable[..., Any]] = {
     "hunyuan_image": te.hunyuan_image.HunyuanImageTokenizer,
     "anima": te.anima.AnimaTokenizer,
     "krea_2": te.krea2.Krea2Tokenizer,
+    "mage_flow": te.mage_flow.MageFlowTokenizer,
     "minimax_h3": te.minimax.MiniMaxH3Tokenizer,
     "hunyuan_video": te.hunyuan_video.HunyuanVideoTokenizer,
     "z_image": te.z_image.ZImageTokenizer,
@@ -338,6 +340,11 @@ def krea_2() -> Any:
     return text_model(te.krea2.Krea2TEModel, clip_name="qwen3vl_4b", clip="clip_q", clip_q=network)
 
 
+def mage_flow() -> Any:
+    network = IdEncoder(8, masks=True)
+    return text_model(te.mage_flow.MageFlowTEModel, clip_name="qwen3vl_4b", clip="clip_q", clip_q=network)
+
+
 def qwen_21() -> Any:
     network = IdEncoder(8, masks=True)
     network.image_spans = []  # of pictures among the tokens
@@ -379,6 +386,7 @@ ENCODERS: dict[str, tuple[str, Callable[[], Any]]] = {
     "z_image": ("Lumina 2", lambda: one_network(te.z_image.ZImageTEModel, "qwen3_4b")),
     "ltx_2": ("LTX", ltx_2),
     "krea_2": ("Krea 2", krea_2),
+    "mage_flow": ("Mage-Flow", mage_flow),
     "anima": ("Anima", lambda: one_network(te.anima.AnimaTEModel, "qwen3_06b")),
     "minimax_h3": ("MiniMax H3", minimax_h3),
     "hidream": (

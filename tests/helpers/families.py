@@ -245,6 +245,14 @@ QWEN = {
     "pooled_projection_dim": POOLED,
     "axes_dims_rope": (8, 8, 8),
 }
+MAGE_FLOW = {
+    "image_model": "mage_flow",
+    "num_layers": 2,
+    "attention_head_dim": 24,
+    "num_attention_heads": 2,
+    "joint_attention_dim": WIDTH,
+    "axes_dims_rope": (8, 8, 8),
+}
 LUMINA = {
     "image_model": "lumina2",
     "patch_size": 2,
@@ -396,6 +404,7 @@ SMALL: tuple[Small, ...] = (
     Small("Flux 2 Klein 9B", supported.Flux2, FLUX_2, {"qwen3_8b": 512}, (128, 8, 6), (8, 6), **OF_KLEIN),
     Small("Chroma", supported.Chroma, CHROMA, T5, SIXTEEN, (8, 6), text=POOLED_TEXT),
     Small("Qwen-Image", supported.QwenImage, QWEN, {"qwen25_7b": 41}, (16, 1, 15, 12), (8, 6), start=34),
+    Small("Mage-Flow", supported.MageFlow, MAGE_FLOW, {"qwen3vl_4b": 41}, (128, 8, 6), (8, 6), start=34),
     Small("Lumina 2", supported.Lumina2, LUMINA, {"gemma2_2b": 7}, (16, 15, 12), (8, 6)),
     Small("Z-Image", supported.ZImage, Z_IMAGE, {"qwen3_4b": 7}, SIXTEEN, (8, 6)),
     Small(
