@@ -1,14 +1,13 @@
-"""Lumina 2 and Z-Image: joint attention, [text, padding, image, padding], after layers that refine each by itself."""
+"""Lumina 2 and Z-Image: joint attention, [text, reference images, image], each with padding, after layers that refine each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from comfy.ldm.lumina.model import JointTransformerBlock, NextDiT, NextDiTPixelSpace
 from comfy.model_base import Lumina2, ZImagePixelSpace
 
-from ...core.errors import CountError
 from ...core.prompts import Counts, TextLayout, one_encoder
 from .family import Family, ModelInputs
 from .joint import TokenOrder, joint_reader, patches
@@ -17,30 +16,47 @@ _ENCODERS = ("gemma2_2b", "gemma3_4b", "qwen3_4b", "l")  # the last one: the dem
 
 
 def order_of(inputs: ModelInputs) -> TokenOrder:
-    """Z-Image pads text and image to whole multiples; the padding is read by the model and belongs to neither.
+    """Z-Image pads every text and image to whole multiples; the padding is read by the model and belongs to neither.
 
-    The layers that refine the image alone are self-attention; where they read padding too, they are left out.
+    With reference images (omni, edit) the order is [their texts, text, other texts, what an image encoder sees in them, they
+    themselves, image]. A multiple of padding stands for the text of a reference that has none, and for an image that the
+    encoder has not seen. The layers that refine the image alone are self-attention; where they read padding or references
+    too, they are left out.
     """
-    model = inputs.diffusion
+    model, conditions = inputs.diffusion, inputs.conditions
+    multiple = model.pad_tokens_multiple or 1
+
+    def padded(*tokens: int) -> int:
+        return sum(-(-one // multiple) * multiple for one in tokens)
+
     grid = patches(inputs.latent, model.patch_size)
-    multiple, pixels = model.pad_tokens_multiple or 1, grid[0] * grid[1]
-    start = _padded(inputs.text, multiple)
-    image = slice(start, start + pixels)
-    length = start + _padded(pixels, multiple)
-    return TokenOrder(grid, slice(0, inputs.text), image, length, text_calls=len(model.context_refiner))
+    references = [
+        _cells(patches(latent.shape[-2:], model.patch_size)) for latent in conditions.get("ref_latents") or ()
+    ]
+    images, text_calls = padded(*references), len(model.context_refiner)
+    texts = [text.shape[1] for text in conditions.get("ref_contexts") or ()] if references else []
+    texts[len(texts) : len(references)] = [multiple] * (len(references) - len(texts))
+    if references and model.siglip_embedder is not None:
+        text_calls += len(model.siglip_refiner)
+        seen = [_cells(features.shape[1:3]) for features in conditions.get("siglip_feats") or ()][: len(references)]
+        images += padded(*seen, *[multiple] * (len(references) + 1 - len(seen)))
+    start = padded(*texts[: len(references)])
+    image = start + padded(inputs.text, *texts[len(references) :]) + images
+    return TokenOrder(
+        grid,
+        slice(start, start + inputs.text),
+        slice(image, image + _cells(grid)),
+        image + padded(_cells(grid)),
+        text_calls,
+    )
 
 
-def _padded(tokens: int, multiple: int) -> int:
-    return -(-tokens // multiple) * multiple
+def _cells(grid: Sequence[int]) -> int:
+    return grid[0] * grid[1]
 
 
 def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
     """Gemma's tokens for Lumina 2; Qwen's with its template for Z-Image."""
-    if conditioning.get("reference_latents"):
-        raise CountError(
-            "Z-Image with a reference image (omni, edit) lays its tokens out in an order that this pack does not know. Remove "
-            "the reference from this conditioning; Count Prompt, Count Search and Count Check work with it"
-        )
     encoder = next((key for key in _ENCODERS if key in counts.lengths), _ENCODERS[0])
     return one_encoder(counts, encoder, conditioning["cross_attn"].shape[1])
 

@@ -6,6 +6,7 @@ Each claim is made of the first layers of the real forward pass, so that a chang
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import comfy.model_base
@@ -31,8 +32,20 @@ from headcount.core.prompts import CONDITIONING_KEY
 from headcount.core.prompts.context import context_positions, context_words
 from torch import Tensor, nn
 
-from ..helpers.families import NEWER, SMALL, Small, build, built, newer, small
-from ..helpers.family_calls import NODE, SIGMA, first_with_text, noise, positive_of, record, with_other_noun
+from ..helpers.families import NEWER, SMALL, WIDTH, Small, build, built, newer, small
+from ..helpers.family_calls import (
+    NODE,
+    SIGMA,
+    first_with_text,
+    given,
+    most_changed,
+    noise,
+    positive_of,
+    random,
+    record,
+    with_moved_cell,
+    with_other_noun,
+)
 from ..helpers.models import CPU, Setup, sample
 
 every_model = pytest.mark.parametrize("one", SMALL, ids=lambda one: one.name)
@@ -315,6 +328,7 @@ def test_no_hook_stays_on_pixart(name: str) -> None:
         *((name, "index") for name in ("Flux 1", "Flux 2", "Qwen-Image", "Mage-Flow", "Krea 2")),
         *((one.name, "index") for one in SMALL if one.name == "Qwen-Image 2.1"),
         *((name, "index_timestep_zero") for name in ("Qwen-Image", "Krea 2")),
+        ("Z-Image", "index"),
     ],
 )
 def test_reference_pictures_are_not_the_picture(name: str, method: str) -> None:
@@ -332,6 +346,55 @@ def test_reference_pictures_are_not_the_picture(name: str, method: str) -> None:
         assert_is_the_models(call, *seen[call.place])
     model, maps = with_recorder(setup.model)
     assert maps.record_for(sample(model, setup, one.run()))[1]
+
+
+TALL, WIDE = random(1, 16, 6, 4, seed=5), random(1, 16, 4, 8, seed=6)
+ITS_TEXT, OTHER_TEXT = random(1, 33, WIDTH, seed=7), random(1, 5, WIDTH, seed=8)
+SEEN = SimpleNamespace(image_sizes=[(3, 32, 48)], last_hidden_state=random(1, 6, 12, seed=9))
+OF_TWO = {
+    "reference_latents": [TALL, WIDE],
+    "reference_latents_text_embeds": [ITS_TEXT, OTHER_TEXT, OTHER_TEXT],
+    "clip_vision_outputs": [SEEN],
+}
+
+
+@pytest.mark.parametrize(
+    ("more", "encoder", "length"),
+    [
+        # In multiples of 32: padding for its text, the text, the reference, the image of 48 tokens.
+        ({"reference_latents": [TALL]}, {}, 32 + 32 + 32 + 64),
+        (
+            {"reference_latents": [TALL, WIDE], "reference_latents_text_embeds": [ITS_TEXT]},
+            {},
+            64 + 32 + 32 + 2 * 32 + 64,
+        ),
+        # A text for each, the text, one more; seen, not seen, the image; both references, the image.
+        (OF_TWO, {"siglip_feat_dim": 12}, 64 + 32 + 32 + 32 + 3 * 32 + 2 * 32 + 64),
+    ],
+    ids=["reference", "text of one of two", "image encoder"],
+)
+def test_references_of_z_image(more: dict[str, Any], encoder: dict[str, int], length: int) -> None:
+    """Their texts are in front of the prompt's, they themselves in front of the image."""
+    one = small("Z-Image")
+    one = replace(one, unet_config={**one.unet_config, **encoder})
+    setup, x = given(build(one), **more), noise(one)
+    moved, (_, row, column) = with_moved_cell(x)
+    before, after, renamed = (
+        first_with_text(which, latent)
+        for which, latent in ((setup, x), (setup, moved), (with_other_noun(setup, one), x))
+    )
+    assert before.keys.shape[2] == length
+    assert divmod(most_changed(before.queries, after.queries), before.grid[1]) == (row // 2, column // 2)
+    image, text = before.columns("self"), before.columns("cross")
+    assert most_changed(before.keys[:, :, image], after.keys[:, :, image]) == most_changed(
+        before.queries, after.queries
+    )
+    assert most_changed(before.keys[:, :, text], renamed.keys[:, :, text]) in one.nouns[0]
+    model, maps = with_recorder(setup.model)
+    assert torch.equal(samples := sample(model, setup, one.run()), sample(setup.model, setup, one.run()))
+    assert maps.record_for(samples)[1]
+    steered = sample(with_isac(setup.model, IsacSettings())[0], setup, one.run())
+    assert bool(torch.isfinite(steered).all()) and not torch.equal(steered, samples)
 
 
 def test_references_that_krea_does_not_read() -> None:

@@ -310,17 +310,18 @@ def test_a_compiled_model_is_read(page: Page) -> None:
 
 
 @every_node
-def test_z_image_with_a_reference_is_refused_before_the_first_step(node: str, page: Page) -> None:
-    """It lays its tokens out in another way, and the run would show nothing of itself."""
-    one, setup = small("Z-Image"), built_picture("Z-Image")
+def test_a_text_that_cannot_be_read_is_refused_before_the_first_step(node: str, page: Page) -> None:
+    """The run would show nothing of itself."""
+    one, setup = small("Qwen-Image"), built_picture("Qwen-Image")
     text, options = setup.positive[0]
-    edited = [[text, {**options, "reference_latents": [torch.zeros(1, *one.shape)]}]]
+    counts = replace(one.counts(), prompt="<|im_start|>user\ntwo red cats and a dog<|im_end|>")
+    own = [[text, {**options, CONDITIONING_KEY: counts}]]
     steps: list[int] = []
-    with pytest.raises(CountError, match=r"^Z-Image with a reference image .* work with it$"):
+    with pytest.raises(CountError, match=r"^the prompt brings its own template for Qwen"):
         sample(
-            NODES[node](setup.model)[0], setup, one.run(), positive=edited, callback=lambda step, *_: steps.append(step)
+            NODES[node](setup.model)[0], setup, one.run(), positive=own, callback=lambda step, *_: steps.append(step)
         )
-    assert steps == [] and page.shown.startswith("Z-Image with a reference")
+    assert steps == [] and page.shown.startswith("the prompt brings its own template")
 
 
 def test_a_node_outside_of_a_run_of_a_graph() -> None:
