@@ -1,4 +1,4 @@
-"""Lumina 2 and Z-Image: joint attention, [text, reference images, image], each with padding, after layers that refine each."""
+"""Lumina 2, NewBie and Z-Image: joint attention, [text, reference images, image], after layers that refine each by itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...core.prompts import Counts, TextLayout, one_encoder
 from .family import Family, ModelInputs
 from .joint import TokenOrder, joint_reader, patches
 
-_ENCODERS = ("gemma2_2b", "gemma3_4b", "qwen3_4b", "l")  # the last one: the demo transformer's
+_ENCODERS = ("gemma2_2b", "gemma3_4b", "gemma", "qwen3_4b", "l")  # the last one: the demo transformer's
 
 
 def order_of(inputs: ModelInputs) -> TokenOrder:
@@ -56,17 +56,16 @@ def _cells(grid: Sequence[int]) -> int:
 
 
 def text_layout(counts: Counts, conditioning: Mapping[str, Any]) -> TextLayout:
-    """Gemma's tokens for Lumina 2; Qwen's with its template for Z-Image."""
+    """Gemma's tokens for Lumina 2 and NewBie, whose other text encoder gives one pooled vector; Qwen's for Z-Image."""
     encoder = next((key for key in _ENCODERS if key in counts.lengths), _ENCODERS[0])
     return one_encoder(counts, encoder, conditioning["cross_attn"].shape[1])
 
 
 LUMINA = Family(
-    "Lumina 2 and Z-Image",
+    "Lumina 2, NewBie and Z-Image",
     (NextDiT, NextDiTPixelSpace),
     (Lumina2, ZImagePixelSpace),
     joint_reader(order_of),
     (JointTransformerBlock,),
     text_layout,
-    unread={"NewBie": lambda diffusion: getattr(diffusion, "clip_text_pooled_proj", None) is not None},
 )

@@ -165,6 +165,7 @@ def test_one_text_token_moves_its_own_key(one: Small) -> None:
     found = set(torch.nonzero(moved > 1e-4 * keys.norm()).flatten().tolist())
     if one.name in (
         "Lumina 2",
+        "NewBie",
         "Z-Image",
         "Krea 2",
         "Anima",

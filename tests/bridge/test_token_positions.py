@@ -28,6 +28,7 @@ import comfy.text_encoders.lt
 import comfy.text_encoders.lumina2
 import comfy.text_encoders.mage_flow
 import comfy.text_encoders.minimax
+import comfy.text_encoders.newbie
 import comfy.text_encoders.omnigen2
 import comfy.text_encoders.pixart_t5
 import comfy.text_encoders.qwen_image
@@ -75,7 +76,7 @@ SHIPPED: dict[str, Callable[..., Any]] = {
 if find_spec("comfy.text_encoders.qwen_image21"):  # ComfyUI 0.37 and newer
     qwen_image21 = import_module("comfy.text_encoders.qwen_image21")
     SHIPPED["qwen_image_21"] = qwen_image21.QwenImage21Tokenizer
-FROM_CHECKPOINT = ("wan", "lumina2", "hunyuan_dit")
+FROM_CHECKPOINT = ("wan", "lumina2", "newbie", "hunyuan_dit")
 SENTENCES = [
     "two red cats and three teddy bears on a table",
     "A photo of a hot air balloon, four striped Balloons!",
@@ -103,6 +104,8 @@ def clips() -> dict[str, Clip]:
     model = torch.tensor(list(pieces_model(SENTENCES)), dtype=torch.uint8)
     built["wan"] = Clip(te.wan.WanT5Tokenizer(tokenizer_data={"spiece_model": model}))
     built["lumina2"] = Clip(te.lumina2.LuminaTokenizer(tokenizer_data={"spiece_model": model}))
+    pieces = {f"{encoder}_spiece_model": model for encoder in ("gemma", "jina")}
+    built["newbie"] = Clip(te.newbie.NewBieTokenizer(tokenizer_data=pieces))
     built["ltx_2"] = Clip(te.lt.LTXAVGemmaTokenizer(tokenizer_data={"spiece_model": model}))
     built["hunyuan_dit"] = Clip(te.hydit.HyditTokenizer(tokenizer_data={"mt5xl.spiece_model": model}))
     return built
@@ -383,6 +386,10 @@ ENCODERS: dict[str, tuple[str, Callable[[], Any]]] = {
     "chroma": ("Chroma", lambda: one_network(te.pixart_t5.PixArtT5XXL, "t5xxl")),
     "qwen_image": ("Qwen-Image", lambda: one_network(te.qwen_image.QwenImageTEModel, "qwen25_7b")),
     "lumina2": ("Lumina 2", lambda: one_network(te.lumina2.LuminaModel, "gemma2_2b")),
+    "newbie": (
+        "Lumina 2",
+        lambda: text_model(te.newbie.NewBieTEModel, gemma=IdEncoder(8, masks=True), jina=IdEncoder(8, masks=True)),
+    ),
     "z_image": ("Lumina 2", lambda: one_network(te.z_image.ZImageTEModel, "qwen3_4b")),
     "ltx_2": ("LTX", ltx_2),
     "krea_2": ("Krea 2", krea_2),

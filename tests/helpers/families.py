@@ -406,6 +406,15 @@ SMALL: tuple[Small, ...] = (
     Small("Qwen-Image", supported.QwenImage, QWEN, {"qwen25_7b": 41}, (16, 1, 15, 12), (8, 6), start=34),
     Small("Mage-Flow", supported.MageFlow, MAGE_FLOW, {"qwen3vl_4b": 41}, (128, 8, 6), (8, 6), start=34),
     Small("Lumina 2", supported.Lumina2, LUMINA, {"gemma2_2b": 7}, (16, 15, 12), (8, 6)),
+    Small(
+        "NewBie",
+        supported.Lumina2,
+        {**LUMINA, "clip_text_dim": POOLED},
+        {"gemma": 7, "jina": 7},
+        (16, 15, 12),
+        (8, 6),
+        text=POOLED_TEXT,
+    ),
     Small("Z-Image", supported.ZImage, Z_IMAGE, {"qwen3_4b": 7}, SIXTEEN, (8, 6)),
     Small(
         "HiDream I1",
