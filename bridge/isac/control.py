@@ -56,8 +56,8 @@ WAIT_SHARE, FAST_SHARE = 0.1, 0.4
 show hardly more than noise. Where every layer takes part in the objective and a gradient costs as much as 1.24 plain steps
 (SD 3.5), this is 1.4 times plain sampling.
 
-Both were chosen without a sweep; no command compares others. docs/measurements.md has what "fast" does with them (*isac_fast*,
-emoji model); its Shapes table was taken with WAIT_SHARE 0."""
+Both were chosen without a sweep. docs/measurements.md has what "fast" does with them (*isac_fast*, emoji model), and that ends
+from 0.25 to 0.5 and more gradient steps bring little; its Shapes table was taken with WAIT_SHARE 0."""
 
 
 def fast_steps(steps: int) -> range:
