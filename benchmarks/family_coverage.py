@@ -96,7 +96,7 @@ def _cell_is_its_query(setup: Setup, one: Small) -> bool:
     patch = -(-x.shape[-2] // height)
     found, place = divmod(family_calls.most_changed(before.queries, after.queries), height * width)
     reach = 0 if one.grid else 1  # a U-Net's convolutions carry the change to its neighbours
-    frame //= getattr(one, "frame_patch", 1)  # which models of videos have
+    frame //= getattr(one, "frame_patch", 1)  # only models of videos have one
     away = (abs(found - frame), abs(place // width - row // patch), abs(place % width - column // patch))
     return away[0] == 0 and max(away) <= reach
 

@@ -37,6 +37,7 @@ from demo.count_scenes import (  # noqa: E402
     rich_scene,
 )
 from demo.train_counter import (  # noqa: E402
+    SHAPES_WORLD,
     SIMILARITY_WEIGHT,
     KnownExamples,
     begun_network,
@@ -122,7 +123,7 @@ def train(name: str, plan: Plan, out: Path, report: Callable[[str], None]) -> Co
 
 @cache
 def _scenes(plan: Plan) -> CountScenes:
-    return scenes_to_learn(SCENES[plan.learn], plan.scenes, plan.seed)
+    return scenes_to_learn(replace(SHAPES_WORLD, recipe=SCENES[plan.learn]), plan.scenes, plan.seed)
 
 
 def _settings(variant: Variant, plan: Plan) -> TrainSettings:

@@ -1,21 +1,25 @@
-"""Drawn scenes to train and to judge counting networks with: many shapes, small or large, and where each of them is.
+"""Drawn scenes to train and to judge counting networks with: many objects, small or large, and where each of them is.
 
-`CountScenes` is a counting set, as training reads them: every picture is asked for one noun. `rich_scene` mixes kinds,
-numbers and sizes; `ordinary_scene` and `minority_scene` are those of the paper's comparison, after FSC-147 and FSC-147-S.
+`CountScenes` is a counting set, as training reads them: every picture is asked for one noun. `emoji_scene` shows one of the
+Emoji world. Of shapes, `rich_scene` mixes kinds, numbers and sizes; `ordinary_scene` and `minority_scene` are those of the
+paper's comparison, after FSC-147 and FSC-147-S.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from .emoji.scenes import random_scene
 from .scenes import SIZE, PlacedShape, draw, light_background
 from .shapes import COLOURS, NOUNS, PLURALS, Point
 
@@ -32,45 +36,72 @@ _SPREAD = 0.5  # standard deviation of a shape's density, in radii
 _LATENT_NOISE = 0.25
 
 
+class Placed(Protocol):
+    """A drawn object: noun in the singular, centre (x, y) and radius in pixels."""
+
+    @property
+    def noun(self) -> str: ...
+
+    @property
+    def centre(self) -> Point: ...
+
+    @property
+    def radius(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class PlacedEmoji:
+    """See `Placed`; the radius is half the square root of the box's area."""
+
+    noun: str
+    centre: Point
+    radius: float
+
+
 @dataclass(frozen=True)
 class CountScene:
-    """A picture (S, S, 3) uint8, its shapes, and the noun (singular) that it is asked for."""
+    """A picture (S, S, 3) uint8, its objects, and the noun (singular) that it is asked for."""
 
     picture: Picture
-    shapes: tuple[PlacedShape, ...]
+    objects: tuple[Placed, ...]
     noun: str
 
     def count(self, noun: str) -> int:
-        """How many shapes of a noun there are."""
-        return sum(shape.noun == noun for shape in self.shapes)
+        """How many objects of a noun there are."""
+        return sum(one.noun == noun for one in self.objects)
 
 
 def density_of(scene: CountScene, noun: str) -> Density:
-    """(S, S) one Gaussian of sum 1 for each shape of the noun, as wide as the shape is large."""
+    """(S, S) one Gaussian of sum 1 for each object of the noun, as wide as the object is large."""
     side = len(scene.picture)
     places = np.arange(side, dtype=np.float32) + 0.5
     density = np.zeros((side, side), np.float32)
-    for shape in scene.shapes:
-        if shape.noun == noun:
-            width = _SPREAD * shape.radius
-            across, down = (np.exp(-(((places - centre) / width) ** 2) / 2) for centre in shape.centre)
+    for one in scene.objects:
+        if one.noun == noun:
+            width = _SPREAD * one.radius
+            across, down = (np.exp(-(((places - centre) / width) ** 2) / 2) for centre in one.centre)
             density += np.outer(down / down.sum(), across / across.sum())
     return density
 
 
 @dataclass(frozen=True)
 class CountScenes:
-    """A counting set: `sample` gives picture, plural noun and density of one scene."""
+    """A counting set: `sample` gives picture, plural noun and density of one scene.
+
+    Attributes:
+        plurals: of every noun that a scene may show.
+    """
 
     scenes: tuple[CountScene, ...]
+    plurals: Mapping[str, str]
 
     def __len__(self) -> int:
         return len(self.scenes)
 
     def sample(self, index: int) -> tuple[Picture, str, Density]:
-        """(S, S, 3) uint8, the noun in the plural, (S, S) density that sums to the number of its shapes."""
+        """(S, S, 3) uint8, the noun in the plural, (S, S) density that sums to the number of its objects."""
         scene = self.scenes[index]
-        return scene.picture, PLURALS[scene.noun], density_of(scene, scene.noun)
+        return scene.picture, self.plurals[scene.noun], density_of(scene, scene.noun)
 
 
 def _places(radii: Sequence[float], gap: float, side: int, rng: random.Random) -> list[Point] | None:
@@ -150,9 +181,22 @@ def minority_scene(rng: random.Random) -> CountScene:
     return _drawn(nouns, noun, side, radius, rng)
 
 
-def make_scenes(recipe: Recipe, how_many: int, seed: int) -> CountScenes:
-    """`how_many` scenes; each hangs on the seed and its place alone."""
-    return CountScenes(tuple(recipe(random.Random(f"{seed} {recipe.__name__} {index}")) for index in range(how_many)))
+def emoji_scene(rng: random.Random) -> CountScene:
+    """One to four kinds of emoji, up to twelve objects, one of the kinds asked for."""
+    scene = random_scene(rng)
+    objects = []
+    for one in scene.objects:
+        left, top, width, height = one.box
+        objects.append(PlacedEmoji(one.noun, (left + width / 2, top + height / 2), math.sqrt(width * height) / 2))
+    return CountScene(scene.picture.copy(), tuple(objects), rng.choice(scene.kinds).noun)
+
+
+def make_scenes(
+    recipe: Recipe, how_many: int, seed: int, plurals: Mapping[str, str] = MappingProxyType(PLURALS)
+) -> CountScenes:
+    """`how_many` scenes; each hangs on the seed and its place alone. `plurals` is of every noun that the recipe knows."""
+    scenes = tuple(recipe(random.Random(f"{seed} {recipe.__name__} {index}")) for index in range(how_many))
+    return CountScenes(scenes, plurals)
 
 
 @torch.no_grad()
@@ -161,7 +205,7 @@ def redrawn(scenes: CountScenes, autoencoder: nn.Module, std: Tensor, share: flo
 
     Args:
         scenes: sides of whole latent cells.
-        autoencoder: the Shapes model's.
+        autoencoder: the diffusion model's.
         std: (Z,) of each latent channel.
         share: of the scenes, 0 to 1.
         seed: of which scenes and of the noise.
@@ -176,4 +220,4 @@ def redrawn(scenes: CountScenes, autoencoder: nn.Module, std: Tensor, share: flo
             decoded = autoencoder.decode(latent + rng.uniform(0, _LATENT_NOISE) * noise)[0].movedim(0, -1)
             scene = replace(scene, picture=((decoded + 1) * 127.5).round().clamp(0, 255).byte().numpy())
         out.append(scene)
-    return CountScenes(tuple(out))
+    return CountScenes(tuple(out), scenes.plurals)

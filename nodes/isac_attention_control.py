@@ -25,9 +25,9 @@ class IsacAttentionControl(io.ComfyNode):
             description=(
                 "Steers the image so the number of objects you asked for appears, and different objects do not mix. Put it "
                 "between the model and the sampler, and encode the prompt with Count Prompt. Supports Stable Diffusion 1.5 "
-                "to 3.5, SDXL, PixArt, Flux, Chroma, Qwen-Image, Lumina 2, Z-Image, HiDream, Krea 2, Mage-Flow and the Shapes "
-                "and emoji demo models; mode fast costs a fifth to two fifths more than plain sampling, exact a half to nine "
-                "tenths more, most at cfg 1."
+                "to 3.5, SDXL, PixArt, Flux, Chroma, Qwen-Image, Lumina 2, NewBie, Z-Image, HiDream, Krea 2, Mage-Flow and the "
+                "Shapes and emoji demo models; mode fast costs a fifth to two fifths more than plain sampling, exact a half to "
+                "nine tenths more, most at cfg 1."
             ),
             search_aliases=[
                 "isac attention control",

@@ -1,15 +1,15 @@
-"""The network that a training run begins with: from Stable Diffusion 1.5, from T2ICount, or from the Shapes demo model."""
+"""The network that a training run begins with: from Stable Diffusion 1.5, from T2ICount, or from a demo model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from headcount.core.errors import CountError
 from headcount.core.t2icount.checkpoint import load_network
-from headcount.core.t2icount.config import OFFICIAL, SHAPES, CounterConfig
+from headcount.core.t2icount.config import EMOJI, OFFICIAL, SHAPES, CounterConfig
 from headcount.core.t2icount.network import CountNetwork
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -29,7 +29,7 @@ class Source:
 
     Attributes:
         name: in errors.
-        mark: beginning of a weight's name that only such a file has.
+        mark: beginning of a weight's name that tells such a file from those of the other `SOURCES`.
         config: of the network.
         names: beginning of a name in the network -> in the file.
     """
@@ -40,30 +40,32 @@ class Source:
     names: Mapping[str, str]
 
 
-SOURCES = (
-    Source(
-        "Stable Diffusion 1.5",
-        "model.diffusion_model.",
-        OFFICIAL,
-        {
-            "unet.unet.diffusion_model.": "model.diffusion_model.",
-            "vae.": "first_stage_model.",
-            "clip.transformer.": "cond_stage_model.transformer.",
-        },
-    ),
-    Source(
-        "the Shapes demo model",
-        "text_encoder.clip_l.transformer.",
-        SHAPES,
-        {
-            "unet.unet.diffusion_model.": "diffusion_model.",
-            "vae.mean": "latent.mean",
-            "vae.std": "latent.std",
-            "vae.": "first_stage_model.",
-            "clip.transformer.": "text_encoder.clip_l.transformer.",
-        },
-    ),
+STABLE_DIFFUSION = Source(
+    "Stable Diffusion 1.5",
+    "model.diffusion_model.",
+    OFFICIAL,
+    {
+        "unet.unet.diffusion_model.": "model.diffusion_model.",
+        "vae.": "first_stage_model.",
+        "clip.transformer.": "cond_stage_model.transformer.",
+    },
 )
+SHAPES_MODEL = Source(
+    "the Shapes demo model",
+    "text_encoder.clip_l.transformer.",
+    SHAPES,
+    {
+        "unet.unet.diffusion_model.": "diffusion_model.",
+        "vae.mean": "latent.mean",
+        "vae.std": "latent.std",
+        "vae.": "first_stage_model.",
+        "clip.transformer.": "text_encoder.clip_l.transformer.",
+    },
+)
+EMOJI_MODEL = replace(SHAPES_MODEL, name="the Emoji demo model", config=EMOJI)
+"""Its weights are in two files, the diffusion model's and the autoencoder's: `demo.train_counter` puts them together, and
+`start_network`, which takes one file, refuses them."""
+SOURCES = (STABLE_DIFFUSION, SHAPES_MODEL)
 
 
 def start_network(path: Path, seed: int) -> CountNetwork:

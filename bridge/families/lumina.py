@@ -16,10 +16,10 @@ _ENCODERS = ("gemma2_2b", "gemma3_4b", "gemma", "qwen3_4b", "l")  # the last one
 
 
 def order_of(inputs: ModelInputs) -> TokenOrder:
-    """Z-Image pads every text and image to whole multiples; the padding is read by the model and belongs to neither.
+    """Z-Image pads every text and image to multiples of `pad_tokens_multiple`; the model reads the padding, too.
 
     With reference images (omni, edit) the order is [their texts, text, other texts, what an image encoder sees in them, they
-    themselves, image]. A multiple of padding stands for the text of a reference that has none, and for an image that the
+    themselves, image]. One multiple of padding stands for the text of a reference that has none, and for an image that the
     encoder has not seen. The layers that refine the image alone are self-attention; where they read padding or references
     too, they are left out.
     """
@@ -30,28 +30,27 @@ def order_of(inputs: ModelInputs) -> TokenOrder:
         return sum(-(-one // multiple) * multiple for one in tokens)
 
     grid = patches(inputs.latent, model.patch_size)
-    references = [
-        _cells(patches(latent.shape[-2:], model.patch_size)) for latent in conditions.get("ref_latents") or ()
-    ]
-    images, text_calls = padded(*references), len(model.context_refiner)
+    references = [_area(patches(latent.shape[-2:], model.patch_size)) for latent in conditions.get("ref_latents") or ()]
+    between, text_calls = padded(*references), len(model.context_refiner)
     texts = [text.shape[1] for text in conditions.get("ref_contexts") or ()] if references else []
-    texts[len(texts) : len(references)] = [multiple] * (len(references) - len(texts))
+    texts += [multiple] * (len(references) - len(texts))
     if references and model.siglip_embedder is not None:
         text_calls += len(model.siglip_refiner)
-        seen = [_cells(features.shape[1:3]) for features in conditions.get("siglip_feats") or ()][: len(references)]
-        images += padded(*seen, *[multiple] * (len(references) + 1 - len(seen)))
+        seen = [_area(features.shape[1:3]) for features in conditions.get("siglip_feats") or ()][: len(references)]
+        unseen = len(references) - len(seen) + 1  # and the image itself
+        between += padded(*seen) + unseen * multiple
     start = padded(*texts[: len(references)])
-    image = start + padded(inputs.text, *texts[len(references) :]) + images
+    image = start + padded(inputs.text, *texts[len(references) :]) + between
     return TokenOrder(
         grid,
         slice(start, start + inputs.text),
-        slice(image, image + _cells(grid)),
-        image + padded(_cells(grid)),
+        slice(image, image + _area(grid)),
+        image + padded(_area(grid)),
         text_calls,
     )
 
 
-def _cells(grid: Sequence[int]) -> int:
+def _area(grid: Sequence[int]) -> int:
     return grid[0] * grid[1]
 
 

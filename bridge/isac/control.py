@@ -56,8 +56,9 @@ WAIT_SHARE, FAST_SHARE = 0.1, 0.4
 show hardly more than noise. Where every layer takes part in the objective and a gradient costs as much as 1.24 plain steps
 (SD 3.5), this is 1.4 times plain sampling.
 
-Both were chosen without a sweep. docs/measurements.md has what "fast" does with them (*isac_fast*, emoji model), and that ends
-from 0.25 to 0.5 and more gradient steps bring little; its Shapes table was taken with WAIT_SHARE 0."""
+Both were chosen without a sweep. docs/measurements.md has what "fast" does with them (*isac_fast*, emoji model), and that an
+end of 0.5 or up to twice the gradient steps cannot be told from it on 150 prompts; its Shapes table was taken with WAIT_SHARE 0.
+"""
 
 
 def fast_steps(steps: int) -> range:
@@ -211,8 +212,7 @@ class _IsacRun:
         ]
         if counted and not self._steering:
             notes.warn("the prompt asks for one object, so nothing is steered: a layout can say where it is to be")
-        scout = scouts[0] if scouts else None
-        self._record = RecordedRun(counted, family, self._model.diffusion_model, notes, scout, len(sigmas) - 1)
+        self._record = RecordedRun(counted, family, self._model.diffusion_model, notes, scouts[0] if scouts else None)
 
     def before_step(self, x: Tensor, sigma: Tensor, model_options: dict[str, Any], step: int) -> dict[str, Any]:
         comfy.model_management.throw_exception_if_processing_interrupted()
@@ -250,7 +250,7 @@ class _IsacRun:
         weights = instance_to_class(step, self._steps, *self._noise)
         return settings.paper_objective(counted.target, weights)
 
-    def finish(self) -> RunRecorder | None:
+    def finish(self, is_repeated: bool = False) -> RunRecorder | None:
         """What the run recorded; a run of which no step was to be steered says so."""
         if self._steering and self._taken and not self._steered and not self._first_seen:
             mode = self._settings.mode
@@ -259,7 +259,7 @@ class _IsacRun:
                 f"{self._part[1]:g}, so nothing was steered. A denoise below 1 begins late"
                 + ("" if mode == "exact" else f"; mode {mode} takes a part of the steps, exact takes all")
             )
-        return self._record.finish()
+        return self._record.finish(is_repeated)
 
     @property
     def why_nothing(self) -> str:

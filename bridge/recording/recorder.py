@@ -34,6 +34,7 @@ from .watched_model import with_watched_runs
 
 NODE = "Attention Map Recorder"
 _KEY = "headcount_recorder"
+_REPEATED = "every step repeats one of an earlier run, so the model was not asked again"
 
 
 def new_recorder(counted: list[CountedConditioning]) -> RunRecorder | None:
@@ -65,12 +66,12 @@ def with_recorder(
     family, notes = family_of(model, node, families), RunNotes(node)
     known: KnownHeads = {}
 
-    def start_run(guider: Any, sigmas: Tensor) -> RecordedRun:
+    def start_run(guider: Any, _: Tensor) -> RecordedRun:
         counted = counted_conditionings(guider.conds.get("positive", []), node, family, counts)
         warn_of_nothing(counted, notes, "recorded" if node == NODE else "steered")
         is_scouted = counted and family not in VIDEO_FAMILIES
         scout = HeadScout(guider.inner_model, family, counted[0], known) if is_scouted else None
-        return RecordedRun(counted, family, guider.inner_model.diffusion_model, notes, scout, len(sigmas) - 1)
+        return RecordedRun(counted, family, guider.inner_model.diffusion_model, notes, scout)
 
     return with_watched_runs(model, _KEY, notes, start_run)
 
@@ -98,7 +99,6 @@ class RecordedRun:
     Args:
         diffusion: ComfyUI's diffusion model.
         scout: finds the heads that localise what the first of `counted` counts; None where all are read.
-        steps: of the run's schedule.
     """
 
     def __init__(
@@ -108,9 +108,8 @@ class RecordedRun:
         diffusion: Any,
         notes: RunNotes | None = None,
         scout: HeadScout | None = None,
-        steps: int = 0,
     ) -> None:
-        self._family, self._diffusion, self._scout, self._steps = family, diffusion, scout, steps
+        self._family, self._diffusion, self._scout = family, diffusion, scout
         self._notes = notes or RunNotes(NODE)
         self.why_nothing = NOTHING_COUNTED
         self._states = 0
@@ -163,24 +162,17 @@ class RecordedRun:
             losses = (None, None) if done.losses is None else (done.losses.instance, done.losses.semantic)
             self._recorder.add(done.step, done.sigma, maps, *losses)
 
-    def finish(self) -> RunRecorder | None:
-        """What the run recorded; a run that left nothing says so."""
+    def finish(self, is_repeated: bool = False) -> RunRecorder | None:
+        """What the run recorded; a run that left nothing says so, unless an earlier one has recorded it."""
         self.close()
         if self._recorder is not None and not self._recorded:
-            left = f"recorded nothing in this run: {self._reason()}"
-            if not self._is_repeated:
+            left = f"recorded nothing in this run: {_REPEATED if is_repeated else self._reason()}"
+            if not is_repeated:
                 self._notes.warn(left)
             self.why_nothing = f"{self._notes.node} {left}"
         return self._recorder
 
-    @property
-    def _is_repeated(self) -> bool:
-        """Whether an earlier run of the same node had all of the steps, which it looked at then: nothing is amiss."""
-        return self._steps > 0 and not self._states
-
     def _reason(self) -> str:
-        if self._is_repeated:
-            return "its steps are those of an earlier run, and none was sampled again"
         if not self._states:
             return "the sampler took no step. Raise its steps or its denoise"
         if not self._seen:

@@ -14,7 +14,7 @@ from ...core.attention import RunRecord, RunRecorder
 from ..comfyui.run_notes import RunNotes
 from ..comfyui.streams import stream_shapes, video_in
 from ..sampling.own_size import warn_of_size
-from ..sampling.steered_sampler import BeforeStep, run_sampler, sampler_function
+from ..sampling.steered_sampler import REPEATED_KEY, BeforeStep, run_sampler, sampler_function
 from ..sampling.whole_image import refuse_no_pictures
 from .maps import NOT_NUMBERS, EmptyRun, MapsHandle
 
@@ -57,8 +57,8 @@ class Run(Protocol):
     def why_nothing(self) -> str:
         """What the nodes behind the maps say where the run leaves none; known once it is finished."""
 
-    def finish(self) -> RunRecorder | None:
-        """What was recorded, or None where the prompt counts nothing."""
+    def finish(self, is_repeated: bool = False) -> RunRecorder | None:
+        """What was recorded, or None where the prompt counts nothing; see `REPEATED_KEY`."""
 
 
 def with_watched_runs(
@@ -82,7 +82,7 @@ def with_watched_runs(
             samples = run_sampler(
                 executor, guider, sigmas, extra_args, callback, *rest, before_step=run.before_step, node=notes.node
             )
-            recorder = run.finish()
+            recorder = run.finish(extra_args.get(REPEATED_KEY, False))
             record_of = _no_record if recorder is None else recorder.finish
             video = video_in(samples, stream_shapes(guider.conds))
             keep_run(handle, guider.inner_model, video, record_of, run.why_nothing, notes)

@@ -23,6 +23,8 @@ from .whole_image import refuse_context_windows, whole_pictures_only
 _ANOTHER = "Choose another one, such as euler, dpmpp_2m or dpmpp_2m_sde"
 STEERED_KEY = "headcount_isac"
 """Of Count Control's wrapper on a model."""
+REPEATED_KEY = "headcount_repeated"
+"""In the `extra_args` of a finished run: True where a memory of earlier runs answered every step, so that no node saw one."""
 
 
 def is_steered(model: Any) -> bool:

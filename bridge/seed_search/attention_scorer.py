@@ -102,7 +102,7 @@ class AttentionRun:
         self._batches, self._progress = Batches(_MAX_AT_ONCE), Progress(self.pool.total, search.progress)
         self._is_scoring = False
         self._scores: list[Tensor] = []
-        # None until the model was asked, which no other score needs.
+        # None until the scout has asked the model; only "places" needs it.
         self._heads: list[Heads] | None = None if search.settings.score == "places" else [{} for _ in self._counted]
 
     def predict(self, executor: Any, x: Tensor, timestep: Tensor, *args: Any, **kwargs: Any) -> Tensor:

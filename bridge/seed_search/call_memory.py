@@ -16,7 +16,7 @@ import torch
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ..sampling.steered_sampler import STEERED_KEY, ModelProxy, is_steered
+from ..sampling.steered_sampler import REPEATED_KEY, STEERED_KEY, ModelProxy, is_steered
 from ..sampling.step_tracker import StepTracker, known_name
 from .runs import KEY as SEARCH_KEY
 from .runs import put_outermost
@@ -131,6 +131,8 @@ def remembering(model: Any, memory: CallMemory) -> Any:
 class _Recording:
     """Keeps what a run asks, unless its sampler reads more than the answer."""
 
+    is_repeated = False
+
     def __init__(self, runs: Sequence[KeptRun], hooks: int) -> None:
         self._runs, self._hooks = runs, hooks
 
@@ -150,6 +152,11 @@ class _Repeating:
 
     def __init__(self, runs: Sequence[KeptRun]) -> None:
         self._runs, self._done = runs, 0
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether the model was never asked, and kept answers were."""
+        return self._done > 0 and bool(self._runs)
 
     def ask(self, model: Any, x: Tensor, sigma: Tensor, options: dict[str, Any], **kwargs: Any) -> Tensor:
         """The kept answer, or the model's."""
@@ -190,7 +197,9 @@ def _with_run(model: Any, start: Any) -> Any:
         @wraps(original)  # whoever steers this run knows the sampler by its name
         def asking(asked: Any, x: Tensor, levels: Tensor, *args: Any, **options: Any) -> Tensor:
             run, x, levels = start(question, extra_args["model_options"], noise, x, levels)
-            return original(ModelProxy(asked, run), x, levels, *args, **options)
+            samples: Tensor = original(ModelProxy(asked, run), x, levels, *args, **options)
+            extra_args[REPEATED_KEY] = run.is_repeated
+            return samples
 
         sampler.sampler_function = asking
         try:

@@ -20,6 +20,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from ...core.emoji.autoencoder import EmojiAutoencoder
 from ...core.shapes.autoencoder import ShapesAutoencoder
 from ...core.t2icount.config import CounterConfig, EncoderConfig, TextConfig
 from ...core.t2icount.cross_attention import AttentionMaps
@@ -49,11 +50,12 @@ _CASTABLE = {
     nn.GroupNorm: _Layers.GroupNorm,
     nn.LayerNorm: _Layers.LayerNorm,
 }
+_DEMO_AUTOENCODERS = {"shapes": ShapesAutoencoder, "emoji": EmojiAutoencoder}
 
 
 def count_network(config: CounterConfig) -> CountNetwork:
     """A counter of this configuration. Its backbone has no start weights; it may be built on torch's meta device."""
-    vae = {"ldm": KlLatent, "shapes": ShapesLatent}[config.encoder.kind](config.encoder)
+    vae = (KlLatent if config.encoder.kind == "ldm" else DemoLatent)(config.encoder)
     return CountNetwork(config, Backbone(vae, FeatureUNet(config), TextTower(config.text)))
 
 
@@ -171,15 +173,15 @@ class KlLatent(nn.Module):
         return self.quant_conv(self.encoder(pixels)).chunk(2, dim=1)[0]
 
 
-class ShapesLatent(nn.Module):
-    """The Shapes model's encoder, its latents scaled as its U-Net knows them."""
+class DemoLatent(nn.Module):
+    """A demo model's encoder, its latents scaled as its U-Net knows them."""
 
     mean: Tensor
     std: Tensor
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        self.encoder = ShapesAutoencoder().encoder
+        self.encoder = _DEMO_AUTOENCODERS[config.kind]().encoder
         self.register_buffer("mean", torch.zeros(config.latent_channels))
         self.register_buffer("std", torch.ones(config.latent_channels))
 

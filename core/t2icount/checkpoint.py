@@ -11,12 +11,12 @@ from torch import Tensor
 
 from ..errors import CountError
 from ..weights import not_finite
-from .config import OFFICIAL, SHAPES, CounterConfig, plain_backbone
+from .config import EMOJI, OFFICIAL, SHAPES, CounterConfig, plain_backbone
 from .network import BuildNetwork, CountNetwork
 
 CONFIG_ENTRY = "headcount.t2icount"
 """Entry of a safetensors file's metadata: the name of the configuration."""
-CONFIGURATIONS = (OFFICIAL, SHAPES)
+CONFIGURATIONS = (OFFICIAL, SHAPES, EMOJI)
 _BACKBONES = tuple(map(plain_backbone, CONFIGURATIONS))
 _SEMANTIC = ".img_txt_fusion"
 _FIRST_LAYER = "unet.unet.diffusion_model.input_blocks.0.0.weight"
@@ -75,9 +75,9 @@ def config_named(name: str) -> CounterConfig:
     """
     found = {config.name: config for config in (*CONFIGURATIONS, *_BACKBONES)}.get(name)
     if found is None:
-        known = " and ".join(config.name for config in CONFIGURATIONS)
+        known = ", ".join(config.name for config in CONFIGURATIONS)
         raise CountError(
-            f"this T2ICount file is of the size {name!r}; this version of Headcount knows {known}. Update it"
+            f"this T2ICount file is of the size {name!r}; this version of Headcount knows only {known}. Update it"
         )
     return found
 
@@ -96,11 +96,19 @@ def config_of(weights: Mapping[str, Tensor]) -> CounterConfig:
             "best_model_paper.pth of the T2ICount authors, or a checkpoint of this pack's training"
         )
     is_semantic = any(_SEMANTIC in name for name in weights)
+    size = tuple(layer.shape[:2])
     for config in CONFIGURATIONS if is_semantic else _BACKBONES:
-        if tuple(layer.shape[:2]) == (config.unet.channels, config.encoder.latent_channels):
+        if size == _first_layer_size(config):
             return config
-    known = ", ".join(f"{config.name} ({config.unet.channels} channels)" for config in CONFIGURATIONS)
-    raise CountError(f"this T2ICount checkpoint has {layer.shape[0]} channels; the known sizes are {known}")
+    known = ", ".join("{} ({} into {})".format(one.name, *_first_layer_size(one)[::-1]) for one in CONFIGURATIONS)
+    raise CountError(
+        f"the first layer of this T2ICount checkpoint turns {size[1]} latent channels into {size[0]}; known are {known}"
+    )
+
+
+def _first_layer_size(config: CounterConfig) -> tuple[int, int]:
+    """Channels that come out of the U-Net's first layer and that go in."""
+    return config.unet.channels, config.encoder.latent_channels
 
 
 def _compare(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], config: CounterConfig) -> None:

@@ -1,4 +1,4 @@
-"""All numbers of a T2ICount network in one place: the authors' (OFFICIAL) and the Shapes counter's (SHAPES)."""
+"""All numbers of a T2ICount network in one place: the authors' (OFFICIAL) and the demo worlds' (SHAPES, EMOJI)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class EncoderConfig:
     """The autoencoder's encoder.
 
     Attributes:
-        kind: "ldm", Stable Diffusion's KL encoder, or "shapes", `core.shapes.autoencoder`'s with its latent statistics.
+        kind: "ldm", Stable Diffusion's KL encoder, or "shapes" or "emoji", a demo model's with its latent statistics.
         channels, multipliers, blocks: of the "ldm" encoder.
         latent_channels: channels of the latent.
     """
@@ -138,6 +138,13 @@ SHAPES = CounterConfig(
     middle=64,
     attention_weights=((2, 0.6), (1, 0.4)),
     window=128,
+)
+
+EMOJI = replace(
+    SHAPES,
+    name="emoji",
+    text=replace(SHAPES.text, vocabulary=160),
+    encoder=EncoderConfig(kind="emoji", latent_channels=12),
 )
 
 

@@ -375,7 +375,10 @@ OF_TWO = {
     ids=["reference", "text of one of two", "image encoder"],
 )
 def test_references_of_z_image(more: dict[str, Any], encoder: dict[str, int], length: int) -> None:
-    """Their texts are in front of the prompt's, they themselves in front of the image."""
+    """Their texts are in front of the prompt's, they themselves in front of the image.
+
+    Reference Latent adds no texts and no encoder; ComfyUI's own node, which does, counts nothing.
+    """
     one = small("Z-Image")
     one = replace(one, unet_config={**one.unet_config, **encoder})
     setup, x = given(build(one), **more), noise(one)

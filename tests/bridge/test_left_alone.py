@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import comfy.samplers
 import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
@@ -105,14 +106,24 @@ def uncounted(setup: Setup) -> Setup:
     return replace(setup, positive=[[text, {**options, CONDITIONING_KEY: Counts("", ())}]])
 
 
-def without_steps(model: Any, setup: Setup) -> Tensor:
-    """What SamplerCustomAdvanced makes of the end of a split schedule: one noise level, and no step."""
+def sampled_by(sampler: Any, levels: tuple[float, ...], model: Any, setup: Setup) -> Tensor:
+    """What SamplerCustomAdvanced makes with a sampler and noise levels."""
     with torch.inference_mode():
         (guider,) = CFGGuider.execute(model, setup.positive, setup.negative, 3.0).args
-        (sampler,) = KSamplerSelect.execute("euler").args
         latent = {"samples": torch.zeros(1, setup.channels, 8, 8)}
-        out = SamplerCustomAdvanced.execute(FixedNoise(3), guider, sampler, torch.tensor([0.5]), latent)
+        out = SamplerCustomAdvanced.execute(FixedNoise(3), guider, sampler, torch.tensor(levels), latent)
     return out.args[0]["samples"]
+
+
+def without_steps(model: Any, setup: Setup) -> Tensor:
+    """Of the end of a split schedule: one noise level, and no step."""
+    return sampled_by(KSamplerSelect.execute("euler").args[0], (0.5,), model, setup)
+
+
+def past_the_model(model: Any, x: Tensor, levels: Tensor, extra_args: dict[str, Any], **_: Any) -> Tensor:
+    """A sampler that asks what lies within the model that it is given."""
+    answer: Tensor = model.inner_model(x, levels[:1], model_options=extra_args["model_options"], seed=0)
+    return answer
 
 
 @dataclass(frozen=True)
@@ -186,6 +197,13 @@ def test_a_schedule_without_steps(node: str, tiny: Setup, page: Page) -> None:
     assert page.shown.endswith("the sampler took no step. Raise its steps or its denoise")
     assert page.logged == [f"{node}: {page.shown}"]
     assert find_instances(maps, samples, 0, "found", 0.5).text == f"{node} {page.shown}"
+
+
+def test_a_sampler_that_goes_past_the_model(tiny: Setup, page: Page) -> None:
+    """No step is seen, which is no run of kept steps: the node says that it did nothing."""
+    model, _ = NODES["Count Control"](tiny.model)
+    sampled_by(comfy.samplers.KSAMPLER(past_the_model), (2.0, 0.0), model, tiny)
+    assert page.shown.startswith(NO_RECORD)
 
 
 @every_node
@@ -311,7 +329,7 @@ def test_a_compiled_model_is_read(page: Page) -> None:
 
 @every_node
 def test_a_text_that_cannot_be_read_is_refused_before_the_first_step(node: str, page: Page) -> None:
-    """The run would show nothing of itself."""
+    """Else the sampler would run to its end, and the node would say only then that nothing was recorded."""
     one, setup = small("Qwen-Image"), built_picture("Qwen-Image")
     text, options = setup.positive[0]
     counts = replace(one.counts(), prompt="<|im_start|>user\ntwo red cats and a dog<|im_end|>")

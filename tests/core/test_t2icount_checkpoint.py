@@ -118,9 +118,12 @@ def test_other_models_are_told(names: list[str], kind: str) -> None:
 
 
 def test_an_unknown_size(state: dict[str, Tensor]) -> None:
-    with pytest.raises(CountError, match=r"has 32 channels; the known sizes are official \(320 channels\), shapes"):
+    known = r"official \(4 into 320\), shapes \(8 into 64\), emoji \(12 into 64\)"
+    with pytest.raises(CountError, match=f"turns 4 latent channels into 32; known are {known}"):
         load_network(state, count_network)
-    with pytest.raises(CountError, match="of the size 'huge'; this version of Headcount knows official and shapes"):
+    with pytest.raises(
+        CountError, match="of the size 'huge'; this version of Headcount knows only official, shapes, emoji"
+    ):
         config_named("huge")
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from headcount.bridge.demo_models.files import WEIGHTS, load_shapes_model
 from headcount.bridge.t2icount.backbone import count_network
-from headcount.core.t2icount.config import SHAPES, CounterConfig, EncoderConfig, TextConfig, UNetConfig
+from headcount.core.t2icount.config import EMOJI, SHAPES, CounterConfig, EncoderConfig, TextConfig, UNetConfig
 from headcount.core.t2icount.cross_attention import AttentionMaps, fused_attention
 from headcount.core.t2icount.network import CountMaps, CountNetwork
 from headcount.core.t2icount.text import ClassText
@@ -76,7 +76,7 @@ def run(network: CountNetwork, with_attention: bool = False, batch: int = 2) -> 
     return network(pixels, network.embed_text(tokens, mask), with_attention)
 
 
-@pytest.mark.parametrize("config", [SMALL, PLAIN, SHAPES], ids=lambda config: config.name)
+@pytest.mark.parametrize("config", [SMALL, PLAIN, SHAPES, EMOJI], ids=lambda config: config.name)
 def test_maps_have_one_value_per_cell(config: CounterConfig) -> None:
     with torch.no_grad():
         maps = run(random_network(config), with_attention=True)
@@ -87,7 +87,7 @@ def test_maps_have_one_value_per_cell(config: CounterConfig) -> None:
     assert maps.attention.min() >= 0 and 0.5 < maps.attention.max() <= 1
 
 
-@pytest.mark.parametrize("config", [SMALL, PLAIN, SHAPES], ids=lambda config: config.name)
+@pytest.mark.parametrize("config", [SMALL, PLAIN, SHAPES, EMOJI], ids=lambda config: config.name)
 def test_nothing_idle_is_built(config: CounterConfig) -> None:
     """Every part runs in a count, and training reaches every weight that it changes."""
     network, executed = random_network(config), set()

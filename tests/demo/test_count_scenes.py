@@ -15,6 +15,7 @@ from demo.count_scenes import (
     CountScenes,
     Recipe,
     density_of,
+    emoji_scene,
     make_scenes,
     minority_scene,
     ordinary_scene,
@@ -22,6 +23,8 @@ from demo.count_scenes import (
     rich_scene,
 )
 from demo.counter import count_shapes
+from demo.emoji.scenes import random_scene
+from demo.emoji.vocabulary import PLURALS as EMOJI_PLURALS
 from demo.scenes import PlacedShape
 from demo.shapes import NOUNS, PLURALS
 
@@ -29,27 +32,29 @@ RECIPES = (rich_scene, ordinary_scene, minority_scene)
 
 
 def numbers(scene: CountScene) -> Counter[str]:
-    return Counter(shape.noun for shape in scene.shapes)
+    return Counter(shape.noun for shape in scene.objects)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_pictures_show_their_shapes(recipe: Recipe) -> None:
     """The exact counter reads shapes of the size it was made for."""
     scenes = [scene for scene in make_scenes(recipe, 60, 5).scenes if len(scene.picture) == 128]
-    plain = [scene for scene in scenes if min(shape.radius for shape in scene.shapes) > 9]
+    plain = [scene for scene in scenes if min(shape.radius for shape in scene.objects) > 9]
     right = [count_shapes(scene.picture) == numbers(scene) for scene in plain]
     assert len(plain) > 8 and np.mean(right) > 0.85
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_a_sample_is_picture_plural_and_density(recipe: Recipe) -> None:
-    scenes = make_scenes(recipe, 20, 1)
+@pytest.mark.parametrize(
+    ("recipe", "plurals"), [*((recipe, PLURALS) for recipe in RECIPES), (emoji_scene, EMOJI_PLURALS)]
+)
+def test_a_sample_is_picture_plural_and_density(recipe: Recipe, plurals: dict[str, str]) -> None:
+    scenes = make_scenes(recipe, 20, 1, plurals)
     for index, scene in enumerate(scenes.scenes):
         picture, noun, density = scenes.sample(index)
         assert picture.shape == (*density.shape, 3) and picture.dtype == np.uint8
-        assert noun == PLURALS[scene.noun] and numbers(scene)[scene.noun] > 0
+        assert noun == scenes.plurals[scene.noun] and numbers(scene)[scene.noun] > 0
         assert density.sum() == pytest.approx(scene.count(scene.noun), rel=1e-4)
-        absent = next(noun for noun in NOUNS if not scene.count(noun))
+        absent = next(noun for noun in scenes.plurals if not scene.count(noun))
         assert not density_of(scene, absent).any()
 
 
@@ -64,12 +69,21 @@ def test_density_lies_on_the_shapes() -> None:
     assert density[near].sum() == pytest.approx(1 - np.exp(-2), abs=0.01), "the shape's circle is two deviations wide"
 
 
+def test_emoji_lie_where_the_scene_has_them() -> None:
+    drawn, counted = random_scene(random.Random(4)), emoji_scene(random.Random(4))
+    assert np.array_equal(drawn.picture, counted.picture)
+    assert {counted.noun} <= {kind.noun for kind in drawn.kinds}
+    for (left, top, width, height), one in zip([one.box for one in drawn.objects], counted.objects, strict=True):
+        assert one.centre == (left + width / 2, top + height / 2)
+        assert (2 * one.radius) ** 2 == pytest.approx(width * height)
+
+
 def test_ordinary_scenes_ask_for_the_many_and_minority_scenes_for_the_few() -> None:
     for scene in make_scenes(ordinary_scene, 60, 2).scenes:
         assert scene.noun == numbers(scene).most_common(1)[0][0] and scene.count(scene.noun) >= 4
     for scene in make_scenes(minority_scene, 60, 2).scenes:
         assert scene.count(scene.noun) in (1, 2)
-        assert len(scene.shapes) - scene.count(scene.noun) >= 4 and len(numbers(scene)) == 2
+        assert len(scene.objects) - scene.count(scene.noun) >= 4 and len(numbers(scene)) == 2
 
 
 def test_rich_scenes_are_rich() -> None:
@@ -106,5 +120,5 @@ def test_redrawn_scenes_keep_all_but_their_pixels() -> None:
 
     assert not any(changed(run(0))) and all(changed(run(1))) and 0 < sum(changed(run(0.5))) < 12
     for one, two, again in zip(scenes.scenes, run(1).scenes, run(1).scenes, strict=True):
-        assert (one.shapes, one.noun) == (two.shapes, two.noun) and two.picture.shape == one.picture.shape
+        assert (one.objects, one.noun) == (two.objects, two.noun) and two.picture.shape == one.picture.shape
         assert np.array_equal(two.picture, again.picture) and two.picture.dtype == np.uint8

@@ -30,7 +30,6 @@ _ENCODERS = {
     "qwen25_7b": "Qwen 2.5",
     "gemma2_2b": "Gemma 2",
     "gemma": "Gemma 3",
-    "jina": "Jina CLIP 2",
     "qwen3_4b": "Qwen 3",
     "qwen3_8b": "Qwen 3",
     "qwen3vl_4b": "Qwen 3 VL",

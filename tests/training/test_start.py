@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from headcount.bridge.demo_models.emoji import load_emoji_autoencoder
 from headcount.core.errors import CountError
-from headcount.core.t2icount.config import SHAPES
+from headcount.core.t2icount.config import EMOJI, SHAPES
 from headcount.core.t2icount.network import CountNetwork
 from safetensors.torch import load_file, save_file
 
 from training.run_folder import write_checkpoint
-from training.start import SOURCES, name_in_file, read_weights, start_network, taken_over
+from training.start import EMOJI_MODEL, STABLE_DIFFUSION, name_in_file, read_weights, start_network, taken_over
 
 from ..helpers.counting_sets import TINY, tiny_network
 
 SHAPES_FILE = Path(__file__).parents[2] / "demo" / "weights" / "shapes.safetensors"
-STABLE_DIFFUSION, SHAPES_MODEL = SOURCES
 
 
 def stable_diffusion() -> dict[str, torch.Tensor]:
@@ -78,6 +78,19 @@ def test_the_shapes_model_becomes_a_shapes_network() -> None:
     assert torch.equal(
         network.diffusion_model.time_embed[0].weight, weights["diffusion_model.time_embed.0.weight"].float()
     )
+
+
+def test_the_emoji_model_becomes_an_emoji_network() -> None:
+    unet, autoencoder = (
+        load_file(SHAPES_FILE.with_name(f"emoji_{part}.safetensors")) for part in ("unet", "autoencoder")
+    )
+    network = taken_over(EMOJI_MODEL, {**unet, **autoencoder}, SHAPES_FILE, seed=0)
+    assert network.config == EMOJI and torch.equal(network.vae.mean, autoencoder["latent.mean"])
+    pixels = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    mean, std = (autoencoder[f"latent.{name}"].float().view(1, -1, 1, 1) for name in ("mean", "std"))
+    with torch.no_grad():
+        expected = (load_emoji_autoencoder()[0].float().encode(pixels) - mean) / std
+        assert torch.allclose(network.vae(pixels), expected, atol=1e-5)
 
 
 def test_a_counter_is_trained_on(tmp_path: Path) -> None:
