@@ -57,7 +57,7 @@ show hardly more than noise. Where every layer takes part in the objective and a
 (SD 3.5), this is 1.4 times plain sampling.
 
 Both were chosen without a sweep. docs/measurements.md has what "fast" does with them (*isac_fast*, emoji model), and that an
-end of 0.5 or up to twice the gradient steps cannot be told from it on 150 prompts; its Shapes table was taken with WAIT_SHARE 0.
+end of 0.5 or up to twice the gradient steps cannot be told from it on 150 prompts; its Shapes table has WAIT_SHARE 0.
 """
 
 
