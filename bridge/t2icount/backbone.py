@@ -50,7 +50,10 @@ _CASTABLE = {
     nn.GroupNorm: _Layers.GroupNorm,
     nn.LayerNorm: _Layers.LayerNorm,
 }
-_DEMO_AUTOENCODERS: dict[str, type[ShapesAutoencoder] | type[EmojiAutoencoder]] = {"shapes": ShapesAutoencoder, "emoji": EmojiAutoencoder}
+_DEMO_AUTOENCODERS: dict[str, type[ShapesAutoencoder] | type[EmojiAutoencoder]] = {
+    "shapes": ShapesAutoencoder,
+    "emoji": EmojiAutoencoder,
+}
 
 
 def count_network(config: CounterConfig) -> CountNetwork:
