@@ -22,7 +22,7 @@ import numpy as np
 from demo.comfy_host import import_comfyui
 
 import_comfyui("--cpu")
-from headcount.bridge.demo_models.emoji_counter import load_emoji_counter  # noqa: E402
+from headcount.bridge.demo_models.emoji_counter import DECIDER_WEIGHTS, load_emoji_counter  # noqa: E402
 from headcount.bridge.t2icount.loaded import counter_of_file  # noqa: E402
 from headcount.core.counting import Counter  # noqa: E402
 from headcount.core.drawing import image_of  # noqa: E402
@@ -37,7 +37,7 @@ from .lab.tables import table, with_interval  # noqa: E402
 
 FOLDER = Path(__file__).with_name("labelled")
 SIDE, IN_A_ROW = 128, 20
-T2ICOUNT_WEIGHTS = Path(__file__).resolve().parents[1] / "demo" / "weights" / "emoji_t2icount.safetensors"
+T2ICOUNT_WEIGHTS = DECIDER_WEIGHTS.with_name("emoji_t2icount.safetensors")
 LOADERS: dict[str, Callable[[], Counter]] = {
     "judge": load_judge,
     "decider": load_emoji_counter,

@@ -11,7 +11,6 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -191,9 +190,7 @@ def emoji_scene(rng: random.Random) -> CountScene:
     return CountScene(scene.picture.copy(), tuple(objects), rng.choice(scene.kinds).noun)
 
 
-def make_scenes(
-    recipe: Recipe, how_many: int, seed: int, plurals: Mapping[str, str] = MappingProxyType(PLURALS)
-) -> CountScenes:
+def make_scenes(recipe: Recipe, how_many: int, seed: int, plurals: Mapping[str, str] = PLURALS) -> CountScenes:
     """`how_many` scenes; each hangs on the seed and its place alone. `plurals` is of every noun that the recipe knows."""
     scenes = tuple(recipe(random.Random(f"{seed} {recipe.__name__} {index}")) for index in range(how_many))
     return CountScenes(scenes, plurals)

@@ -70,7 +70,7 @@ class _Recording:
         self._capture = Capture(reader, uuid=self._counted.conditioning.get("uuid"))
         return hooked_options(model_options, self._capture)
 
-    def finish(self, is_repeated: bool = False) -> None:
+    def finish(self) -> None:
         if self._capture is None:
             return
         target = self._counted.target

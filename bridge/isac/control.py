@@ -250,7 +250,7 @@ class _IsacRun:
         weights = instance_to_class(step, self._steps, *self._noise)
         return settings.paper_objective(counted.target, weights)
 
-    def finish(self, is_repeated: bool = False) -> RunRecorder | None:
+    def finish(self) -> RunRecorder | None:
         """What the run recorded; a run of which no step was to be steered says so."""
         if self._steering and self._taken and not self._steered and not self._first_seen:
             mode = self._settings.mode
@@ -259,7 +259,7 @@ class _IsacRun:
                 f"{self._part[1]:g}, so nothing was steered. A denoise below 1 begins late"
                 + ("" if mode == "exact" else f"; mode {mode} takes a part of the steps, exact takes all")
             )
-        return self._record.finish(is_repeated)
+        return self._record.finish()
 
     @property
     def why_nothing(self) -> str:

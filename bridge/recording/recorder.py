@@ -34,7 +34,6 @@ from .watched_model import with_watched_runs
 
 NODE = "Attention Map Recorder"
 _KEY = "headcount_recorder"
-_REPEATED = "every step repeats one of an earlier run, so the model was not asked again"
 
 
 def new_recorder(counted: list[CountedConditioning]) -> RunRecorder | None:
@@ -162,13 +161,12 @@ class RecordedRun:
             losses = (None, None) if done.losses is None else (done.losses.instance, done.losses.semantic)
             self._recorder.add(done.step, done.sigma, maps, *losses)
 
-    def finish(self, is_repeated: bool = False) -> RunRecorder | None:
-        """What the run recorded; a run that left nothing says so, unless an earlier one has recorded it."""
+    def finish(self) -> RunRecorder | None:
+        """What the run recorded; a run that left nothing says so."""
         self.close()
         if self._recorder is not None and not self._recorded:
-            left = f"recorded nothing in this run: {_REPEATED if is_repeated else self._reason()}"
-            if not is_repeated:
-                self._notes.warn(left)
+            left = f"recorded nothing in this run: {self._reason()}"
+            self._notes.warn(left)
             self.why_nothing = f"{self._notes.node} {left}"
         return self._recorder
 

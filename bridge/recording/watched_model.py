@@ -18,6 +18,8 @@ from ..sampling.steered_sampler import REPEATED_KEY, BeforeStep, run_sampler, sa
 from ..sampling.whole_image import refuse_no_pictures
 from .maps import NOT_NUMBERS, EmptyRun, MapsHandle
 
+_REPEATED = "recorded nothing in this run: every step repeats one of an earlier run, so the model was not asked again"
+
 
 def keep_run(
     handle: MapsHandle,
@@ -57,8 +59,8 @@ class Run(Protocol):
     def why_nothing(self) -> str:
         """What the nodes behind the maps say where the run leaves none; known once it is finished."""
 
-    def finish(self, is_repeated: bool = False) -> RunRecorder | None:
-        """What was recorded, or None where the prompt counts nothing; see `REPEATED_KEY`."""
+    def finish(self) -> RunRecorder | None:
+        """What was recorded, or None where the prompt counts nothing. Not called where an earlier run had every step."""
 
 
 def with_watched_runs(
@@ -82,10 +84,12 @@ def with_watched_runs(
             samples = run_sampler(
                 executor, guider, sigmas, extra_args, callback, *rest, before_step=run.before_step, node=notes.node
             )
-            recorder = run.finish(extra_args.get(REPEATED_KEY, False))
+            is_repeated = extra_args.get(REPEATED_KEY, False)
+            recorder = None if is_repeated else run.finish()
             record_of = _no_record if recorder is None else recorder.finish
+            why_nothing = f"{notes.node} {_REPEATED}" if is_repeated else run.why_nothing
             video = video_in(samples, stream_shapes(guider.conds))
-            keep_run(handle, guider.inner_model, video, record_of, run.why_nothing, notes)
+            keep_run(handle, guider.inner_model, video, record_of, why_nothing, notes)
         return samples
 
     patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, key, sample)

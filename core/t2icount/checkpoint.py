@@ -96,19 +96,14 @@ def config_of(weights: Mapping[str, Tensor]) -> CounterConfig:
             "best_model_paper.pth of the T2ICount authors, or a checkpoint of this pack's training"
         )
     is_semantic = any(_SEMANTIC in name for name in weights)
-    size = tuple(layer.shape[:2])
+    made, latent = layer.shape[:2]
     for config in CONFIGURATIONS if is_semantic else _BACKBONES:
-        if size == _first_layer_size(config):
+        if (made, latent) == (config.unet.channels, config.encoder.latent_channels):
             return config
-    known = ", ".join("{} ({} into {})".format(one.name, *_first_layer_size(one)[::-1]) for one in CONFIGURATIONS)
+    known = ", ".join(f"{one.name} ({one.encoder.latent_channels} into {one.unet.channels})" for one in CONFIGURATIONS)
     raise CountError(
-        f"the first layer of this T2ICount checkpoint turns {size[1]} latent channels into {size[0]}; known are {known}"
+        f"the first layer of this T2ICount checkpoint turns {latent} latent channels into {made}; known are {known}"
     )
-
-
-def _first_layer_size(config: CounterConfig) -> tuple[int, int]:
-    """Channels that come out of the U-Net's first layer and that go in."""
-    return config.unet.channels, config.encoder.latent_channels
 
 
 def _compare(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], config: CounterConfig) -> None:

@@ -139,7 +139,7 @@ def scores_by_hand(
             self.captures.append(Capture(reader, self.counted.conditioning["uuid"], calls))
             return hooked_options(options, self.captures[-1])
 
-        def finish(self, is_repeated: bool = False) -> None:
+        def finish(self) -> None:
             for step, capture in enumerate(self.captures):
                 weights = instance_to_class(step, self.steps, self.left)
                 parts = [part for call in capture.sink.calls if (part := localised(call, heads or {})) is not None]
